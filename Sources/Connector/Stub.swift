@@ -1,0 +1,5 @@
+import ArgumentParser
+import AsyncHTTPClient
+import Configuration
+import NIOFoundationCompat
+@main struct ConnectorStub { static func main() {} }
