@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// The body of `POST /api/tunnels/create`.
+package struct CreateTunnelRequest: Codable, Equatable, Sendable {
+    /// The wished tunnel id, `[a-z0-9-]{3,63}`; `nil` asks for a random one.
+    package var name: String?
+    /// The port that the connector will forward to; the edge only uses it to write `Host`.
+    package var localPort: UInt16?
+    /// The policy; `nil` is the default one.
+    package var policy: TunnelPolicy?
+
+    /// Makes a request.
+    package init(name: String? = nil, localPort: UInt16? = nil, policy: TunnelPolicy? = nil) {
+        self.name = name
+        self.localPort = localPort
+        self.policy = policy
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case name
+        case localPort = "local_port"
+        case policy
+    }
+}
+
+/// The body of the 201 that answers `POST /api/tunnels/create`.
+package struct CreateTunnelResponse: Codable, Equatable, Sendable {
+    /// The tunnel's id.
+    package var tunnelID: String
+    /// The name that was asked for, if any; it is then also the id.
+    package var name: String?
+    /// The public URL, with its trailing slash.
+    package var url: String
+    /// The token with which a connector serves the tunnel. A secret.
+    package var token: String
+    /// When the token ends.
+    package var expiresAt: Date
+
+    /// Makes a response.
+    package init(tunnelID: String, name: String?, url: String, token: String, expiresAt: Date) {
+        self.tunnelID = tunnelID
+        self.name = name
+        self.url = url
+        self.token = token
+        self.expiresAt = expiresAt
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case tunnelID = "tunnel_id"
+        case name
+        case url
+        case token
+        case expiresAt = "expires_at"
+    }
+}
+
+/// The body of the 201 that answers `POST /api/tunnels/{id}/token`.
+package struct TunnelTokenResponse: Codable, Equatable, Sendable {
+    /// The tunnel's id.
+    package var tunnelID: String
+    /// The new token. A secret.
+    package var token: String
+    /// When the new token ends.
+    package var expiresAt: Date
+    /// When the tokens that were issued before this one stop working.
+    package var previousEndAt: Date
+
+    /// Makes a response.
+    package init(tunnelID: String, token: String, expiresAt: Date, previousEndAt: Date) {
+        self.tunnelID = tunnelID
+        self.token = token
+        self.expiresAt = expiresAt
+        self.previousEndAt = previousEndAt
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case tunnelID = "tunnel_id"
+        case token
+        case expiresAt = "expires_at"
+        case previousEndAt = "previous_end_at"
+    }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// An error of the control API: `application/problem+json` (RFC 9457).
+package struct ProblemDetails: Codable, Equatable, Error, Sendable {
+    /// The media type of the body.
+    package static let mediaType = "application/problem+json"
+
+    /// A URI that names the kind of problem.
+    package var type: String
+    /// A short summary of the kind of problem.
+    package var title: String
+    /// The HTTP status.
+    package var status: Int
+    /// What is wrong this time, in a sentence that a person can act on.
+    package var detail: String?
+    /// The stable code that programs may switch over; `docs/errors.md` lists them.
+    package var code: String
+    /// The member of the request's body, or the field or parameter, that is wrong.
+    package var field: String?
+    /// The id under which the edge logged the request.
+    package var requestID: String?
+
+    /// Makes a problem.
+    package init(
+        title: String,
+        status: Int,
+        code: String,
+        detail: String? = nil,
+        field: String? = nil,
+        requestID: String? = nil
+    ) {
+        self.type = "urn:culvert:problem:\(code)"
+        self.title = title
+        self.status = status
+        self.detail = detail
+        self.code = code
+        self.field = field
+        self.requestID = requestID
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case type
+        case title
+        case status
+        case detail
+        case code
+        case field
+        case requestID = "request_id"
+    }
+}

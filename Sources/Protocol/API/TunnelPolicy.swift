@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a tunnel does with the requests of its visitors.
+///
+/// Every member may be left out of the JSON; it then takes the default that the initialiser shows. The policy travels
+/// in the tunnel's token, so that an edge that has been restarted re-makes the same tunnel from it.
+package struct TunnelPolicy: Codable, Equatable, Sendable {
+    /// How the path of a visitor's request becomes the path that the origin sees.
+    package var pathMode: PathMode
+    /// What the origin sees in `Host`.
+    package var host: HostPolicy
+    /// The time that the origin has for a response head, in seconds; `nil` takes the edge's `tunnel.request-timeout`.
+    package var requestTimeoutSeconds: Int?
+    /// The most connector connections that may serve the tunnel; `nil` takes the edge's `tunnel.max-connections`.
+    package var maxConnections: Int?
+    /// The requests per second that visitors may make altogether; `nil` sets no limit.
+    package var requestsPerSecond: Int?
+    /// The credentials of which a visitor has to show one; empty asks for none.
+    package var basicAuth: [BasicCredential]
+    /// The networks (CIDR) that visitors have to come from; empty allows every address.
+    package var ipAllow: [String]
+    /// The networks (CIDR) that visitors may not come from; it outranks ``ipAllow``.
+    package var ipDeny: [String]
+
+    /// Makes a policy; what is left out is the default.
+    package init(
+        pathMode: PathMode = .strip,
+        host: HostPolicy = .local,
+        requestTimeoutSeconds: Int? = nil,
+        maxConnections: Int? = nil,
+        requestsPerSecond: Int? = nil,
+        basicAuth: [BasicCredential] = [],
+        ipAllow: [String] = [],
+        ipDeny: [String] = []
+    ) {
+        self.pathMode = pathMode
+        self.host = host
+        self.requestTimeoutSeconds = requestTimeoutSeconds
+        self.maxConnections = maxConnections
+        self.requestsPerSecond = requestsPerSecond
+        self.basicAuth = basicAuth
+        self.ipAllow = ipAllow
+        self.ipDeny = ipDeny
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case pathMode = "path_mode"
+        case host
+        case requestTimeoutSeconds = "request_timeout_seconds"
+        case maxConnections = "max_connections"
+        case requestsPerSecond = "requests_per_second"
+        case basicAuth = "basic_auth"
+        case ipAllow = "ip_allow"
+        case ipDeny = "ip_deny"
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            pathMode: try container.decodeIfPresent(PathMode.self, forKey: .pathMode) ?? .strip,
+            host: try container.decodeIfPresent(HostPolicy.self, forKey: .host) ?? .local,
+            requestTimeoutSeconds: try container.decodeIfPresent(Int.self, forKey: .requestTimeoutSeconds),
+            maxConnections: try container.decodeIfPresent(Int.self, forKey: .maxConnections),
+            requestsPerSecond: try container.decodeIfPresent(Int.self, forKey: .requestsPerSecond),
+            basicAuth: try container.decodeIfPresent([BasicCredential].self, forKey: .basicAuth) ?? [],
+            ipAllow: try container.decodeIfPresent([String].self, forKey: .ipAllow) ?? [],
+            ipDeny: try container.decodeIfPresent([String].self, forKey: .ipDeny) ?? []
+        )
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        // Only what differs from the defaults is written: the policy is part of every token.
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        if self.pathMode != .strip { try container.encode(self.pathMode, forKey: .pathMode) }
+        if self.host != .local { try container.encode(self.host, forKey: .host) }
+        try container.encodeIfPresent(self.requestTimeoutSeconds, forKey: .requestTimeoutSeconds)
+        try container.encodeIfPresent(self.maxConnections, forKey: .maxConnections)
+        try container.encodeIfPresent(self.requestsPerSecond, forKey: .requestsPerSecond)
+        if !self.basicAuth.isEmpty { try container.encode(self.basicAuth, forKey: .basicAuth) }
+        if !self.ipAllow.isEmpty { try container.encode(self.ipAllow, forKey: .ipAllow) }
+        if !self.ipDeny.isEmpty { try container.encode(self.ipDeny, forKey: .ipDeny) }
+    }
+}
+
+/// How the path of a visitor's request becomes the path that the origin sees.
+package enum PathMode: String, Codable, CaseIterable, Sendable {
+    /// `/<id>/a/b` reaches the origin as `/a/b`.
+    case strip
+    /// `/<id>/a/b` reaches the origin unchanged.
+    case keep
+}
+
+/// What the origin sees in `Host`.
+///
+/// In JSON it is one string: `"rewrite"` for ``local``, `"preserve"`, or the `Host` value itself.
+package enum HostPolicy: Codable, Equatable, Sendable {
+    /// The local target, `localhost:<local_port>`; what development servers that check hosts need.
+    case local
+    /// The `Host` that the visitor sent.
+    case preserve
+    /// This value.
+    case rewrite(String)
+
+    /// Reads the JSON spelling.
+    package init(_ text: String) {
+        switch text {
+        case "rewrite": self = .local
+        case "preserve": self = .preserve
+        default: self = .rewrite(text)
+        }
+    }
+
+    /// The JSON spelling.
+    package var description: String {
+        switch self {
+        case .local: "rewrite"
+        case .preserve: "preserve"
+        case .rewrite(let value): value
+        }
+    }
+
+    /// The value to send to the origin.
+    ///
+    /// - Parameter visitorHost: The `Host` of the visitor's request.
+    package func value(visitorHost: String) -> String {
+        switch self {
+        case .local: "localhost"
+        case .preserve: visitorHost
+        case .rewrite(let value): value
+        }
+    }
+
+    /// The policy once the port of the origin is known; ``local`` becomes the exact value.
+    ///
+    /// - Parameter localPort: The port that the connector forwards to, if it named one.
+    package func resolved(localPort: UInt16?) -> HostPolicy {
+        guard self == .local, let localPort else { return self }
+        return .rewrite("localhost:\(localPort)")
+    }
+
+    package init(from decoder: any Decoder) throws {
+        self.init(try decoder.singleValueContainer().decode(String.self))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(self.description)
+    }
+}
+
+/// A user name with the password, or its hash, that lets a visitor in.
+package struct BasicCredential: Codable, Equatable, Sendable {
+    /// The user name; it can't contain a colon (RFC 7617 §2).
+    package var username: String
+    /// The password, in requests only; the edge replaces it with ``passwordHash`` before it keeps anything.
+    package var password: String?
+    /// The salted hash of the password, as the edge wrote it.
+    package var passwordHash: String?
+
+    /// Makes a credential.
+    package init(username: String, password: String? = nil, passwordHash: String? = nil) {
+        self.username = username
+        self.password = password
+        self.passwordHash = passwordHash
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case username
+        case password
+        case passwordHash = "password_hash"
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Whether a tunnel can be reached.
+package enum TunnelState: String, Codable, CaseIterable, Sendable {
+    /// At least one session takes new requests.
+    case online
+    /// No session at all.
+    case offline
+    /// Sessions exist, and each of them is about to leave.
+    case draining
+}
+
+/// One tunnel, as `GET /api/tunnels/{id}/status` and the list show it.
+package struct TunnelStatus: Codable, Equatable, Sendable {
+    /// The tunnel's id.
+    package var tunnelID: String
+    /// The name that was asked for, if any.
+    package var name: String?
+    /// The public URL, with its trailing slash.
+    package var url: String
+    /// Whether it can be reached.
+    package var state: TunnelState
+    /// When this edge learnt of the tunnel.
+    package var createdAt: Date
+    /// When a visitor's request last used it.
+    package var lastActiveAt: Date?
+    /// The connector connections that serve it.
+    package var sessions: [SessionStatus]
+    /// What has passed through it since this edge learnt of it.
+    package var counters: TunnelCounters
+
+    /// Makes a status.
+    package init(
+        tunnelID: String,
+        name: String?,
+        url: String,
+        state: TunnelState,
+        createdAt: Date,
+        lastActiveAt: Date?,
+        sessions: [SessionStatus],
+        counters: TunnelCounters
+    ) {
+        self.tunnelID = tunnelID
+        self.name = name
+        self.url = url
+        self.state = state
+        self.createdAt = createdAt
+        self.lastActiveAt = lastActiveAt
+        self.sessions = sessions
+        self.counters = counters
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case tunnelID = "tunnel_id"
+        case name
+        case url
+        case state
+        case createdAt = "created_at"
+        case lastActiveAt = "last_active_at"
+        case sessions
+        case counters
+    }
+}
+
+/// One connector connection of a tunnel.
+package struct SessionStatus: Codable, Equatable, Sendable {
+    /// A number that is unique for the life of the edge.
+    package var sessionID: String
+    /// Where the connector connects from.
+    package var remoteAddress: String?
+    /// What the connector calls itself.
+    package var implementation: String?
+    /// When it connected.
+    package var connectedAt: Date
+    /// When something was last received on it.
+    package var lastActiveAt: Date?
+    /// The smoothed round-trip time to the connector in milliseconds, measured end to end by the mux's pings.
+    package var roundTripMilliseconds: Double?
+    /// The streams open now.
+    package var activeStreams: Int
+    /// Whether it is about to leave.
+    package var draining: Bool
+
+    /// Makes a session status.
+    package init(
+        sessionID: String,
+        remoteAddress: String?,
+        implementation: String?,
+        connectedAt: Date,
+        lastActiveAt: Date?,
+        roundTripMilliseconds: Double?,
+        activeStreams: Int,
+        draining: Bool
+    ) {
+        self.sessionID = sessionID
+        self.remoteAddress = remoteAddress
+        self.implementation = implementation
+        self.connectedAt = connectedAt
+        self.lastActiveAt = lastActiveAt
+        self.roundTripMilliseconds = roundTripMilliseconds
+        self.activeStreams = activeStreams
+        self.draining = draining
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case sessionID = "session_id"
+        case remoteAddress = "remote_address"
+        case implementation
+        case connectedAt = "connected_at"
+        case lastActiveAt = "last_active_at"
+        case roundTripMilliseconds = "round_trip_ms"
+        case activeStreams = "active_streams"
+        case draining
+    }
+}
+
+/// What has passed through a tunnel.
+package struct TunnelCounters: Codable, Equatable, Sendable {
+    /// The requests, finished or not.
+    package var requests: UInt64
+    /// The requests that ended with an error that the edge made.
+    package var errors: UInt64
+    /// The body bytes from visitors.
+    package var bytesReceived: UInt64
+    /// The body bytes to visitors.
+    package var bytesSent: UInt64
+
+    /// Makes the counters.
+    package init(requests: UInt64 = 0, errors: UInt64 = 0, bytesReceived: UInt64 = 0, bytesSent: UInt64 = 0) {
+        self.requests = requests
+        self.errors = errors
+        self.bytesReceived = bytesReceived
+        self.bytesSent = bytesSent
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case requests
+        case errors
+        case bytesReceived = "bytes_received"
+        case bytesSent = "bytes_sent"
+    }
+}
+
+/// A page of `GET /api/tunnels/list`.
+package struct TunnelList: Codable, Equatable, Sendable {
+    /// The tunnels of this page, ordered by id.
+    package var tunnels: [TunnelStatus]
+    /// What to pass as `cursor` for the next page; `nil` on the last one.
+    package var nextCursor: String?
+
+    /// Makes a page.
+    package init(tunnels: [TunnelStatus], nextCursor: String? = nil) {
+        self.tunnels = tunnels
+        self.nextCursor = nextCursor
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case tunnels
+        case nextCursor = "next_cursor"
+    }
+}
