@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Something on the wire that no conforming peer sends: the session ends with its code (docs/protocol.md §B.9.4).
+public struct ProtocolViolation: Error, Equatable, Sendable {
+    /// The code that GOAWAY will carry.
+    public var code: ErrorCode
+    /// What was wrong, for logs.
+    public var reason: String
+
+    /// Makes a violation.
+    ///
+    /// - Parameters:
+    ///   - code: The code that GOAWAY will carry.
+    ///   - reason: What was wrong, for logs.
+    public init(_ code: ErrorCode, _ reason: String) {
+        self.code = code
+        self.reason = reason
+    }
+}
+
+extension ProtocolViolation: CustomStringConvertible {
+    public var description: String { "\(self.code): \(self.reason)" }
+}

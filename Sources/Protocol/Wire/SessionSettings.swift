@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// What HELLO says: limits that hold for the peer's sending, for the whole session (docs/protocol.md §B.4.1).
+public struct SessionSettings: Hashable, Sendable {
+    /// Credit on each stream that the peer opens, before any WINDOW_UPDATE, in bytes.
+    public var initialWindow: UInt32 = 65_536
+    /// Credit for all streams together at the start, in bytes.
+    public var connectionWindow: UInt32 = 16_777_216
+    /// How many streams the peer may open, counted from the start of the session.
+    public var maximumStreams: UInt32 = 0
+    /// The largest WebSocket message accepted, in bytes.
+    public var maximumMessage: UInt32 = 65_536
+    /// After so long without a byte the session is declared dead, in milliseconds.
+    public var idleTimeoutMilliseconds: UInt32 = 30_000
+    /// The sender's program, for logs; at most 64 bytes.
+    public var implementation: String?
+    /// The session's number in the edge's logs; 16 bytes.
+    public var sessionID: [UInt8]?
+    /// The bundle that a connector's session belongs to.
+    public var bundle: Bundle?
+
+    /// Makes the defaults of the protocol.
+    public init() {}
+
+    /// One of several sessions of the same connector (docs/protocol.md §B.10).
+    public struct Bundle: Hashable, Sendable {
+        /// What the sessions of the bundle share; 16 random bytes.
+        public var id: [UInt8]
+        /// Which of them this one is, from 0.
+        public var index: UInt8
+        /// How many there are, 1 to 8.
+        public var count: UInt8
+
+        /// Makes the place of a session in a bundle.
+        public init(id: [UInt8], index: UInt8, count: UInt8) {
+            self.id = id
+            self.index = index
+            self.count = count
+        }
+    }
+
+    enum Entry {
+        static let initialWindow: UInt16 = 0x0001
+        static let connectionWindow: UInt16 = 0x0002
+        static let maximumStreams: UInt16 = 0x0003
+        static let maximumMessage: UInt16 = 0x0004
+        static let idleTimeout: UInt16 = 0x0005
+        static let implementation: UInt16 = 0x0020
+        static let sessionID: UInt16 = 0x0021
+        static let bundle: UInt16 = 0x0022
+    }
+}
+
+extension SessionSettings {
+    /// Reads the entries of a HELLO.
+    ///
+    /// - Throws: UNSUPPORTED for an unknown critical entry, PROTOCOL_ERROR for a known one out of its range.
+    init(entries: [TypeLengthValue]) throws(ProtocolViolation) {
+        self.init()
+        for entry in entries {
+            switch entry.id {
+            case Entry.initialWindow: self.initialWindow = try Self.number(entry, 16_384...16_777_216)
+            case Entry.connectionWindow: self.connectionWindow = try Self.number(entry, 262_144...1_073_741_824)
+            case Entry.maximumStreams: self.maximumStreams = try Self.number(entry, 0...65_535)
+            case Entry.maximumMessage: self.maximumMessage = try Self.number(entry, 16_384...1_048_576)
+            case Entry.idleTimeout: self.idleTimeoutMilliseconds = try Self.number(entry, 5_000...300_000)
+            case Entry.implementation:
+                guard entry.value.readableBytes <= 64,
+                    let text = String(validating: entry.value.readableBytesView, as: UTF8.self)
+                else { throw Self.violation(entry) }
+                self.implementation = text
+            case Entry.sessionID:
+                guard entry.value.readableBytes == 16 else { throw Self.violation(entry) }
+                self.sessionID = Array(entry.value.readableBytesView)
+            case Entry.bundle: self.bundle = try Self.bundle(entry)
+            default:
+                if entry.isCritical {
+                    throw ProtocolViolation(.unsupported, "unknown critical setting \(entry.id)")
+                }
+            }
+        }
+    }
+
+    private static func violation(_ entry: TypeLengthValue) -> ProtocolViolation {
+        ProtocolViolation(.protocolError, "setting \(entry.id) has a bad value")
+    }
+
+    private static func number(
+        _ entry: TypeLengthValue,
+        _ range: ClosedRange<UInt32>
+    ) throws(ProtocolViolation) -> UInt32 {
+        var value = entry.value
+        guard value.readableBytes == 4, let number: UInt32 = value.readInteger(), range.contains(number) else {
+            throw Self.violation(entry)
+        }
+        return number
+    }
+
+    private static func bundle(_ entry: TypeLengthValue) throws(ProtocolViolation) -> Bundle {
+        var value = entry.value
+        guard value.readableBytes == 18, let id = value.readBytes(length: 16),
+            let (index, count) = value.readMultipleIntegers(as: (UInt8, UInt8).self),
+            (1...8).contains(count), index < count
+        else { throw Self.violation(entry) }
+        return Bundle(id: id, index: index, count: count)
+    }
+
+    func write(into buffer: inout ByteBuffer) {
+        let numbers: [(UInt16, UInt32)] = [
+            (Entry.initialWindow, self.initialWindow), (Entry.connectionWindow, self.connectionWindow),
+            (Entry.maximumStreams, self.maximumStreams), (Entry.maximumMessage, self.maximumMessage),
+            (Entry.idleTimeout, self.idleTimeoutMilliseconds),
+        ]
+        for (id, number) in numbers {
+            buffer.writeTypeLengthValue(id) { $0.writeInteger(number) }
+        }
+        if let implementation, implementation.utf8.count <= 64 {
+            buffer.writeTypeLengthValue(Entry.implementation) { $0.writeString(implementation) }
+        }
+        if let sessionID, sessionID.count == 16 {
+            buffer.writeTypeLengthValue(Entry.sessionID) { $0.writeBytes(sessionID) }
+        }
+        if let bundle, bundle.id.count == 16 {
+            buffer.writeTypeLengthValue(Entry.bundle) {
+                $0.writeBytes(bundle.id)
+                $0.writeInteger(bundle.index)
+                $0.writeInteger(bundle.count)
+            }
+        }
+    }
+}
