@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The exit codes of `culvert`, after `sysexits.h`, so that a supervisor can tell a wrong key from a lost network.
+enum ExitStatus: Int32, Sendable, CaseIterable {
+    /// The program was asked to stop, or did what it was asked to do.
+    case success = 0
+    /// Something that is our fault.
+    case bug = 1
+    /// The command line makes no sense.
+    case usage = 64
+    /// The edge can't be reached, or is not an edge.
+    case unavailable = 69
+    /// The edge refused the API key, the one-time code or the tunnel token.
+    case refused = 77
+    /// A file, an environment variable or a value in one of them is wrong.
+    case configuration = 78
+}
+
+/// The end of a command: one sentence for a person and an exit code for a program.
+struct CommandFailure: Error, Equatable, CustomStringConvertible {
+    var status: ExitStatus
+    /// A whole sentence, without a final newline and without secrets.
+    var message: String
+
+    init(_ status: ExitStatus, _ message: String) {
+        self.status = status
+        self.message = message
+    }
+
+    var description: String { self.message }
+}

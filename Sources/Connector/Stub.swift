@@ -1,5 +1,0 @@
-import ArgumentParser
-import AsyncHTTPClient
-import Configuration
-import NIOFoundationCompat
-@main struct ConnectorStub { static func main() {} }
