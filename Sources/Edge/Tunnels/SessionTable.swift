@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+
+/// Which of a connector's connections a session is (protocol B.10).
+///
+/// A connector keeps its bundle id when it reconnects; so a second session with the same identity means that the first
+/// one is dead, whether its TCP connection knows it or not.
+struct BundleSlot: Hashable, Sendable {
+    /// The 16 random bytes that the connector drew at its start.
+    var bundleID: [UInt8]
+    /// The number of the connection within the bundle.
+    var index: UInt8
+}
+
+/// The live sessions of one tunnel: who joins, who is replaced, who takes the next request.
+///
+/// A value without locks, channels or clocks; ``Tunnel`` owns one behind a lock.
+struct SessionTable<Session: Sendable>: Sendable {
+    /// Whether a session may be given new requests.
+    enum Availability: Sendable {
+        /// It may.
+        case ready
+        /// Its peer has been silent for suspiciously long: only while no other is left (protocol B.9.2).
+        case suspect
+        /// It is about to leave: never.
+        case draining
+    }
+
+    /// What became of a session that wanted to join.
+    enum JoinResult {
+        /// It is in. The session it replaces, if any, is already out of the table and has to be closed.
+        case joined(replaced: Session?)
+        /// The tunnel has as many sessions as it may have.
+        case full
+    }
+
+    private struct Entry {
+        var id: UInt64
+        var session: Session
+        var loop: ObjectIdentifier
+        var slot: BundleSlot?
+        var availability: Availability
+    }
+
+    private var entries: [Entry] = []
+    private var turn = 0
+
+    init() {}
+
+    var count: Int { self.entries.count }
+
+    var sessions: [Session] { self.entries.map(\.session) }
+
+    /// Whether any session may be given new requests.
+    var isAvailable: Bool { self.entries.contains { $0.availability != .draining } }
+
+    /// Adds a session, in place of the one that has the same identity.
+    ///
+    /// - Parameters:
+    ///   - session: The session.
+    ///   - id: Its number, unique for the life of the edge.
+    ///   - loop: The event loop that it lives on.
+    ///   - slot: Its identity; `nil` replaces nobody.
+    ///   - limit: The most sessions that the table may hold.
+    mutating func join(
+        _ session: Session,
+        id: UInt64,
+        loop: ObjectIdentifier,
+        slot: BundleSlot?,
+        limit: Int
+    ) -> JoinResult {
+        let entry = Entry(id: id, session: session, loop: loop, slot: slot, availability: .ready)
+        if let slot, let old = self.entries.firstIndex(where: { $0.slot == slot }) {
+            let replaced = self.entries[old].session
+            self.entries[old] = entry
+            return .joined(replaced: replaced)
+        }
+        guard self.entries.count < limit else { return .full }
+        self.entries.append(entry)
+        return .joined(replaced: nil)
+    }
+
+    /// Removes a session.
+    ///
+    /// - Returns: Whether it was still there; a replaced one is not.
+    @discardableResult
+    mutating func leave(id: UInt64) -> Bool {
+        guard let index = self.entries.firstIndex(where: { $0.id == id }) else { return false }
+        self.entries.remove(at: index)
+        return true
+    }
+
+    /// Takes every session out.
+    mutating func removeAll() -> [Session] {
+        defer { self.entries.removeAll() }
+        return self.entries.map(\.session)
+    }
+
+    /// Notes that a session became more or less available.
+    mutating func setAvailability(_ availability: Availability, id: UInt64) {
+        guard let index = self.entries.firstIndex(where: { $0.id == id }) else { return }
+        // Draining is for good: a suspicion that clears afterwards does not bring the session back.
+        guard self.entries[index].availability != .draining else { return }
+        self.entries[index].availability = availability
+    }
+
+    /// The session for the next request.
+    ///
+    /// Ready before suspect, the caller's event loop before others (so that no byte crosses threads), in turn among
+    /// equals.
+    ///
+    /// - Parameters:
+    ///   - loop: The caller's event loop.
+    ///   - isUsable: Refuses sessions that the caller has already tried.
+    mutating func pick(preferring loop: ObjectIdentifier, where isUsable: (Session) -> Bool = { _ in true }) -> Session? {
+        guard !self.entries.isEmpty else { return nil }
+        self.turn &+= 1
+        let start = Int(UInt(bitPattern: self.turn) % UInt(self.entries.count))
+        var best: (rank: Int, session: Session)?
+        for step in 0..<self.entries.count {
+            let index = (start + step) % self.entries.count
+            let entry = self.entries[index]
+            let rank: Int
+            switch (entry.availability, entry.loop == loop) {
+            case (.ready, true): rank = 0
+            case (.ready, false): rank = 1
+            case (.suspect, true): rank = 2
+            case (.suspect, false): rank = 3
+            case (.draining, _): continue
+            }
+            if let best, best.rank <= rank { continue }
+            guard isUsable(entry.session) else { continue }
+            if rank == 0 { return entry.session }
+            best = (rank, entry.session)
+        }
+        return best?.session
+    }
+}

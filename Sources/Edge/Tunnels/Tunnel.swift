@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+import NIOCore
+import Protocol
+import Synchronization
+
+/// The bounds of every tunnel of an edge.
+struct TunnelLimits: Sendable {
+    /// The most sessions of a tunnel whose policy says nothing (`tunnel.max-connections`).
+    var maxConnections = 100
+    /// The most requests that wait for a connector to come back.
+    var maxWaiters = 256
+    /// For how long after its last session left a tunnel is taken to be reconnecting.
+    var reconnectPeriod: TimeAmount = .seconds(35)
+}
+
+/// An id, a policy and the live sessions that serve them.
+///
+/// Every member may be used from any thread.
+final class Tunnel: Sendable {
+    /// The tunnel's id.
+    let id: TunnelID
+    /// The name that was asked for, if any.
+    let name: String?
+    /// The name of the API key that owns it.
+    let owner: String
+    /// When the tunnel was first made.
+    let createdAt: Date
+    /// What happens to visitors' requests.
+    let policy: TunnelPolicy
+
+    private struct State {
+        var sessions = SessionTable<TunnelSession>()
+        var waiters: [UInt64: EventLoopPromise<TunnelSession?>] = [:]
+        var nextWaiter: UInt64 = 0
+        var offlineSince: NIODeadline
+        var isClosed = false
+    }
+
+    private let limits: TunnelLimits
+    private let state: Mutex<State>
+    private let requests = Atomic<UInt64>(0)
+    private let errors = Atomic<UInt64>(0)
+    private let bytesReceived = Atomic<UInt64>(0)
+    private let bytesSent = Atomic<UInt64>(0)
+    private let lastActiveSeconds = Atomic<Int64>(0)
+
+    /// Makes a tunnel without sessions.
+    init(_ specification: TunnelSpecification, limits: TunnelLimits = TunnelLimits(), now: NIODeadline = .now()) {
+        self.id = specification.id
+        self.name = specification.name
+        self.owner = specification.owner
+        self.createdAt = specification.createdAt
+        self.policy = specification.policy
+        self.limits = limits
+        self.state = Mutex(State(offlineSince: now))
+    }
+
+    // MARK: Sessions
+
+    /// The session for a new stream; `nil` while the tunnel is offline.
+    ///
+    /// - Parameters:
+    ///   - loop: The caller's event loop; a session that lives there is preferred.
+    ///   - isUsable: Refuses sessions that the caller has already tried.
+    func pickSession(
+        preferring loop: any EventLoop,
+        where isUsable: (TunnelSession) -> Bool = { _ in true }
+    ) -> TunnelSession? {
+        self.state.withLock { $0.sessions.pick(preferring: ObjectIdentifier(loop), where: isUsable) }
+    }
+
+    /// The session for a new stream, as soon as there is one.
+    ///
+    /// Only a tunnel that is likely to be reconnecting is waited for, and only by a bounded number of requests; else
+    /// the future already holds `nil`.
+    ///
+    /// - Parameters:
+    ///   - loop: The event loop of the future.
+    ///   - timeout: For how long to wait before the future is fulfilled with `nil`.
+    func waitForSession(
+        on loop: any EventLoop,
+        timeout: TimeAmount,
+        now: NIODeadline = .now()
+    ) -> EventLoopFuture<TunnelSession?> {
+        enum Outcome {
+            case answer(TunnelSession?)
+            case wait(UInt64, EventLoopPromise<TunnelSession?>)
+        }
+        let outcome = self.state.withLock { state -> Outcome in
+            if let session = state.sessions.pick(preferring: ObjectIdentifier(loop)) { return .answer(session) }
+            guard !state.isClosed, state.waiters.count < self.limits.maxWaiters,
+                now - state.offlineSince < self.limits.reconnectPeriod
+            else { return .answer(nil) }
+            let promise = loop.makePromise(of: TunnelSession?.self)
+            state.nextWaiter += 1
+            state.waiters[state.nextWaiter] = promise
+            return .wait(state.nextWaiter, promise)
+        }
+        switch outcome {
+        case .answer(let session):
+            return loop.makeSucceededFuture(session)
+        case .wait(let waiter, let promise):
+            let giveUp = loop.scheduleTask(in: timeout) {
+                self.state.withLock { $0.waiters.removeValue(forKey: waiter) }?.succeed(nil)
+            }
+            promise.futureResult.whenComplete { _ in giveUp.cancel() }
+            return promise.futureResult
+        }
+    }
+
+    /// Adds a session, and answers the requests that waited for one.
+    ///
+    /// - Parameters:
+    ///   - session: The session.
+    ///   - slot: Its identity; an older session with the same one is replaced.
+    /// - Returns: What became of it; the caller closes the session that was replaced.
+    func join(_ session: TunnelSession, slot: BundleSlot?) -> SessionTable<TunnelSession>.JoinResult {
+        let (result, waiters) = self.state.withLock { state in
+            guard !state.isClosed else {
+                return (SessionTable<TunnelSession>.JoinResult.full, [EventLoopPromise<TunnelSession?>]())
+            }
+            let result = state.sessions.join(
+                session,
+                id: session.id,
+                loop: ObjectIdentifier(session.eventLoop),
+                slot: slot,
+                limit: min(self.policy.maxConnections ?? self.limits.maxConnections, self.limits.maxConnections)
+            )
+            guard case .joined = result else { return (result, []) }
+            defer { state.waiters.removeAll() }
+            return (result, Array(state.waiters.values))
+        }
+        for waiter in waiters { waiter.succeed(session) }
+        return result
+    }
+
+    /// Removes a session that has ended.
+    func leave(_ session: TunnelSession, now: NIODeadline = .now()) {
+        self.state.withLock { state in
+            if state.sessions.leave(id: session.id), state.sessions.count == 0 { state.offlineSince = now }
+        }
+    }
+
+    /// Notes that a session became more or less available for new streams.
+    func setAvailability(_ availability: SessionTable<TunnelSession>.Availability, of session: TunnelSession) {
+        self.state.withLock { $0.sessions.setAvailability(availability, id: session.id) }
+    }
+
+    /// Ends the tunnel: no session can join any more, and whoever waits for one is told.
+    ///
+    /// - Returns: The sessions that served it; the caller closes them.
+    func close() -> [TunnelSession] {
+        let (sessions, waiters) = self.state.withLock { state in
+            state.isClosed = true
+            defer { state.waiters.removeAll() }
+            return (state.sessions.removeAll(), Array(state.waiters.values))
+        }
+        for waiter in waiters { waiter.succeed(nil) }
+        return sessions
+    }
+
+    /// The sessions that serve the tunnel now.
+    var sessions: [TunnelSession] { self.state.withLock { $0.sessions.sessions } }
+
+    /// Whether the tunnel can be reached.
+    var reachability: TunnelState {
+        self.state.withLock { state in
+            if state.sessions.isAvailable { return .online }
+            return state.sessions.count == 0 ? .offline : .draining
+        }
+    }
+
+    // MARK: Counters
+
+    /// Counts a visitor's request.
+    func recordRequest(now: Date = Date()) {
+        self.requests.add(1, ordering: .relaxed)
+        self.lastActiveSeconds.store(Int64(now.timeIntervalSince1970), ordering: .relaxed)
+    }
+
+    /// Counts a request that ended with an error that the edge made.
+    func recordError() {
+        self.errors.add(1, ordering: .relaxed)
+    }
+
+    /// Counts body bytes.
+    ///
+    /// - Parameters:
+    ///   - received: Bytes from visitors.
+    ///   - sent: Bytes to visitors.
+    func recordBytes(received: Int = 0, sent: Int = 0) {
+        if received > 0 { self.bytesReceived.add(UInt64(received), ordering: .relaxed) }
+        if sent > 0 { self.bytesSent.add(UInt64(sent), ordering: .relaxed) }
+    }
+
+    /// What has passed through so far.
+    var counters: TunnelCounters {
+        TunnelCounters(
+            requests: self.requests.load(ordering: .relaxed),
+            errors: self.errors.load(ordering: .relaxed),
+            bytesReceived: self.bytesReceived.load(ordering: .relaxed),
+            bytesSent: self.bytesSent.load(ordering: .relaxed)
+        )
+    }
+
+    /// When a visitor's request last used the tunnel.
+    var lastActiveAt: Date? {
+        let seconds = self.lastActiveSeconds.load(ordering: .relaxed)
+        return seconds == 0 ? nil : Date(timeIntervalSince1970: TimeInterval(seconds))
+    }
+}

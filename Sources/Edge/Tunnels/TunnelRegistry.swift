@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+import Protocol
+
+/// The tunnels that this edge serves.
+///
+/// Looking one up is synchronous and cheap, from any thread, because every request does it. What changes the set may
+/// wait for other edges, and so is asynchronous.
+protocol TunnelRegistry: Sendable {
+    /// The tunnel of that id, if this edge serves it.
+    func tunnel(_ id: TunnelID) -> Tunnel?
+
+    /// Adds a tunnel.
+    ///
+    /// - Throws: ``TunnelRegistryError``.
+    func create(_ specification: TunnelSpecification) async throws -> Tunnel
+
+    /// The tunnel of a valid token: the one that is there, or a new one made from what the token says.
+    func restore(_ specification: TunnelSpecification) async throws -> Tunnel
+
+    /// Tunnels in the order of their ids.
+    ///
+    /// - Parameters:
+    ///   - owner: The API key whose tunnels are wanted; `nil` for all.
+    ///   - cursor: The last id of the page before.
+    ///   - limit: The most tunnels to return.
+    func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> [Tunnel]
+
+    /// Removes a tunnel.
+    ///
+    /// - Returns: The tunnel, which the caller then closes; `nil` if there was none.
+    func remove(_ id: TunnelID) async -> Tunnel?
+}
+
+/// What a tunnel is made from.
+struct TunnelSpecification: Sendable {
+    /// The id.
+    var id: TunnelID
+    /// The name that was asked for, if any.
+    var name: String?
+    /// The name of the API key that owns the tunnel.
+    var owner: String
+    /// The policy.
+    var policy: TunnelPolicy
+    /// When the tunnel was first made.
+    var createdAt: Date
+}
+
+/// Why a tunnel could not be added.
+enum TunnelRegistryError: Error, Equatable {
+    /// The id is in use.
+    case nameTaken
+    /// The owner has as many tunnels as it may have.
+    case tooManyTunnels(limit: Int)
+}

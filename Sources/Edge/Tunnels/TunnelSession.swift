@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+import NIOCore
+
+/// One connector connection that serves a tunnel.
+final class TunnelSession: Sendable {
+    /// A number that is unique for the life of the edge.
+    let id: UInt64
+    /// The event loop of the connection; streams may be opened there only.
+    let eventLoop: any EventLoop
+    /// Where the connector connects from.
+    let remoteAddress: String?
+    /// When it connected.
+    let connectedAt: Date
+
+    /// Makes a session.
+    init(id: UInt64, eventLoop: any EventLoop, remoteAddress: String?, connectedAt: Date) {
+        self.id = id
+        self.eventLoop = eventLoop
+        self.remoteAddress = remoteAddress
+        self.connectedAt = connectedAt
+    }
+}
