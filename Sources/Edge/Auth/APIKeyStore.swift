@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+import Synchronization
+
+/// One API key as it is kept: never the key itself, only its hash.
+///
+/// A plain SHA-256 is enough, because the keys are 160 random bits: there is no dictionary to try.
+struct APIKeyRecord: Codable, Equatable, Sendable {
+    /// The name of the key; it owns the tunnels made with it.
+    var name: String
+    /// What the key may do.
+    var role: Role
+    /// SHA-256 of the key, 64 hexadecimal digits.
+    var sha256: String
+    /// The secret of the second factor in base 32 (RFC 4648 §6); `nil` asks for none.
+    var totpSecret: String?
+    /// Whether the key has been revoked. Its record stays, so that its name isn't used again for someone else.
+    var revoked: Bool?
+
+    private enum CodingKeys: String, CodingKey {
+        case name
+        case role
+        case sha256
+        case totpSecret = "totp_secret"
+        case revoked
+    }
+}
+
+/// An API key, as it is shown once to the person who asked for it.
+enum APIKey {
+    /// The start of every key, by which secret scanners can find one that has leaked.
+    static let prefix = "cvk_"
+
+    /// Draws a key of 160 bits.
+    static func generate() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return self.prefix + Base32.encode((0..<20).map { _ in generator.next() as UInt8 }).lowercased()
+    }
+
+    /// The hash under which a key is kept.
+    static func hash(_ key: some StringProtocol) -> [UInt8] {
+        Array(SHA256.hash(data: Array(key.utf8)))
+    }
+}
+
+/// The API keys that are valid now; they may be replaced while the edge runs.
+final class APIKeyStore: Sendable {
+    private struct Entry {
+        var hash: [UInt8]
+        var principal: Principal
+    }
+
+    private let entries: Mutex<[Entry]>
+
+    /// Makes a store.
+    ///
+    /// - Throws: ``CredentialError`` for a record that can't be used.
+    init(_ records: [APIKeyRecord]) throws {
+        self.entries = Mutex(try Self.entries(of: records))
+    }
+
+    /// Takes other keys instead; those that are no longer among them are refused from now on.
+    func replace(with records: [APIKeyRecord]) throws {
+        let entries = try Self.entries(of: records)
+        self.entries.withLock { $0 = entries }
+    }
+
+    /// Who the key belongs to.
+    ///
+    /// Each record is compared in full, whether or not an earlier one matched.
+    func principal(for key: String) -> Principal? {
+        let hash = APIKey.hash(key)
+        return self.entries.withLock { entries in
+            var found: Principal?
+            for entry in entries where ConstantTime.equal(entry.hash, hash) { found = entry.principal }
+            return found
+        }
+    }
+
+    private static func entries(of records: [APIKeyRecord]) throws -> [Entry] {
+        var names = Set<String>()
+        return try records.compactMap { record in
+            guard names.insert(record.name).inserted else { throw CredentialError.duplicateName(record.name) }
+            guard let hash = Hexadecimal.decode(record.sha256), hash.count == 32 else {
+                throw CredentialError.malformedHash(name: record.name)
+            }
+            var password: OneTimePassword?
+            if let secret = record.totpSecret {
+                guard let bytes = Base32.decode(secret), bytes.count >= 10 else {
+                    throw CredentialError.malformedSecret(name: record.name)
+                }
+                password = OneTimePassword(secret: bytes)
+            }
+            guard record.revoked != true else { return nil }
+            return Entry(
+                hash: hash,
+                principal: Principal(name: record.name, role: record.role, oneTimePassword: password)
+            )
+        }
+    }
+}
+
+/// Why a file of credentials can't be used.
+enum CredentialError: Error, Equatable, CustomStringConvertible {
+    case duplicateName(String)
+    case malformedHash(name: String)
+    case malformedSecret(name: String)
+    case noSigningKey
+    case duplicateKeyID(String)
+    case shortSigningKey(keyID: String)
+
+    var description: String {
+        switch self {
+        case .duplicateName(let name): "two API keys are named \(name)"
+        case .malformedHash(let name): "the sha256 of API key \(name) is not 64 hexadecimal digits"
+        case .malformedSecret(let name): "the totp_secret of API key \(name) is not base 32 of at least 10 bytes"
+        case .noSigningKey: "there is no signing key"
+        case .duplicateKeyID(let keyID): "two signing keys have the kid \(keyID)"
+        case .shortSigningKey(let keyID): "signing key \(keyID) has fewer than 32 bytes"
+        }
+    }
+}

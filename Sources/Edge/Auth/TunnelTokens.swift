@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+import JWTKit
+import Protocol
+import Synchronization
+
+/// A key that signs tunnel tokens.
+struct SigningKey: Codable, Equatable, Sendable {
+    /// The name of the key, `kid` in the tokens.
+    var kid: String
+    /// The key in base 64, at least 32 bytes of it.
+    var secret: String
+
+    /// The bytes of the key.
+    var bytes: [UInt8]? { Data(base64Encoded: self.secret).map { Array($0) } }
+}
+
+/// Why a token was refused. It is logged, and never told to whoever sent the token.
+enum TokenRefusal: String, Error, Equatable, Sendable {
+    case missing
+    case oversized
+    case malformed
+    case algorithm
+    case unknownKey
+    case signature
+    case expired
+    case notYetValid
+    case otherTunnel
+    case revoked
+    case nameTaken
+}
+
+/// Issues and verifies tunnel tokens: JWTs with HS256 (RFC 7519, RFC 7515).
+///
+/// The first key signs. The others only verify, so that a key is rotated by putting a new one in front and taking the
+/// old one away when the tokens that it signed have ended.
+final class TunnelTokens: Sendable {
+    /// The longest token that is looked at, in bytes.
+    static let maximumLength = 8 * 1024
+    /// How far the clocks of two edges may be apart, in seconds.
+    static let leeway: Double = 30
+
+    private struct Ring {
+        var signingKeyID: String
+        var keys: [String: JWTKeyCollection]
+        /// Verifies tokens whose `kid` is unknown, in vain, so that they take as long as others.
+        var decoy: JWTKeyCollection
+    }
+
+    private let ring: Mutex<Ring>
+    private let cutoffs = Mutex(TokenCutoffs())
+    private let now: @Sendable () -> Date
+
+    /// Makes the issuer.
+    ///
+    /// - Parameters:
+    ///   - keys: The keys, the signing one first.
+    ///   - now: The clock.
+    /// - Throws: ``CredentialError``.
+    init(keys: [SigningKey], now: @escaping @Sendable () -> Date = { Date() }) async throws {
+        self.ring = Mutex(try await Self.ring(of: keys))
+        self.now = now
+    }
+
+    /// Takes other keys instead.
+    func replaceKeys(with keys: [SigningKey]) async throws {
+        let ring = try await Self.ring(of: keys)
+        self.ring.withLock { $0 = ring }
+    }
+
+    /// Signs a token.
+    ///
+    /// - Parameters:
+    ///   - specification: The tunnel.
+    ///   - edge: The URL that the connector dials.
+    ///   - lifetime: For how long the token is valid, in seconds.
+    func issue(
+        for specification: TunnelSpecification,
+        edge: String,
+        lifetime: TimeInterval
+    ) async throws -> (token: String, claims: TunnelTokenClaims) {
+        let issuedAt = self.now().timeIntervalSince1970
+        let claims = TunnelTokenClaims(
+            sub: specification.id.description,
+            edge: edge,
+            exp: (issuedAt + lifetime).rounded(.up),
+            iat: issuedAt,
+            jti: RequestID().description,
+            own: specification.owner,
+            name: specification.name,
+            policy: specification.policy
+        )
+        let (keyID, keys) = self.ring.withLock { ($0.signingKeyID, $0.keys[$0.signingKeyID] ?? $0.decoy) }
+        var header = JWTHeader()
+        header.kid = keyID
+        return (try await keys.sign(claims, header: header), claims)
+    }
+
+    /// Verifies a token.
+    ///
+    /// - Parameters:
+    ///   - token: What the connector sent.
+    ///   - tunnelID: The tunnel that it wants to serve.
+    func verify(_ token: String?, for tunnelID: TunnelID) async -> Result<TunnelTokenClaims, TokenRefusal> {
+        guard let token, !token.isEmpty else { return .failure(.missing) }
+        guard token.utf8.count <= Self.maximumLength else { return .failure(.oversized) }
+        guard let header = Self.header(of: token) else { return .failure(.malformed) }
+        let known = self.ring.withLock { ring in header.kid.flatMap { ring.keys[$0] } }
+        let keys = known ?? self.ring.withLock { $0.decoy }
+        // The signature is computed whatever the header says, so that the refusals take the same time.
+        let claims = try? await keys.verify(token, as: TunnelTokenClaims.self)
+        guard header.alg == "HS256", header.crit == nil else { return .failure(.algorithm) }
+        guard known != nil else { return .failure(.unknownKey) }
+        guard let claims else { return .failure(.signature) }
+        return self.check(claims, for: tunnelID).map { .failure($0) } ?? .success(claims)
+    }
+
+    /// Ends every token of a tunnel that has been issued so far.
+    ///
+    /// - Parameters:
+    ///   - tunnelID: The tunnel.
+    ///   - date: When they end; now, or after an overlap.
+    /// - Returns: The issue time before which tokens are affected.
+    @discardableResult
+    func endTokens(of tunnelID: TunnelID, at date: Date? = nil) -> Double {
+        let now = self.now().timeIntervalSince1970
+        self.cutoffs.withLock {
+            $0.add(issuedUntil: now, endAt: date?.timeIntervalSince1970 ?? now, for: tunnelID, now: now)
+        }
+        return now
+    }
+
+    private func check(_ claims: TunnelTokenClaims, for tunnelID: TunnelID) -> TokenRefusal? {
+        let now = self.now().timeIntervalSince1970
+        guard claims.exp > now else { return .expired }
+        guard claims.nbf ?? 0 <= now + Self.leeway, claims.iat <= now + Self.leeway else { return .notYetValid }
+        guard claims.sub == tunnelID.description else { return .otherTunnel }
+        let ended = self.cutoffs.withLock { $0.isEnded(issuedAt: claims.iat, of: tunnelID, now: now) }
+        return ended ? .revoked : nil
+    }
+
+    private struct Header: Decodable {
+        var alg: String?
+        var kid: String?
+        var crit: [String]?
+    }
+
+    private static func header(of token: String) -> Header? {
+        let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return nil }
+        var text = String(decoding: parts[0], as: UTF8.self)
+            .replacing("-", with: "+")
+            .replacing("_", with: "/")
+        text += String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
+        return Data(base64Encoded: text).flatMap { try? JSONDecoder().decode(Header.self, from: $0) }
+    }
+
+    private static func ring(of keys: [SigningKey]) async throws -> Ring {
+        guard let first = keys.first else { throw CredentialError.noSigningKey }
+        var collections: [String: JWTKeyCollection] = [:]
+        for key in keys {
+            guard let bytes = key.bytes, bytes.count >= 32 else {
+                throw CredentialError.shortSigningKey(keyID: key.kid)
+            }
+            guard collections[key.kid] == nil else { throw CredentialError.duplicateKeyID(key.kid) }
+            collections[key.kid] = await JWTKeyCollection().add(hmac: HMACKey(from: bytes), digestAlgorithm: .sha256)
+        }
+        var generator = SystemRandomNumberGenerator()
+        let noise = (0..<32).map { _ in generator.next() as UInt8 }
+        let decoy = await JWTKeyCollection().add(hmac: HMACKey(from: noise), digestAlgorithm: .sha256)
+        return Ring(signingKeyID: first.kid, keys: collections, decoy: decoy)
+    }
+}

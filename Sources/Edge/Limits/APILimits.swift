@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import Synchronization
+
+/// The limits of the control API.
+final class APILimits: Sendable {
+    /// How many calls are allowed.
+    struct Settings: Equatable, Sendable {
+        /// Calls of one API key.
+        var calls = RateLimit(10, perSeconds: 1)
+        /// Failed logins from one address, and wrong one-time codes of one key.
+        var failures = RateLimit(5, perSeconds: 60)
+        /// Tunnels that one API key makes.
+        var creations = RateLimit(30, perSeconds: 3600)
+        /// The most callers that each table remembers.
+        var tableCapacity = 16_384
+    }
+
+    private struct State {
+        var calls: BucketTable<String>
+        var failures: BucketTable<CallerAddress>
+        var wrongCodes: BucketTable<String>
+        var creations: BucketTable<String>
+
+        init(_ settings: Settings) {
+            self.calls = BucketTable(settings.calls, capacity: settings.tableCapacity)
+            self.failures = BucketTable(settings.failures, capacity: settings.tableCapacity)
+            self.wrongCodes = BucketTable(settings.failures, capacity: settings.tableCapacity)
+            self.creations = BucketTable(settings.creations, capacity: settings.tableCapacity)
+        }
+    }
+
+    private let state: Mutex<State>
+    private let now: @Sendable () -> Double
+
+    /// Makes the limits.
+    ///
+    /// - Parameters:
+    ///   - settings: How many calls are allowed.
+    ///   - now: A clock that does not go back, in seconds.
+    init(_ settings: Settings = Settings(), now: @escaping @Sendable () -> Double = APILimits.uptime) {
+        self.state = Mutex(State(settings))
+        self.now = now
+    }
+
+    /// Takes other limits instead; every bucket is full again.
+    func replace(with settings: Settings) {
+        self.state.withLock { $0 = State(settings) }
+    }
+
+    /// Counts a call of a key.
+    func call(by keyName: String) -> RateDecision {
+        let now = self.now()
+        return self.state.withLock { $0.calls.take(keyName, now: now) }
+    }
+
+    /// Counts a failed login from an address; once refused, the caller is told to slow down instead.
+    func failure(from address: SocketAddress?) -> RateDecision {
+        let now = self.now()
+        return self.state.withLock { $0.failures.take(CallerAddress(address), now: now) }
+    }
+
+    /// Whether another one-time code of a key may be looked at.
+    func mayTryCode(of keyName: String) -> RateDecision {
+        let now = self.now()
+        return self.state.withLock { $0.wrongCodes.peek(keyName, now: now) }
+    }
+
+    /// Counts a wrong one-time code of a key.
+    func wrongCode(of keyName: String) {
+        let now = self.now()
+        _ = self.state.withLock { $0.wrongCodes.take(keyName, now: now) }
+    }
+
+    /// Counts the making of a tunnel.
+    func creation(by keyName: String) -> RateDecision {
+        let now = self.now()
+        return self.state.withLock { $0.creations.take(keyName, now: now) }
+    }
+
+    /// The callers that are remembered, for a test of the bound.
+    var rememberedCallers: Int {
+        self.state.withLock { $0.calls.count + $0.failures.count + $0.wrongCodes.count + $0.creations.count }
+    }
+
+    private static func uptime() -> Double {
+        Double(NIODeadline.now().uptimeNanoseconds) / 1e9
+    }
+}
