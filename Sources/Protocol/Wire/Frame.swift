@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import NIOCore
+import NIOCore
 
 /// One frame of the protocol, checked as far as that is possible without knowing the session (docs/protocol.md §B.4).
 public enum Frame: Equatable, Sendable {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import NIOCore
+import NIOCore
 
 /// Takes the frames out of one message (docs/protocol.md §B.3).
 ///

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import NIOCore
+import NIOCore
 
 /// The eight bytes before each payload, read and written as one 64-bit integer (docs/protocol.md §B.3.2).
 public struct FrameHeader: Equatable, Sendable {

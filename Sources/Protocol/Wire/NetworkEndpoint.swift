@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import NIOCore
+import NIOCore
 
 /// An IP address with a port, as OPEN and OPEN_ACK carry it (docs/protocol.md §B.4.2).
 public struct NetworkEndpoint: Hashable, Sendable {

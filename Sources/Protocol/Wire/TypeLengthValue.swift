@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import NIOCore
+import NIOCore
 
 /// One entry of the extensible part of HELLO, OPEN and OPEN_ACK (docs/protocol.md §B.3.3).
 public struct TypeLengthValue: Equatable, Sendable {

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import Protocol
+
+extension SessionCore {
+    /// Takes the next bytes of a stream: they count as consumed, and credit for more may follow.
+    ///
+    /// An acceptor reads nothing before it has accepted, so that a refusal always means that nothing was delivered.
+    public mutating func read(_ key: StreamKey, now: NIODeadline) -> ReadResult {
+        guard let slot = self.streams.slot(of: key), self.streams[slot].wire != .zombie else { return .nothing }
+        self.streams[slot].isReadSignalled = false
+        guard !self.streams[slot].state.mayAnswer else { return .nothing }
+        if let bytes = self.streams[slot].receiveQueue.popFirst() {
+            self.consumed(slot, bytes.readableBytes, now: now)
+            return .bytes(bytes)
+        }
+        guard self.streams[slot].state.receiving == .finished, !self.streams[slot].isEndRead else { return .nothing }
+        self.streams[slot].isEndRead = true
+        self.reportEndIfRead(slot)
+        return .end
+    }
+
+    /// Whether reading would give something.
+    public func isReadable(_ key: StreamKey) -> Bool {
+        guard let slot = self.streams.slot(of: key), self.streams[slot].wire != .zombie,
+            !self.streams[slot].state.mayAnswer
+        else { return false }
+        return !self.streams[slot].receiveQueue.isEmpty
+            || (self.streams[slot].state.receiving == .finished && !self.streams[slot].isEndRead)
+    }
+
+    /// Copies the unread bytes of a stream out of messages of which they are only a small part.
+    public mutating func compactUnread(_ key: StreamKey) {
+        guard let slot = self.streams.slot(of: key) else { return }
+        self.streams[slot].receiveQueue.compact()
+    }
+
+    private mutating func consumed(_ slot: Int, _ count: Int, now: NIODeadline) {
+        self.bufferedBytes -= count
+        self.streams[slot].receiveWindow.consume(count)
+        let held = min(self.streams[slot].held, count)
+        if held > 0 {
+            self.streams[slot].held -= held
+            self.releaseHeld(held)
+        }
+        if self.streams[slot].wire == .live, self.streams[slot].state.receiving == .open {
+            let factor = self.streams[slot].tuner.consumed(
+                self.streams[slot].receiveWindow.consumed,
+                roundTrip: self.roundTrip.minimum,
+                now: now
+            )
+            if let factor { self.growWindow(slot, by: factor, now: now) }
+            if self.streams[slot].receiveWindow.isGrantDue(window: self.streams[slot].tuner.window) {
+                self.require(.windowUpdate, of: slot)
+            }
+        }
+        self.rebudget(slot)
+    }
+
+    /// Makes a stream's window larger as far as the budget allows, and tells the peer.
+    mutating func growWindow(_ slot: Int, by factor: Int, now: NIODeadline) {
+        guard self.configuration.fixedWindow == nil else { return }
+        let current = self.streams[slot].tuner.window
+        let growth = self.streams[slot].tuner.grow(
+            by: factor,
+            limit: self.budget.growthLimit(current: current, level: self.level),
+            roundTrip: self.roundTrip.minimum,
+            now: now
+        )
+        if growth > 0 { self.require(.windowUpdate, of: slot) }
+    }
+
+    mutating func signalReadable(_ slot: Int) {
+        guard !self.streams[slot].isReadSignalled, !self.streams[slot].isReleased,
+            !self.streams[slot].state.mayAnswer
+        else { return }
+        self.streams[slot].isReadSignalled = true
+        self.events.append(.readable(self.streams.key(of: slot)))
+    }
+
+    /// Drops what is buffered; it counts as consumed.
+    mutating func dropReceived(_ slot: Int) {
+        let count = self.streams[slot].receiveQueue.removeAll()
+        guard count > 0 else { return }
+        self.bufferedBytes -= count
+        self.streams[slot].receiveWindow.consume(count)
+        let held = self.streams[slot].held
+        self.streams[slot].held = 0
+        if held > 0 { self.releaseHeld(held) }
+    }
+
+    /// Gives credit on the session back.
+    mutating func releaseCredit(_ count: Int) {
+        self.connectionReceive.release(count)
+        if self.connectionReceive.isGrantDue { self.isConnectionUpdateDue = true }
+    }
+
+    /// Gives back credit that was held while memory was short; while it is critical only to a session that buffers
+    /// less than its share.
+    private mutating func releaseHeld(_ count: Int) {
+        self.withheld += count
+        self.releaseWithheld()
+    }
+
+    mutating func releaseWithheld() {
+        guard self.withheld > 0 else { return }
+        if self.level == .critical, self.bufferedBytes > self.configuration.governor.fairShare { return }
+        self.releaseCredit(self.withheld)
+        self.withheld = 0
+    }
+
+    /// Brings what the stream contributes to the session's budget up to date. What every stream of the peer may pin
+    /// from the start is reserved already.
+    mutating func rebudget(_ slot: Int) {
+        let pinned = self.streams[slot].pinned
+        let reserved =
+            self.streams[slot].state.isOpener ? 0 : Int(self.configuration.settings.initialWindow)
+        let budgeted = max(0, pinned - reserved)
+        let change = budgeted - self.streams[slot].budgeted
+        guard change != 0 else { return }
+        self.streams[slot].budgeted = budgeted
+        self.budget.change(by: change)
+    }
+}

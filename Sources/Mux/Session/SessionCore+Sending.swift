@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import Protocol
+
+extension SessionCore {
+    /// Writes the frames of one message: control frames of the session, those of streams, then DATA.
+    ///
+    /// - Parameters:
+    ///   - buffer: Where to append; what it holds already is left alone.
+    ///   - limit: How large the message may become, in bytes; passed only by a single frame that is larger.
+    ///   - now: The time.
+    /// - Returns: Whether anything was written. Call again until it is not, or until the connection takes no more.
+    public mutating func poll(into buffer: inout ByteBuffer, limit: Int, now: NIODeadline) -> Bool {
+        let start = buffer.writerIndex
+        if self.phase == .closed { return false }
+        if self.isHelloDue {
+            self.isHelloDue = false
+            FrameEncoder.encode(.hello(self.hello()), into: &buffer)
+            return true
+        }
+        switch self.phase {
+        case .helloWait, .closed:
+            // A session that failed before the peer's HELLO says nothing but its own.
+            return false
+        case .closing:
+            guard let goAway = self.goAwayDue, self.peer != nil else { return false }
+            self.goAwayDue = nil
+            FrameEncoder.encode(.goAway(goAway), into: &buffer)
+            return true
+        case .active, .draining: break
+        }
+        let end = start + limit
+        self.writeSessionControl(into: &buffer)
+        if self.writeStreamControl(into: &buffer, end: end, now: now),
+            self.writeOpens(into: &buffer, end: end, now: now)
+        {
+            self.writePing(into: &buffer, now: now)
+            self.writeData(into: &buffer, start: start, end: end, now: now)
+        }
+        self.finishBatch()
+        return buffer.writerIndex > start
+    }
+
+    private mutating func hello() -> HelloFrame {
+        var hello = HelloFrame(role: self.role, settings: self.configuration.settings)
+        let value = (0..<Int.random(in: 0...16, using: &self.random)).map { _ in
+            UInt8.random(in: .min ... .max, using: &self.random)
+        }
+        hello.grease = TypeLengthValue(
+            id: UInt16.random(in: 0x4000...0x7FFF, using: &self.random),
+            value: ByteBuffer(bytes: value)
+        )
+        return hello
+    }
+
+    // MARK: Control of the session
+
+    private mutating func writeSessionControl(into buffer: inout ByteBuffer) {
+        for number in self.pongs { FrameEncoder.encode(.pong(number), into: &buffer) }
+        self.pongs.removeAll(keepingCapacity: true)
+        if let goAway = self.goAwayDue {
+            self.goAwayDue = nil
+            FrameEncoder.encode(.goAway(goAway), into: &buffer)
+        }
+        if self.slots.isAnnouncementDue, self.level != .critical, self.phase == .active {
+            FrameEncoder.encode(.maximumStreams(self.slots.announce()), into: &buffer)
+        }
+        if self.isConnectionUpdateDue {
+            self.isConnectionUpdateDue = false
+            FrameEncoder.encode(.windowUpdate(.session, offset: self.connectionReceive.grant()), into: &buffer)
+        }
+        if self.isConnectionBlockedDue {
+            self.isConnectionBlockedDue = false
+            FrameEncoder.encode(.blocked(.session, offset: self.connectionSend.limit), into: &buffer)
+        }
+        if self.isGreaseDue {
+            self.isGreaseDue = false
+            FrameEncoder.encode(
+                .extension(
+                    type: UInt8.random(in: 0x90...0xFE, using: &self.random),
+                    .session,
+                    length: Int.random(in: 0...16, using: &self.random)
+                ),
+                into: &buffer
+            )
+        }
+    }
+
+    /// One PING serves every purpose. It stands behind the resets of the message, as their barrier must.
+    private mutating func writePing(into buffer: inout ByteBuffer, now: NIODeadline) {
+        let isDrainPingWanted = self.drain?.isPingWanted == true
+        guard self.pings.isWanted || self.barrier.isPingWanted || isDrainPingWanted,
+            let number = self.pings.send(now: now)
+        else { return }
+        if self.barrier.isPingWanted { self.barrier.pingSent(number) }
+        if isDrainPingWanted {
+            self.drain?.isPingWanted = false
+            self.drain?.ping = number
+        }
+        self.isAttentive = true
+        FrameEncoder.encode(.ping(number), into: &buffer)
+    }
+
+    // MARK: Control of streams
+
+    /// The most bytes that the control frames of one stream take: REJECT or RESET with its longest reason.
+    private static let largestStreamControl = WireFormat.headerLength + 260
+
+    /// Whether everything that was due has been written.
+    private mutating func writeStreamControl(into buffer: inout ByteBuffer, end: Int, now: NIODeadline) -> Bool {
+        while let key = self.controlQueue.first {
+            guard buffer.writerIndex + Self.largestStreamControl + 64 <= end else { return false }
+            self.controlQueue.removeFirst()
+            guard let slot = self.streams.slot(of: key) else { continue }
+            let control = self.streams[slot].control
+            self.streams[slot].control = []
+            guard self.streams[slot].wire != .closed, control.isAnyDue else { continue }
+            self.write(control, of: slot, into: &buffer, now: now)
+        }
+        return true
+    }
+
+    private mutating func write(
+        _ control: StreamRecord.Control,
+        of slot: Int,
+        into buffer: inout ByteBuffer,
+        now: NIODeadline
+    ) {
+        let id = self.streams[slot].id
+        if control.contains(.reject) || control.contains(.reset) {
+            let farewell = self.streams[slot].farewell ?? StreamRecord.Farewell(code: .cancelled, reason: "")
+            let frame: Frame =
+                control.contains(.reject)
+                ? .reject(id, farewell.code, reason: farewell.reason)
+                : .reset(id, farewell.code, reason: farewell.reason)
+            self.streams[slot].farewell = nil
+            FrameEncoder.encode(frame, into: &buffer)
+            self.barrier.add(id)
+            return
+        }
+        if control.contains(.openAck) {
+            FrameEncoder.encode(.openAck(id, self.streams[slot].acknowledgement), into: &buffer)
+        }
+        if control.contains(.stopSending) {
+            FrameEncoder.encode(.stopSending(id, self.streams[slot].stopCode), into: &buffer)
+        }
+        if control.contains(.windowUpdate), self.streams[slot].state.receiving == .open {
+            let offset = self.streams[slot].receiveWindow.grant(window: self.streams[slot].tuner.window)
+            self.streams[slot].lastGrant = now
+            self.rebudget(slot)
+            FrameEncoder.encode(.windowUpdate(id, offset: offset), into: &buffer)
+        }
+        if control.contains(.blocked), self.streams[slot].sendWindow.credit == 0 {
+            if self.streams[slot].blockedSince == nil { self.streams[slot].blockedSince = now }
+            self.streams[slot].blockedRepeated = now
+            FrameEncoder.encode(.blocked(id, offset: self.streams[slot].sendWindow.limit), into: &buffer)
+        }
+    }
+
+    /// Numbers are given when OPEN is written, so that a cancelled open leaves no gap (§B.5).
+    private mutating func writeOpens(into buffer: inout ByteBuffer, end: Int, now: NIODeadline) -> Bool {
+        while self.hasFreeSlot, !self.isPeerDraining, let waiting = self.waitingOpens.first {
+            let start = buffer.writerIndex
+            let id = Self.streamID(ordinal: self.openedCount + 1, role: self.role)
+            FrameEncoder.encode(.open(id, waiting.frame), into: &buffer)
+            if buffer.writerIndex > end {
+                buffer.moveWriterIndex(to: start)
+                return false
+            }
+            self.waitingOpens.removeFirst()
+            guard let slot = self.streams.slot(of: waiting.key) else {
+                buffer.moveWriterIndex(to: start)
+                continue
+            }
+            self.openedCount += 1
+            self.liveCount += 1
+            self.streams.assign(id, to: slot)
+            self.streams[slot].wire = .live
+            self.schedule(slot)
+            self.suspectIfSilent(now: now)
+            self.startDrainIfNumbersRunOut(now: now)
+        }
+        return true
+    }
+
+    // MARK: DATA
+
+    /// Below this much room a message is closed rather than filled with a sliver, in bytes.
+    private static let sliver = 2_048
+
+    private mutating func writeData(into buffer: inout ByteBuffer, start: Int, end: Int, now: NIODeadline) {
+        while let slot = self.scheduler.next() {
+            let queued = self.streams[slot].sendQueue.byteCount
+            let isFinishing = self.streams[slot].state.sending == .finishing
+            if queued > 0, self.connectionSend.credit == 0 { return self.noteConnectionBlocked() }
+            let wanted = min(
+                queued,
+                self.streams[slot].sendWindow.credit,
+                self.connectionSend.credit,
+                WireFormat.dataChunk
+            )
+            let isPureEnd = queued == 0 && isFinishing
+            guard wanted > 0 || isPureEnd else {
+                self.scheduler.idled(slot)
+                if queued > 0 { self.noteBlocked(slot) }
+                continue
+            }
+            let room = end - buffer.writerIndex - WireFormat.headerLength
+            if room < wanted || room < 0, buffer.writerIndex > start, room < Self.sliver { return }
+            let count = buffer.writerIndex > start ? min(wanted, room) : wanted
+            self.writeFrame(of: slot, count, isLast: isFinishing && count == queued, into: &buffer)
+            self.lastDataAt = now
+        }
+    }
+
+    private mutating func writeFrame(of slot: Int, _ count: Int, isLast: Bool, into buffer: inout ByteBuffer) {
+        buffer.writeFrameHeader(
+            .data,
+            flags: isLast ? 1 : 0,
+            payloadLength: count,
+            streamID: self.streams[slot].id
+        )
+        if count > 0 {
+            self.streams[slot].sendQueue.move(count, to: &buffer)
+            self.streams[slot].sendWindow.send(count)
+            self.connectionSend.send(count)
+        }
+        self.scheduler.served(slot, bytes: count + WireFormat.headerLength)
+        if self.streams[slot].isWriterWaiting, self.streams[slot].state.sending == .open,
+            self.streams[slot].sendQueue.byteCount <= self.sendQueueLimit / 2
+        {
+            self.streams[slot].isWriterWaiting = false
+            self.events.append(.writable(self.streams.key(of: slot)))
+        }
+        if isLast {
+            self.streams[slot].state.finSerialised()
+            self.scheduler.deactivate(slot)
+            if self.streams[slot].state.isFinished { self.endStream(slot, nil) }
+        }
+    }
+
+    private mutating func noteConnectionBlocked() {
+        self.isAttentive = true
+        guard self.connectionBlockedReported != self.connectionSend.limit else { return }
+        self.connectionBlockedReported = self.connectionSend.limit
+        self.isConnectionBlockedDue = true
+    }
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import Protocol
+
+extension SessionCore {
+    /// How often ``tick(now:)`` is to be called while something is under way.
+    public static let tickInterval = TimeAmount.milliseconds(100)
+
+    /// When ``tick(now:)`` is to be called next: soon while something is under way, else when the keepalive is due.
+    ///
+    /// It only ever moves forward by itself; ask again after ``receive(_:now:)``, local actions and
+    /// ``poll(into:limit:now:)``.
+    public func nextTick(now: NIODeadline) -> NIODeadline? {
+        switch self.phase {
+        case .closing, .closed: return nil
+        case .helloWait: return self.started + self.configuration.helloTimeout
+        case .active, .draining: break
+        }
+        if self.isAttentive { return now + Self.tickInterval }
+        return self.lastReceived + self.keepaliveInterval
+    }
+
+    /// Does what the clock demands: keepalive, deadlines, stalls, the steps of a drain.
+    public mutating func tick(now: NIODeadline) {
+        switch self.phase {
+        case .closing, .closed: return
+        case .helloWait:
+            if now >= self.started + self.configuration.helloTimeout {
+                self.fail(ProtocolViolation(.helloTimeout, "no HELLO in time"))
+                self.finishBatch()
+            }
+            return
+        case .active, .draining: break
+        }
+        self.isAttentive = false
+        self.keepAlive(now: now)
+        guard self.end == nil else { return self.finishBatch() }
+        for slot in self.streams.indices where self.streams.isUsed(slot) {
+            self.watch(slot, now: now)
+        }
+        self.watchConnectionCredit(now: now)
+        self.relieveMemory(now: now)
+        self.advanceDrain(now: now)
+        self.finishBatch()
+    }
+
+    // MARK: Keepalive
+
+    private var idleTimeout: TimeAmount {
+        .milliseconds(Int64(self.configuration.settings.idleTimeoutMilliseconds))
+    }
+
+    private mutating func keepAlive(now: NIODeadline) {
+        let silence = now - self.lastReceived
+        if silence >= self.idleTimeout {
+            return self.fail(ProtocolViolation(.keepaliveTimeout, "nothing received for \(silence.seconds) s"))
+        }
+        if silence >= self.keepaliveInterval {
+            if !self.pings.hasUnanswered { self.pings.want() }
+            self.isAttentive = true
+        }
+        if let lastDataAt, now - lastDataAt < .seconds(1) {
+            // One sample a second while data flows.
+            if let lastSent = self.pings.lastSent, now - lastSent >= .seconds(1), !self.pings.hasUnanswered {
+                self.pings.want()
+            }
+            self.isAttentive = true
+        }
+        if let oldest = self.pings.oldestUnanswered {
+            self.isAttentive = true
+            if self.suspectedSince == nil, self.lastReceived < oldest, now - oldest > self.patience {
+                self.suspectedSince = now
+            }
+        }
+    }
+
+    /// How long a PING may stay unanswered before the peer is suspected (§B.9.2).
+    private var patience: TimeAmount {
+        let smoothed = self.roundTrip.smoothed ?? .seconds(1)
+        return max(.seconds(2), min(smoothed * 3 + .seconds(1), .seconds(6)))
+    }
+
+    /// A stream is opened after a silence: ask at once whether anybody is there.
+    mutating func suspectIfSilent(now: NIODeadline) {
+        guard self.role == .edge, now - self.lastReceived > .seconds(5), !self.pings.hasUnanswered else { return }
+        self.pings.want()
+    }
+
+    // MARK: Streams
+
+    private mutating func watch(_ slot: Int, now: NIODeadline) {
+        switch self.streams[slot].wire {
+        case .closed, .zombie: return
+        case .waiting, .live: break
+        }
+        if let deadline = self.streams[slot].answerDeadline {
+            self.isAttentive = true
+            if now >= deadline { return self.abortUnanswered(slot) }
+        }
+        if let deadline = self.streams[slot].stopDeadline {
+            self.isAttentive = true
+            if now >= deadline { return self.abort(slot, .cancelled, "the peer went on sending") }
+        }
+        if let since = self.streams[slot].blockedSince {
+            self.isAttentive = true
+            if self.streams[slot].kind == .http, now - since > self.configuration.stallTimeout {
+                return self.abort(slot, .flowStall, "no credit for \((now - since).seconds) s")
+            }
+            if let repeated = self.streams[slot].blockedRepeated, now - repeated >= .seconds(10) {
+                self.streams[slot].blockedRepeated = now
+                self.require(.blocked, of: slot)
+            }
+        }
+    }
+
+    private mutating func abortUnanswered(_ slot: Int) {
+        if self.streams[slot].wire == .waiting {
+            let key = self.streams.key(of: slot)
+            self.waitingOpens.removeAll { $0.key == key }
+        }
+        self.abort(slot, .deadlineExceeded, "OPEN was not answered in time")
+    }
+
+    private mutating func watchConnectionCredit(now: NIODeadline) {
+        guard self.connectionSend.credit == 0, !self.scheduler.isEmpty else {
+            self.connectionBlockedRepeated = nil
+            return
+        }
+        self.isAttentive = true
+        if let repeated = self.connectionBlockedRepeated {
+            guard now - repeated >= .seconds(10) else { return }
+            self.isConnectionBlockedDue = true
+        }
+        self.connectionBlockedRepeated = now
+    }
+
+    // MARK: Memory
+
+    /// While memory stays critical, the streams that hold the most unread bytes are given up (§B.7.2).
+    private mutating func relieveMemory(now: NIODeadline) {
+        let level = self.level
+        if level != .normal { self.isAttentive = true }
+        self.releaseWithheld()
+        guard level == .critical else {
+            self.criticalSince = nil
+            return
+        }
+        guard let criticalSince else {
+            self.criticalSince = now
+            return
+        }
+        guard now - criticalSince >= .seconds(5), self.bufferedBytes > self.configuration.governor.fairShare else {
+            return
+        }
+        var worst: (slot: Int, bytes: Int)?
+        for slot in self.streams.indices where self.streams.isUsed(slot) && self.streams[slot].wire == .live {
+            let bytes = self.streams[slot].receiveQueue.byteCount
+            if bytes > worst?.bytes ?? 0 { worst = (slot, bytes) }
+        }
+        if let worst { self.abort(worst.slot, .flowStall, "memory is short and nobody reads") }
+    }
+
+    // MARK: Drain
+
+    private mutating func advanceDrain(now: NIODeadline) {
+        guard let drain = self.drain else { return }
+        self.isAttentive = true
+        if !drain.isFinalSent, now >= drain.finalAt, self.goAwayDue == nil { self.sendFinalGoAway() }
+        if now >= drain.deadline {
+            for slot in self.streams.indices
+            where self.streams.isUsed(slot)
+                && (self.streams[slot].wire == .live || self.streams[slot].wire == .waiting)
+            {
+                self.abort(slot, .sessionClosing, "the grace period is over")
+            }
+            // Zombies would be remembered until their barrier is answered; there is nobody to protect any more.
+            if drain.isFinalSent, self.goAwayDue == nil, self.controlQueue.isEmpty {
+                for slot in self.streams.indices
+                where self.streams.isUsed(slot) && self.streams[slot].wire == .zombie {
+                    self.closeWire(slot)
+                }
+            }
+        }
+        self.settleIfOver()
+    }
+}
+
+extension TimeAmount {
+    fileprivate var seconds: Int64 { self.nanoseconds / 1_000_000_000 }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+import DequeModule
+import NIOCore
+import Protocol
+
+/// One side of a session: many flow-controlled streams over one ordered connection, without any I/O.
+///
+/// Bytes go in by ``receive(_:now:)``, come out by ``poll(into:limit:now:)``, and what happened is told by
+/// ``nextEvent()``; the clock is passed in. ``SessionHandler`` does this for a NIO channel.
+///
+/// ```swift
+/// var core = SessionCore(configuration: SessionConfiguration(role: .edge), now: .now())
+/// var message = ByteBuffer()
+/// while core.poll(into: &message, limit: 16_384, now: .now()) {
+///     // send the message, then
+///     message.clear()
+/// }
+/// ```
+public struct SessionCore {
+    /// What this side brings along.
+    public let configuration: SessionConfiguration
+    /// How far the session is in its life.
+    public internal(set) var phase = SessionPhase.helloWait
+    /// What the peer's HELLO said.
+    public internal(set) var peer: SessionSettings?
+
+    var events: Deque<SessionEvent> = []
+    var streams = StreamTable()
+    var scheduler = DeficitRoundRobin()
+    /// Slots with control frames that are due, oldest first.
+    var controlQueue: Deque<StreamKey> = []
+    /// Opens that wait for a slot at the peer, oldest first.
+    var waitingOpens: Deque<(key: StreamKey, frame: OpenFrame)> = []
+
+    // Numbers.
+    var openedCount: UInt32 = 0
+    var peerStreamLimit: UInt32 = 0
+    var slots: StreamSlots
+    /// How many own streams have a record that is live or a zombie.
+    var liveCount = 0
+
+    // Credit.
+    var connectionSend = SendWindow(limit: 0)
+    var connectionReceive: ConnectionReceiveWindow
+    var budget: WindowBudget
+    var bufferedBytes = 0
+    var reportedBytes = 0
+    /// Credit that is withheld while memory is critical, in bytes.
+    var withheld = 0
+    var criticalSince: NIODeadline?
+    var connectionBlockedReported: UInt64?
+    var connectionBlockedRepeated: NIODeadline?
+    var lastConnectionGrowth: NIODeadline?
+
+    // Session control output: flags, not a queue (§B.8.1).
+    var isHelloDue = true
+    var pongs: [UInt64] = []
+    var isConnectionUpdateDue = false
+    var isConnectionBlockedDue = false
+    var isGreaseDue = true
+    var goAwayDue: GoAwayFrame?
+
+    // Liveness.
+    let started: NIODeadline
+    var lastReceived: NIODeadline
+    var pings: Pings
+    var barrier = ResetBarrier()
+    var roundTrip: RoundTripTime
+    var keepaliveInterval: TimeAmount
+    var isSuspicionPingWanted = false
+    var suspectedSince: NIODeadline?
+    var lastDataAt: NIODeadline?
+    var conduct: PeerConduct
+    /// Whether something is under way whose deadline is measured in ticks rather than in keepalive intervals.
+    var isAttentive = true
+
+    // The end.
+    var drain: Drain?
+    var peerDrainDeadline: NIODeadline?
+    var isPeerDraining = false
+    /// The peer's streams above this were not accepted and are ignored.
+    var ignoredAbove: StreamID?
+    var end: SessionEnd?
+    var random: SplitMix
+
+    /// The end as this side has announced it.
+    struct Drain {
+        var code: ErrorCode
+        var deadline: NIODeadline
+        var grace: TimeAmount
+        /// The PING behind the announcement, once it has been sent.
+        var ping: UInt64?
+        var isPingWanted = true
+        /// When the final GOAWAY goes out even if that PING is not answered.
+        var finalAt: NIODeadline
+        var isFinalSent = false
+    }
+
+    /// Makes one side of a session that has just been connected.
+    ///
+    /// - Parameters:
+    ///   - configuration: What this side brings along.
+    ///   - seed: Where PING numbers, jitter and grease come from.
+    ///   - now: The time.
+    public init(configuration: SessionConfiguration, seed: UInt64 = .random(in: .min ... .max), now: NIODeadline) {
+        self.configuration = configuration
+        let settings = configuration.settings
+        self.slots = StreamSlots(concurrency: settings.maximumStreams)
+        self.connectionReceive = ConnectionReceiveWindow(window: Int(settings.connectionWindow))
+        self.budget = WindowBudget(
+            total: configuration.budget,
+            reserved: Int(settings.maximumStreams) * Int(settings.initialWindow)
+        )
+        self.started = now
+        self.lastReceived = now
+        self.random = SplitMix(seed: seed)
+        self.pings = Pings(firstNumber: self.random.next(), now: now)
+        self.roundTrip = RoundTripTime(now: now)
+        self.keepaliveInterval = .milliseconds(Int64(settings.idleTimeoutMilliseconds) / 3)
+        self.conduct = PeerConduct(now: now)
+        configuration.governor.sessionStarted()
+    }
+
+    /// The next thing that happened, oldest first.
+    public mutating func nextEvent() -> SessionEvent? {
+        self.events.popFirst()
+    }
+
+    // MARK: State
+
+    var role: SessionRole { self.configuration.role }
+    var level: MemoryLevel { self.configuration.governor.level }
+
+    /// The least round-trip time of late.
+    public var minimumRoundTrip: TimeAmount? { self.roundTrip.minimum }
+
+    /// The smoothed round-trip time.
+    public var smoothedRoundTrip: TimeAmount? { self.roundTrip.smoothed }
+
+    /// Streams with state on the wire, those that wait for a slot included.
+    public var activeStreamCount: Int { self.liveCount + self.waitingOpens.count }
+
+    /// Whether nothing has come for so long that new streams are better opened elsewhere (docs/protocol.md §B.9.2).
+    public var isSuspect: Bool { self.suspectedSince != nil }
+
+    /// What the session's streams hold in memory for their consumers, in bytes.
+    public var bufferedByteCount: Int { self.bufferedBytes }
+
+    /// What the windows of live streams may pin, in bytes (docs/protocol.md §B.7.3).
+    public var committedByteCount: Int { self.budget.reserved + self.budget.committed }
+
+    /// How many oddities of the peer were let pass.
+    public var glitchCount: Int { self.conduct.glitchCount }
+
+    /// Whether a stream can be opened; it may have to wait for a slot.
+    public var canOpenStreams: Bool {
+        (self.phase == .active || self.phase == .draining) && !self.isPeerDraining
+            && self.waitingOpens.count < self.configuration.maximumWaitingOpens
+    }
+
+    /// Whether an own stream could be opened without waiting.
+    public var hasFreeSlot: Bool { self.openedCount < self.peerStreamLimit }
+
+    /// Whether the stream of this number is opened by this side.
+    func isOwn(_ id: StreamID) -> Bool { id.isOpenedByEdge == (self.role == .edge) }
+
+    /// The number of the n-th stream of a side.
+    static func streamID(ordinal: UInt32, role: SessionRole) -> StreamID {
+        StreamID(rawValue: role == .edge ? 2 &* ordinal : 2 &* ordinal &- 1)
+    }
+
+    /// The first byte of a received message counts even if the rest never comes (§B.9.1).
+    public mutating func receivedBytes(now: NIODeadline) {
+        self.lastReceived = now
+        self.suspectedSince = nil
+    }
+}
+
+/// A small generator of random numbers, seeded so that tests can repeat what they saw.
+struct SplitMix: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        self.state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = self.state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
