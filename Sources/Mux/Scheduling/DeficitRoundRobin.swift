@@ -35,6 +35,12 @@ struct DeficitRoundRobin {
         slot < self.nodes.count && self.nodes[slot].membership != .none
     }
 
+    /// The stream that is likely to be next.
+    func peek() -> Int? {
+        let slot = self.fresh.first >= 0 ? self.fresh.first : self.established.first
+        return slot >= 0 ? Int(slot) : nil
+    }
+
     /// The bytes of a turn at an urgency of RFC 9218.
     static func quantum(urgency: UInt8) -> Int {
         switch urgency {

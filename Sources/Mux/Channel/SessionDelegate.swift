@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import Protocol
+
+/// Hears of what happens to a session; called on its event loop.
+public protocol SessionDelegate: AnyObject {
+    /// The peer's HELLO came: streams may be opened.
+    ///
+    /// - Parameters:
+    ///   - session: The session.
+    ///   - peer: What the peer's HELLO said.
+    func sessionDidBecomeActive(_ session: SessionHandler, peer: SessionSettings)
+
+    /// The peer announced the end of the session: open no more streams on it, connect elsewhere.
+    ///
+    /// - Parameters:
+    ///   - session: The session.
+    ///   - code: Why.
+    ///   - gracePeriod: How long streams may still run.
+    ///   - reconnectAfter: How long to wait before connecting elsewhere, at least.
+    func sessionPeerIsDraining(
+        _ session: SessionHandler,
+        code: ErrorCode,
+        gracePeriod: TimeAmount,
+        reconnectAfter: TimeAmount
+    )
+
+    /// The session is over; told exactly once, also for one that never became active.
+    func sessionDidEnd(_ session: SessionHandler, end: SessionEnd)
+}

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+import DequeModule
+import Logging
+import NIOCore
+import Protocol
+
+/// Speaks the protocol over one WebSocket and presents each stream as a NIO channel.
+///
+/// Sits directly on the TCP or TLS channel once the opening handshake is done, at either end. Everything here happens
+/// on the channel's event loop; see ``StreamChannel`` for what a stream looks like.
+///
+/// ```swift
+/// let session = SessionHandler(configuration: SessionConfiguration(role: .connector)) { stream in
+///     try? stream.pipeline.syncOperations.addHandler(EchoHandler())
+///     stream.accept()
+/// }
+/// try channel.pipeline.syncOperations.addHandler(session)
+/// ```
+public final class SessionHandler: ChannelInboundHandler {
+    public typealias InboundIn = ByteBuffer
+    public typealias OutboundOut = ByteBuffer
+
+    var core: SessionCore
+    var context: ChannelHandlerContext?
+    private var decoder: WebSocketDecoder
+    var encoder: WebSocketEncoder
+    private weak var delegate: (any SessionDelegate)?
+    let logger: Logger
+    private let acceptStream: ((StreamChannel) -> Void)?
+    /// The stream channels by their slot.
+    private var channels: ContiguousArray<StreamChannel?> = []
+    /// Streams that were given bytes in this batch and are owed a read-complete.
+    private var touched: [StreamChannel] = []
+    /// Streams with a write whose promise waits for its bytes to be sent.
+    var promising: [StreamChannel] = []
+
+    private var isReading = false
+    private var isDispatching = false
+    var isPumpScheduled = false
+    private var tickAt: NIODeadline?
+    private var tickTask: Scheduled<Void>?
+    var lowWaterMark = UnsentLimit()
+    private var unwritableSince: NIODeadline?
+    private var closing = Closing.open
+
+    private enum Closing {
+        case open
+        /// The Close frame is out; the peer's is awaited.
+        case closeSent
+        case closed
+    }
+
+    /// Makes a handler for one session.
+    ///
+    /// - Parameters:
+    ///   - configuration: What this side brings along.
+    ///   - delegate: Hears of the session; held weakly.
+    ///   - logger: Gets one line at the end of a session that went wrong.
+    ///   - acceptStream: Called for each stream that the peer opens. It adds handlers at once and accepts or rejects
+    ///     the stream, then or later. Without it every stream is rejected.
+    public init(
+        configuration: SessionConfiguration,
+        delegate: (any SessionDelegate)? = nil,
+        logger: Logger = Logger(label: "culvert.mux"),
+        acceptStream: ((StreamChannel) -> Void)? = nil
+    ) {
+        self.core = SessionCore(configuration: configuration, now: .now())
+        let isServer = configuration.role == .edge
+        self.decoder = WebSocketDecoder(
+            isServer: isServer,
+            maximumMessage: Int(configuration.settings.maximumMessage)
+        )
+        self.encoder = WebSocketEncoder(isClient: !isServer)
+        self.delegate = delegate
+        self.logger = logger
+        self.acceptStream = acceptStream
+    }
+
+    // MARK: State
+
+    /// How far the session is in its life.
+    public var phase: SessionPhase { self.core.phase }
+    /// Whether a stream can be opened; it may have to wait for a slot.
+    public var canOpenStreams: Bool { self.core.canOpenStreams }
+    /// Whether a stream could be opened without waiting for a slot.
+    public var hasFreeSlot: Bool { self.core.hasFreeSlot }
+    /// Whether nothing has come for so long that new streams are better opened elsewhere.
+    public var isSuspect: Bool { self.core.isSuspect }
+    /// Streams that are under way or wait for a slot.
+    public var activeStreamCount: Int { self.core.activeStreamCount }
+    /// The smoothed round-trip time, once known.
+    public var roundTripTime: TimeAmount? { self.core.smoothedRoundTrip }
+    /// What the peer's HELLO said, once it came.
+    public var peer: SessionSettings? { self.core.peer }
+    /// The channel that the session runs on, while it does.
+    public var channel: (any Channel)? { self.context?.channel }
+
+    // MARK: Actions
+
+    /// Opens a stream and returns its channel at once: bytes written to it ride behind OPEN, no round trip is spent.
+    ///
+    /// - Parameters:
+    ///   - kind: What the bytes of the stream are.
+    ///   - priority: How large its share is.
+    ///   - metadata: What else the acceptor must know.
+    ///   - deadline: How long the acceptor has to answer, at most 60 s.
+    ///   - initializer: Adds the handlers.
+    /// - Throws: ``OpenError``, or what the initializer throws; nothing was sent.
+    public func openStream(
+        kind: StreamKind,
+        priority: Priority = .normal,
+        metadata: OpenMetadata,
+        deadline: TimeAmount = .seconds(10),
+        initializer: (StreamChannel) throws -> Void
+    ) throws -> StreamChannel {
+        guard let parent = self.context?.channel else { throw OpenError.sessionUnavailable }
+        parent.eventLoop.preconditionInEventLoop()
+        let key = try self.core.open(
+            kind: kind,
+            priority: priority,
+            metadata: metadata,
+            deadline: deadline,
+            now: .now()
+        )
+        let stream = StreamChannel(session: self, parent: parent, key: key, opening: nil)
+        self.register(stream)
+        do {
+            try initializer(stream)
+        } catch {
+            stream.abandon()
+            throw error
+        }
+        stream.activate()
+        self.setNeedsPump()
+        return stream
+    }
+
+    /// Announces the end of the session in good order; the handler closes the connection when the last stream is done.
+    ///
+    /// - Parameters:
+    ///   - code: Why: SHUTDOWN or REPLACED.
+    ///   - gracePeriod: How long streams may still run.
+    ///   - reconnectAfter: How long the peer is to wait before it connects elsewhere.
+    public func drain(code: ErrorCode = .shutdown, gracePeriod: TimeAmount, reconnectAfter: TimeAmount) {
+        self.core.startDrain(
+            code: code,
+            gracePeriod: gracePeriod,
+            reconnectAfter: reconnectAfter,
+            now: .now()
+        )
+        self.setNeedsPump()
+    }
+
+    /// Ends the session at once: every stream fails, the connection is closed.
+    ///
+    /// - Parameters:
+    ///   - code: Why.
+    ///   - reason: What GOAWAY says of it, for the peer's logs.
+    public func close(code: ErrorCode, reason: String) {
+        self.core.close(code: code, reason: reason)
+        self.setNeedsPump()
+    }
+
+    // MARK: Channel events
+
+    public func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { self.start() }
+    }
+
+    public func handlerRemoved(context: ChannelHandlerContext) {
+        self.connectionEnded("the session's handler was removed")
+        self.context = nil
+    }
+
+    public func channelActive(context: ChannelHandlerContext) {
+        self.start()
+        context.fireChannelActive()
+    }
+
+    public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let now = NIODeadline.now()
+        self.isReading = true
+        self.core.receivedBytes(now: now)
+        self.decoder.append(self.unwrapInboundIn(data))
+        do {
+            while let element = try self.decoder.next() { self.receive(element, now: now) }
+        } catch {
+            self.webSocketFailed(error)
+        }
+        self.dispatchEvents()
+    }
+
+    public func channelReadComplete(context: ChannelHandlerContext) {
+        self.completeReads()
+        self.isReading = false
+        self.pump()
+        context.fireChannelReadComplete()
+    }
+
+    public func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            self.unwritableSince = nil
+            self.pump()
+        } else {
+            self.unwritableSince = .now()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    public func channelInactive(context: ChannelHandlerContext) {
+        self.connectionEnded("the connection was closed")
+        context.fireChannelInactive()
+    }
+
+    public func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.connectionEnded("\(error)")
+        context.close(promise: nil)
+    }
+
+    public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed { context.close(promise: nil) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    private func start() {
+        self.pump()
+        self.scheduleTick()
+    }
+
+    private func receive(_ element: WebSocketDecoder.Element, now: NIODeadline) {
+        switch element {
+        case .binary(let message): self.core.receive(message, now: now)
+        case .text:
+            self.webSocketFailed(WebSocketViolation(.unacceptableData, "a text message"))
+        case .ping(let payload):
+            guard self.closing == .open else { return }
+            self.writeWebSocketFrame { $0.encode(.pong, payload, into: &$1) }
+        case .pong: break
+        case .close(let code, _):
+            self.finishClosing(answering: code)
+        }
+    }
+
+    // MARK: Streams
+
+    private func register(_ stream: StreamChannel) {
+        while self.channels.count <= stream.key.slot { self.channels.append(nil) }
+        self.channels[stream.key.slot] = stream
+    }
+
+    /// The stream's channel has closed: nothing local belongs to the stream any more.
+    func release(_ stream: StreamChannel) {
+        if stream.key.slot < self.channels.count, self.channels[stream.key.slot] === stream {
+            self.channels[stream.key.slot] = nil
+        }
+        self.core.release(stream.key)
+        self.setNeedsPump()
+    }
+
+    private func stream(_ key: StreamKey) -> StreamChannel? {
+        guard key.slot < self.channels.count, let stream = self.channels[key.slot], stream.key == key else {
+            return nil
+        }
+        return stream
+    }
+
+    /// Tells everybody what the core has to tell. Handlers that are told may cause further events.
+    func dispatchEvents() {
+        guard !self.isDispatching else { return }
+        self.isDispatching = true
+        defer { self.isDispatching = false }
+        while let event = self.core.nextEvent() { self.dispatch(event) }
+        if !self.isReading { self.completeReads() }
+    }
+
+    private func dispatch(_ event: SessionEvent) {
+        switch event {
+        case .readable(let key):
+            guard let stream = self.stream(key) else { return }
+            if stream.becameReadable() { self.touched.append(stream) }
+            if self.core.isReadable(key) { self.core.compactUnread(key) }
+        case .writable(let key): self.stream(key)?.becameWritable()
+        case .opened(let key, let opening): self.accept(key, opening)
+        case .accepted(let key): self.stream(key)?.pipeline.fireUserInboundEventTriggered(StreamEvent.accepted)
+        case .stopped(let key, let code): self.stream(key)?.peerStoppedReading(code)
+        case .closed(let key, let error):
+            if let stream = self.stream(key) {
+                stream.ended(error)
+            } else {
+                self.core.release(key)
+            }
+        case .active(let peer): self.delegate?.sessionDidBecomeActive(self, peer: peer)
+        case .draining(let code, let grace, let reconnectAfter):
+            self.delegate?.sessionPeerIsDraining(
+                self,
+                code: code,
+                gracePeriod: grace,
+                reconnectAfter: reconnectAfter
+            )
+        case .ended(let end): self.ended(end)
+        }
+    }
+
+    private func accept(_ key: StreamKey, _ opening: OpenFrame) {
+        guard let parent = self.context?.channel, let acceptStream = self.acceptStream else {
+            self.core.reject(key, code: .targetUnknown, reason: "no streams are accepted here")
+            self.core.release(key)
+            return
+        }
+        let stream = StreamChannel(session: self, parent: parent, key: key, opening: opening)
+        self.register(stream)
+        acceptStream(stream)
+    }
+
+    private func completeReads() {
+        while !self.touched.isEmpty {
+            let touched = self.touched
+            self.touched.removeAll(keepingCapacity: true)
+            for stream in touched { stream.completeRead() }
+            guard !self.isDispatching else { return }
+            self.isDispatching = true
+            while let event = self.core.nextEvent() { self.dispatch(event) }
+            self.isDispatching = false
+        }
+    }
+
+    // MARK: The clock
+
+    /// Sees to it that the core hears of the time when it needs to.
+    func scheduleTick() {
+        guard let context, let next = self.core.nextTick(now: .now()) else {
+            self.tickTask?.cancel()
+            self.tickTask = nil
+            return
+        }
+        if let tickAt, tickAt <= next, self.tickTask != nil { return }
+        self.tickTask?.cancel()
+        self.tickAt = next
+        self.tickTask = context.eventLoop.assumeIsolated().scheduleTask(deadline: next) {
+            self.tickTask = nil
+            self.tick()
+        }
+    }
+
+    private func tick() {
+        let now = NIODeadline.now()
+        self.core.tick(now: now)
+        let idle = TimeAmount.milliseconds(Int64(self.core.configuration.settings.idleTimeoutMilliseconds))
+        if let unwritableSince, now - unwritableSince >= idle {
+            self.core.close(code: .keepaliveTimeout, reason: "the peer takes nothing")
+        }
+        self.adaptUnsentLimit(now: now)
+        self.dispatchEvents()
+        self.pump()
+    }
+
+    // MARK: The end
+
+    private func ended(_ end: SessionEnd) {
+        self.tickTask?.cancel()
+        self.tickTask = nil
+        if !end.isGraceful, end.code != .sessionLost || self.core.peer != nil {
+            self.logger.info(
+                "session ended",
+                metadata: [
+                    "code": "\(end.code)", "reason": "\(end.reason)", "by": end.isByPeer ? "peer" : "us",
+                ]
+            )
+        }
+        self.delegate?.sessionDidEnd(self, end: end)
+        guard let context, self.closing == .open else { return }
+        if end.code == .keepaliveTimeout || end.code == .sessionLost {
+            self.closing = .closed
+            return context.close(promise: nil)
+        }
+        let code = end.isGraceful ? WebSocketCloseCode.goingAway : WebSocketCloseCode(session: end.code.rawValue)
+        self.startClosing(code, patience: end.isGraceful ? .seconds(3) : .seconds(1))
+    }
+
+    private func webSocketFailed(_ violation: WebSocketViolation) {
+        guard self.closing == .open else { return }
+        self.startClosing(violation.closeCode, patience: .seconds(1))
+        let code: ErrorCode = violation.closeCode == .messageTooBig ? .frameSizeError : .protocolError
+        self.core.transportFailed(ProtocolViolation(code, "WebSocket: \(violation.reason)"))
+    }
+
+    /// Sends what is left, then Close, and gives the peer a moment to answer.
+    private func startClosing(_ code: WebSocketCloseCode, patience: TimeAmount) {
+        guard let context, self.closing == .open else { return }
+        self.writeOutput(limit: .max)
+        self.closing = .closeSent
+        self.writeWebSocketFrame { $0.encodeClose(code, into: &$1) }
+        context.flush()
+        let channel = context.channel
+        context.eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
+    }
+
+    /// The peer's Close came.
+    private func finishClosing(answering code: WebSocketCloseCode?) {
+        guard let context else { return }
+        if self.closing == .open {
+            self.closing = .closeSent
+            self.writeWebSocketFrame { $0.encodeClose(code, into: &$1) }
+            context.flush()
+        }
+        self.core.connectionLost(reason: "the peer closed the WebSocket" + (code.map { " (\($0.rawValue))" } ?? ""))
+        self.closing = .closed
+        context.close(promise: nil)
+    }
+
+    private func connectionEnded(_ reason: String) {
+        self.closing = .closed
+        self.tickTask?.cancel()
+        self.tickTask = nil
+        self.core.connectionLost(reason: reason)
+        self.dispatchEvents()
+    }
+
+    var isOpen: Bool { self.closing == .open }
+}

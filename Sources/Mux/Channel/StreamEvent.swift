@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+import Protocol
+
+/// User events that a ``StreamChannel`` fires besides those of NIO.
+///
+/// The peer's FIN is NIO's own `ChannelEvent.inputClosed`, after the last bytes.
+public enum StreamEvent: Hashable, Sendable {
+    /// The peer accepted the stream.
+    case accepted
+    /// The peer takes no more bytes; what was unsent is dropped and further writes fail.
+    case peerStoppedReading(ErrorCode)
+}
