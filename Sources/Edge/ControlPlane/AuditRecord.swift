@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Logging
+import NIOCore
+import Synchronization
+
+/// What the audit log says of one call: who did what to which tunnel, from where, and what came of it.
+///
+/// Parts of it become known on the way through the router; the line is written once, at the end, whatever happened.
+final class AuditRecord: Sendable {
+    private struct Facts {
+        var principal: String?
+        var tunnelID: String?
+    }
+
+    private let facts = Mutex(Facts())
+
+    init() {}
+
+    /// Notes who makes the call.
+    func note(principal: String) {
+        self.facts.withLock { $0.principal = principal }
+    }
+
+    /// Notes which tunnel the call is about.
+    func note(tunnelID: String) {
+        self.facts.withLock { $0.tunnelID = tunnelID }
+    }
+
+    /// Writes the line.
+    ///
+    /// - Parameters:
+    ///   - logger: A logger with the request's id.
+    ///   - request: The call; of its path the query is left out.
+    ///   - remoteAddress: Where the caller connects from.
+    ///   - status: What was answered.
+    ///   - code: The code of the error, if it was one.
+    func write(
+        to logger: Logger,
+        request: HTTPRequest,
+        remoteAddress: SocketAddress?,
+        status: HTTPResponse.Status,
+        code: String?
+    ) {
+        let facts = self.facts.withLock { $0 }
+        var metadata: Logger.Metadata = [
+            "method": "\(request.method.rawValue)",
+            "path": "\((request.path ?? "").prefix { $0 != "?" && $0 != "#" })",
+            "status": "\(status.code)",
+            "principal": "\(facts.principal ?? "-")",
+            "remote": "\(remoteAddress?.ipAddress ?? "-")",
+        ]
+        if let tunnelID = facts.tunnelID { metadata["tunnel"] = "\(tunnelID)" }
+        if let code { metadata["code"] = "\(code)" }
+        logger.info("audit", metadata: metadata)
+    }
+}

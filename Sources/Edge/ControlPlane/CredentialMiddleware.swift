@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+import HTTPTypes
+import Hummingbird
+
+/// Lets nobody pass without an API key, and, on calls that change something, without its one-time code.
+struct CredentialMiddleware: RouterMiddleware {
+    let keys: APIKeyStore
+    let codes: OneTimePasswordGuard
+    let limits: APILimits
+    let now: @Sendable () -> Date
+
+    func handle(
+        _ request: Request,
+        context: ControlContext,
+        next: (Request, ControlContext) async throws -> Response
+    ) async throws -> Response {
+        let principal = try self.authenticate(request, context: context)
+        context.audit.note(principal: principal.name)
+        let decision = self.limits.call(by: principal.name)
+        guard decision.isAllowed else { throw Problem.rateLimited(decision) }
+        if request.method != .get && request.method != .head {
+            try self.checkCode(request, principal: principal)
+        }
+        var context = context
+        context.principal = principal
+        var response = try await next(request, context)
+        response.headers[.rateLimit] = #""api";r=\#(decision.remaining);t=\#(decision.resetSeconds)"#
+        return response
+    }
+
+    /// A valid key always passes: who shares an address with an attacker isn't locked out, and 160 random bits need no
+    /// lock against guessing. Whoever guesses wrongly is slowed.
+    private func authenticate(_ request: Request, context: ControlContext) throws -> Principal {
+        let credentials = request.headers[values: .authorization]
+        if credentials.count == 1, let key = BearerCredential.token(in: credentials[0]),
+            let principal = self.keys.principal(for: key)
+        {
+            return principal
+        }
+        // A call without any credentials is a question, not a guess.
+        guard !credentials.isEmpty else { throw Problem.missingCredentials }
+        let decision = self.limits.failure(from: context.remoteAddress)
+        throw decision.isAllowed ? Problem.invalidCredentials : Problem.rateLimited(decision)
+    }
+
+    private func checkCode(_ request: Request, principal: Principal) throws {
+        guard let password = principal.oneTimePassword else { return }
+        guard let code = request.headers[.culvertOTP] else { throw Problem.oneTimePasswordRequired }
+        // Six digits can be guessed, so that nobody may try more than a few, not even from many addresses.
+        let mayTry = self.limits.mayTryCode(of: principal.name)
+        guard mayTry.isAllowed else { throw Problem.rateLimited(mayTry) }
+        let seconds = Int64(self.now().timeIntervalSince1970)
+        guard self.codes.accept(code, for: password, keyName: principal.name, at: seconds) else {
+            self.limits.wrongCode(of: principal.name)
+            throw Problem.invalidOneTimePassword
+        }
+    }
+}
+
+/// `Authorization: Bearer <token>` (RFC 6750 §2.1).
+enum BearerCredential {
+    /// The token in the value of an `Authorization` field; `nil` for other schemes.
+    static func token(in value: String) -> String? {
+        let scheme = "bearer "
+        guard value.utf8.count > scheme.utf8.count, value.prefix(scheme.count).lowercased() == scheme else { return nil }
+        let token = value.dropFirst(scheme.count).drop { $0 == " " }
+        return token.isEmpty || token.contains(" ") ? nil : String(token)
+    }
+}
