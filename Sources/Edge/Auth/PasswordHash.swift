@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Crypto
+import Protocol
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-
-import Crypto
-import Protocol
 
 /// The salted hash of a visitor's password: PBKDF2 with HMAC-SHA-256 (RFC 8018 §5.2).
 ///

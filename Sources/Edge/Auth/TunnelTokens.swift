@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JWTKit
+import Protocol
+import Synchronization
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-
-import JWTKit
-import Protocol
-import Synchronization
 
 /// A key that signs tunnel tokens.
 struct SigningKey: Codable, Equatable, Sendable {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTPTypes
+import Hummingbird
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-
-import HTTPTypes
-import Hummingbird
 
 /// Lets nobody pass without an API key, and, on calls that change something, without its one-time code.
 struct CredentialMiddleware: RouterMiddleware {
@@ -69,7 +69,9 @@ enum BearerCredential {
     /// The token in the value of an `Authorization` field; `nil` for other schemes.
     static func token(in value: String) -> String? {
         let scheme = "bearer "
-        guard value.utf8.count > scheme.utf8.count, value.prefix(scheme.count).lowercased() == scheme else { return nil }
+        guard value.utf8.count > scheme.utf8.count, value.prefix(scheme.count).lowercased() == scheme else {
+            return nil
+        }
         let token = value.dropFirst(scheme.count).drop { $0 == " " }
         return token.isEmpty || token.contains(" ") ? nil : String(token)
     }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
-
 import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
 import Protocol
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
 
 /// The control API on Hummingbird's router, without its server: the edge's own listener hands it whole requests.
 struct HTTPControlPlane: ControlPlane {

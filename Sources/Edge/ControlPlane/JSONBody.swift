@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Protocol
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-
-import HTTPTypes
-import Hummingbird
-import NIOCore
-import Protocol
 
 /// The bodies of calls and answers.
 enum JSONBody {

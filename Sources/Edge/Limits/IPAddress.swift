@@ -3,7 +3,7 @@
 import NIOCore
 
 /// An IP address as its bytes. An IPv4 address in IPv6 clothes (RFC 4291 §2.5.5.2) is the IPv4 address.
-struct IPAddress: Hashable, Sendable {
+struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// 4 or 16 bytes in network order.
     let bytes: [UInt8]
 
@@ -27,13 +27,19 @@ struct IPAddress: Hashable, Sendable {
             }
         }
         guard let bytes else { return nil }
-        let isMapped = bytes.count == 16 && bytes[0..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xff && bytes[11] == 0xff
+        let isMapped =
+            bytes.count == 16 && bytes[0..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xff && bytes[11] == 0xff
         self.bytes = isMapped ? Array(bytes[12...]) : bytes
+    }
+
+    /// The usual spelling.
+    var description: String {
+        (try? SocketAddress(packedIPAddress: ByteBuffer(bytes: self.bytes), port: 0))?.ipAddress ?? "?"
     }
 }
 
 /// A range of addresses in CIDR notation (RFC 4632 §3.1); a single address is the range of itself.
-struct AddressRange: Hashable, Sendable {
+struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     private let address: IPAddress
     private let prefixLength: Int
 
@@ -50,6 +56,8 @@ struct AddressRange: Hashable, Sendable {
         }
         self.address = address
     }
+
+    var description: String { "\(self.address)/\(self.prefixLength)" }
 
     /// Whether an address is within the range; one of the other family never is.
     func contains(_ other: IPAddress) -> Bool {

@@ -9,7 +9,8 @@ struct RequestID: Hashable, Sendable, CustomStringConvertible {
     init() {
         var generator = SystemRandomNumberGenerator()
         let (high, low) = (generator.next(), generator.next())
-        self.bytes = (0..<8).map { UInt8(truncatingIfNeeded: high >> ($0 * 8)) }
+        self.bytes =
+            (0..<8).map { UInt8(truncatingIfNeeded: high >> ($0 * 8)) }
             + (0..<8).map { UInt8(truncatingIfNeeded: low >> ($0 * 8)) }
     }
 

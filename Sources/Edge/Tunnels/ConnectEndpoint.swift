@@ -8,7 +8,10 @@ enum ConnectDecision: Sendable {
     /// Send this response and close the connection.
     case refuse(HTTPResponse, ByteBuffer)
     /// Send a 101 with these fields, then put the handler at the end of an otherwise empty pipeline, on its event loop.
-    case accept(responseFields: [(name: String, value: String)], makeHandler: @Sendable (any Channel) -> any ChannelHandler)
+    case accept(
+        responseFields: [(name: String, value: String)],
+        makeHandler: @Sendable (any Channel) -> any ChannelHandler
+    )
 }
 
 /// `GET /api/tunnel/connect/{id}`: where connectors connect.

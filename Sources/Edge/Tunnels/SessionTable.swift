@@ -113,7 +113,8 @@ struct SessionTable<Session: Sendable>: Sendable {
     /// - Parameters:
     ///   - loop: The caller's event loop.
     ///   - isUsable: Refuses sessions that the caller has already tried.
-    mutating func pick(preferring loop: ObjectIdentifier, where isUsable: (Session) -> Bool = { _ in true }) -> Session? {
+    mutating func pick(preferring loop: ObjectIdentifier, where isUsable: (Session) -> Bool = { _ in true }) -> Session?
+    {
         guard !self.entries.isEmpty else { return nil }
         self.turn &+= 1
         let start = Int(UInt(bitPattern: self.turn) % UInt(self.entries.count))

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NIOCore
+import Protocol
+import Synchronization
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-
-import NIOCore
-import Protocol
-import Synchronization
 
 /// The bounds of every tunnel of an edge.
 struct TunnelLimits: Sendable {

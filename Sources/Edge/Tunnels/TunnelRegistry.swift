@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Protocol
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-
-import Protocol
 
 /// The tunnels that this edge serves.
 ///

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NIOCore
+import Protocol
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-
-import NIOCore
-import Protocol
 
 /// One connector connection that serves a tunnel.
 final class TunnelSession: Sendable {

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import NIOCore
+
+/// Everything that `culvert-edge` can be set to.
+struct EdgeConfiguration: Sendable {
+    /// Which statuses errors that the edge makes have.
+    enum StatusMap: String, CaseIterable, SettingValue {
+        /// Those that RFC 9110 suggests.
+        case rfc
+        /// Those whose bodies a content delivery network lets through.
+        case cdn
+    }
+
+    /// How log lines look.
+    enum LogFormat: String, CaseIterable, SettingValue {
+        /// For people.
+        case text
+        /// One JSON object a line.
+        case json
+        /// ``text`` on a terminal, else ``json``.
+        case auto
+    }
+
+    /// Bounds and time-outs of the public listener and the requests on it.
+    struct HTTP: Sendable {
+        var headTimeout = TimeAmount.seconds(10)
+        var keepAliveTimeout = TimeAmount.seconds(75)
+        var stallTimeout = TimeAmount.seconds(60)
+        var maxHeadSize = ByteCount(64 << 10)
+        var maxFields = 128
+        var maxConnections = 10_000
+        var statusMap = StatusMap.rfc
+        var trustedProxies: [AddressRange] = []
+        var clientIPHeader: String?
+    }
+
+    /// What applies to each tunnel.
+    struct Tunnels: Sendable {
+        var requestTimeout = TimeAmount.seconds(30)
+        var connectTimeout = TimeAmount.seconds(5)
+        var heartbeatInterval = TimeAmount.seconds(10)
+        var reconnectHold = TimeAmount.seconds(5)
+        var idleExpiry = TimeAmount.hours(24)
+        var tokenLifetime = TimeAmount.hours(24 * 30)
+        var tokenOverlap = TimeAmount.minutes(10)
+        var maxConnections = 100
+        var maxStreams = 1024
+        var maxPerKey = 100
+        var reservedNames: [String] = []
+    }
+
+    /// Where credentials come from.
+    struct Credentials: Sendable {
+        var apiKeysFile: String?
+        var signingKeysFile: String?
+        var apiKey: String?
+        var signingKey: String?
+    }
+
+    var isDevelopment = false
+    var listen = ListenAddress(host: "0.0.0.0", port: 8989)
+    var adminListen = ListenAddress(host: "127.0.0.1", port: 8990)
+    var publicURL: String?
+    var wildcardDomain: String?
+    var certificateFile: String?
+    var privateKeyFile: String?
+    var shutdownGrace = TimeAmount.seconds(30)
+    var logLevel = Logger.Level.info
+    var logFormat = LogFormat.auto
+    var http = HTTP()
+    var tunnels = Tunnels()
+    var limits = APILimits.Settings()
+    var credentials = Credentials()
+
+    /// The URL under which the edge is reached, without a trailing slash.
+    ///
+    /// - Parameter address: Where the public listener listens, once it does.
+    func effectivePublicURL(listeningOn address: ListenAddress) -> String {
+        if let publicURL = self.publicURL {
+            return publicURL.hasSuffix("/") ? String(publicURL.dropLast()) : publicURL
+        }
+        let scheme = self.certificateFile == nil ? "http" : "https"
+        var reachable = address
+        if reachable.host == "0.0.0.0" { reachable.host = "127.0.0.1" }
+        if reachable.host == "::" { reachable.host = "::1" }
+        return "\(scheme)://\(reachable)"
+    }
+}
+
+extension Logger.Level: SettingValue {}
