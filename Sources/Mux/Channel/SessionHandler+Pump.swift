@@ -48,7 +48,8 @@ extension SessionHandler {
     }
 
     private func nextBatch(messageLimit: Int, now: NIODeadline) -> ByteBuffer? {
-        var batch = self.context?.channel.allocator.buffer(capacity: self.core.outputEstimate(limit: Self.bytesPerWrite))
+        var batch =
+            self.context?.channel.allocator.buffer(capacity: self.core.outputEstimate(limit: Self.bytesPerWrite))
             ?? ByteBuffer()
         while batch.readableBytes <= Self.bytesPerWrite - WireFormat.recordLength {
             let start = self.encoder.begin(in: &batch)

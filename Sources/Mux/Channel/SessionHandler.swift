@@ -16,13 +16,10 @@ import Protocol
 /// }
 /// try channel.pipeline.syncOperations.addHandler(session)
 /// ```
-public final class SessionHandler: ChannelInboundHandler {
-    public typealias InboundIn = ByteBuffer
-    public typealias OutboundOut = ByteBuffer
-
+public final class SessionHandler {
     var core: SessionCore
     var context: ChannelHandlerContext?
-    private var decoder: WebSocketDecoder
+    var decoder: WebSocketDecoder
     var encoder: WebSocketEncoder
     private weak var delegate: (any SessionDelegate)?
     let logger: Logger
@@ -34,13 +31,13 @@ public final class SessionHandler: ChannelInboundHandler {
     /// Streams with a write whose promise waits for its bytes to be sent.
     var promising: [StreamChannel] = []
 
-    private var isReading = false
+    var isReading = false
     private var isDispatching = false
     var isPumpScheduled = false
     private var tickAt: NIODeadline?
     private var tickTask: Scheduled<Void>?
     var lowWaterMark = UnsentLimit()
-    private var unwritableSince: NIODeadline?
+    var unwritableSince: NIODeadline?
     private var closing = Closing.open
 
     private enum Closing {
@@ -161,74 +158,12 @@ public final class SessionHandler: ChannelInboundHandler {
         self.setNeedsPump()
     }
 
-    // MARK: Channel events
-
-    public func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        if context.channel.isActive { self.start() }
-    }
-
-    public func handlerRemoved(context: ChannelHandlerContext) {
-        self.connectionEnded("the session's handler was removed")
-        self.context = nil
-    }
-
-    public func channelActive(context: ChannelHandlerContext) {
-        self.start()
-        context.fireChannelActive()
-    }
-
-    public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let now = NIODeadline.now()
-        self.isReading = true
-        self.core.receivedBytes(now: now)
-        self.decoder.append(self.unwrapInboundIn(data))
-        do {
-            while let element = try self.decoder.next() { self.receive(element, now: now) }
-        } catch {
-            self.webSocketFailed(error)
-        }
-        self.dispatchEvents()
-    }
-
-    public func channelReadComplete(context: ChannelHandlerContext) {
-        self.completeReads()
-        self.isReading = false
-        self.pump()
-        context.fireChannelReadComplete()
-    }
-
-    public func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
-            self.unwritableSince = nil
-            self.pump()
-        } else {
-            self.unwritableSince = .now()
-        }
-        context.fireChannelWritabilityChanged()
-    }
-
-    public func channelInactive(context: ChannelHandlerContext) {
-        self.connectionEnded("the connection was closed")
-        context.fireChannelInactive()
-    }
-
-    public func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        self.connectionEnded("\(error)")
-        context.close(promise: nil)
-    }
-
-    public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let event = event as? ChannelEvent, event == .inputClosed { context.close(promise: nil) }
-        context.fireUserInboundEventTriggered(event)
-    }
-
-    private func start() {
+    func start() {
         self.pump()
         self.scheduleTick()
     }
 
-    private func receive(_ element: WebSocketDecoder.Element, now: NIODeadline) {
+    func receive(_ element: WebSocketDecoder.Element, now: NIODeadline) {
         switch element {
         case .binary(let message): self.core.receive(message, now: now)
         case .text:
@@ -265,7 +200,9 @@ public final class SessionHandler: ChannelInboundHandler {
         return stream
     }
 
-    /// Tells everybody what the core has to tell. Handlers that are told may cause further events.
+    /// Tells everybody what the core has to tell.
+    ///
+    /// Handlers that are told may cause further events.
     func dispatchEvents() {
         guard !self.isDispatching else { return }
         self.isDispatching = true
@@ -313,7 +250,7 @@ public final class SessionHandler: ChannelInboundHandler {
         acceptStream(stream)
     }
 
-    private func completeReads() {
+    func completeReads() {
         while !self.touched.isEmpty {
             let touched = self.touched
             self.touched.removeAll(keepingCapacity: true)
@@ -378,7 +315,7 @@ public final class SessionHandler: ChannelInboundHandler {
         self.startClosing(code, patience: end.isGraceful ? .seconds(3) : .seconds(1))
     }
 
-    private func webSocketFailed(_ violation: WebSocketViolation) {
+    func webSocketFailed(_ violation: WebSocketViolation) {
         guard self.closing == .open else { return }
         self.startClosing(violation.closeCode, patience: .seconds(1))
         let code: ErrorCode = violation.closeCode == .messageTooBig ? .frameSizeError : .protocolError
@@ -386,7 +323,7 @@ public final class SessionHandler: ChannelInboundHandler {
     }
 
     /// Sends what is left, then Close, and gives the peer a moment to answer.
-    private func startClosing(_ code: WebSocketCloseCode, patience: TimeAmount) {
+    func startClosing(_ code: WebSocketCloseCode, patience: TimeAmount) {
         guard let context, self.closing == .open else { return }
         self.writeOutput(limit: .max)
         self.closing = .closeSent
@@ -409,7 +346,7 @@ public final class SessionHandler: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
-    private func connectionEnded(_ reason: String) {
+    func connectionEnded(_ reason: String) {
         self.closing = .closed
         self.tickTask?.cancel()
         self.tickTask = nil

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
 
+// NIO documents what these are.
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension StreamChannel {
     public func setOption<Option: ChannelOption>(_ option: Option, value: Option.Value) -> EventLoopFuture<Void> {
         guard self.eventLoop.inEventLoop else {

@@ -15,31 +15,35 @@ import Synchronization
 ///   it with CANCELLED; ``reset(code:reason:)`` says why.
 ///
 /// Used on its event loop only, but for what NIO promises to be thread-safe.
-// The mutable state is used on the event loop alone, which every entry checks; what other threads may read is atomic.
-public final class StreamChannel: Channel, @unchecked Sendable {
-    public let allocator = ByteBufferAllocator()
+///
+/// It is `Sendable` because its mutable state is used on the event loop alone, and what other threads may read is
+/// atomic.
+public final class StreamChannel: @unchecked Sendable {
+    /// Where every call must come from that NIO does not promise to be thread-safe.
     public let eventLoop: any EventLoop
+    /// The channel of the session.
     public let parent: (any Channel)?
     /// What OPEN said, on the side that did not send it.
     public let opening: OpenFrame?
     let key: StreamKey
     let session: SessionHandler
 
-    private let closePromise: EventLoopPromise<Void>
+    let closePromise: EventLoopPromise<Void>
     // Set once, at the end of init: the pipeline needs the channel.
-    private var pipelineStorage: ChannelPipeline!
-    private let activity = Atomic<Bool>(false)
-    private let writability = Atomic<Bool>(true)
+    // swift-format-ignore: NeverUseImplicitlyUnwrappedOptionals
+    var pipelineStorage: ChannelPipeline!
+    let activity = Atomic<Bool>(false)
+    let writability = Atomic<Bool>(true)
 
     var state = State.opening
     var isAutoRead = true
-    private var isReadPending = false
-    private var isDelivering = false
+    var isReadPending = false
+    var isDelivering = false
     private var isReadCompleteOwed = false
     var isOutputClosed = false
     /// How many bytes were written in all, where somebody waits for some of them.
-    private var writtenBytes: UInt64 = 0
-    private var promises: Deque<(offset: UInt64, promise: EventLoopPromise<Void>)> = []
+    var writtenBytes: UInt64 = 0
+    var promises: Deque<(offset: UInt64, promise: EventLoopPromise<Void>)> = []
 
     enum State {
         case opening
@@ -57,17 +61,11 @@ public final class StreamChannel: Channel, @unchecked Sendable {
         self.pipelineStorage = ChannelPipeline(channel: self)
     }
 
-    public var pipeline: ChannelPipeline { self.pipelineStorage }
-    public var closeFuture: EventLoopFuture<Void> { self.closePromise.futureResult }
-    public var localAddress: SocketAddress? { self.parent?.localAddress }
-    public var remoteAddress: SocketAddress? { self.parent?.remoteAddress }
-    public var isActive: Bool { self.activity.load(ordering: .relaxed) }
-    public var isWritable: Bool { self.writability.load(ordering: .relaxed) }
-    public var _channelCore: any ChannelCore { self }
-
     // MARK: Answers to OPEN
 
-    /// Takes the stream: OPEN_ACK goes out, the channel becomes active. Nothing is delivered before.
+    /// Takes the stream: OPEN_ACK goes out, the channel becomes active.
+    ///
+    /// Nothing is delivered before.
     ///
     /// - Parameter acknowledgement: What OPEN_ACK is to say.
     public func accept(_ acknowledgement: OpenAckFrame = OpenAckFrame()) {
@@ -167,7 +165,7 @@ public final class StreamChannel: Channel, @unchecked Sendable {
     /// What one `read()` delivers at most, in bytes: then others have their turn, and the reader may pause.
     private static let bytesPerRead = 65_536
 
-    private func deliver() {
+    func deliver() {
         guard !self.isDelivering, self.state == .active else { return }
         self.isDelivering = true
         defer { self.isDelivering = false }
@@ -231,104 +229,5 @@ public final class StreamChannel: Channel, @unchecked Sendable {
             self.removeHandlers(pipeline: self.pipeline)
             self.closePromise.succeed()
         }
-    }
-}
-
-extension StreamChannel: ChannelCore {
-    public func localAddress0() throws -> SocketAddress {
-        guard let address = self.localAddress else { throw ChannelError.unknownLocalAddress }
-        return address
-    }
-
-    public func remoteAddress0() throws -> SocketAddress {
-        guard let address = self.remoteAddress else { throw ChannelError.operationUnsupported }
-        return address
-    }
-
-    public func register0(promise: EventLoopPromise<Void>?) {
-        promise?.fail(ChannelError.operationUnsupported)
-    }
-
-    public func registerAlreadyConfigured0(promise: EventLoopPromise<Void>?) {
-        promise?.fail(ChannelError.operationUnsupported)
-    }
-
-    public func bind0(to: SocketAddress, promise: EventLoopPromise<Void>?) {
-        promise?.fail(ChannelError.operationUnsupported)
-    }
-
-    public func connect0(to: SocketAddress, promise: EventLoopPromise<Void>?) {
-        promise?.fail(ChannelError.operationUnsupported)
-    }
-
-    public func write0(_ data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard self.state == .active, !self.isOutputClosed else {
-            promise?.fail(self.state == .closed ? ChannelError.ioOnClosedChannel : ChannelError.outputClosed)
-            return
-        }
-        let bytes = self.unwrapData(data, as: ByteBuffer.self)
-        self.writtenBytes += UInt64(bytes.readableBytes)
-        if !self.session.core.write(self.key, bytes), self.isWritable {
-            self.writability.store(false, ordering: .relaxed)
-            self.pipeline.fireChannelWritabilityChanged()
-        }
-        if let promise {
-            if !self.hasPromises { self.session.promising.append(self) }
-            self.promises.append((self.writtenBytes, promise))
-        }
-    }
-
-    public func flush0() {
-        self.session.setNeedsPump()
-    }
-
-    public func read0() {
-        guard self.state == .active else { return }
-        self.isReadPending = true
-        guard self.session.core.isReadable(self.key), !self.isDelivering else { return }
-        // Not from inside the caller: a reader that reads again on each read-complete would nest without end.
-        self.eventLoop.execute {
-            guard self.isReadPending else { return }
-            self.deliver()
-            self.completeRead()
-            self.session.dispatchEvents()
-        }
-    }
-
-    public func close0(error: any Error, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        guard self.state != .closed else {
-            promise?.fail(ChannelError.alreadyClosed)
-            return
-        }
-        switch mode {
-        case .output:
-            guard !self.isOutputClosed else {
-                promise?.fail(ChannelError.outputClosed)
-                return
-            }
-            self.isOutputClosed = true
-            self.session.core.finish(self.key)
-            self.session.setNeedsPump()
-            promise?.succeed()
-            self.pipeline.fireUserInboundEventTriggered(ChannelEvent.outputClosed)
-        case .input:
-            self.stopReading(code: .noError)
-            promise?.succeed()
-        case .all:
-            if let promise { self.closePromise.futureResult.cascade(to: promise) }
-            self.reset(code: .cancelled)
-        }
-    }
-
-    public func triggerUserOutboundEvent0(_ event: Any, promise: EventLoopPromise<Void>?) {
-        promise?.fail(ChannelError.operationUnsupported)
-    }
-
-    public func channelRead0(_ data: NIOAny) {
-        // Bytes that no handler took are dropped, as every channel does.
-    }
-
-    public func errorCaught0(error: any Error) {
-        // An error that no handler took says nothing that channelInactive does not.
     }
 }

@@ -46,5 +46,6 @@ public enum MemoryLevel: Int, Comparable, Sendable {
     /// More than four fifths.
     case critical
 
+    /// By number.
     public static func < (left: MemoryLevel, right: MemoryLevel) -> Bool { left.rawValue < right.rawValue }
 }

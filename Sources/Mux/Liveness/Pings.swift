@@ -45,8 +45,9 @@ struct Pings {
         return self.lastNumber
     }
 
-    /// The round-trip time that a PONG shows; `nil` if it answers nothing. Answers come in order, so those before it
-    /// are given up.
+    /// The round-trip time that a PONG shows; `nil` if it answers nothing.
+    ///
+    /// Answers come in order, so those before it are given up.
     mutating func receivedPong(_ number: UInt64, now: NIODeadline) -> TimeAmount? {
         guard let index = self.unanswered.firstIndex(where: { $0.number == number }) else { return nil }
         let sent = self.unanswered[index].sent

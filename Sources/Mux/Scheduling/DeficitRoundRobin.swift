@@ -85,8 +85,9 @@ struct DeficitRoundRobin {
         self.nodes[slot].deficit -= Int32(truncatingIfNeeded: bytes)
     }
 
-    /// The stream whose turn it was could send nothing. One that has just become busy waits among the others first,
-    /// so that it can't claim priority again and again.
+    /// The stream whose turn it was could send nothing.
+    ///
+    /// One that has just become busy waits among the others first, so that it can't claim priority again and again.
     mutating func idled(_ slot: Int) {
         let wasFresh = self.nodes[slot].membership == .fresh
         self.unlink(Int32(slot))

@@ -16,7 +16,9 @@ public struct SessionConfiguration: Sendable {
     public var stallTimeout = TimeAmount.seconds(120)
     /// How long the peer's HELLO may take.
     public var helloTimeout = TimeAmount.seconds(10)
-    /// The window that every stream keeps, in bytes; `nil` lets windows tune themselves. For measurements.
+    /// The window that every stream keeps, in bytes; `nil` lets windows tune themselves.
+    ///
+    /// For measurements.
     public var fixedWindow: Int?
     /// Counts what all sessions of the process buffer.
     public var governor: MemoryGovernor

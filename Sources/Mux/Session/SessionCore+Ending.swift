@@ -5,7 +5,9 @@ import Protocol
 
 extension SessionCore {
     /// Announces the end of the session in good order: the peer opens no more streams here, those that run may finish
-    /// (docs/protocol.md §B.9.5). A second call may only shorten the grace.
+    /// (docs/protocol.md §B.9.5).
+    ///
+    /// A second call may only shorten the grace.
     ///
     /// - Parameters:
     ///   - code: Why: SHUTDOWN, REPLACED or ID_EXHAUSTED.

@@ -109,8 +109,9 @@ extension SessionCore {
         self.withheld = 0
     }
 
-    /// Brings what the stream contributes to the session's budget up to date. What every stream of the peer may pin
-    /// from the start is reserved already.
+    /// Brings what the stream contributes to the session's budget up to date.
+    ///
+    /// What every stream of the peer may pin from the start is reserved already.
     mutating func rebudget(_ slot: Int) {
         let pinned = self.streams[slot].pinned
         let reserved =

@@ -86,7 +86,9 @@ extension SessionCore {
         }
     }
 
-    /// One PING serves every purpose. It stands behind the resets of the message, as their barrier must.
+    /// One PING serves every purpose.
+    ///
+    /// It stands behind the resets of the message, as their barrier must.
     private mutating func writePing(into buffer: inout ByteBuffer, now: NIODeadline) {
         let isDrainPingWanted = self.drain?.isPingWanted == true
         guard self.pings.isWanted || self.barrier.isPingWanted || isDrainPingWanted,

@@ -5,7 +5,9 @@ import Protocol
 extension SessionCore {
     // MARK: Opening
 
-    /// Opens a stream. OPEN goes out as soon as the peer has a slot; bytes written meanwhile ride behind it.
+    /// Opens a stream.
+    ///
+    /// OPEN goes out as soon as the peer has a slot; bytes written meanwhile ride behind it.
     ///
     /// - Parameters:
     ///   - kind: What the bytes of the stream are.
@@ -131,7 +133,9 @@ extension SessionCore {
         self.rebudget(slot)
     }
 
-    /// Ends the stream at once in both directions. An acceptor that has not answered yet refuses it instead.
+    /// Ends the stream at once in both directions.
+    ///
+    /// An acceptor that has not answered yet refuses it instead.
     public mutating func reset(_ key: StreamKey, code: ErrorCode, reason: String = "") {
         guard let slot = self.openSlot(key) else { return }
         switch self.streams[slot].wire {
@@ -153,7 +157,9 @@ extension SessionCore {
         self.freeIfDone(slot)
     }
 
-    /// The owner lets go: nothing local belongs to the stream any more. A stream that is not over is reset first.
+    /// The owner lets go: nothing local belongs to the stream any more.
+    ///
+    /// A stream that is not over is reset first.
     public mutating func release(_ key: StreamKey) {
         guard self.streams.slot(of: key) != nil else { return }
         self.reset(key, code: .cancelled)
@@ -210,7 +216,9 @@ extension SessionCore {
         self.events.append(.closed(key, error))
     }
 
-    /// Ends a stream of which the peer knows that it is over. What was received in full may still be read.
+    /// Ends a stream of which the peer knows that it is over.
+    ///
+    /// What was received in full may still be read.
     mutating func endStream(_ slot: Int, _ error: StreamError?) {
         if error != nil, self.streams[slot].state.receiving != .finished { self.dropReceived(slot) }
         self.streams[slot].end = error

@@ -34,6 +34,7 @@ public struct StreamError: Error, Hashable, Sendable {
 }
 
 extension StreamError: CustomStringConvertible {
+    /// For logs.
     public var description: String {
         let who =
             switch self.origin {

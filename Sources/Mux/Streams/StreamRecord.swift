@@ -63,8 +63,9 @@ struct StreamRecord {
         case closed
     }
 
-    /// Control frames that are due. Their content is computed when they are serialised, so that memory for them is
-    /// bounded whatever the peer does.
+    /// Control frames that are due.
+    ///
+    /// Their content is computed when they are serialised, so that memory for them is bounded whatever the peer does.
     struct Control: OptionSet {
         let rawValue: UInt8
         static let openAck = Control(rawValue: 1)

@@ -6,11 +6,7 @@ import NIOCore
 /// Sits on the TCP or TLS channel. On success it puts the handler that `makeHandler` returns in its own place and gives
 /// it the bytes that came with the answer; otherwise it fails the promise with ``WebSocketClientHandshake/Refusal`` or
 /// ``WebSocketClientHandshake/Failure`` and closes the channel.
-public final class WebSocketClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandler {
-    public typealias InboundIn = ByteBuffer
-    public typealias InboundOut = ByteBuffer
-    public typealias OutboundOut = ByteBuffer
-
+public final class WebSocketClientHandshakeHandler {
     private var handshake: WebSocketClientHandshake
     private var promise: EventLoopPromise<Void>?
     private let makeHandler: () -> any ChannelHandler
@@ -31,6 +27,45 @@ public final class WebSocketClientHandshakeHandler: ChannelInboundHandler, Remov
         self.promise = promise
         self.makeHandler = makeHandler
     }
+
+    private func send(_ context: ChannelHandlerContext) {
+        guard !self.isSent else { return }
+        self.isSent = true
+        context.writeAndFlush(self.wrapOutboundOut(self.handshake.request), promise: nil)
+    }
+
+    private func finish(_ outcome: WebSocketClientHandshake.Outcome, _ context: ChannelHandlerContext) {
+        switch outcome {
+        case .refused(let refusal): self.fail(refusal, context)
+        case .upgraded(let leftover):
+            let promise = self.promise.take()
+            do {
+                try context.pipeline.syncOperations.addHandler(self.makeHandler(), position: .after(self))
+            } catch {
+                promise?.fail(error)
+                return context.close(promise: nil)
+            }
+            promise?.succeed()
+            if leftover.readableBytes > 0 {
+                context.fireChannelRead(self.wrapInboundOut(leftover))
+                context.fireChannelReadComplete()
+            }
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        }
+    }
+
+    private func fail(_ error: any Error, _ context: ChannelHandlerContext) {
+        self.promise.take()?.fail(error)
+        context.close(promise: nil)
+    }
+}
+
+// NIO documents what these are.
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
+extension WebSocketClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandler {
+    public typealias InboundIn = ByteBuffer
+    public typealias InboundOut = ByteBuffer
+    public typealias OutboundOut = ByteBuffer
 
     public func handlerAdded(context: ChannelHandlerContext) {
         if context.channel.isActive { self.send(context) }
@@ -68,36 +103,5 @@ public final class WebSocketClientHandshakeHandler: ChannelInboundHandler, Remov
 
     public func handlerRemoved(context: ChannelHandlerContext) {
         self.promise.take()?.fail(WebSocketClientHandshake.Failure.connectionClosed)
-    }
-
-    private func send(_ context: ChannelHandlerContext) {
-        guard !self.isSent else { return }
-        self.isSent = true
-        context.writeAndFlush(self.wrapOutboundOut(self.handshake.request), promise: nil)
-    }
-
-    private func finish(_ outcome: WebSocketClientHandshake.Outcome, _ context: ChannelHandlerContext) {
-        switch outcome {
-        case .refused(let refusal): self.fail(refusal, context)
-        case .upgraded(let leftover):
-            let promise = self.promise.take()
-            do {
-                try context.pipeline.syncOperations.addHandler(self.makeHandler(), position: .after(self))
-            } catch {
-                promise?.fail(error)
-                return context.close(promise: nil)
-            }
-            promise?.succeed()
-            if leftover.readableBytes > 0 {
-                context.fireChannelRead(self.wrapInboundOut(leftover))
-                context.fireChannelReadComplete()
-            }
-            context.pipeline.syncOperations.removeHandler(self, promise: nil)
-        }
-    }
-
-    private func fail(_ error: any Error, _ context: ChannelHandlerContext) {
-        self.promise.take()?.fail(error)
-        context.close(promise: nil)
     }
 }

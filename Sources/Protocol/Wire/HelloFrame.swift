@@ -49,11 +49,13 @@ public struct HelloFrame: Hashable, Sendable {
         }
     }
 
+    /// Whether both say the same; grease does not count.
     public static func == (left: HelloFrame, right: HelloFrame) -> Bool {
         left.minor == right.minor && left.role == right.role && left.capabilities == right.capabilities
             && left.settings == right.settings
     }
 
+    /// Hashes what equality looks at.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(self.role)
         hasher.combine(self.settings)

@@ -56,6 +56,7 @@ public struct NetworkEndpoint: Hashable, Sendable {
 }
 
 extension NetworkEndpoint: CustomStringConvertible {
+    /// For logs.
     public var description: String {
         let packed = ByteBuffer(bytes: self.address)
         guard let address = try? SocketAddress(packedIPAddress: packed, port: Int(self.port)),

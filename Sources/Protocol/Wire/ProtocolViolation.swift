@@ -19,5 +19,6 @@ public struct ProtocolViolation: Error, Equatable, Sendable {
 }
 
 extension ProtocolViolation: CustomStringConvertible {
+    /// For logs.
     public var description: String { "\(self.code): \(self.reason)" }
 }

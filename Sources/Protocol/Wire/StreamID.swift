@@ -22,9 +22,11 @@ public struct StreamID: RawRepresentable, Hashable, Comparable, Sendable {
     /// How many streams its side has opened when this one is the latest: n for the n-th.
     public var ordinal: UInt32 { self.rawValue / 2 + (self.rawValue & 1) }
 
+    /// By number.
     public static func < (left: StreamID, right: StreamID) -> Bool { left.rawValue < right.rawValue }
 }
 
 extension StreamID: CustomStringConvertible {
+    /// For logs.
     public var description: String { "\(self.rawValue)" }
 }

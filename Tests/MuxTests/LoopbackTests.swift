@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import NIOPosix
+import Protocol
+import Testing
+
+@testable import Mux
+
+@Suite("Two sessions over a real socket")
+struct LoopbackTests {
+    @Test("a stream carries bytes both ways and closes when both sides have finished")
+    func echo() async throws {
+        let pair = try await SessionPair.make { stream in
+            try? stream.pipeline.syncOperations.addHandler(EchoHandler())
+            stream.accept()
+        }
+        let answer = try await pair.exchange(ByteBuffer(string: "hello"))
+        #expect(String(buffer: answer) == "hello")
+        try await pair.close()
+    }
+
+    @Test("eight megabytes pass through windows of 64 KiB and come back intact")
+    func bulk() async throws {
+        let pair = try await SessionPair.make { stream in
+            try? stream.pipeline.syncOperations.addHandler(EchoHandler())
+            stream.accept()
+        }
+        var bytes = ByteBuffer()
+        for index in 0..<(1 << 20) { bytes.writeInteger(UInt64(index) &* 0x9E37_79B9_7F4A_7C15) }
+        let answer = try await pair.exchange(bytes)
+        #expect(answer == bytes)
+        try await pair.close()
+    }
+
+    @Test("a refused stream fails with the code and is safe to retry")
+    func refusal() async throws {
+        let pair = try await SessionPair.make { $0.reject(code: .connectRefused, reason: "nobody home") }
+        await #expect(throws: StreamError(
+            code: .connectRefused,
+            reason: "nobody home",
+            origin: .rejected,
+            isRetrySafe: true
+        )) {
+            try await pair.exchange(ByteBuffer(string: "hello"))
+        }
+        try await pair.close()
+    }
+}
