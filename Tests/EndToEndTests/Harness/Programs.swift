@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// Where the programs under test and their peers are.
+enum Programs {
+    /// The product `name`: from the folder in `CULVERT_E2E_BIN` when set, else from beside the test bundle.
+    static func product(_ name: String) throws -> String {
+        let folder: URL
+        if let given = ProcessInfo.processInfo.environment["CULVERT_E2E_BIN"] {
+            folder = URL(fileURLWithPath: given, relativeTo: self.repository)
+        } else {
+            folder = URL(fileURLWithPath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+                .deletingLastPathComponent()
+        }
+        return folder.appendingPathComponent(name).path
+    }
+
+    /// The Python of the environment that `scripts/test` makes, which has the `websockets` library.
+    static var python: String {
+        self.repository.appendingPathComponent(".venv-tests/bin/python").path
+    }
+
+    /// A Python program of this test target.
+    static func peer(_ name: String) -> String {
+        self.repository.appendingPathComponent("Tests/EndToEndTests/Peers/\(name)").path
+    }
+
+    /// The sample origin that the project ships.
+    static var sampleOrigin: String {
+        self.repository.appendingPathComponent("examples/sample-origin/origin.py").path
+    }
+
+    /// Whether transfers have the size of the acceptance test, or one that every run can afford.
+    static let isFullSize = ProcessInfo.processInfo.environment["CULVERT_E2E_FULL"] == "1"
+
+    /// The root of the repository.
+    static let repository = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent()
+        .deletingLastPathComponent()
+        .deletingLastPathComponent()
+        .deletingLastPathComponent()
+}

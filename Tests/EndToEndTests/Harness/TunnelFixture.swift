@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// A local port behind a tunnel: an edge and a connector, both real processes.
+final class TunnelFixture {
+    let scratch: ScratchFolder
+    let edge: EdgeProcess
+    let connector: RunningProcess
+    /// The tunnel's public URL, with a slash at the end.
+    let url: String
+
+    /// Starts both and waits until the connector has printed the URL and the edge knows it as online.
+    ///
+    /// - Parameter originPort: The local port; nothing needs to listen there yet.
+    init(originPort: Int, in scratch: ScratchFolder) async throws {
+        let edge = try await EdgeProcess(in: scratch)
+        let connector = try RunningProcess(
+            Programs.product("culvert"),
+            ["http", "\(originPort)", "--edge", edge.url],
+            environment: ["CULVERT_API_KEY": edge.apiKey],
+            in: scratch
+        )
+        let printed = try await connector.line(startingWith: "http")
+        self.scratch = scratch
+        self.edge = edge
+        self.connector = connector
+        self.url = printed.hasSuffix("/") ? printed : printed + "/"
+    }
+
+    /// The same tunnel's address of another scheme, such as `ws`.
+    func url(scheme: String) -> String {
+        scheme + self.url.dropFirst("http".count)
+    }
+
+    /// Waits until the tunnel carries a request to the origin.
+    func waitUntilItAnswers(at path: String = "") async throws {
+        do {
+            try await eventually("an answer at \(self.url)\(path)") {
+                try await Curl.get(self.url + path, in: self.scratch).status == 200 ? () : nil
+            }
+        } catch let failure as HarnessFailure {
+            throw HarnessFailure("\(failure)\n\(self.edge.process.transcript)\n\(self.connector.transcript)")
+        }
+    }
+
+    /// The most memory that each program ever had resident.
+    func peakResidentKibibytes() throws -> (edge: Int, connector: Int) {
+        (try self.edge.process.peakResidentKibibytes(), try self.connector.peakResidentKibibytes())
+    }
+}
+
+/// The sample origin as the local server behind a tunnel.
+final class SampleOrigin {
+    let port: Int
+    private let process: RunningProcess
+
+    init(in scratch: ScratchFolder) async throws {
+        self.port = try FreePort.next()
+        self.process = try RunningProcess(
+            Programs.python,
+            [Programs.sampleOrigin, "--port", "\(self.port)"],
+            in: scratch
+        )
+        _ = try await self.process.line(startingWith: "sample origin")
+    }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("Requests", .serialized)
+    struct Requests {
+        static let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"]
+
+        @Test("Every method reaches the origin unchanged, an invented one too, with its target and body")
+        func methods() async throws {
+            let scratch = try ScratchFolder()
+            let origin = try await NginxOrigin(in: scratch)
+            let tunnel = try await TunnelFixture(originPort: origin.port, in: scratch)
+            try await tunnel.waitUntilItAnswers(at: "saw/")
+            for method in Self.methods {
+                let hasBody = !["GET", "HEAD"].contains(method)
+                let arguments = method == "HEAD" ? ["--head"] : ["--request", method]
+                let body = hasBody ? ["--data-binary", "body of \(method)"] : []
+                let answer = try await Curl.get(
+                    tunnel.url + "saw/%2Fa//b;c?x=%20&y=",
+                    arguments + body,
+                    in: scratch
+                )
+                #expect(answer.status == 200, "\(method)")
+                #expect(answer["Saw-Method"] == method)
+                #expect(answer["Saw-Target"] == "/saw/%2Fa//b;c?x=%20&y=", "\(method)")
+                #expect(answer["Saw-Body"] == (hasBody ? "body of \(method)" : nil), "\(method)")
+                #expect(answer.body == (method == "HEAD" ? "" : "the origin was here"), "\(method)")
+            }
+        }
+
+        @Test("A bare tunnel id is sent on to its folder")
+        func bareTunnelID() async throws {
+            let scratch = try ScratchFolder()
+            let origin = try await NginxOrigin(in: scratch)
+            let tunnel = try await TunnelFixture(originPort: origin.port, in: scratch)
+            try await tunnel.waitUntilItAnswers(at: "saw/")
+            let answer = try await Curl.get(String(tunnel.url.dropLast()), in: scratch)
+            #expect(answer.status == 308)
+            #expect(answer["Location"]?.hasSuffix("/") == true)
+        }
+    }
+}
