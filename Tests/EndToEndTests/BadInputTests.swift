@@ -17,8 +17,8 @@ extension EndToEnd {
             let token = try await createdTunnel(at: edge, in: scratch).token
             // The signature is the last of the three parts; another first character makes it another signature.
             var parts = token.split(separator: ".").map(String.init)
-            let signature = try #require(parts.popLast())
-            parts.append((signature.hasPrefix("A") ? "B" : "A") + signature.dropFirst())
+            let signature = try #require(parts.last)
+            parts[parts.count - 1] = (signature.hasPrefix("A") ? "B" : "A") + signature.dropFirst()
             let connector = try connect(token: parts.joined(separator: "."), port: try FreePort.next(), in: scratch)
             #expect(try await connector.end() == .exited(Self.refused), "\(connector.transcript)")
             expectOneSentence(connector)
