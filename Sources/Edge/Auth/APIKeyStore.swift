@@ -15,7 +15,7 @@ struct APIKeyRecord: Codable, Equatable, Sendable {
     var sha256: String
     /// The secret of the second factor in base 32 (RFC 4648 §6); `nil` asks for none.
     var totpSecret: String?
-    /// Whether the key has been revoked. Its record stays, so that its name isn't used again for someone else.
+    /// Whether the key has been revoked; its record stays, so that its name isn't used again for someone else.
     var revoked: Bool?
 
     private enum CodingKeys: String, CodingKey {

@@ -21,7 +21,7 @@ struct SigningKey: Codable, Equatable, Sendable {
     var bytes: [UInt8]? { Data(base64Encoded: self.secret).map { Array($0) } }
 }
 
-/// Why a token was refused. It is logged, and never told to whoever sent the token.
+/// Why a token was refused; it is logged, and never told to whoever sent the token.
 enum TokenRefusal: String, Error, Equatable, Sendable {
     case missing
     case oversized

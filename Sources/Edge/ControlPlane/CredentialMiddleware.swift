@@ -35,6 +35,8 @@ struct CredentialMiddleware: RouterMiddleware {
         return response
     }
 
+    /// Finds out who calls.
+    ///
     /// A valid key always passes: who shares an address with an attacker isn't locked out, and 160 random bits need no
     /// lock against guessing. Whoever guesses wrongly is slowed.
     private func authenticate(_ request: Request, context: ControlContext) throws -> Principal {

@@ -11,6 +11,7 @@ enum Problem: Error, Equatable {
     case invalidParameter(field: String, detail: String)
     case missingCredentials
     case invalidCredentials
+    case invalidToken
     case oneTimePasswordRequired
     case invalidOneTimePassword
     case notFound
@@ -32,6 +33,7 @@ enum Problem: Error, Equatable {
         case .invalidParameter: "invalid_parameter"
         case .missingCredentials: "missing_credentials"
         case .invalidCredentials: "invalid_credentials"
+        case .invalidToken: "invalid_token"
         case .oneTimePasswordRequired: "otp_required"
         case .invalidOneTimePassword: "otp_invalid"
         case .notFound: "not_found"
@@ -52,7 +54,8 @@ enum Problem: Error, Equatable {
     var status: HTTPResponse.Status {
         switch self {
         case .invalidBody, .invalidParameter: .badRequest
-        case .missingCredentials, .invalidCredentials, .oneTimePasswordRequired, .invalidOneTimePassword: .unauthorized
+        case .missingCredentials, .invalidCredentials, .invalidToken: .unauthorized
+        case .oneTimePasswordRequired, .invalidOneTimePassword: .unauthorized
         case .notFound, .tunnelNotFound: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .nameTaken, .nameReserved, .tooManyTunnels: .conflict
@@ -70,6 +73,7 @@ enum Problem: Error, Equatable {
         case .invalidBody(_, let detail), .invalidParameter(_, let detail): detail
         case .missingCredentials: "Send an API key in the field Authorization: Bearer <key>."
         case .invalidCredentials: "The credentials in the field Authorization are not valid here."
+        case .invalidToken: "The tunnel token is not valid here: ask for a new one with POST /api/tunnels/{id}/token."
         case .oneTimePasswordRequired: "This key needs a one-time code: send six digits in the field Culvert-OTP."
         case .invalidOneTimePassword: "The code in the field Culvert-OTP is wrong, old or used: wait for the next one."
         case .notFound: "There is no such call; GET /api/openapi.json describes those that there are."
@@ -93,6 +97,7 @@ enum Problem: Error, Equatable {
         case .invalidParameter: "A parameter is not valid"
         case .missingCredentials: "Credentials are missing"
         case .invalidCredentials: "Credentials were refused"
+        case .invalidToken: "The tunnel token was refused"
         case .oneTimePasswordRequired: "A one-time code is missing"
         case .invalidOneTimePassword: "The one-time code was refused"
         case .notFound: "No such call"
@@ -114,7 +119,7 @@ enum Problem: Error, Equatable {
         switch self {
         case .invalidBody(let field, _): field
         case .invalidParameter(let field, _): field
-        case .missingCredentials, .invalidCredentials: "Authorization"
+        case .missingCredentials, .invalidCredentials, .invalidToken: "Authorization"
         case .oneTimePasswordRequired, .invalidOneTimePassword: "Culvert-OTP"
         case .nameTaken, .nameReserved: "name"
         case .unsupportedMediaType: "Content-Type"
@@ -128,7 +133,7 @@ enum Problem: Error, Equatable {
         switch self {
         case .missingCredentials:
             fields[.wwwAuthenticate] = #"Bearer realm="culvert""#
-        case .invalidCredentials:
+        case .invalidCredentials, .invalidToken:
             fields[.wwwAuthenticate] = #"Bearer realm="culvert", error="invalid_token""#
         case .oneTimePasswordRequired, .invalidOneTimePassword:
             fields[.wwwAuthenticate] = #"Culvert-OTP realm="culvert""#

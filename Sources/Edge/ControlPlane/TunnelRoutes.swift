@@ -119,7 +119,7 @@ struct TunnelRoutes: Sendable {
         let tunnel = try self.tunnel(context)
         let endAt = self.now().addingTimeInterval(self.settings.tokenOverlap)
         let issuedUntil = self.tokens.endTokens(of: tunnel.id, at: endAt)
-        for session in tunnel.sessions { session.limitLifetime(ifIssuedUntil: issuedUntil, to: endAt) }
+        for session in tunnel.sessions where session.tokenIssuedAt <= issuedUntil { session.limitLifetime(to: endAt) }
         let (token, claims) = try await self.issue(for: tunnel.specification)
         return try JSONBody.response(
             .created,

@@ -30,7 +30,7 @@ struct BucketTable<Key: Hashable & Sendable>: Sendable {
         return bucket.take(self.limit, now: now)
     }
 
-    /// What a key's bucket would allow. A key that is not remembered stays so.
+    /// What a key's bucket would allow; a key that is not remembered stays so.
     func peek(_ key: Key, now: Double) -> RateDecision {
         var bucket = self.bucket(for: key, now: now)
         return bucket.peek(self.limit, now: now)

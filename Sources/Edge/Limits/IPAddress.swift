@@ -2,7 +2,9 @@
 
 import NIOCore
 
-/// An IP address as its bytes. An IPv4 address in IPv6 clothes (RFC 4291 §2.5.5.2) is the IPv4 address.
+/// An IP address as its bytes.
+///
+/// An IPv4 address in IPv6 clothes (RFC 4291 §2.5.5.2) is the IPv4 address.
 struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// 4 or 16 bytes in network order.
     let bytes: [UInt8]

@@ -33,6 +33,8 @@ struct SessionTable<Session: Sendable>: Sendable {
         case joined(replaced: Session?)
         /// The tunnel has as many sessions as it may have.
         case full
+        /// The tunnel has been deleted.
+        case closed
     }
 
     private struct Entry {

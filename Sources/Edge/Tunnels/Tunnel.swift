@@ -128,7 +128,7 @@ final class Tunnel: Sendable {
     func join(_ session: TunnelSession, slot: BundleSlot?) -> SessionTable<TunnelSession>.JoinResult {
         let (result, waiters) = self.state.withLock { state in
             guard !state.isClosed else {
-                return (SessionTable<TunnelSession>.JoinResult.full, [EventLoopPromise<TunnelSession?>]())
+                return (SessionTable<TunnelSession>.JoinResult.closed, [EventLoopPromise<TunnelSession?>]())
             }
             let result = state.sessions.join(
                 session,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Mux
 import NIOCore
 import Protocol
+import Synchronization
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -15,36 +17,112 @@ final class TunnelSession: Sendable {
     let id: UInt64
     /// The event loop of the connection; streams may be opened there only.
     let eventLoop: any EventLoop
+    /// The session itself, to be used on ``eventLoop``.
+    let handler: NIOLoopBound<SessionHandler>
     /// Where the connector connects from.
     let remoteAddress: String?
+    /// What the connector calls itself.
+    let implementation: String?
     /// When it connected.
     let connectedAt: Date
+    /// When the token was issued with which it connected, in seconds since 1970.
+    let tokenIssuedAt: Double
 
-    /// Makes a session.
-    init(id: UInt64, eventLoop: any EventLoop, remoteAddress: String?, connectedAt: Date) {
-        self.id = id
-        self.eventLoop = eventLoop
-        self.remoteAddress = remoteAddress
-        self.connectedAt = connectedAt
+    /// What was last seen on the event loop, for readers on other threads.
+    private struct Sample {
+        var roundTrip: TimeAmount?
+        var activeStreams = 0
+        var isDraining = false
+        var expiry: Scheduled<Void>?
+        var expiresAt: Date?
     }
 
-    /// What the control API shows of the session.
+    private let sample = Mutex(Sample())
+
+    /// Makes a session; to be called on the handler's event loop.
+    init(
+        id: UInt64,
+        handler: SessionHandler,
+        eventLoop: any EventLoop,
+        remoteAddress: String?,
+        implementation: String?,
+        connectedAt: Date,
+        tokenIssuedAt: Double
+    ) {
+        self.id = id
+        self.eventLoop = eventLoop
+        self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
+        self.remoteAddress = remoteAddress
+        self.implementation = implementation
+        self.connectedAt = connectedAt
+        self.tokenIssuedAt = tokenIssuedAt
+    }
+
+    /// What the control API shows of the session; figures are a few seconds old at most.
     var status: SessionStatus {
-        SessionStatus(
+        let sample = self.sample.withLock { $0 }
+        return SessionStatus(
             sessionID: String(self.id),
             remoteAddress: self.remoteAddress,
-            implementation: nil,
+            implementation: self.implementation,
             connectedAt: self.connectedAt,
-            lastActiveAt: nil,
-            roundTripMilliseconds: nil,
-            activeStreams: 0,
-            draining: false
+            roundTripMilliseconds: sample.roundTrip.map { Double($0.nanoseconds / 1000) / 1000 },
+            activeStreams: sample.activeStreams,
+            draining: sample.isDraining
         )
     }
 
-    /// Ends the session because its token is no longer valid.
-    func revoke() {}
+    /// Takes the figures of the moment; on the event loop.
+    func refreshSample() {
+        let handler = self.handler.value
+        self.sample.withLock { sample in
+            sample.roundTrip = handler.roundTripTime
+            sample.activeStreams = handler.activeStreamCount
+            sample.isDraining = handler.phase != .active
+        }
+    }
 
-    /// Ends the session at a time, if its token was issued up to another one.
-    func limitLifetime(ifIssuedUntil issuedUntil: Double, to date: Date) {}
+    // MARK: The end
+
+    /// Ends the session at once, from any thread.
+    ///
+    /// - Parameters:
+    ///   - code: Why.
+    ///   - reason: What the connector may show.
+    func close(code: ErrorCode, reason: String) {
+        self.eventLoop.execute { self.handler.value.close(code: code, reason: reason) }
+    }
+
+    /// Lets the session end in good order, from any thread.
+    ///
+    /// - Parameter gracePeriod: How long streams may still run.
+    func drain(gracePeriod: TimeAmount) {
+        self.eventLoop.execute {
+            self.handler.value.drain(code: .shutdown, gracePeriod: gracePeriod, reconnectAfter: .milliseconds(100))
+        }
+    }
+
+    /// Ends the session because its token is no longer valid.
+    func revoke() {
+        self.close(code: .authExpired, reason: "the token has ended or was revoked")
+    }
+
+    /// Ends the session at a time, unless it ends before anyway.
+    func limitLifetime(to date: Date, now: Date = Date()) {
+        let delay = TimeAmount.nanoseconds(Int64(max(0, min(date.timeIntervalSince(now), 1e9)) * 1e9))
+        self.sample.withLock { sample in
+            if let expiresAt = sample.expiresAt, expiresAt <= date { return }
+            sample.expiresAt = date
+            sample.expiry?.cancel()
+            sample.expiry = self.eventLoop.scheduleTask(in: delay) { self.revoke() }
+        }
+    }
+
+    /// Forgets the timer of a session that has ended.
+    func cancelTimers() {
+        self.sample.withLock { sample in
+            sample.expiry?.cancel()
+            sample.expiry = nil
+        }
+    }
 }

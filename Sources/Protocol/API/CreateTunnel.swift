@@ -37,7 +37,7 @@ package struct CreateTunnelResponse: Codable, Equatable, Sendable {
     package var name: String?
     /// The public URL, with its trailing slash.
     package var url: String
-    /// The token with which a connector serves the tunnel. A secret.
+    /// The token with which a connector serves the tunnel; a secret.
     package var token: String
     /// When the token ends.
     package var expiresAt: Date
@@ -64,7 +64,7 @@ package struct CreateTunnelResponse: Codable, Equatable, Sendable {
 package struct TunnelTokenResponse: Codable, Equatable, Sendable {
     /// The tunnel's id.
     package var tunnelID: String
-    /// The new token. A secret.
+    /// The new token; a secret.
     package var token: String
     /// When the new token ends.
     package var expiresAt: Date

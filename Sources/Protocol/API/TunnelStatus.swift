@@ -78,8 +78,6 @@ package struct SessionStatus: Codable, Equatable, Sendable {
     package var implementation: String?
     /// When it connected.
     package var connectedAt: Date
-    /// When something was last received on it.
-    package var lastActiveAt: Date?
     /// The smoothed round-trip time to the connector in milliseconds, measured end to end by the mux's pings.
     package var roundTripMilliseconds: Double?
     /// The streams open now.
@@ -93,7 +91,6 @@ package struct SessionStatus: Codable, Equatable, Sendable {
         remoteAddress: String?,
         implementation: String?,
         connectedAt: Date,
-        lastActiveAt: Date?,
         roundTripMilliseconds: Double?,
         activeStreams: Int,
         draining: Bool
@@ -102,7 +99,6 @@ package struct SessionStatus: Codable, Equatable, Sendable {
         self.remoteAddress = remoteAddress
         self.implementation = implementation
         self.connectedAt = connectedAt
-        self.lastActiveAt = lastActiveAt
         self.roundTripMilliseconds = roundTripMilliseconds
         self.activeStreams = activeStreams
         self.draining = draining
@@ -113,7 +109,6 @@ package struct SessionStatus: Codable, Equatable, Sendable {
         case remoteAddress = "remote_address"
         case implementation
         case connectedAt = "connected_at"
-        case lastActiveAt = "last_active_at"
         case roundTripMilliseconds = "round_trip_ms"
         case activeStreams = "active_streams"
         case draining

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Mux
+import NIOCore
+import Protocol
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Brings a connector's session to its tunnel once the connector has said who it is, and takes it away at the end.
+///
+/// It lives on the session's event loop, and as long as the session: the handler holds it through the closure that
+/// refuses streams.
+final class SessionAdmission: SessionDelegate {
+    /// How often the figures that other threads see are taken.
+    private static let samplingInterval = TimeAmount.seconds(2)
+
+    private let id: UInt64
+    private let tunnel: Tunnel
+    private let eventLoop: any EventLoop
+    private let remoteAddress: String?
+    private let claims: TunnelTokenClaims
+    private let metrics: EdgeMetrics
+    private let logger: Logger
+    private var session: TunnelSession?
+    private var sampling: RepeatedTask?
+    private var isSuspect = false
+
+    /// Makes the admission of one connection.
+    ///
+    /// - Parameters:
+    ///   - id: The number of the session.
+    ///   - tunnel: The tunnel that it wants to serve.
+    ///   - eventLoop: The event loop of the connection.
+    ///   - remoteAddress: Where the connector connects from.
+    ///   - claims: What its token says.
+    ///   - metrics: Counts sessions.
+    ///   - logger: A logger with the request's id.
+    init(
+        id: UInt64,
+        tunnel: Tunnel,
+        eventLoop: any EventLoop,
+        remoteAddress: String?,
+        claims: TunnelTokenClaims,
+        metrics: EdgeMetrics,
+        logger: Logger
+    ) {
+        self.id = id
+        self.tunnel = tunnel
+        self.eventLoop = eventLoop
+        self.remoteAddress = remoteAddress
+        self.claims = claims
+        self.metrics = metrics
+        var logger = logger
+        logger[metadataKey: "tunnel"] = "\(tunnel.id)"
+        logger[metadataKey: "session"] = "\(id)"
+        self.logger = logger
+    }
+
+    func sessionDidBecomeActive(_ handler: SessionHandler, peer: SessionSettings) {
+        let session = TunnelSession(
+            id: self.id,
+            handler: handler,
+            eventLoop: self.eventLoop,
+            remoteAddress: self.remoteAddress,
+            implementation: peer.implementation,
+            connectedAt: Date(),
+            tokenIssuedAt: self.claims.iat
+        )
+        let slot = peer.bundle.map { BundleSlot(bundleID: $0.id, index: $0.index) }
+        switch self.tunnel.join(session, slot: slot) {
+        case .full:
+            self.logger.notice("connector refused: the tunnel has as many connections as it may have")
+            handler.close(code: .enhanceCalm, reason: "the tunnel has as many connections as it may have")
+        case .closed:
+            handler.close(code: .authExpired, reason: "the tunnel was deleted")
+        case .joined(let replaced):
+            self.session = session
+            self.metrics.sessionOpened()
+            session.limitLifetime(to: Date(timeIntervalSince1970: self.claims.exp))
+            self.startSampling(session)
+            self.logger.info(
+                "connector connected",
+                metadata: [
+                    "remote": "\(self.remoteAddress ?? "-")",
+                    "implementation": "\(peer.implementation ?? "-")",
+                    "replaces": "\(replaced.map { String($0.id) } ?? "-")",
+                ]
+            )
+            // The connector has opened this connection because the old one was dead to it.
+            replaced?.close(code: .replaced, reason: "a newer connection of the same connector has taken over")
+        }
+    }
+
+    func sessionPeerIsDraining(
+        _ handler: SessionHandler,
+        code: ErrorCode,
+        gracePeriod: TimeAmount,
+        reconnectAfter: TimeAmount
+    ) {
+        guard let session = self.session else { return }
+        self.tunnel.setAvailability(.draining, of: session)
+        session.refreshSample()
+    }
+
+    func sessionDidEnd(_ handler: SessionHandler, end: SessionEnd) {
+        self.sampling?.cancel()
+        self.sampling = nil
+        guard let session = self.session else { return }
+        self.session = nil
+        session.cancelTimers()
+        self.tunnel.leave(session)
+        self.metrics.sessionClosed()
+        self.logger.info(
+            "connector disconnected",
+            metadata: [
+                "code": "\(end.code)", "reason": "\(end.reason)", "by": "\(end.isByPeer ? "peer" : "edge")",
+            ]
+        )
+    }
+
+    /// Lets other threads see the session's figures, and whether it is suspect.
+    private func startSampling(_ session: TunnelSession) {
+        let handler = session.handler
+        let admission = NIOLoopBound(self, eventLoop: self.eventLoop)
+        self.sampling = self.eventLoop.scheduleRepeatedTask(
+            initialDelay: .milliseconds(200),
+            delay: Self.samplingInterval
+        ) { _ in
+            session.refreshSample()
+            admission.value.setSuspect(handler.value.isSuspect)
+        }
+    }
+
+    private func setSuspect(_ isSuspect: Bool) {
+        guard let session = self.session, isSuspect != self.isSuspect else { return }
+        self.isSuspect = isSuspect
+        self.tunnel.setAvailability(isSuspect ? .suspect : .ready, of: session)
+    }
+}

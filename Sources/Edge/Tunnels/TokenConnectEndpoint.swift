@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Logging
+import Mux
+import NIOCore
+import Protocol
+import Synchronization
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Lets connectors in that show a valid token of the tunnel; the tunnel is re-made from the token if need be.
+final class TokenConnectEndpoint: ConnectEndpoint {
+    private let registry: any TunnelRegistry
+    private let tokens: TunnelTokens
+    private let configuration: SessionConfiguration
+    private let readiness: Readiness
+    private let metrics: EdgeMetrics
+    private let logger: Logger
+    private let lastSessionID = Atomic<UInt64>(0)
+
+    /// Makes the endpoint.
+    ///
+    /// - Parameters:
+    ///   - registry: The tunnels.
+    ///   - tokens: Verifies tokens.
+    ///   - configuration: What the edge's side of each session brings along.
+    ///   - readiness: Whether the edge takes connectors at all.
+    ///   - metrics: Counts sessions and refusals.
+    ///   - logger: Where refusals and sessions are logged.
+    init(
+        registry: any TunnelRegistry,
+        tokens: TunnelTokens,
+        configuration: SessionConfiguration = SessionConfiguration(role: .edge),
+        readiness: Readiness,
+        metrics: EdgeMetrics,
+        logger: Logger
+    ) {
+        self.registry = registry
+        self.tokens = tokens
+        self.configuration = configuration
+        self.readiness = readiness
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    func decide(
+        tunnelID: String,
+        fields: [(name: String, value: String)],
+        remoteAddress: SocketAddress?,
+        requestID: RequestID
+    ) async -> ConnectDecision {
+        var logger = self.logger
+        logger[metadataKey: "request_id"] = "\(requestID)"
+        let answer = ProblemAnswer(requestID: requestID)
+        guard self.readiness.isReady else { return answer.refuse(.draining) }
+        let responseFields: [WebSocketHandshake.Field]
+        switch WebSocketHandshake.accept(fields: fields) {
+        case .success(let fields): responseFields = fields
+        case .failure(let refusal): return answer.refuse(refusal)
+        }
+        let tunnel: Tunnel
+        let claims: TunnelTokenClaims
+        switch await self.authorise(tunnelID: tunnelID, fields: fields) {
+        case .success(let authorised): (tunnel, claims) = authorised
+        case .failure(let refusal):
+            // Why is for the operator alone: whoever sends a token learns only that it opens nothing.
+            logger.notice(
+                "connector refused",
+                metadata: [
+                    "tunnel": "\(TunnelID(tunnelID)?.description ?? "-")",
+                    "why": "\(refusal.rawValue)",
+                    "remote": "\(remoteAddress?.ipAddress ?? "-")",
+                ]
+            )
+            self.metrics.connectorRefused()
+            return answer.refuse(.invalidToken)
+        }
+        let id = self.lastSessionID.add(1, ordering: .relaxed).newValue
+        let (metrics, configuration) = (self.metrics, self.configuration)
+        return .accept(
+            responseFields: responseFields + [("Culvert-Request-Id", requestID.description)],
+            makeHandler: { [logger] channel in
+                let admission = SessionAdmission(
+                    id: id,
+                    tunnel: tunnel,
+                    eventLoop: channel.eventLoop,
+                    remoteAddress: remoteAddress?.ipAddress,
+                    claims: claims,
+                    metrics: metrics,
+                    logger: logger
+                )
+                return SessionHandler(
+                    configuration: configuration,
+                    delegate: admission,
+                    logger: logger,
+                    // Connectors open no streams. The closure also keeps the admission alive.
+                    acceptStream: { [admission] stream in
+                        stream.reject(code: .unsupportedKind, reason: "the edge takes no streams")
+                        _ = admission
+                    }
+                )
+            }
+        )
+    }
+
+    private func authorise(
+        tunnelID text: String,
+        fields: [(name: String, value: String)]
+    ) async -> Result<(Tunnel, TunnelTokenClaims), TokenRefusal> {
+        let credentials = fields.filter { $0.name.lowercased() == "authorization" }
+        let token = credentials.count == 1 ? BearerCredential.token(in: credentials[0].value) : nil
+        guard let tunnelID = TunnelID(text) else { return .failure(.otherTunnel) }
+        switch await self.tokens.verify(token, for: tunnelID) {
+        case .failure(let refusal):
+            return .failure(refusal)
+        case .success(let claims):
+            let specification = TunnelSpecification(
+                id: tunnelID,
+                name: claims.name,
+                owner: claims.own,
+                policy: claims.policy ?? TunnelPolicy(),
+                createdAt: Date(timeIntervalSince1970: claims.iat)
+            )
+            guard let tunnel = try? await self.registry.restore(specification) else { return .failure(.nameTaken) }
+            return .success((tunnel, claims))
+        }
+    }
+}
+
+/// Turns a refusal of an upgrade into a response.
+struct ProblemAnswer {
+    /// The id under which the request is logged.
+    let requestID: RequestID
+
+    /// Refuses with one of the API's errors.
+    func refuse(_ problem: Problem) -> ConnectDecision {
+        self.refuse(problem.details(requestID: self.requestID), fields: problem.headerFields)
+    }
+
+    /// Refuses because the request is no WebSocket upgrade as the protocol wants it.
+    func refuse(_ refusal: WebSocketHandshake.Refusal) -> ConnectDecision {
+        var fields = HTTPFields()
+        for (name, value) in refusal.fields {
+            if let name = HTTPField.Name(name) { fields[name] = value }
+        }
+        return self.refuse(
+            ProblemDetails(
+                title: "Not a connector's upgrade",
+                status: refusal.status,
+                code: refusal.code,
+                detail: refusal.reason,
+                requestID: self.requestID.description
+            ),
+            fields: fields
+        )
+    }
+
+    private func refuse(_ details: ProblemDetails, fields: HTTPFields) -> ConnectDecision {
+        var fields = fields
+        // Encoding a few strings does not fail; an empty body with the right status is what remains if it does.
+        let body = (try? APICoding.makeEncoder().encode(details)) ?? Data()
+        fields[.contentType] = ProblemDetails.mediaType
+        fields[.contentLength] = String(body.count)
+        fields[.cacheControl] = "no-store"
+        fields[.culvertError] = details.code
+        fields[.culvertRequestID] = self.requestID.description
+        let status = HTTPResponse.Status(integerLiteral: details.status)
+        return .refuse(HTTPResponse(status: status, headerFields: fields), ByteBuffer(bytes: body))
+    }
+}
