@@ -53,6 +53,8 @@ show_process_logs() {
 
 # Stops the programs, the last one first. One that takes longer than five seconds is killed.
 stop_processes() {
+    # Whatever fails here, the rest is still to be stopped.
+    set +e
     trap - EXIT
     trap '' INT TERM HUP
     local index attempt
