@@ -36,7 +36,7 @@ struct OriginTargetTests {
             ("", "not a port"),
             ("0", "not a port"),
             ("65536", "not a port"),
-            ("-1", "not a host name"),
+            ("-1", "port is missing"),
             ("localhost", "port is missing"),
             ("local host:1", "not a host name"),
             ("::1:3000", "brackets"),

@@ -28,18 +28,15 @@ struct ReconnectBackoff: Sendable {
         if lifetime >= self.healthyAfter { self.failures = 0 }
     }
 
-    /// Draws the wait before the next attempt, and raises the ceiling of the one after it.
+    /// Gives the wait before the next attempt, and raises the ceiling of the one after it.
     ///
     /// - Parameters:
     ///   - minimum: What the edge asked for (`Retry-After`); the draw is added to it, so that those who were told the
     ///     same time don't come back in the same instant.
-    ///   - generator: The source of randomness.
-    mutating func nextDelay(
-        atLeast minimum: Duration = .zero,
-        using generator: inout some RandomNumberGenerator
-    ) -> Duration {
+    ///   - draw: A uniform random number from 0 to 1.
+    mutating func nextDelay(atLeast minimum: Duration = .zero, draw: Double) -> Duration {
         let ceiling = self.ceiling
         self.failures += 1
-        return minimum + ceiling * Double.random(in: 0...1, using: &generator)
+        return minimum + ceiling * min(max(draw, 0), 1)
     }
 }

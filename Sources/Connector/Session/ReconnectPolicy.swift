@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Protocol
+
+/// What to do after a session could not be opened or has ended.
+enum ReconnectDecision: Equatable, Sendable {
+    /// Try again after the back-off, and not before `minimum`.
+    case retry(minimum: Duration, reason: String)
+    /// Another session serves in this place; leave it alone.
+    case yield
+    /// No further attempt can succeed.
+    case stop(CommandFailure)
+}
+
+/// The rules of reconnection (protocol §B.2, §B.10), as a table without a clock or a socket.
+struct ReconnectPolicy: Sendable {
+    /// Whether to try again at all; `--no-retry` switches it off.
+    var retries = true
+    /// Whether a session has ever been active. A first contact with something that is not an edge is a typing mistake;
+    /// later it is a proxy that has lost its edge for a moment.
+    var hasBeenActive = false
+
+    /// Longest `Retry-After` that is honoured: a wrong clock somewhere must not silence a connector for a day.
+    static let longestRetryAfter = Duration.seconds(300)
+
+    /// Decides after a failed attempt.
+    func decide(after failure: DialFailure) -> ReconnectDecision {
+        switch failure {
+        case .refused(let status, let retryAfter, let problem):
+            switch status {
+            case 401, 403:
+                return .stop(CommandFailure(.refused, failure.description))
+            case 404 where problem != nil:
+                // A 404 without our problem document comes from a proxy that has no edge behind it for now.
+                return .stop(CommandFailure(.refused, failure.description))
+            case 429, 503:
+                return self.retry(minimum: min(retryAfter ?? .zero, Self.longestRetryAfter), failure.description)
+            case 500...599, 409, 408:
+                return self.retry(failure.description)
+            default:
+                return self.firstContact(failure)
+            }
+        case .notAnEdge:
+            return self.firstContact(failure)
+        case .unresolved, .unreachable, .timedOut, .tls:
+            return self.retry(failure.description)
+        }
+    }
+
+    /// Decides after a session that was open has ended.
+    ///
+    /// - Parameters:
+    ///   - code: The code of its end.
+    ///   - reason: What the end was explained with, if at all.
+    func decide(afterEnd code: ErrorCode, reason: String) -> ReconnectDecision {
+        switch code {
+        case .authExpired:
+            return .stop(CommandFailure(.refused, "The tunnel was deleted, or its token has expired or was revoked."))
+        case .unsupported:
+            return .stop(CommandFailure(.unavailable, "The edge speaks another version of the protocol; update one of the two."))
+        case .replaced:
+            return .yield
+        default:
+            let reason = ProblemDetails.printable(reason)
+            return self.retry("The session ended: \(code)\(reason.isEmpty ? "" : " (\(reason))").")
+        }
+    }
+
+    private func firstContact(_ failure: DialFailure) -> ReconnectDecision {
+        guard self.hasBeenActive else { return .stop(CommandFailure(.unavailable, failure.description)) }
+        return self.retry(failure.description)
+    }
+
+    private func retry(minimum: Duration = .zero, _ reason: String) -> ReconnectDecision {
+        guard self.retries else { return .stop(CommandFailure(.unavailable, reason)) }
+        return .retry(minimum: minimum, reason: reason)
+    }
+}
