@@ -7,6 +7,8 @@ import ArgumentParser
 struct CulvertCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "culvert",
-        abstract: "Expose a local server through a Culvert edge."
+        abstract: "Expose a local server through a Culvert edge.",
+        version: ProgramVersion.current,
+        subcommands: [HTTPCommand.self, ConnectCommand.self]
     )
 }

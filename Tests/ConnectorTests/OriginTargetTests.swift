@@ -58,7 +58,10 @@ struct OriginTargetTests {
         #expect(error?.description.contains(reason) == true, "\(error?.description ?? "no error")")
     }
 
-    @Test("A target prints as a URL that parses to itself", arguments: ["3000", "https://a:8443", "unix:/run/x", "[::1]:5"])
+    @Test(
+        "A target prints as a URL that parses to itself",
+        arguments: ["3000", "https://a:8443", "unix:/run/x", "[::1]:5"]
+    )
     func printing(text: String) throws {
         let target = try OriginTarget(parsing: text)
         #expect(try OriginTarget(parsing: target.description) == target)

@@ -45,7 +45,10 @@ struct TunnelTokenTests {
             (token("{}"), .noTunnel),
             (token(#"{"sub":"../../etc"}"#), .noTunnel),
             (token(#"{"sub":"ab"}"#), .noTunnel),
-            (token(#"{"sub":"abc","edge":"ftp://x"}"#), .badEdge("only http://, https://, ws:// and wss:// are understood")),
+            (
+                token(#"{"sub":"abc","edge":"ftp://x"}"#),
+                .badEdge("only http://, https://, ws:// and wss:// are understood")
+            ),
         ] as [(String, TunnelTokenError)]
     )
     func refusals(text: String, expected: TunnelTokenError) {

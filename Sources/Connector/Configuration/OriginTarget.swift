@@ -55,6 +55,12 @@ struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The host of a TCP target; `localhost` for a socket of the file system.
+    var host: String {
+        guard case .tcp(let host, _) = self.endpoint else { return "localhost" }
+        return host
+    }
+
     /// The port of a TCP target.
     var port: Int? {
         guard case .tcp(_, let port) = self.endpoint else { return nil }

@@ -7,7 +7,9 @@ import Foundation
 /// The signature is the edge's business: the connector holds no key to check it with, and gains nothing by forging
 /// the few claims it reads. The token itself never leaves this value except through ``secret``.
 struct TunnelToken: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The token as the edge made it. For the `Authorization` field and nothing else.
+    /// The token as the edge made it.
+    ///
+    /// For the `Authorization` field and nothing else.
     let secret: String
     let tunnelID: String
     /// The edge that the token names to be dialled.
@@ -77,7 +79,8 @@ enum TunnelTokenError: Error, Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .empty: "The tunnel token is empty."
-        case .notAToken: "The tunnel token is not one: it should be the text that the edge gave when it made the tunnel."
+        case .notAToken:
+            "The tunnel token is not one: it should be the text that the edge gave when it made the tunnel."
         case .noTunnel: "The tunnel token names no tunnel."
         case .badEdge(let reason): "The tunnel token names an edge that can't be dialled: \(reason)."
         }

@@ -16,7 +16,9 @@ enum ReconnectDecision: Equatable, Sendable {
 struct ReconnectPolicy: Sendable {
     /// Whether to try again at all; `--no-retry` switches it off.
     var retries = true
-    /// Whether a session has ever been active. A first contact with something that is not an edge is a typing mistake;
+    /// Whether a session has ever been active.
+    ///
+    /// A first contact with something that is not an edge is a typing mistake;
     /// later it is a proxy that has lost its edge for a moment.
     var hasBeenActive = false
 
@@ -24,7 +26,7 @@ struct ReconnectPolicy: Sendable {
     static let longestRetryAfter = Duration.seconds(300)
 
     /// Decides after a failed attempt.
-    func decide(after failure: DialFailure) -> ReconnectDecision {
+    func decide(after failure: EdgeFailure) -> ReconnectDecision {
         switch failure {
         case .refused(let status, let retryAfter, let problem):
             switch status {
@@ -47,6 +49,15 @@ struct ReconnectPolicy: Sendable {
         }
     }
 
+    /// Decides after a failed call of the control API.
+    func decide(afterCall failure: EdgeFailure) -> ReconnectDecision {
+        guard case .refused(let status, _, .some) = failure, (400...499).contains(status),
+            ![401, 403, 408, 429].contains(status)
+        else { return self.decide(after: failure) }
+        // The edge understood the call and says what is wrong with it: the same call can't succeed later.
+        return .stop(CommandFailure(.usage, failure.description))
+    }
+
     /// Decides after a session that was open has ended.
     ///
     /// - Parameters:
@@ -57,7 +68,9 @@ struct ReconnectPolicy: Sendable {
         case .authExpired:
             return .stop(CommandFailure(.refused, "The tunnel was deleted, or its token has expired or was revoked."))
         case .unsupported:
-            return .stop(CommandFailure(.unavailable, "The edge speaks another version of the protocol; update one of the two."))
+            return .stop(
+                CommandFailure(.unavailable, "The edge speaks another version of the protocol; update one of the two.")
+            )
         case .replaced:
             return .yield
         default:
@@ -66,7 +79,7 @@ struct ReconnectPolicy: Sendable {
         }
     }
 
-    private func firstContact(_ failure: DialFailure) -> ReconnectDecision {
+    private func firstContact(_ failure: EdgeFailure) -> ReconnectDecision {
         guard self.hasBeenActive else { return .stop(CommandFailure(.unavailable, failure.description)) }
         return self.retry(failure.description)
     }

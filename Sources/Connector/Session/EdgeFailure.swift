@@ -2,8 +2,8 @@
 
 import Protocol
 
-/// Why an attempt to open a session came to nothing.
-enum DialFailure: Error, Equatable, CustomStringConvertible {
+/// Why a session could not be opened, or a call of the control API came to nothing.
+enum EdgeFailure: Error, Equatable, CustomStringConvertible {
     /// The name of the edge does not resolve.
     case unresolved(host: String)
     /// Nobody answers at the edge's address.
@@ -12,7 +12,7 @@ enum DialFailure: Error, Equatable, CustomStringConvertible {
     case timedOut(address: String, step: String)
     /// The TLS handshake failed, or the certificate is not to be trusted.
     case tls(address: String, reason: String)
-    /// The edge, or something in front of it, answered the upgrade with another status than 101.
+    /// The edge, or something in front of it, answered with another status than was hoped for.
     case refused(status: Int, retryAfter: Duration?, problem: ProblemDetails?)
     /// What answered does not speak our protocol.
     case notAnEdge(address: String, reason: String)
@@ -31,7 +31,7 @@ enum DialFailure: Error, Equatable, CustomStringConvertible {
     private static func refusal(status: Int, problem: ProblemDetails?) -> String {
         if let problem { return problem.sentence }
         return switch status {
-        case 401, 403: "The edge refused the tunnel token (HTTP \(status))."
+        case 401, 403: "The edge refused the credentials (HTTP \(status))."
         case 404: "There is no edge or no such tunnel at this address (HTTP 404)."
         case 409: "The edge already has a session in this place (HTTP 409)."
         case 429: "The edge asks to slow down (HTTP 429)."
@@ -50,6 +50,10 @@ extension ProblemDetails {
 
     /// Removes control characters, so that no peer moves the cursor, and bounds the length.
     static func printable(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.lazy.filter { $0.properties.generalCategory != .control }.prefix(500)))
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.lazy.filter { $0.properties.generalCategory != .control }.prefix(500)
+            )
+        )
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The exit codes of `culvert`, after `sysexits.h`, so that a supervisor can tell a wrong key from a lost network.
-enum ExitStatus: Int32, Sendable, CaseIterable {
+enum CommandStatus: Int32, Sendable, CaseIterable {
     /// The program was asked to stop, or did what it was asked to do.
     case success = 0
     /// Something that is our fault.
@@ -18,11 +18,11 @@ enum ExitStatus: Int32, Sendable, CaseIterable {
 
 /// The end of a command: one sentence for a person and an exit code for a program.
 struct CommandFailure: Error, Equatable, CustomStringConvertible {
-    var status: ExitStatus
+    var status: CommandStatus
     /// A whole sentence, without a final newline and without secrets.
     var message: String
 
-    init(_ status: ExitStatus, _ message: String) {
+    init(_ status: CommandStatus, _ message: String) {
         self.status = status
         self.message = message
     }

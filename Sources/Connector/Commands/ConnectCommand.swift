@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import Logging
+
+/// `culvert connect`: serves a tunnel with its token alone.
+struct ConnectCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "connect",
+        abstract: "Serve a tunnel with its token.",
+        discussion: """
+            Examples:
+              culvert connect --token-file token.txt --to 3000
+              CULVERT_TOKEN=… culvert connect --to https://localhost:8443
+            """
+    )
+
+    @Option(
+        name: .customLong("token-file"),
+        help: ArgumentHelp("A file with the tunnel token, - for standard input (CULVERT_TOKEN).", valueName: "file")
+    )
+    var tokenFile: String?
+
+    @Option(help: "The tunnel token itself. Other users of this machine can see it in ps: prefer --token-file.")
+    var token: String?
+
+    @Option(name: .customLong("to"), help: "The local server: a port, host:port, http://…, https://… or unix:/path.")
+    var target: String
+
+    @OptionGroup var edgeOptions: EdgeOptions
+    @OptionGroup var originOptions: OriginOptions
+
+    func run() async throws {
+        try await self.reportingFailures {
+            let target = try OriginTarget.fromCommandLine(self.target)
+            let environment = ProcessInfo.processInfo.environment
+            let logger = self.edgeOptions.makeLogger()
+            if self.token != nil, self.tokenFile == nil {
+                logger.warning("A token given as an argument can be seen by other users in ps; use --token-file.")
+            }
+            let token = try Self.token(file: self.tokenFile, argument: self.token, environment: environment)
+            let edge = try self.edge(for: token, environment: environment)
+            let session = try ServingSession(
+                edgeOptions: self.edgeOptions,
+                originOptions: self.originOptions,
+                logger: logger
+            )
+            let publicURL = token.publicURL ?? (token.edge ?? edge).url("/\(token.tunnelID)/")
+            try await session.run { _ in
+                ServingSession.Tunnel(token: token, edge: edge, publicURL: publicURL, target: target)
+            }
+        }
+    }
+
+    private func edge(for token: TunnelToken, environment: [String: String]) throws(CommandFailure) -> EdgeAddress {
+        if let text = self.edgeOptions.edge { return try EdgeAccess.address(text) }
+        // The token's own edge is more specific than what the environment says for all commands.
+        if let edge = token.edge { return edge }
+        if let text = environment["CULVERT_EDGE"] { return try EdgeAccess.address(text) }
+        throw CommandFailure(.configuration, "The token does not say which edge to dial: give --edge URL.")
+    }
+
+    /// Finds the token: file, argument, environment.
+    static func token(
+        file: String?,
+        argument: String?,
+        environment: [String: String]
+    ) throws(CommandFailure) -> TunnelToken {
+        let text: String
+        if let file {
+            text = try SecretFile.read(file, what: "a tunnel token")
+        } else if let argument {
+            text = argument
+        } else if let variable = environment["CULVERT_TOKEN"] {
+            text = variable
+        } else {
+            throw CommandFailure(.usage, "Which tunnel? Give --token-file FILE or set CULVERT_TOKEN.")
+        }
+        do {
+            return try TunnelToken(parsing: text)
+        } catch {
+            throw CommandFailure(.refused, error.description)
+        }
+    }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Mux
+import NIOCore
+import NIOSSL
+import Protocol
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// A stream and the local connection that serves it, from OPEN to the end of both.
+///
+/// Lives on the event loop of the session. The handlers of both channels hold it, and let go of it when their channel
+/// closes.
+final class OriginPipe {
+    let stream: StreamChannel
+    private var local: (any Channel)?
+    private var streamEnd: PipeEnd?
+    private var localEnd: PipeEnd?
+    private var state = PipeState()
+    private var onReady: (() -> Void)?
+    private var onFailure: ((any Error) -> Void)?
+    private(set) var isStreamOver = false
+
+    init(stream: StreamChannel) {
+        self.stream = stream
+    }
+
+    /// Watches the stream while the local connection is being dialled; its reads are held until then.
+    func attachStream() throws {
+        let end = PipeEnd(side: .stream, pipe: self)
+        try self.stream.pipeline.syncOperations.addHandler(end)
+        self.streamEnd = end
+    }
+
+    /// Takes the connected local channel, and with TLS runs its handshake.
+    ///
+    /// - Parameters:
+    ///   - local: The channel, whose automatic reading is still off.
+    ///   - tls: The handler to put between the socket and the pipe.
+    ///   - onReady: Runs when bytes can flow.
+    ///   - onFailure: Runs instead if the channel breaks before that.
+    func attachLocal(
+        _ local: any Channel,
+        tls: NIOSSLClientHandler?,
+        onReady: @escaping () -> Void,
+        onFailure: @escaping (any Error) -> Void
+    ) throws {
+        self.local = local
+        self.onFailure = onFailure
+        let end = PipeEnd(side: .local, pipe: self)
+        self.localEnd = end
+        if let tls {
+            self.onReady = onReady
+            // The handshake has to read although the pipe is not joined yet.
+            end.readsWithoutPartner = true
+            try local.pipeline.syncOperations.addHandler(end)
+            try local.pipeline.syncOperations.addHandler(tls, position: .first)
+            try local.syncOptions?.setOption(.autoRead, value: true)
+        } else {
+            try local.pipeline.syncOperations.addHandler(end)
+            onReady()
+        }
+    }
+
+    /// Lets bytes flow both ways.
+    func join() throws {
+        guard let streamEnd, let localEnd, let local else { return }
+        self.onFailure = nil
+        localEnd.readsWithoutPartner = false
+        streamEnd.join(localEnd)
+        localEnd.join(streamEnd)
+        self.stream.accept()
+        streamEnd.releaseRead()
+        localEnd.releaseRead()
+        try local.syncOptions?.setOption(.autoRead, value: true)
+    }
+
+    func localIsReady() {
+        let ready = self.onReady
+        self.onReady = nil
+        ready?()
+    }
+
+    func streamFinished() {
+        self.perform(self.state.streamFinished())
+    }
+
+    func streamStoppedReading() {
+        self.perform(self.state.streamStoppedReading())
+    }
+
+    func streamFailed(_ error: any Error) {
+        self.isStreamOver = true
+        self.perform(self.state.streamFailed((error as? StreamError)?.code ?? .internalError))
+    }
+
+    func streamClosed() {
+        self.isStreamOver = true
+        self.perform(self.state.streamClosed())
+    }
+
+    func localFinished() {
+        self.perform(self.state.localFinished())
+    }
+
+    func localFailed(_ error: any Error) {
+        guard !self.failBeforeJoin(error) else { return }
+        self.perform(self.state.localFailed(Self.code(of: error)))
+    }
+
+    func localClosed() {
+        guard !self.failBeforeJoin(ChannelError.eof) else { return }
+        self.perform(self.state.localClosed())
+    }
+
+    /// Closes the local connection without its owner having to be told.
+    func abandonLocal() {
+        self.onFailure = nil
+        self.onReady = nil
+        _ = self.state.localClosed()
+        self.abortLocal()
+    }
+
+    private func failBeforeJoin(_ error: any Error) -> Bool {
+        guard let onFailure = self.onFailure else { return false }
+        self.onFailure = nil
+        self.onReady = nil
+        onFailure(error)
+        return true
+    }
+
+    private func perform(_ action: PipeState.Action) {
+        switch action {
+        case .nothing:
+            break
+        case .finishLocal:
+            self.finishLocal()
+        case .stopReadingLocal:
+            self.localEnd?.stopReading()
+        case .closeLocal:
+            self.local?.close(promise: nil)
+        case .abortLocal:
+            self.abortLocal()
+        case .finishStream:
+            self.stream.close(mode: .output, promise: nil)
+        case .stopReadingStream(let code):
+            self.stream.stopReading(code: code)
+        case .resetStream(let code):
+            self.resetStream(code)
+        }
+    }
+
+    /// Half-closes the local socket once everything queued for it is written.
+    ///
+    /// A channel whose input is already closed would otherwise turn the half-close into a full one at once, and drop
+    /// what is still queued: hence the empty write, which completes behind it.
+    private func finishLocal() {
+        guard let local else { return }
+        let written = local.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenSuccess { local.close(mode: .output, promise: nil) }
+        local.writeAndFlush(ByteBuffer(), promise: written)
+    }
+
+    /// Closes the local socket with a RST, which no reader can take for the end of a message.
+    private func abortLocal() {
+        guard let local else { return }
+        if let socket = local as? any SocketOptionProvider {
+            _ = socket.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        }
+        // TLS would first say goodbye and wait for the answer; closing from its own position passes it by.
+        if let tls = try? local.pipeline.syncOperations.context(handlerType: NIOSSLClientHandler.self) {
+            tls.close(mode: .all, promise: nil)
+        } else {
+            local.close(promise: nil)
+        }
+    }
+
+    /// Resets the stream, but not before what the origin sent until then is on its way: a server that refuses an
+    /// upload answers, closes, and its system then resets the connection.
+    private func resetStream(_ code: ErrorCode) {
+        let stream = self.stream
+        stream.stopReading(code: code)
+        let sent = stream.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenComplete { _ in
+            stream.reset(code: code, reason: "the local connection was reset")
+        }
+        stream.writeAndFlush(ByteBuffer(), promise: sent)
+    }
+
+    private static func code(of error: any Error) -> ErrorCode {
+        guard let error = error as? IOError else { return .localIOError }
+        return error.errnoCode == ECONNRESET || error.errnoCode == EPIPE ? .localReset : .localIOError
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Protocol
+
+/// How far the two directions of a pipe between a stream and a local connection are.
+///
+/// ```
+///                      visitor ──▶ origin            origin ──▶ visitor
+/// FIN on the stream    shut down the local output
+/// STOP_SENDING                                       read the local connection no more
+/// local end of input                                 FIN on the stream
+/// stream reset or lost abort the local connection (close it if the code is NO_ERROR)
+/// local reset          STOP_SENDING                  RESET behind what is queued, unless FIN was sent
+/// ```
+struct PipeState: Equatable {
+    /// What the owner of the pipe has to do; each case at most once in the life of a pipe.
+    enum Action: Equatable {
+        case nothing
+        /// Half-close the local connection behind what is queued for it.
+        case finishLocal
+        /// Leave what the local connection sends unread.
+        case stopReadingLocal
+        /// Close the local connection in good order.
+        case closeLocal
+        /// Close the local connection with a reset, so that the origin does not take the end for a complete message.
+        case abortLocal
+        /// Half-close the stream behind what is queued for it.
+        case finishStream
+        /// Ask the edge to send nothing more on the stream.
+        case stopReadingStream(ErrorCode)
+        /// Tell the edge, behind what is queued, that the stream ends here and incomplete.
+        case resetStream(ErrorCode)
+    }
+
+    private enum ToVisitor {
+        case open
+        case finished
+        case unwanted
+    }
+
+    private var isFinishedToOrigin = false
+    private var toVisitor = ToVisitor.open
+    private var isStreamOver = false
+    private var isLocalOver = false
+
+    /// The stream brought its FIN.
+    mutating func streamFinished() -> Action {
+        guard !self.isFinishedToOrigin, !self.isLocalOver else { return .nothing }
+        self.isFinishedToOrigin = true
+        return .finishLocal
+    }
+
+    /// The edge wants nothing more of what the origin sends.
+    mutating func streamStoppedReading() -> Action {
+        guard self.toVisitor == .open, !self.isLocalOver else { return .nothing }
+        self.toVisitor = .unwanted
+        return .stopReadingLocal
+    }
+
+    /// The stream was reset or lost with its session.
+    mutating func streamFailed(_ code: ErrorCode) -> Action {
+        guard !self.isStreamOver else { return .nothing }
+        self.isStreamOver = true
+        guard !self.isLocalOver else { return .nothing }
+        self.isLocalOver = true
+        return code == .noError ? .closeLocal : .abortLocal
+    }
+
+    /// The stream is closed.
+    mutating func streamClosed() -> Action {
+        self.streamFailed(.noError)
+    }
+
+    /// The origin half-closed its side.
+    mutating func localFinished() -> Action {
+        guard self.toVisitor == .open, !self.isStreamOver else { return .nothing }
+        self.toVisitor = .finished
+        return .finishStream
+    }
+
+    /// The local connection broke.
+    mutating func localFailed(_ code: ErrorCode) -> Action {
+        guard !self.isLocalOver else { return .nothing }
+        self.isLocalOver = true
+        guard !self.isStreamOver else { return .nothing }
+        switch self.toVisitor {
+        case .open:
+            self.toVisitor = .finished
+            return .resetStream(code)
+        case .finished, .unwanted:
+            // The answer is complete or not wanted; only the rest of the request has lost its reader.
+            return self.isFinishedToOrigin ? .nothing : .stopReadingStream(code)
+        }
+    }
+
+    /// The local connection is closed.
+    mutating func localClosed() -> Action {
+        self.localFailed(.localReset)
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Mux
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Protocol
+
+/// Opens sessions: resolves and connects, TLS, the WebSocket handshake, HELLO.
+struct SessionDialer: Sendable {
+    let edge: EdgeAddress
+    let token: TunnelToken
+    /// Where the sessions live; every attempt takes the next event loop.
+    let group: any EventLoopGroup
+    /// How to speak TLS to the edge; nothing for a plain `http://` edge.
+    let tls: NIOSSLContext?
+    /// The local targets by name, and how to speak TLS to them.
+    let targets: [String: OriginTarget]
+    let originTLS: OriginTLS
+    /// Counts what all sessions of the program buffer.
+    let governor: MemoryGovernor
+    let logger: Logger
+
+    /// How long resolving and connecting may take.
+    static let connectTimeout = TimeAmount.seconds(10)
+    /// How long TLS and the handshake may take after that.
+    static let handshakeTimeout = TimeAmount.seconds(15)
+
+    /// Opens one session.
+    ///
+    /// - Parameter bundle: The place of the session among those of this connector.
+    /// - Throws: ``EdgeFailure``, or `CancellationError` at once when the task is cancelled.
+    func dial(bundle: SessionSettings.Bundle) async throws -> LiveSession {
+        let eventLoop = self.group.next()
+        let outcome = eventLoop.makePromise(of: LiveSession.self)
+        eventLoop.execute { self.connect(on: eventLoop, bundle: bundle, outcome: outcome) }
+        do {
+            return try await withTaskCancellationHandler {
+                try await outcome.futureResult.get()
+            } onCancel: {
+                // The attempt itself can't be called back; whatever still comes of it is closed when it comes.
+                outcome.fail(CancellationError())
+            }
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw EdgeFailure(error, dialling: self.edge)
+        }
+    }
+
+    private func connect(
+        on eventLoop: any EventLoop,
+        bundle: SessionSettings.Bundle,
+        outcome: EventLoopPromise<LiveSession>
+    ) {
+        // A new bootstrap, and so a new look-up of the name, on every attempt: edges move.
+        ClientBootstrap(group: eventLoop)
+            .connectTimeout(Self.connectTimeout)
+            .channelOption(.autoRead, value: false)
+            .connect(host: self.edge.host, port: self.edge.port)
+            .assumeIsolated()
+            .whenComplete { result in
+                switch result {
+                case .success(let channel):
+                    outcome.futureResult.whenFailure { _ in channel.close(promise: nil) }
+                    self.shakeHands(on: channel, bundle: bundle, outcome: outcome)
+                case .failure(let error):
+                    outcome.fail(error)
+                }
+            }
+    }
+
+    private func shakeHands(
+        on channel: any Channel,
+        bundle: SessionSettings.Bundle,
+        outcome: EventLoopPromise<LiveSession>
+    ) {
+        let relay = LiveSessionRelay()
+        let handler = self.makeHandler(on: channel.eventLoop, bundle: bundle, relay: relay)
+        let upgraded = channel.eventLoop.makePromise(of: Void.self)
+        let handshake = WebSocketClientHandshake(
+            host: self.edge.authority,
+            target: self.edge.connectPath(tunnelID: self.token.tunnelID),
+            fields: [
+                ("Authorization", "Bearer \(self.token.secret)"),
+                ("User-Agent", "culvert/\(ProgramVersion.current)"),
+            ]
+        )
+        do {
+            if let tls = self.tls {
+                try channel.pipeline.syncOperations.addHandler(
+                    NIOSSLClientHandler(context: tls, addressing: self.edge.host)
+                )
+            }
+            try channel.pipeline.syncOperations.addHandler(
+                WebSocketClientHandshakeHandler(handshake: handshake, promise: upgraded) { handler }
+            )
+            try channel.syncOptions?.setOption(.autoRead, value: true)
+        } catch {
+            upgraded.fail(error)
+        }
+        let edge = self.edge
+        let timeout = channel.eventLoop.scheduleTask(in: Self.handshakeTimeout) {
+            outcome.fail(EdgeFailure.timedOut(address: edge.description, step: "the handshake"))
+        }
+        let eventLoop = channel.eventLoop
+        upgraded.futureResult.assumeIsolated().whenComplete { result in
+            timeout.cancel()
+            outcome.completeWith(
+                result.map { LiveSession(events: relay.events, handler: handler, eventLoop: eventLoop) }
+            )
+        }
+    }
+
+    private func makeHandler(
+        on eventLoop: any EventLoop,
+        bundle: SessionSettings.Bundle,
+        relay: LiveSessionRelay
+    ) -> SessionHandler {
+        var configuration = SessionConfiguration(role: .connector, governor: self.governor)
+        configuration.settings.implementation = "culvert/\(ProgramVersion.current)"
+        configuration.settings.bundle = bundle
+        let origin = OriginDialer(
+            targets: self.targets,
+            tls: self.originTLS,
+            eventLoop: eventLoop,
+            logger: self.logger
+        )
+        // The handler holds its delegate weakly; what serves its streams holds it for as long as the handler lives.
+        return SessionHandler(configuration: configuration, delegate: relay, logger: self.logger) { [relay] stream in
+            withExtendedLifetime(relay) { origin.serve(stream) }
+        }
+    }
+}
+
+extension EdgeFailure {
+    /// Puts the outcome of a WebSocket handshake into one sentence.
+    init(_ error: any Error, dialling edge: EdgeAddress) {
+        let address = edge.description
+        switch error {
+        case let refusal as WebSocketClientHandshake.Refusal:
+            self = .refused(
+                status: refusal.status,
+                retryAfter: refusal.retryAfter.map { .seconds($0) },
+                problem: ProblemDetails(reading: ByteBuffer(string: refusal.body), mediaType: refusal.contentType)
+            )
+        case let failure as WebSocketClientHandshake.Failure:
+            let reason =
+                switch failure {
+                case .notHTTP: "its answer is not HTTP"
+                case .headTooLarge: "its answer is too long"
+                case .invalidUpgrade(let what): what
+                case .connectionClosed: "it closed the connection without an answer"
+                }
+            // An edge or a proxy that is just going down closes without an answer too.
+            self =
+                failure == .connectionClosed
+                ? .unreachable(address: address, reason: reason) : .notAnEdge(address: address, reason: reason)
+        default:
+            self.init(error, reaching: edge)
+        }
+    }
+}
