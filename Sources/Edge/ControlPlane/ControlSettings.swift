@@ -1,10 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Synchronization
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
+
+/// Settings that may change while the edge runs.
+final class LiveSettings: Sendable {
+    private let settings: Mutex<ControlSettings>
+
+    /// Makes the holder of the settings.
+    init(_ settings: ControlSettings) {
+        self.settings = Mutex(settings)
+    }
+
+    /// The settings of the moment.
+    var current: ControlSettings {
+        get { self.settings.withLock { $0 } }
+        set { self.settings.withLock { $0 = newValue } }
+    }
+}
 
 /// What the control API is set to.
 struct ControlSettings: Equatable, Sendable {
@@ -19,8 +37,8 @@ struct ControlSettings: Equatable, Sendable {
     /// The most sessions that a policy may ask for (`tunnel.max-connections`).
     var maxConnections = 100
 
-    /// Names that stand for something else in the path.
-    static let alwaysReserved: Set<String> = ["api", "healthz", "readyz", "metrics"]
+    /// Names that stand for something else in a path, of visitors or of the API.
+    static let alwaysReserved: Set<String> = ["api", "healthz", "readyz", "metrics", "create", "list"]
 
     /// The URL under which visitors reach a tunnel, with its trailing slash.
     func publicURL(of id: TunnelID) -> String {

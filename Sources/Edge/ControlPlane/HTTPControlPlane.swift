@@ -34,7 +34,7 @@ struct HTTPControlPlane: ControlPlane {
         keys: APIKeyStore,
         tokens: TunnelTokens,
         limits: APILimits,
-        settings: ControlSettings,
+        settings: LiveSettings,
         logger: Logger,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
@@ -44,7 +44,7 @@ struct HTTPControlPlane: ControlPlane {
             .add(
                 middleware: CredentialMiddleware(keys: keys, codes: OneTimePasswordGuard(), limits: limits, now: now)
             )
-        TunnelRoutes(registry: registry, tokens: tokens, limits: limits, settings: settings, now: now)
+        TunnelRoutes(registry: registry, tokens: tokens, limits: limits, liveSettings: settings, now: now)
             .add(to: tunnels)
         self.responder = router.buildResponder()
         self.routes = RouteTable(router.routes.map { ($0.method, $0.path.description) })

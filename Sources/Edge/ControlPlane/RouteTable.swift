@@ -28,7 +28,10 @@ struct RouteTable: Sendable {
     /// - Throws: ``Problem/notFound`` or ``Problem/methodNotAllowed(allowed:)``.
     func check(_ request: HTTPRequest) throws {
         let path = (request.path ?? "").prefix { $0 != "?" && $0 != "#" }
-        let methods = self.routes.filter { Self.matches(path, pattern: $0.path) }.map(\.method)
+        let matching = self.routes.filter { Self.matches(path, pattern: $0.path) }
+        // As in the router: a path that is spelt out is that call, not a parameter of another one.
+        let spelledOut = matching.filter { $0.path == path }
+        let methods = (spelledOut.isEmpty ? matching : spelledOut).map(\.method)
         guard !methods.isEmpty else { throw Problem.notFound }
         guard methods.contains(request.method) else { throw Problem.methodNotAllowed(allowed: methods) }
     }

@@ -16,7 +16,7 @@ struct TunnelRoutes: Sendable {
     let registry: any TunnelRegistry
     let tokens: TunnelTokens
     let limits: APILimits
-    let settings: ControlSettings
+    let liveSettings: LiveSettings
     let now: @Sendable () -> Date
 
     /// Adds the calls to a group, which has to authenticate the caller.
@@ -27,6 +27,8 @@ struct TunnelRoutes: Sendable {
         group.post("{id}/token", use: self.renewToken)
         group.delete("{id}", use: self.delete)
     }
+
+    private var settings: ControlSettings { self.liveSettings.current }
 
     // MARK: Calls
 

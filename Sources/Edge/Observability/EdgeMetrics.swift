@@ -23,6 +23,11 @@ final class EdgeMetrics: Sendable {
 
     init() {}
 
+    /// Whether sessions or requests are still there.
+    var isBusy: Bool {
+        self.activeSessions.load(ordering: .relaxed) > 0 || self.activeRequests.load(ordering: .relaxed) > 0
+    }
+
     /// A connector's session has joined its tunnel.
     func sessionOpened() {
         self.activeSessions.add(1, ordering: .relaxed)

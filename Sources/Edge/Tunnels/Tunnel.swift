@@ -157,6 +157,13 @@ final class Tunnel: Sendable {
         self.state.withLock { $0.sessions.setAvailability(availability, id: session.id) }
     }
 
+    /// Whether the tunnel has had no session for long.
+    ///
+    /// - Parameter time: Since when.
+    func isIdle(since time: NIODeadline) -> Bool {
+        self.state.withLock { $0.sessions.count == 0 && $0.offlineSince < time }
+    }
+
     /// Ends the tunnel: no session can join any more, and whoever waits for one is told.
     ///
     /// - Returns: The sessions that served it; the caller closes them.

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The API keys and signing keys of a run.
+struct CredentialSet: Sendable {
+    var apiKeys: [APIKeyRecord]
+    var signingKeys: [SigningKey]
+}
+
+/// The file of API keys: JSON with hashes and no keys.
+struct APIKeyFile: Codable, Equatable, Sendable {
+    var keys: [APIKeyRecord]
+}
+
+/// The file of signing keys: JSON, the signing key first.
+struct SigningKeyFile: Codable, Equatable, Sendable {
+    var keys: [SigningKey]
+}
+
+/// Reads and writes the files that hold credentials.
+enum CredentialFiles {
+    /// Why a file can't be used.
+    struct Failure: Error, Equatable, CustomStringConvertible {
+        var path: String
+        var message: String
+
+        var description: String { "\(self.path): \(self.message)" }
+    }
+
+    /// Everything that the configuration names.
+    ///
+    /// - Throws: ``Failure`` or ``CredentialError``.
+    static func load(_ credentials: EdgeConfiguration.Credentials) throws -> CredentialSet {
+        var set = CredentialSet(apiKeys: [], signingKeys: [])
+        if let path = credentials.apiKeysFile { set.apiKeys = try self.read(APIKeyFile.self, at: path).keys }
+        if let key = credentials.apiKey {
+            let hash = Hexadecimal.encode(APIKey.hash(key))
+            set.apiKeys.append(APIKeyRecord(name: "environment", role: .admin, sha256: hash))
+        }
+        if let path = credentials.signingKeysFile {
+            set.signingKeys = try self.read(SigningKeyFile.self, at: path).keys
+        }
+        if let secret = credentials.signingKey {
+            set.signingKeys.append(SigningKey(kid: "environment", secret: secret))
+        }
+        return set
+    }
+
+    /// Reads a file that nobody but its owner may read.
+    static func read<File: Decodable>(_ type: File.Type, at path: String) throws -> File {
+        let manager = FileManager.default
+        guard let attributes = try? manager.attributesOfItem(atPath: path), let data = manager.contents(atPath: path)
+        else { throw Failure(path: path, message: "the file can't be read") }
+        // Kubernetes mounts secrets readable for the group, which is the pod's own; others are nobody's own.
+        let permissions = attributes[.posixPermissions] as? Int
+        if let permissions, permissions & 0o007 != 0 {
+            throw Failure(path: path, message: "other users can read the file: chmod 600 it")
+        }
+        do {
+            return try JSONDecoder().decode(type, from: data)
+        } catch {
+            throw Failure(
+                path: path,
+                message: "the file does not hold the JSON that culvert-edge credentials new writes"
+            )
+        }
+    }
+
+    /// Writes a file that nobody but its owner can read, in one step.
+    static func write(_ file: some Encodable, to path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let data = try encoder.encode(file) + Data("\n".utf8)
+        let temporary = "\(path).\(RequestID().description.prefix(8))"
+        guard FileManager.default.createFile(atPath: temporary, contents: data, attributes: [.posixPermissions: 0o600])
+        else { throw Failure(path: path, message: "the file can't be written") }
+        // rename(2) replaces the old file in one step, so that a reader sees one or the other.
+        guard rename(temporary, path) == 0 else {
+            try? FileManager.default.removeItem(atPath: temporary)
+            throw Failure(path: path, message: "the file can't be replaced")
+        }
+    }
+}

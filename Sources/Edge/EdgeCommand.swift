@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// `culvert-edge`: the server.
+@main
+struct EdgeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "culvert-edge",
+        abstract: "Serves tunnels: visitors on one side, connectors on the other.",
+        subcommands: [ServeCommand.self, ConfigCommand.self],
+        defaultSubcommand: ServeCommand.self
+    )
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Mux
+import NIOCore
+import NIOPosix
+import Protocol
+import ServiceLifecycle
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// The running edge: its parts, put together, from the first connection to the last byte in flight.
+struct EdgeServer: Service {
+    /// Where the edge can be reached, once it listens.
+    struct Addresses: Equatable, Sendable {
+        /// The public listener.
+        var listen: ListenAddress
+        /// The admin listener.
+        var admin: ListenAddress
+        /// The public URL, without a trailing slash.
+        var publicURL: String
+    }
+
+    /// A listening address that can't be had.
+    struct ListenFailure: Error, CustomStringConvertible {
+        var address: ListenAddress
+        var setting: String
+        var cause: any Error
+
+        var description: String {
+            let why = (self.cause as? IOError).map { $0.errnoCode == EADDRINUSE ? "it is in use" : "\($0)" }
+            return
+                "can't listen on \(self.address): \(why ?? "\(self.cause)") (choose another one with --\(self.setting))"
+        }
+    }
+
+    private let configuration: EdgeConfiguration
+    private let group: any EventLoopGroup
+    private let started: @Sendable (Addresses) -> Void
+    private let logger = Logger(label: "culvert.edge")
+    private let readiness = Readiness()
+    private let metrics = EdgeMetrics()
+    private let registry: InMemoryTunnelRegistry
+    private let tokens: TunnelTokens
+    private let keys: APIKeyStore
+    private let limits: APILimits
+
+    /// Makes the parts that need no socket.
+    ///
+    /// - Parameters:
+    ///   - configuration: What the edge is set to.
+    ///   - credentials: The keys that it knows.
+    ///   - group: The event loops.
+    ///   - started: Called once everything listens.
+    /// - Throws: ``CredentialError``.
+    init(
+        configuration: EdgeConfiguration,
+        credentials: CredentialSet,
+        group: any EventLoopGroup,
+        started: @escaping @Sendable (Addresses) -> Void
+    ) async throws {
+        self.configuration = configuration
+        self.group = group
+        self.started = started
+        self.registry = InMemoryTunnelRegistry(
+            tunnelsPerOwner: configuration.tunnels.maxPerKey,
+            limits: TunnelLimits(maxConnections: configuration.tunnels.maxConnections)
+        )
+        self.tokens = try await TunnelTokens(keys: credentials.signingKeys)
+        self.keys = try APIKeyStore(credentials.apiKeys)
+        self.limits = APILimits(configuration.limits)
+    }
+
+    /// Serves until the service group asks to stop; then drains.
+    func run() async throws {
+        let admin = try await self.listen(on: self.configuration.adminListen, setting: "admin-listen") {
+            try await AdminListener(endpoint: AdminEndpoint(readiness: self.readiness, metrics: self.metrics))
+                .bind(to: self.configuration.adminListen, group: self.group)
+        }
+        // The system may choose the port, so that the public URL is known only once the listener listens.
+        let settings = LiveSettings(self.controlSettings(publicURL: ""))
+        let listener = self.publicListener(settings)
+        let server: any Channel
+        do {
+            server = try await self.listen(on: self.configuration.listen, setting: "listen") {
+                try await listener.bind(group: self.group)
+            }
+        } catch {
+            try? await admin.close()
+            throw error
+        }
+        let addresses = self.addresses(server: server, admin: admin)
+        settings.current = self.controlSettings(publicURL: addresses.publicURL)
+        self.readiness.becomeReady()
+        self.logger.info(
+            "listening",
+            metadata: [
+                "listen": "\(addresses.listen)", "admin": "\(addresses.admin)", "url": "\(addresses.publicURL)",
+            ]
+        )
+        self.started(addresses)
+
+        await withTaskGroup { group in
+            group.addTask { await self.removeIdleTunnels() }
+            try? await gracefulShutdown()
+            group.cancelAll()
+        }
+        await self.drain(server: server)
+        try? await admin.close()
+    }
+
+    /// Turns unready, asks connectors to go elsewhere and waits for what is in flight.
+    private func drain(server: any Channel) async {
+        self.logger.info("stopping", metadata: ["grace": "\(self.configuration.shutdownGrace.settingText)"])
+        self.readiness.beginDraining()
+        try? await server.close()
+        let sessions = self.registry.all.flatMap(\.sessions)
+        for session in sessions { session.drain(gracePeriod: self.configuration.shutdownGrace) }
+        let deadline = NIODeadline.now() + self.configuration.shutdownGrace
+        while NIODeadline.now() < deadline, self.metrics.isBusy {
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+        if self.metrics.isBusy { self.logger.notice("stopping with requests in flight") }
+        self.logger.info("stopped")
+    }
+
+    /// Forgets tunnels that have had no connector for long; a valid token makes them again.
+    private func removeIdleTunnels() async {
+        while !Task.isCancelled {
+            let now = NIODeadline.now()
+            for tunnel in self.registry.all where tunnel.isIdle(since: now - self.configuration.tunnels.idleExpiry) {
+                _ = await self.registry.remove(tunnel.id)
+                for session in tunnel.close() { session.close(code: .shutdown, reason: "the tunnel was idle") }
+                self.logger.info("idle tunnel removed", metadata: ["tunnel": "\(tunnel.id)"])
+            }
+            try? await Task.sleep(for: .seconds(30))
+        }
+    }
+
+    // MARK: Parts
+
+    private func publicListener(_ settings: LiveSettings) -> PublicListener {
+        PublicListener(
+            configuration: self.configuration,
+            registry: self.registry,
+            controlPlane: HTTPControlPlane(
+                registry: self.registry,
+                keys: self.keys,
+                tokens: self.tokens,
+                limits: self.limits,
+                settings: settings,
+                logger: Logger(label: "culvert.api")
+            ),
+            connectEndpoint: TokenConnectEndpoint(
+                registry: self.registry,
+                tokens: self.tokens,
+                configuration: self.sessionConfiguration,
+                readiness: self.readiness,
+                metrics: self.metrics,
+                logger: Logger(label: "culvert.connect")
+            ),
+            accessLog: AccessLog(logger: Logger(label: "culvert.access"), metrics: self.metrics)
+        )
+    }
+
+    private func controlSettings(publicURL: String) -> ControlSettings {
+        ControlSettings(
+            publicURL: publicURL,
+            reservedNames: ControlSettings.alwaysReserved.union(self.configuration.tunnels.reservedNames),
+            tokenLifetime: TimeInterval(self.configuration.tunnels.tokenLifetime.nanoseconds) / 1e9,
+            tokenOverlap: TimeInterval(self.configuration.tunnels.tokenOverlap.nanoseconds) / 1e9,
+            maxConnections: self.configuration.tunnels.maxConnections
+        )
+    }
+
+    private var sessionConfiguration: SessionConfiguration {
+        var configuration = SessionConfiguration(role: .edge)
+        // Protocol B.9.1: a side pings after a third of its idle time-out.
+        let idle = self.configuration.tunnels.heartbeatInterval.nanoseconds / 1_000_000 * 3
+        configuration.settings.idleTimeoutMilliseconds = UInt32(clamping: idle)
+        configuration.settings.implementation = "culvert-edge"
+        return configuration
+    }
+
+    private func listen(
+        on address: ListenAddress,
+        setting: String,
+        _ bind: () async throws -> any Channel
+    ) async throws -> any Channel {
+        do {
+            return try await bind()
+        } catch {
+            throw ListenFailure(address: address, setting: setting, cause: error)
+        }
+    }
+
+    private func addresses(server: any Channel, admin: any Channel) -> Addresses {
+        var listen = self.configuration.listen
+        listen.port = server.localAddress?.port ?? listen.port
+        var adminListen = self.configuration.adminListen
+        adminListen.port = admin.localAddress?.port ?? adminListen.port
+        return Addresses(
+            listen: listen,
+            admin: adminListen,
+            publicURL: self.configuration.effectivePublicURL(listeningOn: listen)
+        )
+    }
+}

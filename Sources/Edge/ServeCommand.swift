@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import UnixSignals
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// `culvert-edge serve`, which is also what `culvert-edge` alone does.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve until SIGTERM or Ctrl-C.",
+        discussion: ConfigurationLoading.help
+    )
+
+    @OptionGroup var loading: ConfigurationLoading
+
+    func run() async throws {
+        let (configuration, _) = try self.loading.load()
+        // A peer that is gone is an error of its write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        LogOutput.bootstrap(level: configuration.logLevel, format: configuration.logFormat)
+        do {
+            var credentials = try CredentialFiles.load(configuration.credentials)
+            var greeting: @Sendable (EdgeServer.Addresses) -> String? = { _ in nil }
+            if configuration.isDevelopment {
+                let development = DevelopmentCredentials(completing: credentials)
+                credentials = development.set
+                greeting = { development.greeting($0) }
+            }
+            let server = try await EdgeServer(
+                configuration: configuration,
+                credentials: credentials,
+                group: MultiThreadedEventLoopGroup.singleton,
+                started: { [greeting] addresses in
+                    if let text = greeting(addresses) { LogSink.standardOutput.write(text) }
+                }
+            )
+            try await ServiceGroup(
+                services: [server],
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: Logger(label: "culvert.lifecycle")
+            )
+            .run()
+        } catch let failure as EdgeServer.ListenFailure {
+            throw CommandFailure.exit(.unavailable, "\(failure)")
+        } catch let failure as CredentialFiles.Failure {
+            throw CommandFailure.exit(.configuration, "\(failure)")
+        } catch let error as CredentialError {
+            throw CommandFailure.exit(.configuration, "\(error)")
+        }
+    }
+}
