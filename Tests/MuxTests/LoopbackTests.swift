@@ -35,12 +35,14 @@ struct LoopbackTests {
     @Test("a refused stream fails with the code and is safe to retry")
     func refusal() async throws {
         let pair = try await SessionPair.make { $0.reject(code: .connectRefused, reason: "nobody home") }
-        await #expect(throws: StreamError(
-            code: .connectRefused,
-            reason: "nobody home",
-            origin: .rejected,
-            isRetrySafe: true
-        )) {
+        await #expect(
+            throws: StreamError(
+                code: .connectRefused,
+                reason: "nobody home",
+                origin: .rejected,
+                isRetrySafe: true
+            )
+        ) {
             try await pair.exchange(ByteBuffer(string: "hello"))
         }
         try await pair.close()

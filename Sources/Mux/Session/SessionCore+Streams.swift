@@ -220,7 +220,8 @@ extension SessionCore {
     ///
     /// What was received in full may still be read.
     mutating func endStream(_ slot: Int, _ error: StreamError?) {
-        if error != nil, self.streams[slot].state.receiving != .finished { self.dropReceived(slot) }
+        let isUndeliverable = self.streams[slot].state.receiving != .finished || self.streams[slot].state.mayAnswer
+        if error != nil, isUndeliverable { self.dropReceived(slot) }
         self.streams[slot].end = error
         self.closeWire(slot)
         guard self.streams.isUsed(slot) else { return }
@@ -232,6 +233,7 @@ extension SessionCore {
         guard self.streams[slot].wire == .closed, !self.streams[slot].isEndReported else { return }
         let hasMore =
             self.streams[slot].state.receiving == .finished && !self.streams[slot].isEndRead
+            && !self.streams[slot].state.mayAnswer
         guard !hasMore else { return self.signalReadable(slot) }
         self.streams[slot].isEndReported = true
         self.events.append(.closed(self.streams.key(of: slot), self.streams[slot].end))

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import Protocol
+
+@testable import Mux
+
+/// One random schedule of two cores.
+struct ModelRun {
+    /// A rule of the protocol that the run breaks on purpose, to show that the model would notice (P2).
+    enum Mutation: CaseIterable {
+        /// Streams that were reset are forgotten at once instead of after the barrier.
+        case noBarrier
+        /// A stream gets its number when it is asked for, so that a cancelled open leaves a gap.
+        case numberGaps
+        /// Credit for bytes of a reset stream is not given back.
+        case zombieCreditKept
+    }
+
+    struct Totals: CustomStringConvertible {
+        var opened = 0
+        var delivered = 0
+        var resets = 0
+        var rejects = 0
+        var messages = 0
+
+        mutating func add(_ other: Totals) {
+            self.opened += other.opened
+            self.delivered += other.delivered
+            self.resets += other.resets
+            self.rejects += other.rejects
+            self.messages += other.messages
+        }
+
+        var description: String {
+            "\(self.opened) streams, \(self.delivered) bytes delivered, \(self.resets) resets, "
+                + "\(self.rejects) rejects, \(self.messages) messages"
+        }
+    }
+
+    struct Violation: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    private var random: SplitMix
+    private let mutation: Mutation?
+    private var sides: [ModelSide]
+    /// Messages on their way to each side.
+    private var wires: [[ByteBuffer]] = [[], []]
+    private var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
+    private var totals = Totals()
+
+    init(seed: UInt64, mutation: Mutation? = nil) {
+        self.random = SplitMix(seed: seed)
+        self.mutation = mutation
+        let governor = MemoryGovernor()
+        self.sides = [SessionRole.edge, .connector].map { role in
+            var configuration = SessionConfiguration(role: role, governor: governor)
+            configuration.settings.maximumStreams = 6
+            configuration.settings.initialWindow = 16_384
+            configuration.settings.connectionWindow = 262_144
+            configuration.budget = 4 << 20
+            return ModelSide(core: SessionCore(configuration: configuration, seed: seed, now: .uptimeNanoseconds(0)))
+        }
+    }
+
+    mutating func drive() throws -> Totals {
+        let steps = Int.random(in: 50...1_500, using: &self.random)
+        for _ in 0..<steps { try self.step() }
+        try self.settle()
+        return self.totals
+    }
+
+    private mutating func step() throws {
+        let index = Int.random(in: 0...1, using: &self.random)
+        self.now = self.now + .microseconds(Int64.random(in: 0...2_000, using: &self.random))
+        switch Int.random(in: 0..<100, using: &self.random) {
+        case 0..<30: try self.deliver(to: index)
+        case 30..<55: self.emit(from: index)
+        case 55..<62: self.open(at: index)
+        case 62..<64: self.sides[index].core.tick(now: self.now)
+        default: self.act(at: index)
+        }
+        try self.takeEvents(of: index)
+        try self.check(index)
+    }
+
+    // MARK: Moving messages
+
+    private mutating func emit(from index: Int) {
+        var message = ByteBuffer()
+        let limit = Int.random(in: 600...16_380, using: &self.random)
+        guard self.sides[index].core.poll(into: &message, limit: limit, now: self.now) else { return }
+        self.totals.messages += 1
+        self.wires[1 - index].append(message)
+        if self.mutation == .noBarrier { self.sides[index].core.forgetZombies() }
+    }
+
+    private mutating func deliver(to index: Int) throws {
+        guard !self.wires[index].isEmpty else { return }
+        let message = self.wires[index].removeFirst()
+        self.sides[index].countFrames(message)
+        if self.mutation == .zombieCreditKept {
+            self.sides[index].core.receiveKeepingZombieCredit(message, now: self.now)
+        } else {
+            self.sides[index].core.receive(message, now: self.now)
+        }
+    }
+
+    private mutating func takeEvents(of index: Int) throws {
+        while let event = self.sides[index].core.nextEvent() {
+            switch event {
+            case .active, .draining, .writable: break
+            case .opened(let key, _): self.sides[index].streams[key] = ModelStream(isOpener: false)
+            case .accepted(let key): self.sides[index].streams[key]?.isAccepted = true
+            case .readable(let key): self.sides[index].streams[key]?.isReadable = true
+            case .stopped(let key, _): self.sides[index].streams[key]?.mayWrite = false
+            case .closed(let key, let error):
+                if let stream = self.sides[index].streams[key] {
+                    try self.finished(stream, error)
+                    self.sides[index].streams[key] = nil
+                }
+                self.sides[index].core.release(key)
+            case .ended(let end):
+                throw Violation(description: "side \(index) ended the session: \(end.code) \(end.reason)")
+            }
+        }
+    }
+
+    // MARK: What applications do
+
+    private mutating func open(at index: Int) {
+        guard self.sides[index].core.canOpenStreams, self.sides[index].core.waitingOpens.count < 3 else { return }
+        let metadata = OpenMetadata(target: "web")
+        guard
+            let key = try? self.sides[index].core.open(
+                kind: .http,
+                metadata: metadata,
+                deadline: .seconds(60),
+                now: self.now
+            )
+        else { return }
+        self.totals.opened += 1
+        self.sides[index].streams[key] = ModelStream(isOpener: true)
+    }
+
+    private mutating func act(at index: Int) {
+        guard
+            let key = self.sides[index].streams.keys.sorted(by: { $0.slot < $1.slot })
+                .randomElement(using: &self.random), let stream = self.sides[index].streams[key]
+        else { return }
+        let roll = Int.random(in: 0..<100, using: &self.random)
+        if !stream.isOpener, !stream.isAccepted {
+            switch roll {
+            case 0..<15:
+                self.totals.rejects += 1
+                self.sides[index].core.reject(key, code: .connectRefused, reason: "no")
+                self.letGo(key, at: index)
+            case 15..<90:
+                self.sides[index].streams[key]?.isAccepted = true
+                self.sides[index].core.accept(key)
+            case 90..<93: self.reset(key, at: index)
+            default: break
+            }
+            return
+        }
+        switch roll {
+        case 0..<35: self.write(key, at: index)
+        case 35..<45:
+            self.sides[index].streams[key]?.mayWrite = false
+            self.sides[index].core.finish(key)
+        case 45..<50: self.reset(key, at: index)
+        case 50..<54 where self.sides[index].isOnWire(key):
+            self.sides[index].streams[key]?.isStopped = true
+            self.sides[index].core.stopReading(key, code: .cancelled, now: self.now)
+        default: self.read(key, at: index)
+        }
+    }
+
+    private mutating func write(_ key: StreamKey, at index: Int) {
+        guard let stream = self.sides[index].streams[key], stream.mayWrite else { return }
+        let count = Int.random(in: 1...6_000, using: &self.random)
+        self.sides[index].streams[key]?.written += count
+        self.sides[index].core.write(key, ModelStream.bytes(at: stream.written, count: count))
+    }
+
+    private mutating func read(_ key: StreamKey, at index: Int) {
+        switch self.sides[index].core.read(key, now: self.now) {
+        case .bytes(let bytes):
+            self.totals.delivered += bytes.readableBytes
+            let offset = self.sides[index].streams[key]?.read ?? 0
+            if bytes != ModelStream.bytes(at: offset, count: bytes.readableBytes) {
+                self.sides[index].corruption = "bytes from offset \(offset) on are wrong"
+            }
+            self.sides[index].streams[key]?.read = offset + bytes.readableBytes
+        case .end: self.sides[index].streams[key]?.sawEnd = true
+        case .nothing: break
+        }
+    }
+
+    private mutating func reset(_ key: StreamKey, at index: Int) {
+        self.totals.resets += 1
+        if self.mutation == .numberGaps { self.sides[index].core.skipNumber() }
+        self.sides[index].core.reset(key, code: .cancelled)
+        self.letGo(key, at: index)
+    }
+
+    private mutating func letGo(_ key: StreamKey, at index: Int) {
+        self.sides[index].streams[key] = nil
+        self.sides[index].core.release(key)
+    }
+
+    private func finished(_ stream: ModelStream, _ error: StreamError?) throws {
+        if error == nil, !stream.sawEnd, !stream.isStopped {
+            throw Violation(description: "a stream closed cleanly before its end was read")
+        }
+    }
+
+    // MARK: Checking
+
+    private func check(_ index: Int) throws {
+        if let corruption = self.sides[index].corruption { throw Violation(description: corruption) }
+        try ModelInvariants.check(self.sides[index].core)
+    }
+
+    /// Lets both sides finish everything, and looks at what is left (I12).
+    private mutating func settle() throws {
+        for _ in 0..<20_000 {
+            var hasMoved = false
+            for index in 0...1 {
+                while !self.wires[index].isEmpty {
+                    try self.deliver(to: index)
+                    hasMoved = true
+                }
+                try self.takeEvents(of: index)
+                if self.finishAll(at: index) { hasMoved = true }
+                try self.takeEvents(of: index)
+                let before = self.totals.messages
+                for _ in 0..<8 { self.emit(from: index) }
+                if self.totals.messages > before { hasMoved = true }
+                self.now = self.now + .milliseconds(5)
+                try self.check(index)
+            }
+            if !hasMoved { break }
+        }
+        for index in 0...1 {
+            try ModelInvariants.checkSettled(self.sides[index].core, peer: self.sides[1 - index].core)
+        }
+    }
+
+    private mutating func finishAll(at index: Int) -> Bool {
+        var hasMoved = false
+        for key in self.sides[index].streams.keys.sorted(by: { $0.slot < $1.slot }) {
+            guard let stream = self.sides[index].streams[key] else { continue }
+            if !stream.isOpener, !stream.isAccepted {
+                self.sides[index].streams[key]?.isAccepted = true
+                self.sides[index].core.accept(key)
+                hasMoved = true
+            }
+            if stream.mayWrite {
+                self.sides[index].streams[key]?.mayWrite = false
+                self.sides[index].core.finish(key)
+                hasMoved = true
+            }
+            while self.sides[index].core.isReadable(key) {
+                self.read(key, at: index)
+                hasMoved = true
+            }
+        }
+        return hasMoved
+    }
+}
