@@ -36,6 +36,23 @@ struct PipeStateTests {
         #expect(closed.streamFailed(.noError) == .closeLocal)
     }
 
+    @Test("After our half-close, the close of the local connection is its end of input, unless an error came first")
+    func closeAfterHalfClose() {
+        var orderly = PipeState()
+        #expect(orderly.streamFinished() == .finishLocal)
+        orderly.localOutputShut()
+        #expect(orderly.localClosed() == .finishStream)
+        #expect(orderly.localClosed() == .nothing)
+        var broken = PipeState()
+        #expect(broken.streamFinished() == .finishLocal)
+        broken.localOutputShut()
+        #expect(broken.localFailed(.localReset) == .resetStream(.localReset))
+        #expect(broken.localClosed() == .nothing)
+        var unwritten = PipeState()
+        #expect(unwritten.streamFinished() == .finishLocal)
+        #expect(unwritten.localClosed() == .resetStream(.localReset))
+    }
+
     @Test("A local reset before the end of the answer resets the stream")
     func localReset() {
         var state = PipeState()

@@ -163,7 +163,11 @@ final class OriginPipe {
     private func finishLocal() {
         guard let local else { return }
         let written = local.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenSuccess { local.close(mode: .output, promise: nil) }
+        written.futureResult.assumeIsolated().whenSuccess {
+            // Told before the fact: if the origin has finished already, this very call closes the channel.
+            self.state.localOutputShut()
+            local.close(mode: .output, promise: nil)
+        }
         local.writeAndFlush(ByteBuffer(), promise: written)
     }
 

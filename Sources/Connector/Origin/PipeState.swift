@@ -40,6 +40,7 @@ struct PipeState: Equatable {
 
     private var isFinishedToOrigin = false
     private var toVisitor = ToVisitor.open
+    private var isLocalOutputShut = false
     private var isStreamOver = false
     private var isLocalOver = false
 
@@ -93,8 +94,21 @@ struct PipeState: Equatable {
         }
     }
 
+    /// The half-close that ``Action/finishLocal`` asked for is done.
+    mutating func localOutputShut() {
+        self.isLocalOutputShut = true
+    }
+
     /// The local connection is closed.
+    ///
+    /// When both directions have ended, NIO tells of the close alone, not of the end of input before it. A reset is
+    /// told as an error first, so after a half-close of ours a close without one is the origin's orderly end.
     mutating func localClosed() -> Action {
-        self.localFailed(.localReset)
+        let finish = self.isLocalOutputShut && !self.isLocalOver ? self.localFinished() : .nothing
+        guard finish == .nothing else {
+            self.isLocalOver = true
+            return finish
+        }
+        return self.localFailed(.localReset)
     }
 }
