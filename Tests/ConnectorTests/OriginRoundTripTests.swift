@@ -122,7 +122,7 @@ struct OriginRoundTripTests {
         try await origin.stop()
     }
 
-    @Test("An answer that the origin follows with a reset arrives whole, and then the stream is reset")
+    @Test("An answer that the origin follows with a reset arrives whole before the stream is reset")
     func localReset() async throws {
         let answer = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n"
         let origin = try await LocalOrigin.start(.reset(after: answer))

@@ -185,17 +185,28 @@ final class OriginPipe {
         }
     }
 
-    /// Resets the stream, but not before what the origin sent until then is on its way: a server that refuses an
-    /// upload answers, closes, and its system then resets the connection.
+    /// Resets the stream, but not before what the origin sent until then has had time to be read.
+    ///
+    /// A server that refuses an upload answers, closes, and its system then resets the connection. RESET makes the
+    /// edge drop what it has not passed on yet (protocol §B.6.1), so it waits until the answer is out and a moment
+    /// more; STOP_SENDING tells the edge at once that nobody reads the rest of the request.
     private func resetStream(_ code: ErrorCode) {
         let stream = self.stream
+        let failedAt = NIODeadline.now()
+        let hasJustRead = self.localEnd?.lastRead.map { failedAt - $0 < Self.readingTime } ?? false
         stream.stopReading(code: code)
         let sent = stream.eventLoop.makePromise(of: Void.self)
         sent.futureResult.assumeIsolated().whenComplete { _ in
-            stream.reset(code: code, reason: "the local connection was reset")
+            let reset = { stream.reset(code: code, reason: "the local connection was reset") }
+            let hadToWait = NIODeadline.now() - failedAt > .milliseconds(1)
+            guard hasJustRead || hadToWait else { return reset() }
+            stream.eventLoop.assumeIsolated().scheduleTask(in: Self.readingTime, reset)
         }
         stream.writeAndFlush(ByteBuffer(), promise: sent)
     }
+
+    /// How long the edge has to pass on the last bytes of an answer whose connection was reset.
+    private static let readingTime = TimeAmount.seconds(1)
 
     private static func code(of error: any Error) -> ErrorCode {
         guard let error = error as? IOError else { return .localIOError }

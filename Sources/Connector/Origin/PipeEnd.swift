@@ -25,6 +25,9 @@ final class PipeEnd: ChannelDuplexHandler {
     private var partner: PipeEnd?
     /// Whether to read before there is a partner, as a TLS handshake below has to.
     var readsWithoutPartner = false
+    /// When bytes last arrived on the local side.
+    private(set) var lastRead: NIODeadline?
+    private var hasUnflushedBytes = false
     private var isReadHeld = false
     private var isReadingStopped = false
 
@@ -76,10 +79,13 @@ final class PipeEnd: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !self.isReadingStopped else { return }
+        self.hasUnflushedBytes = true
         self.partner?.context?.write(data, promise: nil)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        self.hasUnflushedBytes = false
+        if self.side == .local { self.lastRead = .now() }
         self.partner?.context?.flush()
     }
 
@@ -104,6 +110,8 @@ final class PipeEnd: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // Bytes read in the same burst as the error get no read-complete.
+        if self.hasUnflushedBytes { self.channelReadComplete(context: context) }
         switch self.side {
         case .stream: self.pipe?.streamFailed(error)
         case .local: self.pipe?.localFailed(error)
