@@ -68,7 +68,7 @@ enum JSONBody {
                 detail: "\(self.path(context.codingPath + [key]) ?? "A member") is missing."
             )
         case .dataCorrupted(let context) where context.codingPath.isEmpty:
-            .invalidBody(field: nil, detail: "The body is not JSON.")
+            .invalidBody(field: nil, detail: "The body is not JSON, or has a number out of range.")
         case .dataCorrupted(let context):
             .invalidBody(
                 field: self.path(context.codingPath),

@@ -150,9 +150,10 @@ private final class ControlHandler: ChannelInboundHandler, RemovableChannelHandl
         let channel = context.channel
         let (decoder, encoder) = (self.decoder, self.encoder)
         do {
-            try pipeline.addHandler(makeHandler(channel))
-            _ = pipeline.removeHandler(context: context)
+            // The session writes as soon as it is added, so that the encoder has to be gone by then.
             if let context = try? pipeline.context(handler: encoder) { _ = pipeline.removeHandler(context: context) }
+            _ = pipeline.removeHandler(context: context)
+            try pipeline.addHandler(makeHandler(channel))
             if let context = try? pipeline.context(handler: decoder) { _ = pipeline.removeHandler(context: context) }
         } catch {
             channel.close(promise: nil)

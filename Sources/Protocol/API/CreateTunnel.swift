@@ -27,6 +27,23 @@ package struct CreateTunnelRequest: Codable, Equatable, Sendable {
         case localPort = "local_port"
         case policy
     }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.name = try container.decodeIfPresent(String.self, forKey: .name)
+        self.policy = try container.decodeIfPresent(TunnelPolicy.self, forKey: .policy)
+        // Read as a wider number first, so that the error about one out of range names the member.
+        self.localPort = try container.decodeIfPresent(Int.self, forKey: .localPort).map { number in
+            guard let port = UInt16(exactly: number), port > 0 else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .localPort,
+                    in: container,
+                    debugDescription: "not a port"
+                )
+            }
+            return port
+        }
+    }
 }
 
 /// The body of the 201 that answers `POST /api/tunnels/create`.

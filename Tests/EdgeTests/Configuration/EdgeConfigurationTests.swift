@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import Testing
+
+@testable import Edge
+
+@Suite("Configuration")
+struct EdgeConfigurationTests {
+    private func read(
+        _ arguments: [String] = [],
+        _ environment: [String: String] = [:],
+        file: String? = nil
+    ) -> (EdgeConfiguration, [String]) {
+        var reader = SettingsReader(
+            arguments: arguments,
+            environment: environment,
+            file: file.map { ("edge.yaml", $0) }
+        )
+        let configuration = EdgeConfiguration(from: &reader)
+        return (configuration, reader.problems.map(\.description))
+    }
+
+    @Test("With --dev nothing else is needed, and only this machine can connect")
+    func development() {
+        let (configuration, problems) = self.read(["--dev"])
+        #expect(problems == [])
+        #expect(configuration.isDevelopment)
+        #expect(configuration.listen == ListenAddress(host: "127.0.0.1", port: 8989))
+        #expect(configuration.adminListen == ListenAddress(host: "127.0.0.1", port: 8990))
+        #expect(configuration.effectivePublicURL(listeningOn: configuration.listen) == "http://127.0.0.1:8989")
+    }
+
+    @Test("A flag outranks the environment, which outranks the file, which outranks the default")
+    func precedence() {
+        let file = "tunnel:\n  request-timeout: 1s\n  max-connections: 7\n  idle-expiry: 2h\n"
+        let environment = ["CULVERT_TUNNEL_REQUEST_TIMEOUT": "2s", "CULVERT_TUNNEL_MAX_CONNECTIONS": "8"]
+        let (configuration, problems) = self.read(["--dev", "--tunnel-request-timeout", "3s"], environment, file: file)
+        #expect(problems == [])
+        #expect(configuration.tunnels.requestTimeout == .seconds(3))
+        #expect(configuration.tunnels.maxConnections == 8)
+        #expect(configuration.tunnels.idleExpiry == .hours(2))
+        #expect(configuration.tunnels.maxStreams == 1024)
+    }
+
+    @Test("Everything that is wrong is told at once, with where it came from")
+    func everyProblem() {
+        let (_, problems) = self.read(
+            ["--dev", "--tunnel-request-timeout=soon", "--no-such-thing", "1"],
+            ["CULVERT_LISTEN": "here", "CULVERT_NO_SUCH": "1"],
+            file: "http:\n  max-head-size: big\nlog:\n  colour: yes\n"
+        )
+        #expect(
+            problems == [
+                "CULVERT_LISTEN (environment): \"here\" is not \(ListenAddress.expectation)",
+                "http.max-head-size (edge.yaml, line 2): \"big\" is not \(ByteCount.expectation)",
+                "--tunnel-request-timeout (flag): \"soon\" is not \(TimeAmount.expectation)",
+                "--no-such-thing (flag): there is no such setting",
+                "CULVERT_NO_SUCH (environment): there is no such setting",
+                "log.colour (edge.yaml, line 4): there is no such setting",
+            ]
+        )
+    }
+
+    @Test("Outside --dev nothing starts without keys")
+    func withoutKeys() {
+        let (_, problems) = self.read()
+        #expect(problems.count == 2)
+        #expect(problems.first?.contains("there is no API key") == true)
+        let environment = [
+            "CULVERT_AUTH_API_KEY": "k", "CULVERT_AUTH_SIGNING_KEY": String(repeating: "AAAA", count: 11),
+        ]
+        #expect(self.read([], environment).1 == [])
+    }
+
+    @Test("With --dev a public address is refused, since the keys are printed")
+    func publicDevelopment() {
+        let (_, problems) = self.read(["--dev", "--listen", "0.0.0.0:8989"])
+        #expect(
+            problems == ["listen (flag): with --dev only loopback addresses are allowed, since its keys are printed"]
+        )
+    }
+
+    @Test("A secret can't be a flag, since every user can see flags")
+    func secretFlag() {
+        let (_, problems) = self.read(["--dev", "--auth-api-key", "k"])
+        #expect(problems == ["--auth-api-key (flag): has to come from the environment: other users can see flags"])
+    }
+
+    @Test("A short signing key is refused, and no message or listing shows a secret")
+    func shortSigningKey() {
+        var reader = SettingsReader(
+            arguments: ["--dev"],
+            environment: ["CULVERT_AUTH_SIGNING_KEY": "c2hvcnQ=", "CULVERT_AUTH_API_KEY": "cvk_secret"],
+            file: nil
+        )
+        _ = EdgeConfiguration(from: &reader)
+        #expect(reader.problems.count == 1)
+        let text = "\(reader.problems) \(reader.settings)"
+        #expect(!text.contains("c2hvcnQ="))
+        #expect(!text.contains("cvk_secret"))
+    }
+
+    @Test("The connector's variables and those of an orchestrator are not ours")
+    func foreignVariables() {
+        let environment = ["CULVERT_EDGE": "http://e", "CULVERT_EDGE_PORT_8989_TCP": "x", "CULVERT_API_KEY": "k"]
+        #expect(self.read(["--dev"], environment).1 == [])
+    }
+
+    @Test("A list is written with commas or as a YAML sequence")
+    func lists() {
+        let (flags, _) = self.read(["--dev", "--proxies-trusted", "10.0.0.0/8, 192.0.2.1"])
+        #expect(flags.http.trustedProxies.map(\.description) == ["10.0.0.0/8", "192.0.2.1/32"])
+        let (file, _) = self.read(["--dev"], file: "proxies:\n  trusted: [10.0.0.0/8, 192.0.2.1]\n")
+        #expect(file.http.trustedProxies == flags.http.trustedProxies)
+    }
+
+    @Test(
+        "A public URL is a scheme and an authority",
+        arguments: [
+            ("https://t.example", true), ("http://t.example:81/", true), ("t.example", false), ("https://", false),
+            ("https://t.example/path", false), ("ftp://t.example", false), ("https://a@b", false),
+        ]
+    )
+    func publicURL(text: String, isValid: Bool) {
+        #expect(self.read(["--dev", "--public-url", text]).1.isEmpty == isValid)
+    }
+
+    @Test(
+        "Durations and sizes have units",
+        arguments: [("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("12h", 43_200_000), ("7d", 604_800_000)]
+    )
+    func durations(text: String, milliseconds: Int64) {
+        #expect(TimeAmount(setting: text) == .milliseconds(milliseconds))
+        #expect(TimeAmount(setting: text)?.settingText == text)
+    }
+
+    @Test("What is no duration, size or address is refused")
+    func malformedValues() {
+        for text in ["", "s", "30", "-1s", "1.5s", "9999999999999d"] { #expect(TimeAmount(setting: text) == nil) }
+        for text in ["", "KiB", "-1", "1.5MiB", "9999999999999GiB"] { #expect(ByteCount(setting: text) == nil) }
+        for text in ["", ":1", "a", "a:", "a:65536", "::1:80", "[::1]"] { #expect(ListenAddress(setting: text) == nil) }
+        #expect(ByteCount(setting: "64KiB") == ByteCount(65_536))
+        #expect(ByteCount(65_536).settingText == "64KiB")
+        #expect(ListenAddress(setting: "[::1]:80")?.description == "[::1]:80")
+        #expect(ListenAddress(setting: "[::1]:80")?.isLoopback == true)
+        #expect(ListenAddress(setting: "0.0.0.0:80")?.isLoopback == false)
+    }
+}

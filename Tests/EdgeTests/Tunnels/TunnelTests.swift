@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Mux
+import NIOCore
+import NIOEmbedded
+import Protocol
+import Testing
+
+@testable import Edge
+
+@Suite("Tunnels")
+struct TunnelTests {
+    private let loop = EmbeddedEventLoop()
+
+    private func tunnel(_ limits: TunnelLimits = TunnelLimits(), now: NIODeadline = .now()) throws -> Tunnel {
+        let specification = TunnelSpecification(
+            id: try #require(TunnelID("my-app")),
+            owner: "alice",
+            policy: TunnelPolicy(),
+            createdAt: Date()
+        )
+        return Tunnel(specification, limits: limits, now: now)
+    }
+
+    private func session(_ id: UInt64) -> TunnelSession {
+        TunnelSession(
+            id: id,
+            handler: SessionHandler(configuration: SessionConfiguration(role: .edge)),
+            eventLoop: self.loop,
+            remoteAddress: nil,
+            implementation: nil,
+            connectedAt: Date(),
+            tokenIssuedAt: 0
+        )
+    }
+
+    @Test(
+        "An id is 3 to 63 of a-z, 0-9 and -",
+        arguments: [
+            ("abc", true), ("a-1", true), (String(repeating: "a", count: 63), true), ("ab", false),
+            (String(repeating: "a", count: 64), false), ("Abc", false), ("a_b", false), ("äbc", false), ("", false),
+            ("a/b", false),
+        ]
+    )
+    func identifiers(text: String, isValid: Bool) {
+        #expect((TunnelID(text) != nil) == isValid)
+    }
+
+    @Test("Random ids are 16 letters of base 32, and differ")
+    func randomIdentifiers() {
+        var generator = SystemRandomNumberGenerator()
+        let ids = Set((0..<1000).map { _ in TunnelID.random(using: &generator) })
+        #expect(ids.count == 1000)
+        #expect(ids.allSatisfy { $0.description.utf8.count == 16 && TunnelID($0.description) == $0 })
+    }
+
+    @Test("Requests that wait are answered by the next session")
+    func wait() throws {
+        let tunnel = try self.tunnel()
+        let waiting = tunnel.waitForSession(on: self.loop, timeout: .seconds(5))
+        let session = self.session(1)
+        _ = tunnel.join(session, slot: nil)
+        #expect(try waiting.wait() === session)
+        #expect(tunnel.reachability == .online)
+        #expect(try tunnel.waitForSession(on: self.loop, timeout: .seconds(5)).wait() === session)
+    }
+
+    @Test("Requests that wait in vain are told after the time-out")
+    func waitInVain() throws {
+        let tunnel = try self.tunnel()
+        let waiting = tunnel.waitForSession(on: self.loop, timeout: .seconds(5))
+        self.loop.advanceTime(by: .seconds(5))
+        #expect(try waiting.wait() == nil)
+    }
+
+    @Test("Nobody waits for a tunnel that has long been offline")
+    func longOffline() throws {
+        let tunnel = try self.tunnel(now: .now() - .seconds(60))
+        #expect(try tunnel.waitForSession(on: self.loop, timeout: .seconds(5)).wait() == nil)
+    }
+
+    @Test("No more than a bounded number of requests wait")
+    func boundedWait() throws {
+        let tunnel = try self.tunnel(TunnelLimits(maxWaiters: 1))
+        let first = tunnel.waitForSession(on: self.loop, timeout: .seconds(5))
+        #expect(try tunnel.waitForSession(on: self.loop, timeout: .seconds(5)).wait() == nil)
+        _ = tunnel.close()
+        #expect(try first.wait() == nil)
+    }
+
+    @Test("A closed tunnel takes no session and keeps nobody waiting")
+    func closed() throws {
+        let tunnel = try self.tunnel()
+        let session = self.session(1)
+        _ = tunnel.join(session, slot: nil)
+        #expect(tunnel.close().count == 1)
+        guard case .closed = tunnel.join(self.session(2), slot: nil) else {
+            return #expect(Bool(false), "a session joined a closed tunnel")
+        }
+        #expect(tunnel.reachability == .offline)
+        #expect(try tunnel.waitForSession(on: self.loop, timeout: .seconds(5)).wait() == nil)
+    }
+
+    @Test("The state follows the sessions: offline, online, draining, offline")
+    func states() throws {
+        let tunnel = try self.tunnel()
+        let session = self.session(1)
+        #expect(tunnel.reachability == .offline)
+        _ = tunnel.join(session, slot: nil)
+        #expect(tunnel.reachability == .online)
+        tunnel.setAvailability(.draining, of: session)
+        #expect(tunnel.reachability == .draining)
+        tunnel.leave(session)
+        #expect(tunnel.reachability == .offline)
+        #expect(!tunnel.isIdle(since: .now() - .seconds(60)))
+        #expect(tunnel.isIdle(since: .now() + .seconds(1)))
+    }
+
+    @Test("A policy can narrow the number of sessions, never widen it")
+    func sessionCap() throws {
+        let tunnel = try self.tunnel(TunnelLimits(maxConnections: 2))
+        tunnel.policy.maxConnections = 1
+        _ = tunnel.join(self.session(1), slot: nil)
+        guard case .full = tunnel.join(self.session(2), slot: nil) else {
+            return #expect(Bool(false), "the policy's cap was ignored")
+        }
+        tunnel.policy.maxConnections = 50
+        _ = tunnel.join(self.session(3), slot: nil)
+        guard case .full = tunnel.join(self.session(4), slot: nil) else {
+            return #expect(Bool(false), "the edge's cap was ignored")
+        }
+    }
+
+    @Test("The registry takes a name once, bounds a key's tunnels and pages by id")
+    func registry() async throws {
+        let registry = InMemoryTunnelRegistry(tunnelsPerOwner: 3)
+        func specification(_ name: String, owner: String = "alice") throws -> TunnelSpecification {
+            TunnelSpecification(
+                id: try #require(TunnelID(name)),
+                name: name,
+                owner: owner,
+                policy: TunnelPolicy(),
+                createdAt: Date()
+            )
+        }
+        for name in ["ccc", "aaa", "bbb"] { _ = try await registry.create(specification(name)) }
+        await #expect(throws: TunnelRegistryError.nameTaken) { try await registry.create(specification("aaa")) }
+        await #expect(throws: TunnelRegistryError.tooManyTunnels(limit: 3)) {
+            try await registry.create(specification("ddd"))
+        }
+        _ = try await registry.create(specification("ddd", owner: "bob"))
+        #expect(await registry.list(owner: "alice", after: nil, limit: 2).map(\.id.description) == ["aaa", "bbb"])
+        #expect(
+            await registry.list(owner: nil, after: TunnelID("bbb"), limit: 9).map(\.id.description) == ["ccc", "ddd"]
+        )
+        #expect(try await registry.restore(specification("aaa")).id.description == "aaa")
+        await #expect(throws: TunnelRegistryError.nameTaken) {
+            try await registry.restore(specification("aaa", owner: "bob"))
+        }
+        let id = try #require(TunnelID("aaa"))
+        #expect(await registry.remove(id) != nil)
+        #expect(registry.tunnel(id) == nil)
+    }
+}
