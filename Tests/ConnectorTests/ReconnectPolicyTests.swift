@@ -63,7 +63,8 @@ struct ReconnectPolicyTests {
 
     @Test(
         "What is not an edge ends the first contact, and is tried again once an edge was there",
-        arguments: [.notAnEdge(address: "x", reason: "y"), refused(200), refused(301), refused(404)] as [EdgeFailure]
+        arguments: [.notAnEdge(address: "x", reason: "y"), refused(200), refused(301), refused(404), refused(501)]
+            as [EdgeFailure]
     )
     func notAnEdge(failure: EdgeFailure) {
         #expect(self.status(ReconnectPolicy().decide(after: failure)) == .unavailable)

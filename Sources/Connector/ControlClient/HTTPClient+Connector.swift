@@ -21,6 +21,8 @@ extension HTTPClient {
             timeout: .init(connect: .seconds(10), read: .seconds(30))
         )
         configuration.httpVersion = .http1Only
+        // Whether to try again is the caller's decision, and it has a word to say between attempts.
+        configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
 }

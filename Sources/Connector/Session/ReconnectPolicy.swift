@@ -37,6 +37,8 @@ struct ReconnectPolicy: Sendable {
                 return .stop(CommandFailure(.refused, failure.description))
             case 429, 503:
                 return self.retry(minimum: min(retryAfter ?? .zero, Self.longestRetryAfter), failure.description)
+            case 501, 505...511:
+                return self.firstContact(failure)
             case 500...599, 409, 408:
                 return self.retry(failure.description)
             default:
@@ -80,7 +82,13 @@ struct ReconnectPolicy: Sendable {
     }
 
     private func firstContact(_ failure: EdgeFailure) -> ReconnectDecision {
-        guard self.hasBeenActive else { return .stop(CommandFailure(.unavailable, failure.description)) }
+        guard self.hasBeenActive else {
+            var message = failure.description
+            if case .refused(let status, _, nil) = failure {
+                message = "What answers at this address is not a Culvert edge (HTTP \(status))."
+            }
+            return .stop(CommandFailure(.unavailable, message))
+        }
         return self.retry(failure.description)
     }
 

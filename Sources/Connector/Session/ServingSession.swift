@@ -97,12 +97,13 @@ struct ServingSession: Sendable {
             do {
                 return try await call(client)
             } catch {
+                try Task.checkCancellation()
                 switch policy.decide(afterCall: error) {
                 case .stop(let failure): throw failure
                 case .yield: throw error
                 case .retry(let minimum, let reason):
                     let delay = backoff.nextDelay(atLeast: minimum, draw: .random(in: 0...1))
-                    self.logger.warning("\(reason)", metadata: ["retry_in": "\(delay)"])
+                    self.logger.warning("\(reason)", metadata: ["retry_in": "\(delay.inSeconds)"])
                     try await Task.sleep(for: delay)
                 }
             }

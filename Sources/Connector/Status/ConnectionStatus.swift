@@ -45,10 +45,9 @@ final class ConnectionStatus: Sendable {
                 metadata: ["connection": "\(index)", "code": "\(code)"]
             )
         case .waiting(let index, let delay, let reason):
-            let seconds = Double(delay.components.seconds) + Double(delay.components.attoseconds) / 1e18
             self.logger.warning(
                 "\(reason)",
-                metadata: ["connection": "\(index)", "retry_in": "\(String(format: "%.1f", seconds))s"]
+                metadata: ["connection": "\(index)", "retry_in": "\(delay.inSeconds)"]
             )
         case .replaced(let index):
             self.logger.warning(
@@ -71,5 +70,13 @@ final class ConnectionStatus: Sendable {
     /// Writes a line to standard output at once, also into a pipe.
     static func printLine(_ line: String) {
         FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    }
+}
+
+extension Duration {
+    /// The duration in seconds with one decimal, as in `2.5s`.
+    var inSeconds: String {
+        let seconds = Double(self.components.seconds) + Double(self.components.attoseconds) / 1e18
+        return String(format: "%.1fs", seconds)
     }
 }
