@@ -2,6 +2,14 @@
 
 import Foundation
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
 /// The edge and the API key that `culvert login` stores for the user.
 struct LoginFile: Codable, Equatable {
     var edge: String
@@ -50,19 +58,14 @@ struct LoginFile: Codable, Equatable {
                 withIntermediateDirectories: true,
                 attributes: [.posixPermissions: 0o700]
             )
-            let data = try JSONEncoder().encode(self)
             try? FileManager.default.removeItem(atPath: temporary)
-            guard
-                FileManager.default.createFile(
-                    atPath: temporary,
-                    contents: data,
-                    attributes: [.posixPermissions: 0o600]
-                )
-            else { throw CocoaError(.fileWriteUnknown) }
-            _ = try FileManager.default.replaceItemAt(
-                URL(fileURLWithPath: path),
-                withItemAt: URL(fileURLWithPath: temporary)
-            )
+            // The permissions are there from the first instant, not set afterwards.
+            let descriptor = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else { throw CocoaError(.fileWriteNoPermission) }
+            let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+            try file.write(contentsOf: try JSONEncoder().encode(self))
+            try file.close()
+            guard rename(temporary, path) == 0 else { throw CocoaError(.fileWriteUnknown) }
         } catch {
             try? FileManager.default.removeItem(atPath: temporary)
             throw CommandFailure(.configuration, "The login file \(path) can't be written.")

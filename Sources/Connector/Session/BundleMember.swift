@@ -9,7 +9,7 @@ enum ConnectionReport: Sendable {
     /// An attempt begins.
     case connecting(index: Int)
     /// The session serves streams.
-    case active(index: Int, LiveSession)
+    case active(index: Int)
     /// The edge is leaving; a replacement will be opened.
     case replacing(index: Int, ErrorCode)
     /// There is no session; the next attempt begins after a while.
@@ -101,7 +101,7 @@ struct BundleMember: Sendable {
                 switch event {
                 case .active:
                     activeSince = .now
-                    report(.active(index: index, session))
+                    report(.active(index: index))
                 case .draining(let code, let reconnectAfter):
                     return (.draining(code, reconnectAfter: reconnectAfter), activeSince != nil)
                 case .ended(let code, let reason):

@@ -36,7 +36,7 @@ final class ConnectionStatus: Sendable {
         switch report {
         case .connecting(let index):
             self.logger.debug("connecting", metadata: ["connection": "\(index)"])
-        case .active(let index, _):
+        case .active(let index):
             self.announceOnce()
             self.logger.info("connected", metadata: ["connection": "\(index)"])
         case .replacing(let index, let code):

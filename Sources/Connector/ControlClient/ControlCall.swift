@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import NIOPosix
+
+/// One call of the control API by a command that does nothing else.
+///
+/// It is made once: whoever lists or deletes tunnels waits for the answer and can try again.
+struct ControlCall: Sendable {
+    let access: EdgeAccess
+    let certificateAuthorityFile: String?
+
+    /// Finds out which edge to call and with which key.
+    init(_ edgeOptions: EdgeOptions, _ credentialOptions: CredentialOptions) throws(CommandFailure) {
+        self.init(
+            access: try credentialOptions.resolve(edgeOptions),
+            certificateAuthorityFile: edgeOptions.certificateAuthorityFile
+        )
+    }
+
+    init(access: EdgeAccess, certificateAuthorityFile: String?) {
+        self.access = access
+        self.certificateAuthorityFile = certificateAuthorityFile
+    }
+
+    /// Makes the call.
+    func perform<Answer: Sendable>(
+        _ call: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
+    ) async throws(EdgeFailure) -> Answer {
+        let http = HTTPClient.control(
+            on: MultiThreadedEventLoopGroup.singleton,
+            certificateAuthorityFile: self.certificateAuthorityFile
+        )
+        let client = ControlClient(edge: self.access.edge, credentials: self.access.credentials, http: http)
+        let outcome: Result<Answer, EdgeFailure>
+        do {
+            outcome = .success(try await call(client))
+        } catch {
+            outcome = .failure(error)
+        }
+        try? await http.shutdown()
+        return try outcome.get()
+    }
+}

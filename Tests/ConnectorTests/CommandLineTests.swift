@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Testing
+
+@testable import Connector
+
+@Suite("The command line")
+struct CommandLineTests {
+    @Test(
+        "What design §10 names is understood",
+        arguments: [
+            "http 3000", "http 3000 --name my-app",
+            "http 3000 --edge https://e --api-key-file k --otp 123456 --no-retry",
+            "http https://localhost:8443 --origin-tls-verify off --host-header preserve --connections 8",
+            "connect --token-file t --to 3000", "connect --to 3000", "tunnels list", "tunnels status x --json",
+            "tunnels delete x", "login --edge https://e",
+        ]
+    )
+    func understood(line: String) throws {
+        _ = try CulvertCommand.parseAsRoot(line.split(separator: " ").map(String.init))
+    }
+
+    @Test(
+        "What makes no sense ends with the exit code for usage",
+        arguments: [
+            "http", "http 3000 --connections 0", "http 3000 --connections 9", "http 3000 --no-such-option", "nonsense",
+            "http 3000 --origin-tls-verify maybe", "connect", "tunnels delete", "http 3000 --log-format xml",
+        ]
+    )
+    func refused(line: String) {
+        do {
+            _ = try CulvertCommand.parseAsRoot(line.split(separator: " ").map(String.init))
+            Issue.record("\(line) was understood")
+        } catch {
+            #expect(CulvertCommand.exitCode(for: error).rawValue == CommandStatus.usage.rawValue)
+        }
+    }
+
+    @Test("The exit codes are those of design §10")
+    func exitCodes() {
+        #expect(CommandStatus.allCases.map(\.rawValue) == [0, 1, 64, 69, 77, 78])
+    }
+}
