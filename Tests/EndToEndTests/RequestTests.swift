@@ -41,5 +41,31 @@ extension EndToEnd {
             #expect(answer.status == 308)
             #expect(answer["Location"]?.hasSuffix("/") == true)
         }
+
+        @Test("The origin is asked by its own name, and told the visitor's address and the prefix, not what he claims")
+        func forwardingFields() async throws {
+            let scratch = try ScratchFolder()
+            let origin = try await NginxOrigin(in: scratch)
+            let tunnel = try await TunnelFixture(originPort: origin.port, in: scratch)
+            try await tunnel.waitUntilItAnswers(at: "saw/")
+            let claim = ["--header", "X-Forwarded-For: 192.0.2.1", "--header", "X-Forwarded-Proto: https"]
+            let answer = try await Curl.get(tunnel.url + "saw/", claim, in: scratch)
+            #expect(answer["Saw-Host"] == "localhost:\(origin.port)")
+            #expect(answer["Saw-Forwarded-For"] == "127.0.0.1")
+            #expect(answer["Saw-Forwarded-Proto"] == "http")
+            #expect(answer["Saw-Forwarded-Prefix"] == tunnel.path)
+        }
+
+        @Test("A redirect and a cookie of the origin stay within the tunnel")
+        func redirect() async throws {
+            let scratch = try ScratchFolder()
+            let origin = try await NginxOrigin(in: scratch)
+            let tunnel = try await TunnelFixture(originPort: origin.port, in: scratch)
+            try await tunnel.waitUntilItAnswers(at: "saw/")
+            let answer = try await Curl.get(tunnel.url + "moved", in: scratch)
+            #expect(answer.status == 302)
+            #expect(answer["Location"] == "\(tunnel.path)/saw/there")
+            #expect(answer["Set-Cookie"] == "a=b; Path=\(tunnel.path)/")
+        }
     }
 }

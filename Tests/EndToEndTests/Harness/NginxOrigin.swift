@@ -5,7 +5,8 @@ import Foundation
 /// nginx as the local server behind a tunnel.
 ///
 /// - `/files/…`: what lies in ``files``; `PUT` stores there.
-/// - `/saw/…`: answers any method, and says in `Saw-Method`, `Saw-Target` and `Saw-Body` what arrived.
+/// - `/saw/…`: answers any method, and says in `Saw-Method`, `Saw-Target`, `Saw-Body` and others what arrived.
+/// - `/moved`: sends the visitor on to `/saw/there`, with a cookie.
 final class NginxOrigin {
     let port: Int
     let files: URL
@@ -63,6 +64,15 @@ final class NginxOrigin {
                     add_header Saw-Method $request_method always;
                     add_header Saw-Target $request_uri always;
                     add_header Saw-Body $request_body always;
+                    add_header Saw-Host $http_host always;
+                    add_header Saw-Forwarded-For $http_x_forwarded_for always;
+                    add_header Saw-Forwarded-Proto $http_x_forwarded_proto always;
+                    add_header Saw-Forwarded-Prefix $http_x_forwarded_prefix always;
+                }
+                location /moved {
+                    absolute_redirect off;
+                    add_header Set-Cookie "a=b; Path=/" always;
+                    return 302 /saw/there;
                 }
                 location /answer { return 200 "the origin was here"; }
             }

@@ -28,6 +28,11 @@ final class TunnelFixture {
         self.url = printed.hasSuffix("/") ? printed : printed + "/"
     }
 
+    /// The tunnel's path at the edge, without a slash at the end.
+    var path: String {
+        "/" + self.url.split(separator: "/").dropFirst(2).joined(separator: "/")
+    }
+
     /// The same tunnel's address of another scheme, such as `ws`.
     func url(scheme: String) -> String {
         scheme + self.url.dropFirst("http".count)
