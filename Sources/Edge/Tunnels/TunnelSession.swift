@@ -19,6 +19,8 @@ final class TunnelSession: Sendable {
     let eventLoop: any EventLoop
     /// The session itself, to be used on ``eventLoop``.
     let handler: NIOLoopBound<SessionHandler>
+    /// Its idle connections to the origin, to be used on ``eventLoop``.
+    let pool: NIOLoopBound<StreamPool>
     /// Where the connector connects from.
     let remoteAddress: String?
     /// What the connector calls itself.
@@ -52,6 +54,7 @@ final class TunnelSession: Sendable {
         self.id = id
         self.eventLoop = eventLoop
         self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
+        self.pool = NIOLoopBound(StreamPool(eventLoop: eventLoop), eventLoop: eventLoop)
         self.remoteAddress = remoteAddress
         self.implementation = implementation
         self.connectedAt = connectedAt
@@ -98,6 +101,7 @@ final class TunnelSession: Sendable {
     /// - Parameter gracePeriod: How long streams may still run.
     func drain(gracePeriod: TimeAmount) {
         self.eventLoop.execute {
+            self.pool.value.close()
             self.handler.value.drain(code: .shutdown, gracePeriod: gracePeriod, reconnectAfter: .milliseconds(100))
         }
     }

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How a body is delimited (RFC 9112 §6.3).
+enum BodyFraming: Equatable {
+    case none
+    /// In bytes.
+    case length(UInt64)
+    case chunked
+    /// Responses only: to the end of the connection.
+    case untilClose
+
+    /// The framing of a request.
+    ///
+    /// - Throws: ``HTTPFault`` for whatever two readers could understand differently.
+    static func request(_ section: FieldSection, version: HTTPVersion) throws(HTTPFault) -> BodyFraming {
+        let lengths = section.values(.contentLength)
+        guard section.contains(.transferEncoding) else {
+            return try Self.length(lengths).map { $0 == 0 ? .none : .length($0) } ?? .none
+        }
+        guard lengths.isEmpty else { throw .malformed("both Content-Length and Transfer-Encoding") }
+        // RFC 9112 §6.1: an HTTP/1.0 message with Transfer-Encoding has a faulty framing.
+        guard version == .http11 else { throw .malformed("Transfer-Encoding in HTTP/1.0") }
+        guard section.values(.transferEncoding).count == 1, section.tokens(.transferEncoding) == ["chunked"] else {
+            throw .malformed("a Transfer-Encoding other than chunked")
+        }
+        return .chunked
+    }
+
+    /// The framing of a final response.
+    ///
+    /// - Parameter isHead: Whether the request was HEAD, whose response has fields as for GET and no body.
+    static func response(
+        _ section: FieldSection,
+        status: Int,
+        version: HTTPVersion,
+        isHead: Bool
+    ) throws(HTTPFault) -> BodyFraming {
+        let lengths = section.values(.contentLength)
+        let length = try Self.length(lengths)
+        if section.contains(.transferEncoding) {
+            guard lengths.isEmpty else { throw .malformed("both Content-Length and Transfer-Encoding") }
+            guard version == .http11, section.values(.transferEncoding).count == 1,
+                section.tokens(.transferEncoding) == ["chunked"]
+            else { throw .malformed("a Transfer-Encoding other than chunked") }
+        }
+        if isHead || status == 204 || status == 304 || (100..<200).contains(status) { return .none }
+        if section.contains(.transferEncoding) { return .chunked }
+        return length.map { .length($0) } ?? .untilClose
+    }
+
+    private static func length(_ values: [String]) throws(HTTPFault) -> UInt64? {
+        guard let value = values.first else { return nil }
+        guard values.count == 1 else { throw .malformed("more than one Content-Length") }
+        guard !value.isEmpty, value.utf8.count <= 18, value.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
+            let length = UInt64(value)
+        else { throw .malformed("Content-Length is not a number") }
+        return length
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// Reads a chunked body (RFC 9112 §7.1) and passes it on without holding back a byte.
+///
+/// Chunks pass as they came, size lines and extensions included, once they have been checked; the last chunk with the
+/// trailers is held until it is complete. A reader may also ask for the content alone.
+struct ChunkedReader {
+    private var state = State.size(digits: 0, value: 0)
+    private var trailerParser = HeadParser(maximumBytes: 16 << 10, maximumFields: 64)
+    private var lineLength = 0
+    /// The trailers, once the body is complete.
+    private(set) var trailers: FieldSection?
+
+    private enum State: Equatable {
+        case size(digits: Int, value: UInt64)
+        case sizeExtension(value: UInt64, isQuoted: Bool)
+        case sizeLineFeed(value: UInt64)
+        case content(left: UInt64)
+        case contentEnd
+        case contentLineFeed
+        case trailers
+        case complete
+    }
+
+    /// The longest size line with its extensions, in bytes.
+    private static let maximumLine = 4_096
+
+    var isComplete: Bool { self.state == .complete }
+
+    /// Takes what can be passed on off the front of a buffer.
+    ///
+    /// - Parameter contentOnly: Whether size lines are to be left out.
+    /// - Throws: ``HTTPFault`` for a body that is not well-formed.
+    mutating func read(_ buffer: inout ByteBuffer, contentOnly: Bool) throws(HTTPFault) -> ByteBuffer? {
+        guard self.state != .trailers, self.state != .complete else {
+            try self.readTrailers(&buffer)
+            return nil
+        }
+        var content = ByteBuffer()
+        var passed = 0
+        let taken = try buffer.parse { bytes throws(HTTPFault) -> Int in
+            var index = 0
+            while index < bytes.count, self.state != .trailers {
+                if case .content(let left) = self.state {
+                    let count = Int(min(left, UInt64(bytes.count - index)))
+                    if contentOnly {
+                        content.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[index..<index + count]))
+                    }
+                    index += count
+                    passed = index
+                    self.state = left == UInt64(count) ? .contentEnd : .content(left: left - UInt64(count))
+                } else {
+                    try self.take(bytes[index])
+                    index += 1
+                    // A size line is passed on when it is known not to be the last chunk's.
+                    switch self.state {
+                    case .content, .size(digits: 0, value: 0), .contentLineFeed: passed = index
+                    default: break
+                    }
+                }
+            }
+            return index
+        }
+        let isAtTrailers = self.state == .trailers
+        var raw: ByteBuffer?
+        if isAtTrailers || contentOnly {
+            raw = passed > 0 ? buffer.getSlice(at: buffer.readerIndex, length: passed) : nil
+            buffer.moveReaderIndex(forwardBy: taken)
+        } else {
+            // An unfinished size line waits in the buffer and is read again: it is short.
+            raw = passed > 0 ? buffer.readSlice(length: passed) : nil
+            if taken > passed { self.rewindToLine() }
+        }
+        if isAtTrailers { try self.readTrailers(&buffer) }
+        let result = contentOnly ? content : raw
+        return result.flatMap { $0.readableBytes > 0 ? $0 : nil }
+    }
+
+    /// The last chunk as it is to be sent, with those trailers that may pass.
+    func lastChunk() -> ByteBuffer {
+        var buffer = ByteBuffer(string: "0\r\n")
+        if let trailers {
+            for line in trailers.lines where !Self.isForbidden(line.known) { trailers.copy(line, to: &buffer) }
+        }
+        buffer.writeStaticString("\r\n")
+        return buffer
+    }
+
+    private mutating func rewindToLine() {
+        self.state = .size(digits: 0, value: 0)
+        self.lineLength = 0
+    }
+
+    private mutating func readTrailers(_ buffer: inout ByteBuffer) throws(HTTPFault) {
+        guard self.state == .trailers, let trailers = try self.trailerParser.trailers(&buffer) else { return }
+        for line in trailers.lines where line.known == .contentLength || line.known == .transferEncoding {
+            throw .malformed("a trailer that would frame the message")
+        }
+        self.trailers = trailers
+        self.state = .complete
+    }
+
+    private mutating func take(_ byte: UInt8) throws(HTTPFault) {
+        switch self.state {
+        case .size(let digits, let value): try self.takeSize(byte, digits, value)
+        case .sizeExtension(let value, let isQuoted):
+            self.lineLength += 1
+            guard self.lineLength <= Self.maximumLine else { throw .malformed("a chunk's size line is too long") }
+            if byte == 0x0D, !isQuoted {
+                self.state = .sizeLineFeed(value: value)
+            } else {
+                guard byte >= 0x20 || byte == 0x09, byte != 0x7F else {
+                    throw .malformed("a control character in a chunk extension")
+                }
+                self.state = .sizeExtension(value: value, isQuoted: byte == UInt8(ascii: "\"") ? !isQuoted : isQuoted)
+            }
+        case .sizeLineFeed(let value):
+            guard byte == 0x0A else { throw .malformed("a bare CR in a chunk's size line") }
+            self.lineLength = 0
+            self.state = value == 0 ? .trailers : .content(left: value)
+        case .contentEnd:
+            guard byte == 0x0D else { throw .malformed("a chunk longer than its size") }
+            self.state = .contentLineFeed
+        case .contentLineFeed:
+            guard byte == 0x0A else { throw .malformed("a bare CR after a chunk") }
+            self.state = .size(digits: 0, value: 0)
+        case .content, .trailers, .complete: preconditionFailure("not read byte by byte")
+        }
+    }
+
+    private mutating func takeSize(_ byte: UInt8, _ digits: Int, _ value: UInt64) throws(HTTPFault) {
+        let digit: UInt8
+        switch byte {
+        case 0x30...0x39: digit = byte - 0x30
+        case 0x41...0x46: digit = byte - 0x41 + 10
+        case 0x61...0x66: digit = byte - 0x61 + 10
+        case 0x0D where digits > 0:
+            self.state = .sizeLineFeed(value: value)
+            return
+        case UInt8(ascii: ";") where digits > 0:
+            self.lineLength = digits
+            self.state = .sizeExtension(value: value, isQuoted: false)
+            return
+        default: throw .malformed("a chunk size that is not a hexadecimal number")
+        }
+        // Fifteen digits are 2^60: more would only invite overflow in a less careful reader.
+        guard digits < 15 else { throw .malformed("a chunk size that is too long") }
+        self.state = .size(digits: digits + 1, value: value << 4 | UInt64(digit))
+    }
+
+    /// Fields that a trailer must not carry (RFC 9110 §6.5.1), beside those that end the message.
+    private static func isForbidden(_ field: KnownField) -> Bool {
+        field.isHopByHop || field.isForwarding || field == .host || field == .culvertError || field == .trailer
+            || field == .culvertRequestID || field == .setCookie
+    }
+}

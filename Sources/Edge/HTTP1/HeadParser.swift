@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// Finds and checks heads in the bytes of a connection (RFC 9112 §2 to §5), strictly: what two readers could understand
+/// differently is refused, everything else passes byte for byte.
+struct HeadParser {
+    private let maximumBytes: Int
+    private let maximumFields: Int
+    /// How far the bytes have been searched for the end of the head.
+    private var searched = 0
+    /// Where the line that is being searched began.
+    private var lineStart = 0
+
+    /// - Parameters:
+    ///   - maximumBytes: The longest head, in bytes.
+    ///   - maximumFields: The most fields of a head.
+    init(maximumBytes: Int = 64 << 10, maximumFields: Int = 128) {
+        self.maximumBytes = maximumBytes
+        self.maximumFields = maximumFields
+    }
+
+    /// Takes a request's head off the front of a buffer; `nil` until it is complete.
+    mutating func request(_ buffer: inout ByteBuffer) throws(HTTPFault) -> RequestHead? {
+        // RFC 9112 §2.2: an empty line before the request line, which some clients send after a body, is ignored.
+        if self.searched == 0 {
+            for _ in 0..<2 where buffer.readableBytes >= 2 && buffer.isAtLineEnd {
+                buffer.moveReaderIndex(forwardBy: 2)
+            }
+        }
+        guard let bytes = try self.head(&buffer) else { return nil }
+        return try bytes.parse { raw throws(HTTPFault) in try self.parseRequest(bytes, raw) }
+    }
+
+    /// Takes a response's head off the front of a buffer; `nil` until it is complete.
+    mutating func response(_ buffer: inout ByteBuffer) throws(HTTPFault) -> ResponseHead? {
+        guard let bytes = try self.head(&buffer) else { return nil }
+        return try bytes.parse { raw throws(HTTPFault) in try self.parseResponse(bytes, raw) }
+    }
+
+    /// Takes the fields after a start line that is not there: the trailers of a chunked body.
+    mutating func trailers(_ buffer: inout ByteBuffer) throws(HTTPFault) -> FieldSection? {
+        guard let bytes = try self.head(&buffer) else { return nil }
+        return try bytes.parse { raw throws(HTTPFault) in
+            FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: 0))
+        }
+    }
+
+    /// The bytes up to and including the empty line.
+    private mutating func head(_ buffer: inout ByteBuffer) throws(HTTPFault) -> ByteBuffer? {
+        let limit = self.maximumBytes
+        var (searched, lineStart) = (self.searched, self.lineStart)
+        let end = try buffer.parse { bytes throws(HTTPFault) -> Int? in
+            while searched < bytes.count {
+                let byte = bytes[searched]
+                searched += 1
+                guard byte == 0x0A else { continue }
+                guard searched - 1 > lineStart, bytes[searched - 2] == 0x0D else {
+                    throw .malformed("a line that does not end with CR LF")
+                }
+                if searched - lineStart == 2 { return searched }
+                lineStart = searched
+            }
+            return nil
+        }
+        guard let end else {
+            guard searched <= limit else { throw HTTPFault(kind: .headTooLarge, reason: "the head is too long") }
+            (self.searched, self.lineStart) = (searched, lineStart)
+            return nil
+        }
+        (self.searched, self.lineStart) = (0, 0)
+        guard end <= limit, let bytes = buffer.readSlice(length: end) else {
+            throw HTTPFault(kind: .headTooLarge, reason: "the head is too long")
+        }
+        return bytes
+    }
+
+    // MARK: Start lines
+
+    private func parseRequest(
+        _ bytes: ByteBuffer,
+        _ raw: UnsafeRawBufferPointer
+    ) throws(HTTPFault) -> RequestHead {
+        let lineEnd = Self.endOfLine(raw, from: 0)
+        let line = UnsafeRawBufferPointer(rebasing: raw[0..<lineEnd])
+        guard let methodEnd = line.firstIndex(of: 0x20), let targetEnd = line.lastIndex(of: 0x20),
+            targetEnd > methodEnd
+        else { throw .malformed("the request line has not three parts") }
+        let version = try Self.version(line, from: targetEnd + 1)
+        guard ByteClass.isToken(UnsafeRawBufferPointer(rebasing: line[0..<methodEnd])) else {
+            throw .malformed("the method is not a token")
+        }
+        guard ByteClass.isTarget(UnsafeRawBufferPointer(rebasing: line[methodEnd + 1..<targetEnd])) else {
+            throw .malformed("the request target has a space or a control character")
+        }
+        let section = FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: lineEnd + 2))
+        let hosts = section.values(.host)
+        guard hosts.count == 1 || (hosts.isEmpty && version == .http10) else {
+            throw .malformed(hosts.isEmpty ? "no Host" : "more than one Host")
+        }
+        if let host = hosts.first, !Self.isHost(host) { throw .malformed("Host is not a host") }
+        let framing = try BodyFraming.request(section, version: version)
+        let connection = section.tokens(.connection)
+        let isKeepAlive = version == .http11 ? !connection.contains("close") : connection.contains("keep-alive")
+        let isHead = line[0..<methodEnd].elementsEqual("HEAD".utf8)
+        return RequestHead(
+            section: section,
+            method: FieldLine.Span(start: 0, count: methodEnd),
+            target: FieldLine.Span(start: methodEnd + 1, count: targetEnd - methodEnd - 1),
+            version: version,
+            framing: framing,
+            isKeepAlive: isKeepAlive,
+            isUpgrade: version == .http11 && connection.contains("upgrade") && section.contains(.upgrade),
+            isHead: isHead
+        )
+    }
+
+    private func parseResponse(
+        _ bytes: ByteBuffer,
+        _ raw: UnsafeRawBufferPointer
+    ) throws(HTTPFault) -> ResponseHead {
+        let lineEnd = Self.endOfLine(raw, from: 0)
+        let line = UnsafeRawBufferPointer(rebasing: raw[0..<lineEnd])
+        guard line.count >= 12, line[8] == 0x20 else { throw .malformed("no status line") }
+        let version = try Self.version(UnsafeRawBufferPointer(rebasing: line[0..<8]), from: 0)
+        var status = 0
+        for byte in line[9..<12] {
+            guard byte >= 0x30, byte <= 0x39 else { throw .malformed("the status is not a number") }
+            status = status * 10 + Int(byte - 0x30)
+        }
+        guard (100...999).contains(status) else { throw .malformed("the status is below 100") }
+        guard line.count == 12 || line[12] == 0x20 else { throw .malformed("no space after the status") }
+        let reasonStart = min(13, line.count)
+        guard ByteClass.isFieldValue(UnsafeRawBufferPointer(rebasing: line[reasonStart...])) else {
+            throw .malformed("control characters in the status line")
+        }
+        let section = FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: lineEnd + 2))
+        let connection = section.tokens(.connection)
+        return ResponseHead(
+            section: section,
+            status: status,
+            reason: FieldLine.Span(start: reasonStart, count: line.count - reasonStart),
+            version: version,
+            isKeepAlive: version == .http11 ? !connection.contains("close") : connection.contains("keep-alive")
+        )
+    }
+
+    private static func version(_ line: UnsafeRawBufferPointer, from start: Int) throws(HTTPFault) -> HTTPVersion {
+        let version = line[start...]
+        guard version.count == 8, version.starts(with: "HTTP/".utf8), version[start + 6] == UInt8(ascii: ".") else {
+            throw .malformed("no HTTP version")
+        }
+        let (major, minor) = (version[start + 5], version[start + 7])
+        guard (0x30...0x39).contains(major), (0x30...0x39).contains(minor) else { throw .malformed("no HTTP version") }
+        guard major == 0x31 else {
+            throw HTTPFault(kind: .unsupportedVersion, reason: "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        }
+        return minor == 0x30 ? .http10 : .http11
+    }
+
+    /// Name or address with an optional port (RFC 9110 §7.2); in particular no user, path or list.
+    private static func isHost(_ host: String) -> Bool {
+        host.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "-._~!$&'()*+;=:[]%".utf8.contains(byte)
+            }
+        }
+    }
+
+    // MARK: Fields
+
+    /// - Parameter start: Where the first field begins.
+    private func parseFields(
+        _ raw: UnsafeRawBufferPointer,
+        from start: Int
+    ) throws(HTTPFault) -> [FieldLine] {
+        var lines: [FieldLine] = []
+        lines.reserveCapacity(16)
+        var index = start
+        while true {
+            let end = Self.endOfLine(raw, from: index)
+            if end == index { return lines }
+            guard lines.count < self.maximumFields else {
+                throw HTTPFault(kind: .headTooLarge, reason: "the head has too many fields")
+            }
+            lines.append(try Self.parseField(raw, index, end))
+            index = end + 2
+        }
+    }
+
+    private static func parseField(
+        _ raw: UnsafeRawBufferPointer,
+        _ start: Int,
+        _ end: Int
+    ) throws(HTTPFault) -> FieldLine {
+        guard raw[start] != 0x20, raw[start] != 0x09 else { throw .malformed("a field folded over two lines") }
+        guard let colon = raw[start..<end].firstIndex(of: UInt8(ascii: ":")) else {
+            throw .malformed("a field without a colon")
+        }
+        let name = UnsafeRawBufferPointer(rebasing: raw[start..<colon])
+        guard ByteClass.isToken(name) else { throw .malformed("a field name that is not a token") }
+        var (valueStart, valueEnd) = (colon + 1, end)
+        while valueStart < valueEnd, raw[valueStart] == 0x20 || raw[valueStart] == 0x09 { valueStart += 1 }
+        while valueEnd > valueStart, raw[valueEnd - 1] == 0x20 || raw[valueEnd - 1] == 0x09 { valueEnd -= 1 }
+        guard ByteClass.isFieldValue(UnsafeRawBufferPointer(rebasing: raw[valueStart..<valueEnd])) else {
+            throw .malformed("a field value with control characters")
+        }
+        return FieldLine(
+            known: KnownField(name),
+            name: FieldLine.Span(start: start, count: colon - start),
+            value: FieldLine.Span(start: valueStart, count: valueEnd - valueStart)
+        )
+    }
+
+    /// The place of the CR that ends a line; every line is known to end with CR LF.
+    private static func endOfLine(_ raw: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var index = start
+        while raw[index] != 0x0A { index += 1 }
+        return index - 1
+    }
+}
+
+extension ByteBuffer {
+    fileprivate var isAtLineEnd: Bool {
+        self.getInteger(at: self.readerIndex, as: UInt16.self) == 0x0D0A
+    }
+
+    /// Works on the readable bytes with a typed error, which NIO's own function would erase.
+    func parse<Value>(
+        _ body: (UnsafeRawBufferPointer) throws(HTTPFault) -> Value
+    ) throws(HTTPFault) -> Value {
+        let result = self.withUnsafeReadableBytes { bytes -> Result<Value, HTTPFault> in
+            do throws(HTTPFault) {
+                return .success(try body(bytes))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The fields that the edge looks at; every other passes unseen.
+enum KnownField: UInt8, CaseIterable {
+    case other
+    case accept
+    case altSvc
+    case clearSiteData
+    case connection
+    case contentLength
+    case contentLocation
+    case culvertError
+    case culvertRequestID
+    case expect
+    case forwarded
+    case host
+    case keepAlive
+    case link
+    case location
+    case proxyAuthenticate
+    case proxyAuthorization
+    case proxyConnection
+    case refresh
+    case serviceWorkerAllowed
+    case setCookie
+    case strictTransportSecurity
+    case te
+    case traceparent
+    case trailer
+    case transferEncoding
+    case upgrade
+    case xForwardedFor
+    case xForwardedHost
+    case xForwardedPort
+    case xForwardedPrefix
+    case xForwardedProto
+    case xForwardedServer
+    case xRealIP
+    case xRequestID
+
+    /// The name in lower case; underscores are read as hyphens where that could deceive an origin.
+    var name: String {
+        switch self {
+        case .other: ""
+        case .accept: "accept"
+        case .altSvc: "alt-svc"
+        case .clearSiteData: "clear-site-data"
+        case .connection: "connection"
+        case .contentLength: "content-length"
+        case .contentLocation: "content-location"
+        case .culvertError: "culvert-error"
+        case .culvertRequestID: "culvert-request-id"
+        case .expect: "expect"
+        case .forwarded: "forwarded"
+        case .host: "host"
+        case .keepAlive: "keep-alive"
+        case .link: "link"
+        case .location: "location"
+        case .proxyAuthenticate: "proxy-authenticate"
+        case .proxyAuthorization: "proxy-authorization"
+        case .proxyConnection: "proxy-connection"
+        case .refresh: "refresh"
+        case .serviceWorkerAllowed: "service-worker-allowed"
+        case .setCookie: "set-cookie"
+        case .strictTransportSecurity: "strict-transport-security"
+        case .te: "te"
+        case .traceparent: "traceparent"
+        case .trailer: "trailer"
+        case .transferEncoding: "transfer-encoding"
+        case .upgrade: "upgrade"
+        case .xForwardedFor: "x-forwarded-for"
+        case .xForwardedHost: "x-forwarded-host"
+        case .xForwardedPort: "x-forwarded-port"
+        case .xForwardedPrefix: "x-forwarded-prefix"
+        case .xForwardedProto: "x-forwarded-proto"
+        case .xForwardedServer: "x-forwarded-server"
+        case .xRealIP: "x-real-ip"
+        case .xRequestID: "x-request-id"
+        }
+    }
+
+    /// Whether the field says how the request came, which only a trusted proxy may say.
+    var isForwarding: Bool {
+        switch self {
+        case .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedPort, .xForwardedPrefix, .xForwardedProto,
+            .xForwardedServer, .xRealIP, .xRequestID:
+            true
+        default: false
+        }
+    }
+
+    /// Whether the field is about one connection and not passed on (RFC 9110 §7.6.1).
+    var isHopByHop: Bool {
+        switch self {
+        case .connection, .keepAlive, .proxyAuthorization, .proxyAuthenticate, .proxyConnection, .te,
+            .transferEncoding, .upgrade:
+            true
+        default: false
+        }
+    }
+
+    /// Names by their length, so that most fields are passed over after one look.
+    private static let byLength: [[(name: [UInt8], field: KnownField)]] = {
+        let longest = Self.allCases.map(\.name.utf8.count).max() ?? 0
+        var table = Array(repeating: [(name: [UInt8], field: KnownField)](), count: longest + 1)
+        for field in Self.allCases where field != .other {
+            table[field.name.utf8.count].append((Array(field.name.utf8), field))
+        }
+        return table
+    }()
+
+    /// Recognises a name in any case.
+    init(_ name: UnsafeRawBufferPointer) {
+        self = .other
+        guard name.count < Self.byLength.count else { return }
+        for candidate in Self.byLength[name.count] where Self.matches(name, candidate.name, candidate.field) {
+            self = candidate.field
+            return
+        }
+    }
+
+    private static func matches(_ name: UnsafeRawBufferPointer, _ known: [UInt8], _ field: KnownField) -> Bool {
+        for index in 0..<known.count {
+            var byte = name[index]
+            if byte &- 0x41 < 26 { byte |= 0x20 }
+            // CGI and its children turn hyphens into underscores: X_Forwarded_For reaches them as X-Forwarded-For.
+            if byte == UInt8(ascii: "_"), field.isForwarding { byte = UInt8(ascii: "-") }
+            if byte != known[index] { return false }
+        }
+        return true
+    }
+}

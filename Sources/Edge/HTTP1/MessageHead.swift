@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// The minor version of HTTP/1.
+enum HTTPVersion: Equatable {
+    case http10
+    case http11
+}
+
+/// One field of a head, as places in its bytes.
+struct FieldLine {
+    var known: KnownField
+    var name: Span
+    var value: Span
+
+    /// A range of bytes, counted from the start of the head.
+    struct Span: Equatable {
+        var start: Int32
+        var count: Int32
+
+        init(start: Int, count: Int) {
+            self.start = Int32(truncatingIfNeeded: start)
+            self.count = Int32(truncatingIfNeeded: count)
+        }
+    }
+}
+
+/// The bytes of a head with its fields found in them; nothing is copied, nothing becomes text until someone asks.
+struct FieldSection {
+    /// The whole head, from the first byte of the start line to the empty line.
+    var bytes: ByteBuffer
+    var lines: [FieldLine]
+
+    /// The text of a range; bytes that are not UTF-8 are replaced, so this is for decisions and logs only.
+    func text(_ span: FieldLine.Span) -> String {
+        self.bytes.getString(at: self.bytes.readerIndex + Int(span.start), length: Int(span.count)) ?? ""
+    }
+
+    /// The values of a field in the order they came.
+    func values(_ field: KnownField) -> [String] {
+        self.lines.filter { $0.known == field }.map { self.text($0.value) }
+    }
+
+    func first(_ field: KnownField) -> String? {
+        self.lines.first { $0.known == field }.map { self.text($0.value) }
+    }
+
+    func contains(_ field: KnownField) -> Bool {
+        self.lines.contains { $0.known == field }
+    }
+
+    /// The members of a field that is a list of tokens, in lower case.
+    func tokens(_ field: KnownField) -> [String] {
+        guard self.contains(field) else { return [] }
+        return self.values(field).flatMap { $0.split(separator: ",") }
+            .map { $0.trimmingSpaces().lowercased() }
+            .filter { !$0.isEmpty }
+    }
+
+    /// Appends a range of the head to a buffer.
+    func copy(_ span: FieldLine.Span, to buffer: inout ByteBuffer) {
+        self.bytes.withUnsafeReadableBytes { bytes in
+            let range = Int(span.start)..<Int(span.start) + Int(span.count)
+            buffer.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[range]))
+        }
+    }
+
+    /// Appends a field as it came.
+    func copy(_ line: FieldLine, to buffer: inout ByteBuffer) {
+        self.copy(line.name, to: &buffer)
+        buffer.writeStaticString(": ")
+        self.copy(line.value, to: &buffer)
+        buffer.writeStaticString("\r\n")
+    }
+
+    /// Every field as text, for those who work with text: the control API and the connectors' handshake.
+    var textFields: [(name: String, value: String)] {
+        self.lines.map { (self.text($0.name), self.text($0.value)) }
+    }
+}
+
+/// A request's head (RFC 9112 §3).
+struct RequestHead {
+    var section: FieldSection
+    var method: FieldLine.Span
+    var target: FieldLine.Span
+    var version: HTTPVersion
+    /// How the body is delimited.
+    var framing: BodyFraming
+    /// What the visitor wants of the connection after this exchange.
+    var isKeepAlive: Bool
+    /// Whether the visitor asks for another protocol: `Upgrade` that `Connection` names.
+    var isUpgrade: Bool
+    var isHead: Bool
+
+    var methodText: String { self.section.text(self.method) }
+    var targetText: String { self.section.text(self.target) }
+}
+
+/// A response's head (RFC 9112 §4).
+struct ResponseHead {
+    var section: FieldSection
+    var status: Int
+    /// What stands behind the status, which may be empty.
+    var reason: FieldLine.Span
+    var version: HTTPVersion
+    /// Whether the origin will take another request on this connection.
+    var isKeepAlive: Bool
+
+    var isInformational: Bool { (100..<200).contains(self.status) }
+}
+
+extension StringProtocol {
+    /// Without spaces and tabs at either end (RFC 9110 §5.6.3).
+    func trimmingSpaces() -> String {
+        var text = Substring(self)
+        while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
+        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
+        return String(text)
+    }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// Everything that belongs to the exchange that a visitor's connection is busy with.
+struct ActiveExchange {
+    var state: ExchangeState
+    var record: RequestRecord
+    let tunnel: Tunnel
+    let urls: PublicURLs
+    /// The head as it goes to the origin; kept for a second try.
+    let requestHead: ByteBuffer
+    let isHTML: Bool
+    let mayReuse: Bool
+    var requestBody: BodyReader
+    var link: OriginLink?
+    /// What the origin has sent and has not been passed on: at most an incomplete head or size line.
+    var fromOrigin = ByteBuffer()
+    var responseParser: HeadParser
+    var responseBody: BodyReader?
+    var responseFraming = ResponseRewrite.Framing.asReceived
+    var hasOriginEnded = false
+    /// What follows is bytes both ways: each side's end.
+    var hasVisitorEnded = false
+
+    init(
+        head: RequestHead,
+        record: RequestRecord,
+        tunnel: Tunnel,
+        rewrite: RequestRewrite,
+        urls: PublicURLs,
+        http: EdgeConfiguration.HTTP
+    ) {
+        self.requestBody = BodyReader(head.framing)
+        self.state = ExchangeState(request: head.exchangeRequest, hasBody: !self.requestBody.isComplete)
+        self.record = record
+        self.tunnel = tunnel
+        self.urls = urls
+        self.requestHead = rewrite.head(head)
+        self.isHTML = ErrorPage.prefersHTML(accept: head.section.first(.accept))
+        self.mayReuse = true
+        self.responseParser = HeadParser(maximumBytes: 256 << 10, maximumFields: 1_000)
+    }
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// What every connection of the public listener works with.
+struct EdgeServices: Sendable {
+    let http: EdgeConfiguration.HTTP
+    let tunnels: EdgeConfiguration.Tunnels
+    let router: PublicRouter
+    let trust: VisitorTrust
+    let registry: any TunnelRegistry
+    let controlPlane: any ControlPlane
+    let connectEndpoint: any ConnectEndpoint
+    let accessLog: AccessLog
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// The answer to a request that the edge can't pass on: HTML for browsers, problem+json (RFC 9457) for programs.
+struct ErrorPage {
+    var error: VisitorError
+    var status: Int
+    var requestID: RequestID
+    /// What is known beyond the error itself, such as the address that refused; written by us or escaped.
+    var detail: String?
+    /// In seconds.
+    var retryAfter: Int?
+    /// The value of `WWW-Authenticate`.
+    var challenge: String?
+
+    /// The whole response.
+    ///
+    /// - Parameters:
+    ///   - isHTML: Whether the visitor is a browser.
+    ///   - isHead: Whether the request was HEAD: head only.
+    ///   - isClosing: Whether the connection is closed after it.
+    func response(isHTML: Bool, isHead: Bool, isClosing: Bool) -> ByteBuffer {
+        let body = isHTML ? self.html : self.json
+        var output = ByteBufferAllocator().buffer(capacity: body.utf8.count + 512)
+        output.writeString("HTTP/1.1 \(self.status) \(Self.reason(self.status))\r\n")
+        output.writeString("Content-Type: \(isHTML ? "text/html; charset=utf-8" : "application/problem+json")\r\n")
+        output.writeString("Content-Length: \(body.utf8.count)\r\n")
+        output.writeString("Culvert-Error: \(self.error.code)\r\nCulvert-Request-Id: \(self.requestID)\r\n")
+        output.writeStaticString("Cache-Control: no-store\r\n")
+        if isHTML {
+            output.writeStaticString("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n")
+        }
+        if let retryAfter { output.writeString("Retry-After: \(retryAfter)\r\n") }
+        if let challenge { output.writeString("WWW-Authenticate: \(challenge)\r\n") }
+        if isClosing { output.writeStaticString("Connection: close\r\n") }
+        output.writeStaticString("\r\n")
+        if !isHead { output.writeString(body) }
+        return output
+    }
+
+    /// Whether an `Accept` field prefers HTML: browsers name it, programs seldom do.
+    static func prefersHTML(accept: String?) -> Bool {
+        guard let accept = accept?.lowercased() else { return false }
+        return accept.contains("text/html") || accept.contains("application/xhtml+xml")
+    }
+
+    private var json: String {
+        var members = [
+            "\"type\":\"urn:culvert:error:\(self.error.code)\"", "\"title\":\"\(Self.jsonEscaped(self.error.title))\"",
+            "\"status\":\(self.status)", "\"code\":\"\(self.error.code)\"",
+            "\"detail\":\"\(Self.jsonEscaped([self.detail, self.error.advice].compactMap(\.self).joined(separator: " ")))\"",
+            "\"side\":\"\(self.error.side)\"", "\"request_id\":\"\(self.requestID)\"",
+        ]
+        if let retryAfter { members.append("\"retry_after\":\(retryAfter)") }
+        return "{\(members.joined(separator: ","))}\n"
+    }
+
+    private var html: String {
+        let detail = self.detail.map { "<p class=\"detail\">\(Self.htmlEscaped($0))</p>" } ?? ""
+        let steps = ["you", "edge", "tunnel", "origin"].map { step in
+            let isBroken = step == (self.error.side == "visitor" ? "you" : self.error.side)
+            return "<li\(isBroken ? " class=\"broken\"" : "")>\(step == "origin" ? "local server" : step)</li>"
+        }
+        return """
+            <!doctype html><html lang="en"><head><meta charset="utf-8">
+            <meta name="viewport" content="width=device-width,initial-scale=1"><title>\(Self.htmlEscaped(self.error.title))</title>
+            <style>
+            :root{color-scheme:light dark;--ink:#1c2330;--soft:#5b6577;--ground:#f6f7f9;--card:#fff;--line:#dfe3ea;--bad:#c62f3b}
+            @media(prefers-color-scheme:dark){:root{--ink:#e8ebf0;--soft:#9aa4b5;--ground:#12161d;--card:#1b212b;--line:#2d3644;--bad:#ff6b76}}
+            *{box-sizing:border-box}body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;background:var(--ground);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
+            main{max-width:38rem;width:100%;background:var(--card);border:1px solid var(--line);border-radius:14px;padding:2rem}
+            h1{font-size:1.35rem;line-height:1.3;margin:0 0 .75rem}p{margin:0 0 1rem}.detail{color:var(--soft)}
+            ol{display:flex;gap:.5rem;list-style:none;margin:0 0 1.5rem;padding:0;font-size:.85rem}
+            li{flex:1;text-align:center;padding:.35rem .2rem;border:1px solid var(--line);border-radius:8px;color:var(--soft)}
+            li.broken{border-color:var(--bad);color:var(--bad);font-weight:600}
+            footer{border-top:1px solid var(--line);padding-top:1rem;font-size:.8rem;color:var(--soft);word-break:break-all}
+            </style></head><body><main>
+            <ol>\(steps.joined())</ol>
+            <h1>\(Self.htmlEscaped(self.error.title))</h1>\(detail)
+            <p>\(Self.htmlEscaped(self.error.advice))</p>
+            <footer>\(self.status) · \(self.error.code) · request \(self.requestID)</footer>
+            </main></body></html>
+
+            """
+    }
+
+    static func htmlEscaped(_ text: String) -> String {
+        var output = ""
+        for character in text {
+            switch character {
+            case "&": output += "&amp;"
+            case "<": output += "&lt;"
+            case ">": output += "&gt;"
+            case "\"": output += "&quot;"
+            case "'": output += "&#39;"
+            default: output.append(character)
+            }
+        }
+        return output
+    }
+
+    static func jsonEscaped(_ text: String) -> String {
+        var output = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": output += "\\\""
+            case "\\": output += "\\\\"
+            case _ where scalar.value < 0x20:
+                let digits = String(scalar.value, radix: 16)
+                output += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: output.unicodeScalars.append(scalar)
+            }
+        }
+        return output
+    }
+
+    static func reason(_ status: Int) -> String {
+        switch status {
+        case 308: "Permanent Redirect"
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 403: "Forbidden"
+        case 404: "Not Found"
+        case 408: "Request Timeout"
+        case 413: "Content Too Large"
+        case 429: "Too Many Requests"
+        case 431: "Request Header Fields Too Large"
+        case 500: "Internal Server Error"
+        case 502: "Bad Gateway"
+        case 503: "Service Unavailable"
+        case 504: "Gateway Timeout"
+        case 505: "HTTP Version Not Supported"
+        default: ""
+        }
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import Mux
+import NIOCore
+import Protocol
+
+/// One connection to the origin: a stream of a session, used by one exchange after the other.
+///
+/// The handler of the stream's channel, on the session's event loop.
+final class OriginConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let pool: StreamPool
+    private weak var channel: StreamChannel?
+    private var link: OriginLink?
+    private var failure: StreamError?
+    private var hasEnded = false
+    /// Whether the connection has served another exchange.
+    private(set) var isReused = false
+
+    init(pool: StreamPool) {
+        self.pool = pool
+    }
+
+    /// Whether another exchange may use it.
+    var isReusable: Bool { self.channel?.isActive == true && !self.hasEnded && self.failure == nil }
+
+    func attach(_ link: OriginLink, channel: StreamChannel) {
+        self.link = link
+        self.channel = channel
+    }
+
+    /// The next exchange takes the connection out of the pool.
+    func attach(_ link: OriginLink) {
+        self.link = link
+        self.isReused = true
+    }
+
+    // MARK: What the exchange asks for
+
+    func write(_ bytes: ByteBuffer) {
+        self.channel?.write(bytes, promise: nil)
+    }
+
+    func flush() {
+        self.channel?.flush()
+    }
+
+    func read() {
+        self.channel?.read()
+    }
+
+    func finish() {
+        self.channel?.close(mode: .output, promise: nil)
+    }
+
+    func reset(_ code: ErrorCode) {
+        self.link = nil
+        self.channel?.reset(code: code)
+    }
+
+    /// The exchange is over.
+    func release(reusable: Bool) {
+        self.link = nil
+        guard reusable, self.isReusable else { return self.discard() }
+        self.pool.park(self)
+        // Whatever comes while nobody asked, be it the end, makes the connection useless.
+        self.channel?.read()
+    }
+
+    func discard() {
+        self.channel?.reset(code: .noError)
+    }
+
+    // MARK: What the stream tells
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if let link { link.received(self.unwrapInboundIn(data)) } else { self.drop() }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        self.link?.completedRead()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        self.link?.writabilityChanged(context.channel.isWritable)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed {
+            self.hasEnded = true
+            if let link { link.ended() } else { self.drop() }
+        } else if case .peerStoppedReading(let code) = event as? StreamEvent {
+            self.link?.stopped(code)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.failure = error as? StreamError
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.pool.remove(self)
+        let failure =
+            self.failure
+            ?? StreamError(code: .localReset, reason: "closed", origin: .resetByPeer, isRetrySafe: false)
+        let link = self.link
+        self.link = nil
+        link?.failed(failure, isReused: self.isReused, isAfterEnd: self.hasEnded && self.failure == nil)
+    }
+
+    private func drop() {
+        self.pool.remove(self)
+        self.discard()
+    }
+}

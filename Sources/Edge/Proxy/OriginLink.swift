@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+import Mux
+import NIOCore
+import Protocol
+
+/// Hears what an exchange's connection to the origin has to tell; called on the visitor's event loop.
+protocol OriginLinkConsumer: AnyObject {
+    func originReceived(_ bytes: ByteBuffer)
+    func originCompletedRead()
+    /// The origin has sent its last byte.
+    func originEnded()
+    func originWritabilityChanged()
+    /// The origin takes no more of the request.
+    func originStoppedReading()
+    func originFailed(_ failure: OriginLink.Failure)
+}
+
+/// Joins an exchange on the visitor's event loop to a stream on the session's.
+///
+/// Where both are the same loop every call goes straight through. Otherwise bytes cross in bursts: one hop for what one
+/// read or one flush brought. Back-pressure is mirrored in both directions.
+///
+/// It is `Sendable` because each of its variables belongs to one of the two loops, as marked.
+final class OriginLink: @unchecked Sendable {
+    /// Why there is no stream any more.
+    enum Failure {
+        /// None could be opened.
+        case unavailable(OpenError)
+        /// It ended.
+        case stream(StreamError, isReused: Bool, isAfterEnd: Bool)
+    }
+
+    private let visitorLoop: any EventLoop
+    private let session: TunnelSession
+    private let isLocal: Bool
+
+    // Visitor's loop.
+    private weak var consumer: (any OriginLinkConsumer)?
+    /// Whether the exchange should go on writing.
+    private(set) var isWritable = true
+    private var outbox: [ByteBuffer] = []
+    /// Whether the stream has served another exchange before; known once it has told something.
+    private(set) var isReused = false
+
+    // Session's loop.
+    private var connection: OriginConnection?
+    private var inbox: [ByteBuffer] = []
+
+    private init(visitorLoop: any EventLoop, session: TunnelSession, consumer: any OriginLinkConsumer) {
+        self.visitorLoop = visitorLoop
+        self.session = session
+        self.isLocal = session.eventLoop === visitorLoop
+        self.consumer = consumer
+    }
+
+    /// Takes an idle connection or opens a stream, and sends the first bytes with it.
+    ///
+    /// - Parameters:
+    ///   - session: The session to use.
+    ///   - request: The head of the request.
+    ///   - metadata: What OPEN is to say, for a new stream.
+    ///   - connectTimeout: How long the connector has to reach the origin.
+    ///   - mayReuse: Whether an idle connection may be used.
+    ///   - consumer: The exchange; held weakly.
+    static func open(
+        on session: TunnelSession,
+        from visitorLoop: any EventLoop,
+        request: ByteBuffer,
+        metadata: OpenMetadata,
+        connectTimeout: TimeAmount,
+        mayReuse: Bool,
+        consumer: any OriginLinkConsumer
+    ) -> OriginLink {
+        let link = OriginLink(visitorLoop: visitorLoop, session: session, consumer: consumer)
+        if link.isLocal {
+            link.connect(request, metadata, connectTimeout, mayReuse)
+        } else {
+            session.eventLoop.execute { link.connect(request, metadata, connectTimeout, mayReuse) }
+        }
+        return link
+    }
+
+    private func connect(
+        _ request: ByteBuffer,
+        _ metadata: OpenMetadata,
+        _ connectTimeout: TimeAmount,
+        _ mayReuse: Bool
+    ) {
+        let pool = self.session.pool.value
+        if mayReuse, let connection = pool.take() {
+            connection.attach(self)
+            self.connection = connection
+        } else {
+            let connection = OriginConnection(pool: pool)
+            do {
+                let channel = try self.session.handler.value.openStream(
+                    kind: .http,
+                    metadata: metadata,
+                    deadline: connectTimeout
+                ) { stream in
+                    try stream.syncOptions?.setOption(ChannelOptions.autoRead, value: false)
+                    try stream.pipeline.syncOperations.addHandler(connection)
+                    connection.attach(self, channel: stream)
+                }
+                withExtendedLifetime(channel) { self.connection = connection }
+            } catch {
+                let failure = Failure.unavailable(error as? OpenError ?? .sessionUnavailable)
+                // Never from inside open(): the caller does not have the link yet.
+                return self.visitorLoop.execute { self.consumer?.originFailed(failure) }
+            }
+        }
+        self.connection?.write(request)
+        self.connection?.flush()
+        self.connection?.read()
+    }
+
+    // MARK: From the visitor's loop
+
+    func write(_ bytes: ByteBuffer) {
+        if self.isLocal { self.connection?.write(bytes) } else { self.outbox.append(bytes) }
+    }
+
+    func flush() {
+        if self.isLocal { return self.connection?.flush() ?? () }
+        guard !self.outbox.isEmpty else { return }
+        let bytes = self.outbox
+        self.outbox.removeAll(keepingCapacity: true)
+        self.session.eventLoop.execute {
+            for part in bytes { self.connection?.write(part) }
+            self.connection?.flush()
+        }
+    }
+
+    /// Asks for more of the response.
+    func read() {
+        self.onSessionLoop { $0.read() }
+    }
+
+    /// The visitor has sent its last byte.
+    func finish() {
+        self.flush()
+        self.onSessionLoop { $0.finish() }
+    }
+
+    /// Ends the exchange at once; nothing is heard of it any more.
+    func reset(_ code: ErrorCode) {
+        self.consumer = nil
+        self.onSessionLoop {
+            $0.reset(code)
+            self.connection = nil
+        }
+    }
+
+    /// The exchange is over; nothing is heard of it any more.
+    func release(reusable: Bool) {
+        self.consumer = nil
+        self.onSessionLoop {
+            $0.release(reusable: reusable)
+            self.connection = nil
+        }
+    }
+
+    private func onSessionLoop(_ body: @escaping (OriginConnection) -> Void) {
+        if self.isLocal {
+            if let connection { body(connection) }
+        } else {
+            let link = UncheckedBody(body)
+            self.session.eventLoop.execute {
+                if let connection = self.connection { link.body(connection) }
+            }
+        }
+    }
+
+    /// Carries a closure over to the loop that it is meant for.
+    private struct UncheckedBody: @unchecked Sendable {
+        let body: (OriginConnection) -> Void
+
+        init(_ body: @escaping (OriginConnection) -> Void) {
+            self.body = body
+        }
+    }
+
+    // MARK: From the session's loop
+
+    func received(_ bytes: ByteBuffer) {
+        if self.isLocal { self.consumer?.originReceived(bytes) } else { self.inbox.append(bytes) }
+    }
+
+    func completedRead() {
+        if self.isLocal { return self.consumer?.originCompletedRead() ?? () }
+        let bytes = self.inbox
+        self.inbox.removeAll(keepingCapacity: true)
+        self.visitorLoop.execute {
+            for part in bytes { self.consumer?.originReceived(part) }
+            self.consumer?.originCompletedRead()
+        }
+    }
+
+    func ended() {
+        let isReused = self.connection?.isReused ?? false
+        if self.isLocal {
+            self.isReused = isReused
+            self.consumer?.originEnded()
+        } else {
+            self.visitorLoop.execute {
+                self.isReused = isReused
+                self.consumer?.originEnded()
+            }
+        }
+    }
+
+    func stopped(_ code: ErrorCode) {
+        self.onVisitorLoop { $0.originStoppedReading() }
+    }
+
+    func writabilityChanged(_ isWritable: Bool) {
+        if self.isLocal {
+            self.isWritable = isWritable
+            self.consumer?.originWritabilityChanged()
+        } else {
+            self.visitorLoop.execute {
+                self.isWritable = isWritable
+                self.consumer?.originWritabilityChanged()
+            }
+        }
+    }
+
+    func failed(_ error: StreamError, isReused: Bool, isAfterEnd: Bool) {
+        self.connection = nil
+        self.onVisitorLoop { $0.originFailed(.stream(error, isReused: isReused, isAfterEnd: isAfterEnd)) }
+    }
+
+    private func onVisitorLoop(_ body: @escaping @Sendable (any OriginLinkConsumer) -> Void) {
+        if self.isLocal {
+            if let consumer { body(consumer) }
+        } else {
+            self.visitorLoop.execute { if let consumer = self.consumer { body(consumer) } }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import Protocol
+
+/// Makes the head that the visitor sees from the head that the origin sent (design: data plane, step 6).
+struct ResponseRewrite {
+    /// How the body reaches the visitor.
+    enum Framing: Equatable {
+        /// As the origin framed it.
+        case asReceived
+        /// In chunks of ours: the origin's body ends with its connection, the visitor's need not.
+        case chunked
+        /// To the end of the connection, for visitors that know no chunks.
+        case untilClose
+    }
+
+    /// What the visitor is told of the connection.
+    enum Connection: Equatable {
+        /// Nothing: HTTP/1.1 connections are kept.
+        case kept
+        /// Kept, for an HTTP/1.0 visitor who asked.
+        case keepAlive
+        case close
+        /// A 101, or a 1xx that says nothing of the connection.
+        case upgrade
+        case unmentioned
+    }
+
+    var urls: PublicURLs
+
+    /// The head as it goes to the visitor.
+    func head(_ head: ResponseHead, framing: Framing, connection: Connection) -> ByteBuffer {
+        let section = head.section
+        var output = ByteBufferAllocator().buffer(capacity: section.bytes.readableBytes + 128)
+        output.writeStaticString("HTTP/1.1 ")
+        output.writeString(String(head.status))
+        output.writeStaticString(" ")
+        section.copy(head.reason, to: &output)
+        output.writeStaticString("\r\n")
+        let named = section.tokens(.connection).filter { $0 != "close" && $0 != "keep-alive" && $0 != "upgrade" }
+        for line in section.lines {
+            if !named.isEmpty, named.contains(section.text(line.name).lowercased()) { continue }
+            self.write(line, section, framing, connection, to: &output)
+        }
+        if framing == .chunked { output.writeStaticString("Transfer-Encoding: chunked\r\n") }
+        switch connection {
+        case .kept, .unmentioned: break
+        case .keepAlive: output.writeStaticString("Connection: keep-alive\r\n")
+        case .close: output.writeStaticString("Connection: close\r\n")
+        case .upgrade: output.writeStaticString("Connection: Upgrade\r\n")
+        }
+        output.writeStaticString("\r\n")
+        return output
+    }
+
+    private func write(
+        _ line: FieldLine,
+        _ section: FieldSection,
+        _ framing: Framing,
+        _ connection: Connection,
+        to output: inout ByteBuffer
+    ) {
+        switch line.known {
+        case .culvertError: return
+        case .transferEncoding:
+            if framing == .asReceived { section.copy(line, to: &output) }
+        case .upgrade:
+            // 426 names the protocols that it would take (RFC 9110 §15.5.22).
+            section.copy(line, to: &output)
+        case .serviceWorkerAllowed, .clearSiteData, .altSvc, .strictTransportSecurity:
+            // All tunnels in path mode share one browser origin, for which no single one may speak.
+            if !self.urls.isPathMode { section.copy(line, to: &output) }
+        case .location, .contentLocation: self.write(line, section, to: &output) { self.urls.publicURL($0) }
+        case .link: self.write(line, section, to: &output) { self.urls.publicLinks($0) }
+        case .refresh: self.write(line, section, to: &output) { self.urls.publicRefresh($0) }
+        case .setCookie: self.write(line, section, to: &output) { self.urls.publicCookie($0) }
+        case let field where field.isHopByHop: return
+        default: section.copy(line, to: &output)
+        }
+    }
+
+    /// Writes a field with its value changed, byte for byte as it came if it is not.
+    private func write(
+        _ line: FieldLine,
+        _ section: FieldSection,
+        to output: inout ByteBuffer,
+        _ change: (String) -> String
+    ) {
+        let value = section.text(line.value)
+        let changed = change(value)
+        guard changed != value else { return section.copy(line, to: &output) }
+        section.copy(line.name, to: &output)
+        output.writeStaticString(": ")
+        output.writeString(changed)
+        output.writeStaticString("\r\n")
+    }
+}

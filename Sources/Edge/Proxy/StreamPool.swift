@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import Mux
+import NIOCore
+
+/// The idle origin connections of one session; used on its event loop.
+final class StreamPool {
+    private var idle = IdleStreams<OriginConnection>()
+    private let eventLoop: any EventLoop
+    private var isSweepScheduled = false
+    private var isClosed = false
+
+    init(eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+    }
+
+    /// A connection that is known to be clean, if there is one.
+    func take(now: NIODeadline = .now()) -> OriginConnection? {
+        while let connection = self.idle.take(now: now) {
+            if connection.isReusable { return connection }
+        }
+        return nil
+    }
+
+    func park(_ connection: OriginConnection, now: NIODeadline = .now()) {
+        guard !self.isClosed else { return connection.discard() }
+        self.idle.park(connection, now: now)?.discard()
+        self.scheduleSweep()
+    }
+
+    func remove(_ connection: OriginConnection) {
+        self.idle.remove(connection)
+    }
+
+    /// The session takes no more requests: what waits goes.
+    func close() {
+        self.isClosed = true
+        for connection in self.idle.removeAll() { connection.discard() }
+    }
+
+    private func scheduleSweep() {
+        guard !self.isSweepScheduled else { return }
+        self.isSweepScheduled = true
+        self.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) {
+            self.isSweepScheduled = false
+            for connection in self.idle.expire(now: .now()) { connection.discard() }
+            if self.idle.count > 0 { self.scheduleSweep() }
+        }
+    }
+}

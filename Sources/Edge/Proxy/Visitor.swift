@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import Protocol
+
+/// Who sent a request, as far as we may believe it.
+struct Visitor: Equatable, Sendable {
+    /// The visitor's address: the socket's, or the one that a trusted proxy names.
+    var address: IPAddress?
+    /// How the visitor came: `http` or `https`.
+    var scheme: String
+    /// The host that the visitor asked for.
+    var host: String
+    /// Whether the request came from a trusted proxy, whose forwarding fields are kept and added to.
+    var isFromTrustedProxy: Bool
+}
+
+/// Decides whom to believe about a request's origin (RFC 7239 §8.1).
+struct VisitorTrust: Sendable {
+    let trustedProxies: [AddressRange]
+    /// The field in which the nearest proxy names the visitor, if it is not `X-Forwarded-For`.
+    let clientIPHeader: String?
+    /// Whether connections to our own listener are encrypted.
+    let isTLS: Bool
+
+    /// Finds the visitor of a request.
+    ///
+    /// - Parameters:
+    ///   - section: The request's fields.
+    ///   - socketAddress: Where the connection comes from.
+    func visitor(_ section: FieldSection, socketAddress: SocketAddress?) -> Visitor {
+        let peer = IPAddress(socketAddress)
+        let host = section.first(.host) ?? ""
+        let ownScheme = self.isTLS ? "https" : "http"
+        guard let peer, self.isTrusted(peer) else {
+            return Visitor(address: peer, scheme: ownScheme, host: host, isFromTrustedProxy: false)
+        }
+        let scheme = section.first(.xForwardedProto)?.lowercased()
+        return Visitor(
+            address: self.client(section) ?? peer,
+            scheme: scheme == "https" || scheme == "http" ? scheme ?? ownScheme : ownScheme,
+            host: section.first(.xForwardedHost) ?? host,
+            isFromTrustedProxy: true
+        )
+    }
+
+    private func isTrusted(_ address: IPAddress) -> Bool {
+        self.trustedProxies.contains { $0.contains(address) }
+    }
+
+    /// The last address in the chain that no trusted proxy has: what stands before it anybody could have written.
+    private func client(_ section: FieldSection) -> IPAddress? {
+        if let clientIPHeader {
+            let value = section.textFields.last { $0.name.lowercased() == clientIPHeader.lowercased() }?.value
+            if let address = value.flatMap({ IPAddress($0) }) { return address }
+        }
+        let chain = section.values(.xForwardedFor).flatMap { $0.split(separator: ",") }
+            .map { IPAddress($0.trimmingSpaces()) }
+        for address in chain.reversed() {
+            guard let address else { return nil }
+            if !self.isTrusted(address) { return address }
+        }
+        return chain.first ?? nil
+    }
+}

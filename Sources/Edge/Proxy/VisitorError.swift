@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+import Mux
+import Protocol
+
+/// An error that the edge makes and a visitor meets: each with a stable code (docs/errors.md).
+enum VisitorError: String, CaseIterable, Error {
+    case tunnelNotFound = "tunnel_not_found"
+    case tunnelOffline = "tunnel_offline"
+    case originRefused = "origin_refused"
+    case originConnectTimeout = "origin_connect_timeout"
+    case originClosed = "origin_closed"
+    case originInvalidResponse = "origin_invalid_response"
+    case originTimeout = "origin_timeout"
+    case sessionLost = "session_lost"
+    case tooManyStreams = "too_many_streams"
+    case tooManyConnections = "too_many_connections"
+    case rateLimited = "rate_limited"
+    case badRequest = "bad_request"
+    case headerTooLarge = "header_too_large"
+    case bodyTooLarge = "body_too_large"
+    case requestTimeout = "request_timeout"
+    case versionNotSupported = "version_not_supported"
+    case accessDenied = "access_denied"
+    case loginRequired = "login_required"
+
+    var code: String { self.rawValue }
+
+    /// The status by the column of `errors.status-map`: behind some networks the bodies of 502 and 504 are replaced.
+    func status(_ map: EdgeConfiguration.StatusMap) -> Int {
+        let isCDN = map == .cdn
+        switch self {
+        case .tunnelNotFound: return 404
+        case .tunnelOffline, .tooManyStreams, .tooManyConnections: return 503
+        case .originRefused, .originClosed, .sessionLost: return isCDN ? 503 : 502
+        case .originConnectTimeout, .originTimeout: return isCDN ? 503 : 504
+        case .originInvalidResponse: return isCDN ? 500 : 502
+        case .rateLimited: return 429
+        case .badRequest: return 400
+        case .headerTooLarge: return 431
+        case .bodyTooLarge: return 413
+        case .requestTimeout: return 408
+        case .versionNotSupported: return 505
+        case .accessDenied: return 403
+        case .loginRequired: return 401
+        }
+    }
+
+    /// What happened, in one sentence.
+    var title: String {
+        switch self {
+        case .tunnelNotFound: "There is no tunnel at this address."
+        case .tunnelOffline: "The tunnel is known, but nothing is connected to it."
+        case .originRefused: "Nothing answers at the local address behind this tunnel."
+        case .originConnectTimeout: "The local server behind this tunnel did not take the connection in time."
+        case .originClosed: "The local server closed the connection before it answered."
+        case .originInvalidResponse: "The local server answered with something that is not HTTP."
+        case .originTimeout: "The local server did not answer in time."
+        case .sessionLost: "The connection to the tunnel's connector was lost."
+        case .tooManyStreams: "The tunnel serves as many requests as it can."
+        case .tooManyConnections: "The edge serves as many connections as it can."
+        case .rateLimited: "There were too many requests in a short time."
+        case .badRequest: "The request is not well-formed HTTP."
+        case .headerTooLarge: "The request's head is too large."
+        case .bodyTooLarge: "The request's body is too large."
+        case .requestTimeout: "The request did not arrive in time."
+        case .versionNotSupported: "This version of HTTP is not spoken here."
+        case .accessDenied: "The tunnel does not admit this address."
+        case .loginRequired: "The tunnel asks for a name and a password."
+        }
+    }
+
+    /// What to do about it, in one sentence.
+    var advice: String {
+        switch self {
+        case .tunnelNotFound: "Check the address, or start the tunnel with culvert http PORT."
+        case .tunnelOffline: "Start the connector beside the app, and reload."
+        case .originRefused: "Start the local server on the port that the connector forwards to, and reload."
+        case .originConnectTimeout: "Check that the local server is not overloaded and the connector's target is right."
+        case .originClosed: "Look into the local server's log for what ended the request."
+        case .originInvalidResponse:
+            "Check that the connector forwards to an HTTP port; for an HTTPS port use https://."
+        case .originTimeout: "Look into what the local server waits for, or raise the tunnel's request time-out."
+        case .sessionLost: "Reload: the connector connects again by itself."
+        case .tooManyStreams, .tooManyConnections: "Try again in a moment."
+        case .rateLimited: "Wait as long as Retry-After says."
+        case .badRequest: "Correct the program that sent it."
+        case .headerTooLarge: "Send fewer or shorter fields: cookies are the usual reason."
+        case .bodyTooLarge: "Send less at once."
+        case .requestTimeout: "Send the request again."
+        case .versionNotSupported: "Use HTTP/1.1."
+        case .accessDenied: "Ask the tunnel's owner to admit your address."
+        case .loginRequired: "Send the credentials that the tunnel's owner gave you."
+        }
+    }
+
+    /// Which side has to act.
+    var side: String {
+        switch self {
+        case .tunnelNotFound, .tunnelOffline, .sessionLost: "tunnel"
+        case .originRefused, .originConnectTimeout, .originClosed, .originInvalidResponse, .originTimeout: "origin"
+        case .tooManyStreams, .tooManyConnections, .rateLimited: "edge"
+        default: "visitor"
+        }
+    }
+
+    /// What a stream's failure before the response means to the visitor (docs/protocol.md §B.11).
+    init(_ error: StreamError) {
+        switch error.code {
+        case .connectRefused, .hostUnreachable, .dnsFailure, .localTLSError, .targetUnknown: self = .originRefused
+        case .connectTimeout: self = .originConnectTimeout
+        case .deadlineExceeded, .streamIdle: self = .originTimeout
+        case .overloaded, .memoryPressure: self = .tooManyStreams
+        case .draining: self = .tunnelOffline
+        case .policyDenied: self = .accessDenied
+        case .sessionLost, .sessionClosing: self = .sessionLost
+        default: self = .originClosed
+        }
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+extension VisitorHandler {
+    /// What a connection waits for, and until when. There is one at a time.
+    struct Deadline {
+        enum Kind: Equatable {
+            /// The next request.
+            case idle
+            /// The rest of a head.
+            case head
+            /// The rest of a body that the edge itself reads.
+            case body
+            /// More of an upload.
+            case stalledUpload
+            /// The origin's head.
+            case response(TimeAmount)
+            /// The visitor to take what was written.
+            case stalledDownload
+            /// A visitor who has closed one direction to show that it is still there.
+            case halfClosed
+            /// The visitor to close after us.
+            case lingering
+        }
+
+        var kind: Kind
+        var at: NIODeadline
+    }
+
+    func setDeadline(_ kind: Deadline.Kind, now: NIODeadline = .now()) {
+        let at = now + self.duration(of: kind)
+        self.deadline = Deadline(kind: kind, at: at)
+        // A task that fires early looks again: moving a deadline back costs nothing.
+        if let task = self.deadlineTask, let scheduled = self.deadlineAt, scheduled <= at {
+            return withExtendedLifetime(task) {}
+        }
+        self.schedule(at)
+    }
+
+    func cancelDeadline() {
+        self.deadline = nil
+        if self.context == nil || self.isClosedPhase {
+            self.deadlineTask?.cancel()
+            self.deadlineTask = nil
+        }
+    }
+
+    private var isClosedPhase: Bool {
+        if case .closed = self.phase { true } else { false }
+    }
+
+    private func duration(of kind: Deadline.Kind) -> TimeAmount {
+        switch kind {
+        case .idle: self.services.http.keepAliveTimeout
+        case .head: self.services.http.headTimeout
+        case .body, .stalledUpload, .stalledDownload: self.services.http.stallTimeout
+        case .response(let timeout): timeout
+        case .halfClosed: .milliseconds(500)
+        case .lingering: .seconds(2)
+        }
+    }
+
+    private func schedule(_ at: NIODeadline) {
+        guard let context else { return }
+        self.deadlineTask?.cancel()
+        self.deadlineAt = at
+        self.deadlineTask = context.eventLoop.assumeIsolated().scheduleTask(deadline: at) {
+            self.deadlineTask = nil
+            guard let deadline = self.deadline else { return }
+            if deadline.at > .now() { self.schedule(deadline.at) } else { self.deadlinePassed(deadline.kind) }
+        }
+    }
+
+    private func deadlinePassed(_ kind: Deadline.Kind) {
+        self.deadline = nil
+        switch kind {
+        case .idle: self.closeSoon()
+        case .head, .body:
+            self.refuse(.requestTimeout, detail: nil)
+        case .stalledUpload, .response: self.exchangeTimedOut(kind)
+        case .stalledDownload: self.cut(withReset: true)
+        case .lingering: self.context?.close(promise: nil)
+        case .halfClosed:
+            if !self.hasWrittenSinceInputEnded { self.context?.close(promise: nil) }
+        }
+    }
+}

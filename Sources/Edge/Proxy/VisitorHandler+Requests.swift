@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+import HTTPTypes
+import Mux
+import NIOCore
+import Protocol
+
+extension VisitorHandler {
+    /// A call to the control API whose body is being read.
+    struct ControlCall {
+        var head: RequestHead
+        var body: BodyReader
+        var collected = ByteBuffer()
+
+        /// The longest body of a call, in bytes.
+        static let maximumBody = 64 << 10
+    }
+
+    /// A whole head has come: finds out where it goes.
+    func begin(_ head: RequestHead) {
+        let section = head.section
+        let record = RequestRecord(
+            started: .now(),
+            method: head.methodText,
+            target: head.targetText,
+            visitor: self.services.trust.visitor(section, socketAddress: self.context?.channel.remoteAddress),
+            traceparent: section.first(.traceparent)
+        )
+        self.services.accessLog.started()
+        self.record = record
+        switch self.services.router.route(head) {
+        case .tunnel(let id, let prefixLength):
+            guard let tunnel = self.services.registry.tunnel(id) else { return self.refuse(head, .tunnelNotFound) }
+            self.record = nil
+            self.beginExchange(head, record: record, tunnel: tunnel, prefixLength: prefixLength)
+        case .missingSlash(let id): self.redirect(head, to: id)
+        case .controlPlane: self.beginControlCall(head)
+        case .connect(let id): self.connect(head, tunnelID: id)
+        case .none: self.refuse(head, .tunnelNotFound)
+        case .refused(let reason): self.refuse(head, .badRequest, detail: reason)
+        }
+    }
+
+    // MARK: Answers of the edge
+
+    /// Answers a request whose head could not be read.
+    func refuseHead(_ fault: HTTPFault) {
+        let error: VisitorError =
+            switch fault.kind {
+            case .malformed: .badRequest
+            case .headTooLarge: .headerTooLarge
+            case .unsupportedVersion: .versionNotSupported
+            }
+        self.refuse(error, detail: "\(fault.reason.prefix(1).uppercased())\(fault.reason.dropFirst()).")
+    }
+
+    /// Answers and closes: what follows on the connection can't be understood, or won't be read.
+    func refuse(_ error: VisitorError, detail: String?) {
+        var record =
+            self.record
+            ?? RequestRecord(
+                started: .now(),
+                method: "-",
+                target: "-",
+                visitor: Visitor(
+                    address: IPAddress(self.context?.channel.remoteAddress),
+                    scheme: "http",
+                    host: "",
+                    isFromTrustedProxy: false
+                )
+            )
+        if self.record == nil { self.services.accessLog.started() }
+        self.record = nil
+        self.writeError(error, detail: detail, record: &record, isHTML: false, isHead: false, isClosing: true)
+        record.finish(in: self.services.accessLog)
+        self.closeSoon()
+    }
+
+    /// Answers a request whose head is fine; the connection is kept if no body follows.
+    func refuse(_ head: RequestHead, _ error: VisitorError, detail: String? = nil) {
+        guard var record = self.record.take() else { return }
+        let isClosing = !head.isKeepAlive || head.framing != .none || error == .badRequest || head.isUpgrade
+        self.writeError(
+            error,
+            detail: detail,
+            record: &record,
+            isHTML: ErrorPage.prefersHTML(accept: head.section.first(.accept)),
+            isHead: head.isHead,
+            isClosing: isClosing
+        )
+        record.finish(in: self.services.accessLog)
+        if isClosing { self.closeSoon() } else { self.awaitNextRequest() }
+    }
+
+    func writeError(
+        _ error: VisitorError,
+        detail: String?,
+        record: inout RequestRecord,
+        isHTML: Bool,
+        isHead: Bool,
+        isClosing: Bool
+    ) {
+        let status = error.status(self.services.http.statusMap)
+        record.status = status
+        record.error = error
+        let page = ErrorPage(
+            error: error,
+            status: status,
+            requestID: record.requestID,
+            detail: detail,
+            retryAfter: status == 503 ? 1 : nil
+        )
+        self.write(page.response(isHTML: isHTML, isHead: isHead, isClosing: isClosing))
+        self.flushIfNeeded()
+    }
+
+    /// `/<id>` answers with `/<id>/`, since relative references would lose the last segment otherwise.
+    private func redirect(_ head: RequestHead, to id: TunnelID) {
+        guard var record = self.record.take() else { return }
+        let query = head.targetText.drop { $0 != "?" }
+        let isClosing = !head.isKeepAlive || head.framing != .none
+        record.status = 308
+        self.write(
+            ByteBuffer(
+                string: "HTTP/1.1 308 \(ErrorPage.reason(308))\r\nLocation: /\(id)/\(query)\r\nContent-Length: 0\r\n"
+                    + (isClosing ? "Connection: close\r\n\r\n" : "\r\n")
+            )
+        )
+        record.finish(in: self.services.accessLog)
+        if isClosing { self.closeSoon() } else { self.awaitNextRequest() }
+    }
+
+    // MARK: The control API
+
+    private func beginControlCall(_ head: RequestHead) {
+        if head.section.tokens(.expect).contains("100-continue") {
+            self.write(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
+            self.flushIfNeeded()
+        }
+        let call = ControlCall(head: head, body: BodyReader(head.framing))
+        self.phase = .collecting(call)
+        self.setDeadline(.body)
+        if call.body.isComplete { _ = self.collect(call) }
+    }
+
+    /// Whether the body is complete.
+    func collect(_ call: ControlCall) -> Bool {
+        var call = call
+        do {
+            while let bytes = try call.body.read(&self.inbound, contentOnly: true) {
+                call.collected.writeImmutableBuffer(bytes)
+                guard call.collected.readableBytes <= ControlCall.maximumBody else {
+                    self.refuse(.bodyTooLarge, detail: "A call to the control API has at most 64 KiB.")
+                    return false
+                }
+            }
+        } catch {
+            self.refuseHead(error)
+            return false
+        }
+        guard call.body.isComplete else {
+            self.phase = .collecting(call)
+            return false
+        }
+        self.callControlPlane(call)
+        return true
+    }
+
+    private func callControlPlane(_ call: ControlCall) {
+        guard let context, let record = self.record else { return }
+        self.phase = .answering
+        self.cancelDeadline()
+        var request = HTTPRequest(
+            method: HTTPRequest.Method(call.head.methodText) ?? .get,
+            scheme: record.visitor.scheme,
+            authority: call.head.section.first(.host),
+            path: call.head.targetText
+        )
+        for field in call.head.section.textFields {
+            guard let name = HTTPField.Name(field.name) else { continue }
+            request.headerFields.append(HTTPField(name: name, value: field.value))
+        }
+        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let (controlPlane, remoteAddress) = (self.services.controlPlane, self.callerAddress)
+        let isKeepAlive = call.head.isKeepAlive
+        let isHead = call.head.isHead
+        context.eventLoop.makeFutureWithTask { [request, body = call.collected] in
+            await controlPlane.respond(
+                to: request,
+                body: body,
+                remoteAddress: remoteAddress,
+                requestID: record.requestID
+            )
+        }
+        .whenSuccess { response, body in
+            handler.value.answer(response, body, isKeepAlive: isKeepAlive, isHead: isHead)
+        }
+    }
+
+    /// The visitor's address, as trusted proxies tell it.
+    private var callerAddress: SocketAddress? {
+        guard let record, let address = record.visitor.address else { return self.context?.channel.remoteAddress }
+        return (try? SocketAddress(packedIPAddress: ByteBuffer(bytes: address.bytes), port: 0))
+            ?? self.context?.channel.remoteAddress
+    }
+
+    private func answer(_ response: HTTPResponse, _ body: ByteBuffer, isKeepAlive: Bool, isHead: Bool) {
+        guard case .answering = self.phase, var record = self.record.take() else { return }
+        record.status = response.status.code
+        record.sent = body.readableBytes
+        var output = ByteBuffer()
+        let status = response.status
+        output.writeString("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n")
+        var hasLength = status.code == 204
+        for field in response.headerFields {
+            if field.name == .contentLength { hasLength = true }
+            output.writeString("\(field.name.rawName): \(field.value)\r\n")
+        }
+        if !hasLength { output.writeString("Content-Length: \(body.readableBytes)\r\n") }
+        output.writeString(isKeepAlive ? "\r\n" : "Connection: close\r\n\r\n")
+        if !isHead { output.writeImmutableBuffer(body) }
+        self.write(output)
+        record.finish(in: self.services.accessLog)
+        if isKeepAlive { self.awaitNextRequest() } else { self.closeSoon() }
+    }
+
+    // MARK: Connectors
+
+    private func connect(_ head: RequestHead, tunnelID: String) {
+        guard let context, let record = self.record else { return }
+        self.phase = .answering
+        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let (endpoint, remoteAddress) = (self.services.connectEndpoint, self.callerAddress)
+        context.eventLoop.makeFutureWithTask { [fields = head.section.textFields] in
+            await endpoint.decide(
+                tunnelID: tunnelID,
+                fields: fields,
+                remoteAddress: remoteAddress,
+                requestID: record.requestID
+            )
+        }
+        .whenSuccess { decision in
+            switch decision {
+            case .refuse(let response, let body):
+                handler.value.answer(response, body, isKeepAlive: false, isHead: false)
+            case .accept(let fields, let makeHandler):
+                handler.value.upgrade(fields, makeHandler)
+            }
+        }
+    }
+
+    /// Makes way for the session that speaks over this connection from now on.
+    private func upgrade(
+        _ fields: [(name: String, value: String)],
+        _ makeHandler: (any Channel) -> any ChannelHandler
+    ) {
+        guard case .answering = self.phase, let context, var record = self.record.take() else { return }
+        var output = ByteBuffer(string: "HTTP/1.1 101 Switching Protocols\r\n")
+        for field in fields { output.writeString("\(field.name): \(field.value)\r\n") }
+        output.writeStaticString("\r\n")
+        self.write(output)
+        self.flushIfNeeded()
+        record.status = 101
+        record.finish(in: self.services.accessLog)
+        self.phase = .closed
+        self.cancelDeadline()
+        let leftover = self.inbound
+        do {
+            let pipeline = context.pipeline.syncOperations
+            // The protocol's own keepalive and limits apply from here on; reading never pauses (§B.7.1).
+            try context.channel.syncOptions?.setOption(ChannelOptions.autoRead, value: true)
+            try pipeline.addHandler(makeHandler(context.channel), position: .after(self))
+            if leftover.readableBytes > 0 {
+                context.fireChannelRead(self.wrapInboundOut(leftover))
+                context.fireChannelReadComplete()
+            }
+            pipeline.removeHandler(self, promise: nil)
+        } catch {
+            context.close(promise: nil)
+        }
+    }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where a request on the public listener goes.
+enum Route: Equatable {
+    /// The control API.
+    case controlPlane
+    /// A connector's WebSocket; the last segment of its path as it came.
+    case connect(tunnelID: String)
+    /// A tunnel. `prefixLength` bytes of the target name it; 0 if its host does.
+    case tunnel(TunnelID, prefixLength: Int)
+    /// `/<id>` without the slash behind it, which relative links in the page would need.
+    case missingSlash(TunnelID)
+    /// A path that names no tunnel.
+    case none
+    /// A request that is for no resource of ours, whatever it names.
+    case refused(String)
+}
