@@ -22,7 +22,9 @@ enum ByteClass {
         return true
     }
 
-    /// Everything but controls; a tab may stand in a value. Bytes above 0x7F pass as they are (obs-text).
+    /// Everything but controls; a tab may stand in a value.
+    ///
+    /// Bytes above 0x7F pass as they are (obs-text).
     static func isFieldValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
         for byte in bytes where (byte < 0x20 && byte != 0x09) || byte == 0x7F { return false }
         return true

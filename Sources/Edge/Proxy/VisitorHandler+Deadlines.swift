@@ -2,7 +2,9 @@
 import NIOCore
 
 extension VisitorHandler {
-    /// What a connection waits for, and until when. There is one at a time.
+    /// What a connection waits for, and until when.
+    ///
+    /// There is one at a time.
     struct Deadline {
         enum Kind: Equatable {
             /// The next request.

@@ -86,7 +86,9 @@ extension VisitorHandler {
         self.updateReading()
     }
 
-    /// Passes on what came of the request's body, or after a 101 of anything. Whether to go on with what is left.
+    /// Passes on what came of the request's body, or after a 101 of anything.
+    ///
+    /// Whether to go on with what is left.
     func forwardRequest() -> Bool {
         guard let link = self.exchange?.link else { return false }
         switch self.exchange?.state.requestHalf {
