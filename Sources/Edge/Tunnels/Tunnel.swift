@@ -18,6 +18,8 @@ struct TunnelLimits: Sendable {
     var maxWaiters = 256
     /// For how long after its last session left a tunnel is taken to be reconnecting.
     var reconnectPeriod: TimeAmount = .seconds(35)
+    /// How much password hashing all tunnels do together.
+    var hashing = HashingBudget()
 }
 
 /// An id, a policy and the live sessions that serve them.
@@ -35,6 +37,7 @@ final class Tunnel: Sendable {
 
     private struct State {
         var policy: TunnelPolicy
+        var gate: VisitorGate
         var sessions = SessionTable<TunnelSession>()
         var waiters: [UInt64: EventLoopPromise<TunnelSession?>] = [:]
         var nextWaiter: UInt64 = 0
@@ -57,13 +60,42 @@ final class Tunnel: Sendable {
         self.owner = specification.owner
         self.createdAt = specification.createdAt
         self.limits = limits
-        self.state = Mutex(State(policy: specification.policy, offlineSince: now))
+        self.state = Mutex(
+            State(policy: specification.policy, gate: VisitorGate(specification.policy), offlineSince: now)
+        )
     }
 
     /// What happens to visitors' requests.
     var policy: TunnelPolicy {
         get { self.state.withLock { $0.policy } }
-        set { self.state.withLock { $0.policy = newValue } }
+        set {
+            self.state.withLock { state in
+                guard state.policy != newValue else { return }
+                state.policy = newValue
+                state.gate = VisitorGate(newValue)
+            }
+        }
+    }
+
+    /// Whether a visitor's request may reach the tunnel, by its policy.
+    ///
+    /// - Parameters:
+    ///   - address: The trusted address of the visitor.
+    ///   - authorization: The values of the request's `Authorization` fields.
+    func admit(
+        address: SocketAddress?,
+        authorization: [String],
+        now: NIODeadline = .now()
+    ) -> VisitorDecision {
+        self.state.withLock { state in
+            if state.gate.admitsEverybody { return .admit(stripsAuthorization: false) }
+            return state.gate.admit(
+                address: address,
+                authorization: authorization,
+                hashing: self.limits.hashing,
+                now: Double(now.uptimeNanoseconds) / 1e9
+            )
+        }
     }
 
     // MARK: Sessions

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import NIOCore
+import Protocol
+import Testing
+
+@testable import Edge
+
+@Suite("Who may visit a tunnel")
+struct VisitorGateTests {
+    private func decisions(
+        _ policy: TunnelPolicy,
+        _ visits: [(address: String, authorization: String?)],
+        at times: [Double] = []
+    ) throws -> [VisitorDecision] {
+        var gate = VisitorGate(policy)
+        let hashing = HashingBudget()
+        return try visits.enumerated().map { index, visit in
+            gate.admit(
+                address: try SocketAddress(ipAddress: visit.address, port: 1),
+                authorization: visit.authorization.map { [$0] } ?? [],
+                hashing: hashing,
+                // Far enough apart that the budget for hashing is never what refuses.
+                now: times.isEmpty ? Double(index) : times[index]
+            )
+        }
+    }
+
+    private func basic(_ text: String) -> String { "Basic \(Data(text.utf8).base64EncodedString())" }
+
+    private func policy(_ username: String, _ password: String) -> TunnelPolicy {
+        TunnelPolicy(basicAuth: [PasswordHash.hashed(BasicCredential(username: username, password: password))])
+    }
+
+    @Test("A tunnel without rules admits everybody, and leaves Authorization to the origin")
+    func open() throws {
+        #expect(VisitorGate(TunnelPolicy()).admitsEverybody)
+        let decisions = try self.decisions(TunnelPolicy(), [("192.0.2.1", "Bearer x")])
+        #expect(decisions == [.admit(stripsAuthorization: false)])
+    }
+
+    @Test("An allow list admits only its networks, and a deny list outranks it")
+    func lists() throws {
+        let policy = TunnelPolicy(ipAllow: ["10.0.0.0/8", "2001:db8::/32"], ipDeny: ["10.1.0.0/16"])
+        let decisions = try self.decisions(
+            policy,
+            [("10.0.0.1", nil), ("10.1.0.1", nil), ("192.0.2.1", nil), ("2001:db8::1", nil), ("::ffff:10.0.0.1", nil)]
+        )
+        let admitted = VisitorDecision.admit(stripsAuthorization: false)
+        #expect(decisions == [admitted, .addressDenied, .addressDenied, admitted, admitted])
+    }
+
+    @Test("Where there is a list, a visitor without an address is refused")
+    func unknownAddress() {
+        #expect(!VisitorRules(TunnelPolicy(ipDeny: ["10.0.0.0/8"])).admits(nil))
+        #expect(!VisitorRules(TunnelPolicy(ipAllow: ["10.0.0.0/8"])).admits(nil))
+        #expect(VisitorRules(TunnelPolicy()).admits(nil))
+    }
+
+    @Test("The right credentials admit, and are taken out; anything else is asked for them")
+    func credentials() throws {
+        let policy = self.policy("u", "p:ä")
+        let decisions = try self.decisions(
+            policy,
+            [
+                ("192.0.2.1", self.basic("u:p:ä")), ("192.0.2.1", self.basic("u:p:ä")), ("192.0.2.1", nil),
+                ("192.0.2.1", self.basic("u:x")), ("192.0.2.1", self.basic("v:p:ä")), ("192.0.2.1", "Bearer x"),
+                ("192.0.2.1", "Basic !"), ("192.0.2.1", self.basic("u")),
+            ]
+        )
+        let admitted = VisitorDecision.admit(stripsAuthorization: true)
+        #expect(decisions.prefix(2) == [admitted, admitted])
+        #expect(decisions.dropFirst(2).allSatisfy { $0 == .credentialsRequired })
+    }
+
+    @Test("Wrong credentials of one address are refused unseen after the tenth; other addresses go on")
+    func guessing() throws {
+        let policy = self.policy("u", "p")
+        let wrong = (address: "192.0.2.1", authorization: Optional(self.basic("u:x")))
+        let visits = Array(repeating: wrong, count: 11) + [("192.0.2.2", self.basic("u:p"))]
+        let decisions = try self.decisions(policy, visits, at: (0..<12).map { Double($0) * 0.1 })
+        #expect(decisions.prefix(10).allSatisfy { $0 == .credentialsRequired })
+        #expect(decisions[10] == .rateLimited(retryAfter: 5))
+        #expect(decisions[11] == .admit(stripsAuthorization: true))
+    }
+
+    @Test("The edge hashes only so many passwords a second, whoever asks")
+    func hashingBudget() throws {
+        let policy = self.policy("u", "p")
+        let visits = (0..<30).map { (address: "192.0.2.\($0)", authorization: Optional(self.basic("u:x"))) }
+        let decisions = try self.decisions(policy, visits, at: Array(repeating: 1, count: 30))
+        #expect(decisions.count { $0 == .credentialsRequired } == 20)
+        #expect(decisions.count { $0 == .rateLimited(retryAfter: 1) } == 10)
+    }
+
+    @Test("A rate counts the requests of all visitors together")
+    func rate() throws {
+        let visits = (0..<3).map { (address: "192.0.2.\($0)", authorization: String?.none) }
+        let decisions = try self.decisions(TunnelPolicy(requestsPerSecond: 2), visits, at: [1, 1, 1])
+        let admitted = VisitorDecision.admit(stripsAuthorization: false)
+        #expect(decisions == [admitted, admitted, .rateLimited(retryAfter: 1)])
+    }
+}
