@@ -67,6 +67,12 @@ final class OriginConnection: ChannelInboundHandler {
         self.channel?.read()
     }
 
+    /// Both sides have ended: what is still queued arrives, and then the stream ends by itself.
+    func leave() {
+        self.link = nil
+        self.channel?.close(mode: .output, promise: nil)
+    }
+
     func discard() {
         self.channel?.reset(code: .noError)
     }

@@ -151,6 +151,16 @@ final class OriginLink: @unchecked Sendable {
         }
     }
 
+    /// Both sides have sent their last byte; what is on its way to the origin still arrives.
+    func leave() {
+        self.flush()
+        self.consumer = nil
+        self.onSessionLoop {
+            $0.leave()
+            self.connection = nil
+        }
+    }
+
     /// The exchange is over; nothing is heard of it any more.
     func release(reusable: Bool) {
         self.consumer = nil

@@ -138,11 +138,12 @@ extension VisitorHandler: OriginLinkConsumer {
     func endRaw() {
         guard let exchange = self.exchange else { return }
         self.exchange = nil
-        exchange.link?.release(reusable: false)
+        exchange.link?.leave()
         exchange.record.finish(in: self.services.accessLog)
         self.flushIfNeeded()
         self.phase = .closed
-        self.context?.close(promise: nil)
+        // Unlike a full close this lets queued bytes out first; the channel then closes, its input being closed.
+        self.context?.close(mode: .output, promise: nil)
     }
 
     // MARK: The end of the origin's side

@@ -45,6 +45,8 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     var record: RequestRecord?
     /// The visitor will send no more.
     var hasInputEnded = false
+    /// Whether the connection broke, rather than ended.
+    private var hasReadFailed = false
     /// Whether bytes of a response were written since then: if nobody is there, a reset will tell.
     var hasWrittenSinceInputEnded = false
 
@@ -127,6 +129,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.hasReadFailed = true
         context.close(promise: nil)
     }
 
@@ -275,7 +278,12 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
         self.record = nil
         guard let exchange = self.exchange else { return }
         self.exchange = nil
-        exchange.link?.reset(.cancelled)
+        if exchange.state.requestHalf == .raw, exchange.hasOriginEnded, !self.hasReadFailed {
+            // The channel closes at once when the visitor's end follows ours: that is no abort.
+            exchange.link?.leave()
+        } else {
+            exchange.link?.reset(.cancelled)
+        }
         exchange.record.finish(in: self.services.accessLog)
     }
 }

@@ -13,10 +13,12 @@ import os
 import socket
 import sys
 import threading
+import time
 import urllib.parse
 
 SECONDS = 30
 BULK = 3 << 20
+SLOW_START = 0.5
 
 
 def read_head(connection):
@@ -62,7 +64,8 @@ class Conversation:
         self.visitor_finishes_first = visitor_finishes_first
         self.glued = b"first words \x00\xff\r\n\r\n"
         self.upward, self.downward = os.urandom(BULK), os.urandom(BULK)
-        self.last_words = os.urandom(300_000)
+        # More than the sockets on the way hold, so that the end comes while bytes are queued.
+        self.last_words = os.urandom(12 << 20)
 
     def origin(self, listener):
         connection, _ = listener.accept()
@@ -102,6 +105,7 @@ class Conversation:
     def _finish(self, connection, finishes_first):
         if finishes_first:
             connection.shutdown(socket.SHUT_WR)
+            time.sleep(SLOW_START)
             same("last words after half-close", self.last_words, read_to_end(connection))
         else:
             same("end of the other half", b"", read_to_end(connection))
