@@ -5,6 +5,7 @@ enum KnownField: UInt8, CaseIterable {
     case other
     case accept
     case altSvc
+    case authorization
     case clearSiteData
     case connection
     case contentLength
@@ -44,6 +45,7 @@ enum KnownField: UInt8, CaseIterable {
         case .other: ""
         case .accept: "accept"
         case .altSvc: "alt-svc"
+        case .authorization: "authorization"
         case .clearSiteData: "clear-site-data"
         case .connection: "connection"
         case .contentLength: "content-length"

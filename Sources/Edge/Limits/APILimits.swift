@@ -58,7 +58,7 @@ final class APILimits: Sendable {
     /// Counts a failed login from an address; once refused, the caller is told to slow down instead.
     func failure(from address: SocketAddress?) -> RateDecision {
         let now = self.now()
-        return self.state.withLock { $0.failures.take(CallerAddress(address), now: now) }
+        return self.state.withLock { $0.failures.take(CallerAddress(IPAddress(address)), now: now) }
     }
 
     /// Whether another one-time code of a key may be looked at.

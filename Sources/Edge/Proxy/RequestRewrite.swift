@@ -10,6 +10,8 @@ struct RequestRewrite {
     var tunnelID: TunnelID
     var visitor: Visitor
     var requestID: RequestID
+    /// Whether `Authorization` was for the edge, and is not for the origin.
+    var dropsAuthorization = false
 
     /// What the origin sees in `Host`.
     var originHost: String { self.policy.host.value(visitorHost: self.visitor.host) }
@@ -30,6 +32,7 @@ struct RequestRewrite {
                 hasHost = true
                 self.writeHost(line, section, to: &output)
             case let field where field.isHopByHop || field.isForwarding: continue
+            case .authorization where self.dropsAuthorization: continue
             default:
                 if !named.isEmpty, named.contains(section.text(line.name).lowercased()) { continue }
                 section.copy(line, to: &output)

@@ -6,7 +6,13 @@ import Protocol
 extension VisitorHandler {
     // MARK: The request
 
-    func beginExchange(_ head: RequestHead, record: RequestRecord, tunnel: Tunnel, prefixLength: Int) {
+    func beginExchange(
+        _ head: RequestHead,
+        record: RequestRecord,
+        tunnel: Tunnel,
+        prefixLength: Int,
+        dropsAuthorization: Bool
+    ) {
         var record = record
         record.tunnel = tunnel
         tunnel.recordRequest()
@@ -16,7 +22,8 @@ extension VisitorHandler {
             policy: policy,
             tunnelID: tunnel.id,
             visitor: record.visitor,
-            requestID: record.requestID
+            requestID: record.requestID,
+            dropsAuthorization: dropsAuthorization
         )
         let isPathMode = prefixLength > 0
         let urls = PublicURLs(

@@ -30,13 +30,36 @@ extension VisitorHandler {
         switch self.services.router.route(head) {
         case .tunnel(let id, let prefixLength):
             guard let tunnel = self.services.registry.tunnel(id) else { return self.refuse(head, .tunnelNotFound) }
-            self.record = nil
-            self.beginExchange(head, record: record, tunnel: tunnel, prefixLength: prefixLength)
+            self.enter(tunnel, head, record: record, prefixLength: prefixLength)
         case .missingSlash(let id): self.redirect(head, to: id)
         case .controlPlane: self.beginControlCall(head)
         case .connect(let id): self.connect(head, tunnelID: id)
         case .none: self.refuse(head, .tunnelNotFound)
         case .refused(let reason): self.refuse(head, .badRequest, detail: reason)
+        }
+    }
+
+    /// Begins the exchange if the tunnel's policy admits the visitor.
+    private func enter(_ tunnel: Tunnel, _ head: RequestHead, record: RequestRecord, prefixLength: Int) {
+        let decision = tunnel.admit(
+            address: record.visitor.address,
+            authorization: head.section.values(.authorization)
+        )
+        switch decision {
+        case .admit(let stripsAuthorization):
+            self.record = nil
+            self.beginExchange(
+                head,
+                record: record,
+                tunnel: tunnel,
+                prefixLength: prefixLength,
+                dropsAuthorization: stripsAuthorization
+            )
+        case .addressDenied: self.refuse(head, .accessDenied)
+        case .credentialsRequired:
+            // In path mode tunnels share an origin, so that the realm is what keeps their passwords apart.
+            self.refuse(head, .loginRequired, challenge: "Basic realm=\"\(tunnel.id)\", charset=\"UTF-8\"")
+        case .rateLimited(let retryAfter): self.refuse(head, .rateLimited, retryAfter: retryAfter)
         }
     }
 
@@ -76,7 +99,13 @@ extension VisitorHandler {
     }
 
     /// Answers a request whose head is fine; the connection is kept if no body follows.
-    func refuse(_ head: RequestHead, _ error: VisitorError, detail: String? = nil) {
+    func refuse(
+        _ head: RequestHead,
+        _ error: VisitorError,
+        detail: String? = nil,
+        retryAfter: Int? = nil,
+        challenge: String? = nil
+    ) {
         guard var record = self.record.take() else { return }
         let isClosing = !head.isKeepAlive || head.framing != .none || error == .badRequest || head.isUpgrade
         self.writeError(
@@ -85,7 +114,9 @@ extension VisitorHandler {
             record: &record,
             isHTML: ErrorPage.prefersHTML(accept: head.section.first(.accept)),
             isHead: head.isHead,
-            isClosing: isClosing
+            isClosing: isClosing,
+            retryAfter: retryAfter,
+            challenge: challenge
         )
         record.finish(in: self.services.accessLog)
         if isClosing { self.closeSoon() } else { self.awaitNextRequest() }
@@ -97,7 +128,9 @@ extension VisitorHandler {
         record: inout RequestRecord,
         isHTML: Bool,
         isHead: Bool,
-        isClosing: Bool
+        isClosing: Bool,
+        retryAfter: Int? = nil,
+        challenge: String? = nil
     ) {
         let status = error.status(self.services.http.statusMap)
         record.status = status
@@ -107,7 +140,8 @@ extension VisitorHandler {
             status: status,
             requestID: record.requestID,
             detail: detail,
-            retryAfter: status == 503 ? 1 : nil
+            retryAfter: retryAfter ?? (status == 503 ? 1 : nil),
+            challenge: challenge
         )
         self.write(page.response(isHTML: isHTML, isHead: isHead, isClosing: isClosing))
         self.flushIfNeeded()

@@ -83,7 +83,7 @@ final class Tunnel: Sendable {
     ///   - address: The trusted address of the visitor.
     ///   - authorization: The values of the request's `Authorization` fields.
     func admit(
-        address: SocketAddress?,
+        address: IPAddress?,
         authorization: [String],
         now: NIODeadline = .now()
     ) -> VisitorDecision {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Crypto
-import NIOCore
 import Protocol
 import Synchronization
 
@@ -17,9 +16,9 @@ enum VisitorDecision: Equatable, Sendable {
     ///
     /// - Parameter stripsAuthorization: Whether `Authorization` was meant for the edge, and has to be taken out.
     case admit(stripsAuthorization: Bool)
-    /// The visitor's address is not allowed: 403 `address_denied`.
+    /// The visitor's address is not allowed: 403 `access_denied`.
     case addressDenied
-    /// The visitor has to show credentials: 401 `visitor_unauthorized` with `WWW-Authenticate: Basic realm=…`.
+    /// The visitor has to show credentials: 401 `login_required` with `WWW-Authenticate: Basic realm=…`.
     case credentialsRequired
     /// There are too many requests or wrong credentials: 429 `rate_limited` with `Retry-After`, in seconds.
     case rateLimited(retryAfter: Int)
@@ -110,12 +109,12 @@ struct VisitorGate: Sendable {
     ///   - hashing: How much hashing the edge does.
     ///   - now: Seconds of a clock that does not go back.
     mutating func admit(
-        address: SocketAddress?,
+        address: IPAddress?,
         authorization: [String],
         hashing: HashingBudget,
         now: Double
     ) -> VisitorDecision {
-        guard self.rules.admits(IPAddress(address)) else { return .addressDenied }
+        guard self.rules.admits(address) else { return .addressDenied }
         if self.rules.asksForCredentials {
             let caller = CallerAddress(address)
             let decision = self.check(authorization, caller: caller, hashing: hashing, now: now)

@@ -75,7 +75,8 @@ struct LimitTests {
     @Test("The addresses of one /64 count as one caller, and a mapped address as the one it is")
     func callers() throws {
         func caller(_ text: String) throws -> CallerAddress {
-            CallerAddress(try SocketAddress(ipAddress: text, port: 1))
+            let address: IPAddress = try #require(IPAddress(text))
+            return CallerAddress(address)
         }
         #expect(try caller("2001:db8::1") == caller("2001:db8::2"))
         #expect(try caller("2001:db8::1") != caller("2001:db8:0:1::1"))

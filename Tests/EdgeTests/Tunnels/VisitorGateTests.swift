@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import NIOCore
 import Protocol
 import Testing
 
@@ -17,8 +16,9 @@ struct VisitorGateTests {
         var gate = VisitorGate(policy)
         let hashing = HashingBudget()
         return try visits.enumerated().map { index, visit in
-            gate.admit(
-                address: try SocketAddress(ipAddress: visit.address, port: 1),
+            let address: IPAddress = try #require(IPAddress(visit.address))
+            return gate.admit(
+                address: address,
                 authorization: visit.authorization.map { [$0] } ?? [],
                 hashing: hashing,
                 // Far enough apart that the budget for hashing is never what refuses.
