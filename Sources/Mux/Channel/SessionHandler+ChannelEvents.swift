@@ -37,6 +37,7 @@ extension SessionHandler: ChannelInboundHandler {
 
     public func channelReadComplete(context: ChannelHandlerContext) {
         self.completeReads()
+        self.core.compactUnread()
         self.isReading = false
         self.pump()
         context.fireChannelReadComplete()

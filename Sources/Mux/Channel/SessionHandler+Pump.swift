@@ -51,6 +51,7 @@ extension SessionHandler {
         var batch =
             self.context?.channel.allocator.buffer(capacity: self.core.outputEstimate(limit: Self.bytesPerWrite))
             ?? ByteBuffer()
+        if let pong = self.pongDue.take() { self.encoder.encode(.pong, pong, into: &batch) }
         while batch.readableBytes <= Self.bytesPerWrite - WireFormat.recordLength {
             let start = self.encoder.begin(in: &batch)
             guard self.core.poll(into: &batch, limit: messageLimit, now: now) else {

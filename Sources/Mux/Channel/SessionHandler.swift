@@ -31,6 +31,9 @@ public final class SessionHandler {
     /// Streams with a write whose promise waits for its bytes to be sent.
     var promising: [StreamChannel] = []
 
+    /// What the peer's latest WebSocket ping carried, while it is not answered.
+    var pongDue: ByteBuffer?
+
     var isReading = false
     private var isDispatching = false
     var isPumpScheduled = false
@@ -169,8 +172,9 @@ public final class SessionHandler {
         case .text:
             self.webSocketFailed(WebSocketViolation(.unacceptableData, "a text message"))
         case .ping(let payload):
-            guard self.closing == .open else { return }
-            self.writeWebSocketFrame { $0.encode(.pong, payload, into: &$1) }
+            // Sent with the next messages: only the latest is answered (RFC 6455 §5.5.3), so that a peer that asks
+            // and never reads makes nothing grow.
+            self.pongDue = payload
         case .pong: break
         case .close(let code, _):
             self.finishClosing(answering: code)
@@ -216,7 +220,6 @@ public final class SessionHandler {
         case .readable(let key):
             guard let stream = self.stream(key) else { return }
             if stream.becameReadable() { self.touched.append(stream) }
-            if self.core.isReadable(key) { self.core.compactUnread(key) }
         case .writable(let key): self.stream(key)?.becameWritable()
         case .opened(let key, let opening): self.accept(key, opening)
         case .accepted(let key): self.stream(key)?.pipeline.fireUserInboundEventTriggered(StreamEvent.accepted)
@@ -317,9 +320,10 @@ public final class SessionHandler {
 
     func webSocketFailed(_ violation: WebSocketViolation) {
         guard self.closing == .open else { return }
-        self.startClosing(violation.closeCode, patience: .seconds(1))
         let code: ErrorCode = violation.closeCode == .messageTooBig ? .frameSizeError : .protocolError
         self.core.transportFailed(ProtocolViolation(code, "WebSocket: \(violation.reason)"))
+        // After the core has ended only GOAWAY is left to write, not what the streams have queued.
+        self.startClosing(violation.closeCode, patience: .seconds(1))
     }
 
     /// Sends what is left, then Close, and gives the peer a moment to answer.

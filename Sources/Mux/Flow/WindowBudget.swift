@@ -23,16 +23,16 @@ struct WindowBudget: Hashable {
     /// The credit to grant with OPEN, in bytes: less, the more is pinned already.
     func initialWindow(level: MemoryLevel) -> Int {
         guard level == .normal else { return 16_384 }
-        let free = self.total - self.committed
-        if free >= self.total / 2 { return 262_144 }
-        if free >= self.total / 4 { return 65_536 }
+        let free = self.total - self.reserved - self.committed
+        if free >= (self.total - self.reserved) / 2 { return 262_144 }
+        if free >= (self.total - self.reserved) / 4 { return 65_536 }
         return 16_384
     }
 
     /// The greatest window that a stream of window `current` may grow to, in bytes.
     func growthLimit(current: Int, level: MemoryLevel) -> Int {
         guard level == .normal else { return current }
-        let headroom = self.total / 4 * 3 - self.committed
+        let headroom = (self.total - self.reserved) / 4 * 3 - self.committed
         return min(current + max(headroom, 0), self.total / 4)
     }
 }

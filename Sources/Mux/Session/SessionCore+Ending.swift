@@ -71,7 +71,10 @@ extension SessionCore {
         self.over(SessionEnd(code: violation.code, reason: violation.reason, isByPeer: false))
     }
 
-    mutating func receiveGoAway(_ goAway: GoAwayFrame, now: NIODeadline) {
+    mutating func receiveGoAway(_ goAway: GoAwayFrame, now: NIODeadline) throws(ProtocolViolation) {
+        self.goAwayCount += 1
+        // Two are what an orderly end takes.
+        if self.goAwayCount > 2 { try self.conduct.glitch(now: now) }
         if goAway.isDrain {
             let deadline = now + .milliseconds(Int64(goAway.graceMilliseconds))
             self.peerDrainDeadline = min(self.peerDrainDeadline ?? deadline, deadline)

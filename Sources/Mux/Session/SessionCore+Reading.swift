@@ -29,14 +29,32 @@ extension SessionCore {
             || (self.streams[slot].state.receiving == .finished && !self.streams[slot].isEndRead)
     }
 
-    /// Copies the unread bytes of a stream out of messages of which they are only a small part.
-    public mutating func compactUnread(_ key: StreamKey) {
-        guard let slot = self.streams.slot(of: key) else { return }
-        self.streams[slot].receiveQueue.compact()
+    /// Copies bytes that nobody has read yet out of messages of which they are only a small part.
+    ///
+    /// To be called when the consumers have had their chance to read what ``receive(_:now:)`` took in.
+    public mutating func compactUnread() {
+        for key in self.unread {
+            guard let slot = self.streams.slot(of: key) else { continue }
+            self.streams[slot].isListedUnread = false
+            self.streams[slot].receiveQueue.compact()
+        }
+        self.unread.removeAll(keepingCapacity: true)
+    }
+
+    /// How many streams may be given bytes before what is unread of them is looked at.
+    private static let maximumUnread = 4_096
+
+    mutating func buffer(_ payload: ByteBuffer, of slot: Int) {
+        self.bufferedBytes += payload.readableBytes
+        self.streams[slot].receiveQueue.append(payload)
+        guard !self.streams[slot].isListedUnread else { return }
+        if self.unread.count >= Self.maximumUnread { self.compactUnread() }
+        self.streams[slot].isListedUnread = true
+        self.unread.append(self.streams.key(of: slot))
     }
 
     private mutating func consumed(_ slot: Int, _ count: Int, now: NIODeadline) {
-        self.bufferedBytes -= count
+        self.unbuffer(count)
         self.streams[slot].receiveWindow.consume(count)
         let held = min(self.streams[slot].held, count)
         if held > 0 {
@@ -67,7 +85,9 @@ extension SessionCore {
             roundTrip: self.roundTrip.minimum,
             now: now
         )
-        if growth > 0 { self.require(.windowUpdate, of: slot) }
+        guard growth > 0 else { return }
+        self.rebudget(slot)
+        self.require(.windowUpdate, of: slot)
     }
 
     mutating func signalReadable(_ slot: Int) {
@@ -82,11 +102,17 @@ extension SessionCore {
     mutating func dropReceived(_ slot: Int) {
         let count = self.streams[slot].receiveQueue.removeAll()
         guard count > 0 else { return }
-        self.bufferedBytes -= count
+        self.unbuffer(count)
         self.streams[slot].receiveWindow.consume(count)
         let held = self.streams[slot].held
         self.streams[slot].held = 0
         if held > 0 { self.releaseHeld(held) }
+    }
+
+    private mutating func unbuffer(_ count: Int) {
+        self.bufferedBytes -= count
+        // No batch follows the end of a session, but what was received in full may still be read.
+        if self.end != nil { self.finishBatch() }
     }
 
     /// Gives credit on the session back.

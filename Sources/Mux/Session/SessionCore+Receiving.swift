@@ -71,7 +71,7 @@ extension SessionCore {
         case .pong(let number):
             try self.receivePong(number, now: now)
         case .goAway(let goAway):
-            self.receiveGoAway(goAway, now: now)
+            try self.receiveGoAway(goAway, now: now)
         case .maximumStreams(let count):
             if count > self.peerStreamLimit {
                 self.peerStreamLimit = count

@@ -37,6 +37,8 @@ extension SessionCore {
             self.writePing(into: &buffer, now: now)
             self.writeData(into: &buffer, start: start, end: end, now: now)
         }
+        // DATA that finds no credit makes BLOCKED due, perhaps with nothing else to send.
+        if buffer.writerIndex == start { self.writeSessionControl(into: &buffer) }
         self.finishBatch()
         return buffer.writerIndex > start
     }
@@ -91,15 +93,15 @@ extension SessionCore {
     /// It stands behind the resets of the message, as their barrier must.
     private mutating func writePing(into buffer: inout ByteBuffer, now: NIODeadline) {
         let isDrainPingWanted = self.drain?.isPingWanted == true
-        guard self.pings.isWanted || self.barrier.isPingWanted || isDrainPingWanted,
-            let number = self.pings.send(now: now)
-        else { return }
+        guard self.pings.isWanted || self.barrier.isPingWanted || isDrainPingWanted else { return }
+        // One that has to wait for its turn goes out with a tick.
+        self.isAttentive = true
+        guard let number = self.pings.send(now: now) else { return }
         if self.barrier.isPingWanted { self.barrier.pingSent(number) }
         if isDrainPingWanted {
             self.drain?.isPingWanted = false
             self.drain?.ping = number
         }
-        self.isAttentive = true
         FrameEncoder.encode(.ping(number), into: &buffer)
     }
 
@@ -114,6 +116,11 @@ extension SessionCore {
             guard buffer.writerIndex + Self.largestStreamControl + 64 <= end else { return false }
             self.controlQueue.removeFirst()
             guard let slot = self.streams.slot(of: key) else { continue }
+            guard self.streams[slot].wire != .waiting else {
+                // Nothing of a stream goes out before its OPEN.
+                self.streams[slot].control.remove(.isQueued)
+                continue
+            }
             let control = self.streams[slot].control
             self.streams[slot].control = []
             guard self.streams[slot].wire != .closed, control.isAnyDue else { continue }
@@ -178,6 +185,7 @@ extension SessionCore {
             self.liveCount += 1
             self.streams.assign(id, to: slot)
             self.streams[slot].wire = .live
+            if self.streams[slot].control.isAnyDue { self.require([], of: slot) }
             self.schedule(slot)
             self.suspectIfSilent(now: now)
             self.startDrainIfNumbersRunOut(now: now)

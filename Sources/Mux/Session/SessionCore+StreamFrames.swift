@@ -78,9 +78,6 @@ extension SessionCore {
         guard self.conduct.mayOpen(now: now) else {
             return StreamRecord.Farewell(code: .overloaded, reason: "too many streams a second")
         }
-        guard self.phase == .active || self.drain?.isFinalSent == false else {
-            return StreamRecord.Farewell(code: .draining, reason: "")
-        }
         guard open.kind.isKnown else {
             return StreamRecord.Farewell(code: .unsupportedKind, reason: "kind \(open.kind.rawValue)")
         }
@@ -144,8 +141,7 @@ extension SessionCore {
             try self.streams[slot].receiveWindow.receive(count)
             self.lastDataAt = now
             if isKept {
-                self.streams[slot].receiveQueue.append(payload)
-                self.bufferedBytes += count
+                self.buffer(payload, of: slot)
                 if self.level == .normal {
                     self.releaseCredit(count)
                 } else {

@@ -121,8 +121,12 @@ extension SessionCore {
     // MARK: Ending
 
     /// Takes no more bytes of the peer; what is buffered is dropped.
+    ///
+    /// An acceptor that has not answered yet has nothing to stop: it accepts or rejects.
     public mutating func stopReading(_ key: StreamKey, code: ErrorCode, now: NIODeadline) {
-        guard let slot = self.openSlot(key), self.streams[slot].state.stopReading() else { return }
+        guard let slot = self.openSlot(key), !self.streams[slot].state.mayAnswer,
+            self.streams[slot].state.stopReading()
+        else { return }
         self.dropReceived(slot)
         self.streams[slot].receiveWindow.discardAll()
         self.streams[slot].control.remove(.windowUpdate)

@@ -45,6 +45,8 @@ public struct SessionCore {
     var budget: WindowBudget
     var bufferedBytes = 0
     var reportedBytes = 0
+    /// Streams that were given bytes since ``compactUnread()``.
+    var unread: [StreamKey] = []
     /// Credit that is withheld while memory is critical, in bytes.
     var withheld = 0
     var criticalSince: NIODeadline?
@@ -67,7 +69,6 @@ public struct SessionCore {
     var barrier = ResetBarrier()
     var roundTrip: RoundTripTime
     var keepaliveInterval: TimeAmount
-    var isSuspicionPingWanted = false
     var suspectedSince: NIODeadline?
     var lastDataAt: NIODeadline?
     var conduct: PeerConduct
@@ -78,6 +79,8 @@ public struct SessionCore {
     var drain: Drain?
     var peerDrainDeadline: NIODeadline?
     var isPeerDraining = false
+    /// How many GOAWAYs came.
+    var goAwayCount = 0
     /// The peer's streams above this were not accepted and are ignored.
     var ignoredAbove: StreamID?
     var end: SessionEnd?

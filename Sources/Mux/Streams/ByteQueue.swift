@@ -5,6 +5,10 @@ import NIOCore
 /// Bytes that wait in order, kept as the buffers they came in.
 struct ByteQueue {
     private var buffers: Deque<ByteBuffer> = []
+    /// How many buffers at the front ``compact()`` has dealt with.
+    private var compacted = 0
+    /// Whether the last of those is a copy that more can be gathered in.
+    private var isGathering = false
 
     /// How many bytes wait.
     private(set) var byteCount = 0
@@ -21,7 +25,8 @@ struct ByteQueue {
 
     /// Takes the oldest buffer.
     mutating func popFirst() -> ByteBuffer? {
-        guard let first = self.buffers.popFirst() else { return nil }
+        guard !self.buffers.isEmpty else { return nil }
+        let first = self.removeFirst()
         self.byteCount -= first.readableBytes
         return first
     }
@@ -36,7 +41,7 @@ struct ByteQueue {
         while left > 0 {
             let available = self.buffers[0].readableBytes
             if available <= left {
-                destination.writeImmutableBuffer(self.buffers.removeFirst())
+                destination.writeImmutableBuffer(self.removeFirst())
                 left -= available
             } else {
                 if let slice = self.buffers[0].readSlice(length: left) {
@@ -51,35 +56,44 @@ struct ByteQueue {
     @discardableResult
     mutating func removeAll() -> Int {
         let count = self.byteCount
-        self.byteCount = 0
-        self.buffers.removeAll()
+        self = ByteQueue()
         return count
+    }
+
+    private mutating func removeFirst() -> ByteBuffer {
+        if self.compacted > 0 { self.compacted -= 1 }
+        if self.compacted == 0 { self.isGathering = false }
+        return self.buffers.removeFirst()
     }
 
     /// Copies bytes out of storage that is much larger than they are, so that a few unread bytes do not keep a whole
     /// message alive (docs/protocol.md §B.12, buffer retention).
     ///
-    /// Small neighbours are gathered into one buffer on the way.
+    /// Small neighbours are gathered into one buffer. Each buffer is looked at once, however often this is called.
     mutating func compact() {
-        guard self.buffers.contains(where: Self.isWasteful) else { return }
-        var compacted: Deque<ByteBuffer> = []
-        var gathered = ByteBuffer()
-        for buffer in self.buffers {
-            if Self.isWasteful(buffer) {
-                gathered.writeImmutableBuffer(buffer)
+        guard self.compacted < self.buffers.count else { return }
+        for index in self.compacted..<self.buffers.count {
+            let buffer = self.buffers[index]
+            if !Self.isWasteful(buffer) {
+                self.buffers[self.compacted] = buffer
+                self.isGathering = false
+                self.compacted += 1
+            } else if self.isGathering {
+                self.buffers[self.compacted - 1].writeImmutableBuffer(buffer)
             } else {
-                if gathered.readableBytes > 0 {
-                    compacted.append(gathered)
-                    gathered = ByteBuffer()
-                }
-                compacted.append(buffer)
+                var copy = ByteBuffer()
+                copy.writeImmutableBuffer(buffer)
+                self.buffers[self.compacted] = copy
+                self.isGathering = true
+                self.compacted += 1
             }
         }
-        if gathered.readableBytes > 0 { compacted.append(gathered) }
-        self.buffers = compacted
+        self.buffers.removeLast(self.buffers.count - self.compacted)
     }
 
     private static func isWasteful(_ buffer: ByteBuffer) -> Bool {
+        // A buffer of its own costs some 100 bytes.
+        if buffer.readableBytes < 256 { return true }
         let capacity = buffer.storageCapacity
         guard capacity > 4 * buffer.readableBytes || buffer.readableBytes < 2_048 else { return false }
         return capacity > 2 * buffer.readableBytes + 64

@@ -29,6 +29,8 @@ struct StreamRecord {
     var lastGrant: NIODeadline?
     /// Whether the consumer has been told that there is something to read and has not read since.
     var isReadSignalled = false
+    /// Whether what is unread is to be looked at when the consumers have had their chance.
+    var isListedUnread = false
     /// Whether the consumer has seen the end.
     var isEndRead = false
 
@@ -85,11 +87,12 @@ struct StreamRecord {
         var reason: String
     }
 
-    /// What the stream may pin in memory now.
+    /// What the stream may pin in memory: what is granted, or is to be as bytes are consumed.
     var pinned: Int {
         switch self.wire {
         case .waiting, .live:
-            self.state.receiving == .open ? self.receiveWindow.committed : self.receiveQueue.byteCount
+            self.state.receiving == .open
+                ? max(self.receiveWindow.committed, self.tuner.window) : self.receiveQueue.byteCount
         case .zombie: 0
         case .closed: self.receiveQueue.byteCount
         }

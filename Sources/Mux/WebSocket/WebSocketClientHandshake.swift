@@ -125,8 +125,13 @@ public struct WebSocketClientHandshake {
             )
             return nil
         }
-        guard fields["upgrade"]?.lowercased() == "websocket", fields["sec-websocket-accept"] == self.expectedAccept
-        else { throw .invalidUpgrade("the answer does not fit the key") }
+        let connection = fields["connection"]?.lowercased().split(separator: ",").map { $0.trimmed() } ?? []
+        guard fields["upgrade"]?.lowercased() == "websocket", connection.contains("upgrade") else {
+            throw .invalidUpgrade("the answer does not upgrade to WebSocket")
+        }
+        guard fields["sec-websocket-accept"] == self.expectedAccept else {
+            throw .invalidUpgrade("the answer does not fit the key")
+        }
         guard fields["sec-websocket-protocol"] == WebSocketHandshake.subprotocol else {
             throw .invalidUpgrade("the server does not speak \(WebSocketHandshake.subprotocol)")
         }

@@ -90,7 +90,9 @@ struct CrossingTests {
         pair.send()
         // The edge has closed: both FINs have passed it. What the connector sends now is late.
         #expect(pair.edge.core.liveCount == 0)
-        let late: [Frame] = [.windowUpdate(2, offset: 200_000), .stopSending(2, .cancelled), .reset(2, .cancelled, reason: "")]
+        let late: [Frame] = [
+            .windowUpdate(2, offset: 200_000), .stopSending(2, .cancelled), .reset(2, .cancelled, reason: ""),
+        ]
         pair.edge.receive(late[which])
         pair.deliver()
         #expect(pair.connector.drain(keys.connector).bytes == 40_000)
@@ -216,11 +218,11 @@ struct ResetBarrierSessionTests {
     @Test("a barrier that waits for the PING rate goes out with the next tick")
     func rateLimited() {
         var session = ScriptedSession()
+        let keys = (1...60).map { session.accepted(StreamID(rawValue: 2 * $0)) }
+        session.tick(after: .seconds(1))
+        session.settle()
         // More barriers than PINGs may go out at once.
-        for index in 0..<60 {
-            let id = StreamID(rawValue: UInt32(2 * index + 2))
-            let key = session.accepted(id)
-            session.core.reset(key, code: .cancelled)
+        for key in keys {
             session.core.release(key)
             session.settle()
         }

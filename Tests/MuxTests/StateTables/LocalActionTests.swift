@@ -60,7 +60,7 @@ struct LocalActionTests {
 
     @Test("open fails when as many wait for a slot as may, and for a target that can't be sent")
     func openRefused() {
-        var session = ScriptedSession(peer: { _ in }, configure: { $0.maximumWaitingOpens = 2 })
+        var session = ScriptedSession(configure: { $0.maximumWaitingOpens = 2 }, peer: { _ in })
         #expect(session.openError(target: "") == .invalidMetadata)
         #expect(session.openError(target: String(repeating: "x", count: 256)) == .invalidMetadata)
         _ = session.open()
@@ -130,9 +130,12 @@ struct LocalActionTests {
 
     // MARK: write
 
-    @Test("write goes out while the sending side is open", arguments: [
-        Standing.acceptorOpen, .openerPending, .openerOpen, .stopped, .receivedFin,
-    ])
+    @Test(
+        "write goes out while the sending side is open",
+        arguments: [
+            Standing.acceptorOpen, .openerPending, .openerOpen, .stopped, .receivedFin,
+        ]
+    )
     func write(_ standing: Standing) {
         var stream = ScriptedStream(standing)
         let mayGoOn = stream.session.core.write(stream.key, ByteBuffer(string: "aaaaa"))
@@ -156,9 +159,12 @@ struct LocalActionTests {
         #expect((try? decoder.next()) == .bytes(1, 5, isLast: true))
     }
 
-    @Test("write is dropped before accept, after finish and when the stream is over", arguments: [
-        Standing.acceptorPending, .sentFin, .zombieOfReset, .zombieOfReject, .closed,
-    ])
+    @Test(
+        "write is dropped before accept, after finish and when the stream is over",
+        arguments: [
+            Standing.acceptorPending, .sentFin, .zombieOfReset, .zombieOfReject, .closed,
+        ]
+    )
     func writeForbidden(_ standing: Standing) {
         var stream = ScriptedStream(standing)
         let mayGoOn = stream.session.core.write(stream.key, ByteBuffer(string: "aaaaa"))
@@ -214,9 +220,12 @@ struct LocalActionTests {
 
     // MARK: stopReading
 
-    @Test("stopReading drops what is buffered, sends STOP_SENDING and grants nothing more", arguments: [
-        Standing.acceptorOpen, .openerOpen, .sentFin,
-    ])
+    @Test(
+        "stopReading drops what is buffered, sends STOP_SENDING and grants nothing more",
+        arguments: [
+            Standing.acceptorOpen, .openerOpen, .sentFin,
+        ]
+    )
     func stopReading(_ standing: Standing) throws {
         var stream = ScriptedStream(standing)
         stream.session.receive(.bytes(stream.id, 30_000))

@@ -152,7 +152,10 @@ struct ReceivedFrameTests {
         #expect(stream.session.core.bufferedByteCount == 0)
     }
 
-    @Test("FIN finishes the receiving side", arguments: [Standing.acceptorPending, .acceptorOpen, .openerOpen, .stopped])
+    @Test(
+        "FIN finishes the receiving side",
+        arguments: [Standing.acceptorPending, .acceptorOpen, .openerOpen, .stopped]
+    )
     func dataFin(_ standing: Standing) throws {
         let (stream, code) = self.verdict(standing) { .bytes($0, 3, isLast: true) }
         #expect(code == nil)
@@ -171,9 +174,12 @@ struct ReceivedFrameTests {
         #expect(stream.session.core.bufferedByteCount == 0)
     }
 
-    @Test("DATA beyond the credit of a live stream or a zombie is a FLOW_CONTROL_ERROR", arguments: [
-        Standing.acceptorPending, .acceptorOpen, .stopped, .sentFin, .zombieOfReset, .zombieOfReject,
-    ])
+    @Test(
+        "DATA beyond the credit of a live stream or a zombie is a FLOW_CONTROL_ERROR",
+        arguments: [
+            Standing.acceptorPending, .acceptorOpen, .stopped, .sentFin, .zombieOfReset, .zombieOfReject,
+        ]
+    )
     func dataBeyondCredit(_ standing: Standing) {
         var stream = ScriptedStream(standing)
         stream.session.receive(.bytes(stream.id, 40_000))
@@ -225,9 +231,12 @@ struct ReceivedFrameTests {
         #expect(self.verdict(standing) { .blocked($0, offset: 0) }.1 == .streamStateError)
     }
 
-    @Test("BLOCKED at the limit with nothing unread makes the window grow", arguments: [
-        Standing.acceptorPending, .acceptorOpen, .openerOpen, .sentFin,
-    ])
+    @Test(
+        "BLOCKED at the limit with nothing unread makes the window grow",
+        arguments: [
+            Standing.acceptorPending, .acceptorOpen, .openerOpen, .sentFin,
+        ]
+    )
     func blockedLive(_ standing: Standing) throws {
         let before = ScriptedStream(standing)
         let slot = try #require(before.session.core.streams.slot(of: before.id))
@@ -254,9 +263,12 @@ struct ReceivedFrameTests {
         #expect(self.verdict(standing) { .stopSending($0, .cancelled) }.1 == .streamStateError)
     }
 
-    @Test("STOP_SENDING drops what is unsent, ends with an empty FIN and tells the owner", arguments: [
-        Standing.acceptorOpen, .openerPending, .openerOpen, .stopped, .receivedFin,
-    ])
+    @Test(
+        "STOP_SENDING drops what is unsent, ends with an empty FIN and tells the owner",
+        arguments: [
+            Standing.acceptorOpen, .openerPending, .openerOpen, .stopped, .receivedFin,
+        ]
+    )
     func stopSendingLive(_ standing: Standing) {
         var stream = ScriptedStream(standing)
         stream.session.core.write(stream.key, ByteBuffer(string: "never sent"))
@@ -290,9 +302,12 @@ struct ReceivedFrameTests {
         #expect(self.verdict(standing) { .reset($0, .cancelled, reason: "") }.1 == .streamStateError)
     }
 
-    @Test("RESET closes a live stream, drops what is queued and buffered, and tells the code", arguments: [
-        Standing.acceptorPending, .acceptorOpen, .openerPending, .openerOpen, .stopped, .sentFin,
-    ])
+    @Test(
+        "RESET closes a live stream, drops what is queued and buffered, and tells the code",
+        arguments: [
+            Standing.acceptorPending, .acceptorOpen, .openerPending, .openerOpen, .stopped, .sentFin,
+        ]
+    )
     func resetLive(_ standing: Standing) {
         var stream = ScriptedStream(standing)
         stream.session.core.write(stream.key, ByteBuffer(string: "never sent"))

@@ -21,8 +21,8 @@ struct ScriptedSession {
     /// Makes a session that has exchanged HELLO, measured its round trip and has nothing left to send.
     init(
         role: SessionRole = .connector,
-        peer: (inout SessionSettings) -> Void = { $0.maximumStreams = 100 },
-        configure: (inout SessionConfiguration) -> Void = { _ in }
+        configure: (inout SessionConfiguration) -> Void = { _ in },
+        peer: (inout SessionSettings) -> Void = { $0.maximumStreams = 100 }
     ) {
         var settings = SessionSettings()
         peer(&settings)
@@ -183,6 +183,7 @@ extension Frame {
 }
 
 extension StreamID: ExpressibleByIntegerLiteral {
+    /// Takes a literal as it stands in a frame header.
     public init(integerLiteral value: UInt32) {
         self.init(rawValue: value)
     }
