@@ -20,7 +20,8 @@ watch_processes() {
 start_process() {
     local name=$1
     shift
-    "$@" >"$process_folder/$name.out" 2>"$process_folder/$name.log" </dev/null &
+    : >"$process_folder/$name.out"
+    "$@" >>"$process_folder/$name.out" 2>"$process_folder/$name.log" </dev/null &
     process_names+=("$name")
     process_ids+=("$!")
 }
