@@ -9,6 +9,8 @@ struct CulvertCommand: AsyncParsableCommand {
         commandName: "culvert",
         abstract: "Expose a local server through a Culvert edge.",
         version: ProgramVersion.current,
-        subcommands: [HTTPCommand.self, ConnectCommand.self, TunnelsCommand.self, LoginCommand.self]
+        subcommands: [
+            HTTPCommand.self, ConnectCommand.self, TunnelsCommand.self, LoginCommand.self, DiagnoseCommand.self,
+        ]
     )
 }

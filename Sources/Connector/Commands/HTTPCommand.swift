@@ -50,15 +50,29 @@ struct HTTPCommand: AsyncParsableCommand {
             )
             try await session.run { session in
                 let tunnel = try await self.create(target: target, access: access, session: session)
-                do {
-                    let token = try TunnelToken(parsing: tunnel.token)
+                return ServingSession.Tunnel(
+                    token: try Self.token(tunnel.token),
                     // The edge that made the tunnel is the one to dial, whatever name it gives itself: this one is
                     // known to be reachable from here.
-                    return ServingSession.Tunnel(token: token, edge: access.edge, publicURL: tunnel.url, target: target)
-                } catch let error as TunnelTokenError {
-                    throw CommandFailure(.unavailable, "The edge gave a token that can't be used. \(error)")
+                    edge: access.edge,
+                    publicURL: tunnel.url,
+                    target: target
+                ) {
+                    // A tunnel that was deleted meanwhile stays deleted: only its token is asked for.
+                    let answer = try await session.callControl(try access.withoutOneTimeCode()) {
+                        client async throws(EdgeFailure) in try await client.renewToken(of: tunnel.tunnelID)
+                    }
+                    return try Self.token(answer.token)
                 }
             }
+        }
+    }
+
+    private static func token(_ text: String) throws(CommandFailure) -> TunnelToken {
+        do {
+            return try TunnelToken(parsing: text)
+        } catch {
+            throw CommandFailure(.unavailable, "The edge gave a token that can't be used. \(error)")
         }
     }
 

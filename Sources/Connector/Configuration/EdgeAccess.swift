@@ -51,6 +51,11 @@ struct EdgeAccess: Sendable {
         return EdgeAccess(edge: address, credentials: try Credentials(apiKey: apiKey, oneTimeCode: oneTimeCode))
     }
 
+    /// The same access for a later call: a one-time code is good for one.
+    func withoutOneTimeCode() throws(CommandFailure) -> EdgeAccess {
+        EdgeAccess(edge: self.edge, credentials: try Credentials(apiKey: self.credentials.apiKey))
+    }
+
     /// Reads an edge's address for the command line.
     static func address(_ text: String) throws(CommandFailure) -> EdgeAddress {
         do {

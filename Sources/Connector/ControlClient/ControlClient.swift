@@ -52,6 +52,15 @@ struct ControlClient: Sendable {
         try await self.call(.POST, "/api/tunnels/\(Self.percentEncoded(tunnelID))/token")
     }
 
+    /// Checks that an edge is there, without a key.
+    func findEdge() async throws(EdgeFailure) {
+        do {
+            _ = try await self.exchange(.GET, "/api/openapi.json", body: nil, isAuthorized: false)
+        } catch .refused(_, _, .some(let problem)) where problem.type.hasPrefix("urn:culvert:") {
+            // Whatever it refuses, it does so as an edge.
+        }
+    }
+
     private func encode(_ request: some Encodable) throws(EdgeFailure) -> Data {
         do {
             return try APICoding.makeEncoder().encode(request)
@@ -73,13 +82,20 @@ struct ControlClient: Sendable {
     }
 
     /// Sends one call and returns the body of its 2xx answer.
-    private func exchange(_ method: HTTPMethod, _ path: String, body: Data?) async throws(EdgeFailure) -> Data {
+    private func exchange(
+        _ method: HTTPMethod,
+        _ path: String,
+        body: Data?,
+        isAuthorized: Bool = true
+    ) async throws(EdgeFailure) -> Data {
         var request = HTTPClientRequest(url: self.edge.url(path))
         request.method = method
         request.headers.add(name: "Accept", value: "application/json, \(ProblemDetails.mediaType)")
         request.headers.add(name: "User-Agent", value: "culvert/\(ProgramVersion.current)")
-        request.headers.add(name: "Authorization", value: "Bearer \(self.credentials.apiKey)")
-        if let code = self.credentials.oneTimeCode { request.headers.add(name: "Culvert-OTP", value: code) }
+        if isAuthorized {
+            request.headers.add(name: "Authorization", value: "Bearer \(self.credentials.apiKey)")
+            if let code = self.credentials.oneTimeCode { request.headers.add(name: "Culvert-OTP", value: code) }
+        }
         if let body {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(body)

@@ -43,17 +43,17 @@ enum EdgeFailure: Error, Equatable, CustomStringConvertible {
 extension ProblemDetails {
     /// The detail, or else the title, as a sentence that is safe to print on a terminal.
     var sentence: String {
-        var text = Self.printable(self.detail ?? self.title)
+        var text = PeerText.printable(self.detail ?? self.title)
         if let last = text.last, !".!?".contains(last) { text += "." }
         return text.isEmpty ? "The edge answered HTTP \(self.status)." : text
     }
+}
 
+/// Text that somebody else wrote.
+enum PeerText {
     /// Removes control characters, so that no peer moves the cursor, and bounds the length.
     static func printable(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.lazy.filter { $0.properties.generalCategory != .control }.prefix(500)
-            )
-        )
+        let visible = text.unicodeScalars.lazy.filter { $0.properties.generalCategory != .control }
+        return String(String.UnicodeScalarView(visible.prefix(500)))
     }
 }

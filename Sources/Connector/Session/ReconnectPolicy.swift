@@ -76,7 +76,7 @@ struct ReconnectPolicy: Sendable {
         case .replaced:
             return .yield
         default:
-            let reason = ProblemDetails.printable(reason)
+            let reason = PeerText.printable(reason)
             return self.retry("The session ended: \(code)\(reason.isEmpty ? "" : " (\(reason))").")
         }
     }

@@ -19,6 +19,8 @@ struct ServingSession: Sendable {
         var edge: EdgeAddress
         var publicURL: String
         var target: OriginTarget
+        /// Asks for a new token when the edge refuses the one at hand; nothing if there is no key to ask with.
+        var renew: (@Sendable () async throws -> TunnelToken)?
     }
 
     let logger: Logger
@@ -112,9 +114,28 @@ struct ServingSession: Sendable {
 
     fileprivate func serve(_ tunnel: Tunnel) async throws {
         let status = ConnectionStatus(publicURL: tunnel.publicURL, target: tunnel.target, logger: self.logger)
+        var token = tunnel.token
+        var renewedAt: ContinuousClock.Instant?
+        while true {
+            do {
+                return try await self.service(for: tunnel, token: token, status: status).run()
+            } catch let failure as CommandFailure where failure.status == .refused {
+                // A token lives for a month, a connector longer. A new one that is refused at once is not the cure.
+                let isFresh = renewedAt.map { .now - $0 < .seconds(60) } ?? false
+                guard !isFresh, !Task.isShuttingDownGracefully, let renew = tunnel.renew,
+                    let renewed = try? await cancelWhenGracefulShutdown({ try await renew() })
+                else { throw failure }
+                self.logger.info("the token had ended; the edge gave a new one")
+                token = renewed
+                renewedAt = .now
+            }
+        }
+    }
+
+    private func service(for tunnel: Tunnel, token: TunnelToken, status: ConnectionStatus) -> TunnelService {
         let dialer = SessionDialer(
             edge: tunnel.edge,
-            token: tunnel.token,
+            token: token,
             group: self.group,
             tls: tunnel.edge.usesTLS ? self.edgeTLS : nil,
             targets: [TargetName.primary: tunnel.target],
@@ -122,12 +143,12 @@ struct ServingSession: Sendable {
             governor: MemoryGovernor(),
             logger: self.logger
         )
-        try await TunnelService(
+        return TunnelService(
             dialer: dialer,
             connections: self.connections,
             retries: self.retries,
             report: status.take
-        ).run()
+        )
     }
 }
 

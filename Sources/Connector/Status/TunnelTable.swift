@@ -47,7 +47,7 @@ enum TunnelTable {
 
     /// Aligns all columns but the last; what comes from the edge is stripped of control characters.
     private static func columns(_ rows: [[String]]) -> String {
-        let rows = rows.map { $0.map(ProblemDetails.printable) }
+        let rows = rows.map { $0.map(PeerText.printable) }
         let count = rows.map(\.count).max() ?? 0
         let widths = (0..<count).map { column in rows.map { $0.count > column ? $0[column].count : 0 }.max() ?? 0 }
         return rows.map { row in
