@@ -134,6 +134,7 @@ let package = Package(
                 "Edge",
                 "Mux",
                 "Protocol",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"),

@@ -6,6 +6,7 @@ import NIOCore
 import NIOPosix
 import Protocol
 import ServiceLifecycle
+import UnixSignals
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -41,6 +42,7 @@ struct EdgeServer: Service {
     private let configuration: EdgeConfiguration
     private let group: any EventLoopGroup
     private let started: @Sendable (Addresses) -> Void
+    private let reload: @Sendable () throws -> (EdgeConfiguration, CredentialSet)
     private let logger = Logger(label: "culvert.edge")
     private let readiness = Readiness()
     private let metrics = EdgeMetrics()
@@ -56,16 +58,19 @@ struct EdgeServer: Service {
     ///   - credentials: The keys that it knows.
     ///   - group: The event loops.
     ///   - started: Called once everything listens.
+    ///   - reload: Reads the configuration and credentials again, for SIGHUP.
     /// - Throws: ``CredentialError``.
     init(
         configuration: EdgeConfiguration,
         credentials: CredentialSet,
         group: any EventLoopGroup,
-        started: @escaping @Sendable (Addresses) -> Void
+        started: @escaping @Sendable (Addresses) -> Void,
+        reload: @escaping @Sendable () throws -> (EdgeConfiguration, CredentialSet)
     ) async throws {
         self.configuration = configuration
         self.group = group
         self.started = started
+        self.reload = reload
         self.registry = InMemoryTunnelRegistry(
             tunnelsPerOwner: configuration.tunnels.maxPerKey,
             limits: TunnelLimits(maxConnections: configuration.tunnels.maxConnections)
@@ -106,6 +111,7 @@ struct EdgeServer: Service {
 
         await withTaskGroup { group in
             group.addTask { await self.removeIdleTunnels() }
+            group.addTask { await self.reloadOnHangUp() }
             try? await gracefulShutdown()
             group.cancelAll()
         }
@@ -138,6 +144,23 @@ struct EdgeServer: Service {
                 self.logger.info("idle tunnel removed", metadata: ["tunnel": "\(tunnel.id)"])
             }
             try? await Task.sleep(for: .seconds(30))
+        }
+    }
+
+    /// Takes up changed keys and limits on SIGHUP; connections are not touched.
+    private func reloadOnHangUp() async {
+        for await _ in await UnixSignalsSequence(trapping: .sighup) {
+            do {
+                let (configuration, credentials) = try self.reload()
+                // Everything is read before anything is replaced, so that a wrong file changes nothing.
+                _ = try APIKeyStore(credentials.apiKeys)
+                try await self.tokens.replaceKeys(with: credentials.signingKeys)
+                try self.keys.replace(with: credentials.apiKeys)
+                self.limits.replace(with: configuration.limits)
+                self.logger.notice("reloaded keys and limits")
+            } catch {
+                self.logger.error("nothing was reloaded", metadata: ["why": "\(error)"])
+            }
         }
     }
 

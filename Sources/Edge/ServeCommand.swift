@@ -42,6 +42,12 @@ struct ServeCommand: AsyncParsableCommand {
                 group: MultiThreadedEventLoopGroup.singleton,
                 started: { [greeting] addresses in
                     if let text = greeting(addresses) { LogSink.standardOutput.write(text) }
+                },
+                reload: { [loading, credentials] in
+                    let (configuration, _) = try loading.load()
+                    // What was made up for a development run stays what it is.
+                    if configuration.isDevelopment { return (configuration, credentials) }
+                    return (configuration, try CredentialFiles.load(configuration.credentials))
                 }
             )
             try await ServiceGroup(

@@ -79,6 +79,12 @@ enum CredentialFiles {
         }
     }
 
+    /// Reads a file that may not be there yet.
+    static func readIfPresent<File: Decodable>(_ type: File.Type, at path: String) throws -> File? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        return try self.read(type, at: path)
+    }
+
     /// Writes a file that nobody but its owner can read, in one step.
     static func write(_ file: some Encodable, to path: String) throws {
         let encoder = JSONEncoder()

@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
-
 /// What `--dev` makes up for the run, unless the configuration names it.
 struct DevelopmentCredentials: Sendable {
     /// The keys of the run.
@@ -23,9 +17,7 @@ struct DevelopmentCredentials: Sendable {
             apiKey = key
         }
         if set.signingKeys.isEmpty {
-            var generator = SystemRandomNumberGenerator()
-            let bytes = (0..<32).map { _ in generator.next() as UInt8 }
-            set.signingKeys = [SigningKey(kid: "dev", secret: Data(bytes).base64EncodedString())]
+            set.signingKeys = [SigningKey.generate(kid: "dev")]
         }
         self.set = set
         self.apiKey = apiKey

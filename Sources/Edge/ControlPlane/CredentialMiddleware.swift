@@ -53,6 +53,11 @@ struct CredentialMiddleware: RouterMiddleware {
     }
 
     private func checkCode(_ request: Request, principal: Principal) throws {
+        if let code = request.headers[.culvertOTP],
+            code.utf8.count != 6 || !code.utf8.allSatisfy({ (0x30...0x39).contains($0) })
+        {
+            throw Problem.invalidParameter(field: "Culvert-OTP", detail: "Culvert-OTP has to be six digits.")
+        }
         guard let password = principal.oneTimePassword else { return }
         guard let code = request.headers[.culvertOTP] else { throw Problem.oneTimePasswordRequired }
         // Six digits can be guessed, so that nobody may try more than a few, not even from many addresses.

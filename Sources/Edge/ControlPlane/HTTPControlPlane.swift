@@ -40,6 +40,13 @@ struct HTTPControlPlane: ControlPlane {
     ) {
         let router = Router(context: ControlContext.self, options: [.autoGenerateHeadEndpoints])
         let api = router.group("api")
+        api.get("openapi.json") { _, _ in
+            Response(
+                status: .ok,
+                headers: [.contentType: "application/json"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: OpenAPIDocument.json))
+            )
+        }
         let tunnels = api.group("tunnels")
             .add(
                 middleware: CredentialMiddleware(keys: keys, codes: OneTimePasswordGuard(), limits: limits, now: now)

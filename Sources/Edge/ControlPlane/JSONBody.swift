@@ -19,7 +19,11 @@ enum JSONBody {
     /// Reads the body of a call; an empty one stands for `{}`.
     ///
     /// - Throws: ``Problem``, naming the member that is wrong.
-    static func decode<Body: Decodable>(_ type: Body.Type, from request: Request) async throws -> Body {
+    static func decode<Body: Decodable>(
+        _ type: Body.Type,
+        members: JSONMembers,
+        from request: Request
+    ) async throws -> Body {
         let buffer: ByteBuffer
         do {
             buffer = try await request.body.collect(upTo: self.maximumLength)
@@ -29,10 +33,17 @@ enum JSONBody {
         guard buffer.readableBytes > 0 else { return try self.decode(type, from: Array("{}".utf8)) }
         let mediaType = request.headers[.contentType]?.prefix { $0 != ";" }.trimmingPrefix(" ").lowercased()
         guard mediaType?.split(separator: " ") == ["application/json"] else { throw Problem.unsupportedMediaType }
-        return try self.decode(type, from: Array(buffer.readableBytesView))
+        let bytes = Array(buffer.readableBytesView)
+        let body = try self.decode(type, from: bytes)
+        if let shape = try? JSONDecoder().decode(JSONShape.self, from: Data(bytes)),
+            let unknown = members.unknownMember(in: shape)
+        {
+            throw Problem.invalidBody(field: unknown, detail: "\(unknown) is not known here.")
+        }
+        return body
     }
 
-    static func decode<Body: Decodable>(_ type: Body.Type, from bytes: [UInt8]) throws -> Body {
+    private static func decode<Body: Decodable>(_ type: Body.Type, from bytes: [UInt8]) throws -> Body {
         do {
             return try APICoding.makeDecoder().decode(type, from: Data(bytes))
         } catch let error as DecodingError {

@@ -35,7 +35,7 @@ struct TunnelRoutes: Sendable {
     @Sendable
     private func create(_ request: Request, _ context: ControlContext) async throws -> Response {
         let principal = try context.requirePrincipal()
-        let call = try await JSONBody.decode(CreateTunnelRequest.self, from: request)
+        let call = try await JSONBody.decode(CreateTunnelRequest.self, members: .createTunnel, from: request)
         var policy = call.policy ?? TunnelPolicy()
         try PolicyValidation(maxConnections: self.settings.maxConnections).check(policy)
         policy.host = policy.host.resolved(localPort: call.localPort)
@@ -85,7 +85,9 @@ struct TunnelRoutes: Sendable {
         let query = request.uri.queryParameters
         var limit = 50
         if let text = query["limit"] {
-            guard let number = Int(text), (1...200).contains(number) else {
+            guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text),
+                (1...200).contains(number)
+            else {
                 throw Problem.invalidParameter(field: "limit", detail: "limit has to be a number from 1 to 200.")
             }
             limit = number

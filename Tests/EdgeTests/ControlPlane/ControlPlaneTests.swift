@@ -127,6 +127,12 @@ struct ControlPlaneTests {
         arguments: [
             ("{", "invalid_body", nil), ("[]", "invalid_body", nil), (#"{"name":1}"#, "invalid_body", "name"),
             (#"{"name":"A"}"#, "invalid_body", "name"), (#"{"local_port":70000}"#, "invalid_body", "local_port"),
+            (#"{"nmae":"a"}"#, "invalid_body", "nmae"),
+            (#"{"policy":{"hosts":"a"}}"#, "invalid_body", "policy.hosts"),
+            (
+                #"{"policy":{"basic_auth":[{"username":"a","password":"b","x":1}]}}"#, "invalid_body",
+                "policy.basic_auth[0].x"
+            ),
             (#"{"policy":{"path_mode":"x"}}"#, "invalid_body", "policy.path_mode"),
             (#"{"policy":{"ip_allow":["x"]}}"#, "invalid_body", "policy.ip_allow[0]"),
             (#"{"policy":{"ip_allow":[1]}}"#, "invalid_body", "policy.ip_allow[0]"),

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// `culvert-edge credentials`: the API keys of an edge, and its first signing key.
+struct CredentialsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "credentials",
+        abstract: "Make, list and revoke API keys.",
+        discussion: """
+            A running edge takes up a change when it gets SIGHUP. The file of API keys holds hashes only: a key is shown \
+            once, when it is made.
+            """,
+        subcommands: [New.self, List.self, Revoke.self]
+    )
+
+    /// The files that the commands work on.
+    struct Files: ParsableArguments {
+        @Option(help: "The file of API keys (auth.api-keys-file).")
+        var apiKeysFile = "api-keys.json"
+
+        @Option(help: "The file of signing keys (auth.signing-keys-file).")
+        var signingKeysFile = "signing-keys.json"
+    }
+
+    /// `culvert-edge credentials new`.
+    struct New: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "new",
+            abstract: "Make an API key; make the signing key, too, if there is none."
+        )
+
+        @OptionGroup var files: Files
+
+        @Option(help: "The name of the key: who or what it is for.")
+        var name: String
+
+        @Option(help: "user: manages the tunnels made with the key. admin: manages all.")
+        var role: Role = .user
+
+        @Flag(inversion: .prefixedNo, help: "Ask for a one-time code on every call that changes something.")
+        var otp = true
+
+        func run() throws {
+            guard !self.name.isEmpty, self.name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != 0x3a }) else {
+                throw CommandFailure.exit(.usage, "a name is one word of ASCII without a colon")
+            }
+            try CredentialFailures.report {
+                var ring =
+                    try CredentialFiles.readIfPresent(APIKeyFile.self, at: self.files.apiKeysFile)
+                    ?? APIKeyFile(keys: [])
+                guard !ring.keys.contains(where: { $0.name == self.name }) else {
+                    throw CredentialError.duplicateName(self.name)
+                }
+                let made = NewCredentials.make(name: self.name, role: self.role, withSecondFactor: self.otp)
+                ring.keys.append(made.record)
+                try CredentialFiles.write(ring, to: self.files.apiKeysFile)
+                if try CredentialFiles.readIfPresent(SigningKeyFile.self, at: self.files.signingKeysFile) == nil {
+                    let key = SigningKey.generate(kid: "k1")
+                    try CredentialFiles.write(SigningKeyFile(keys: [key]), to: self.files.signingKeysFile)
+                }
+                LogSink.standardOutput.write(made.text)
+            }
+        }
+    }
+
+    /// `culvert-edge credentials list`.
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "list", abstract: "List the API keys.")
+
+        @OptionGroup var files: Files
+
+        func run() throws {
+            try CredentialFailures.report {
+                for key in try CredentialFiles.read(APIKeyFile.self, at: self.files.apiKeysFile).keys {
+                    let state = key.revoked == true ? "revoked" : "valid"
+                    let factor = key.totpSecret == nil ? "key" : "key+otp"
+                    LogSink.standardOutput.write("\(key.name)\t\(key.role.rawValue)\t\(factor)\t\(state)\n")
+                }
+            }
+        }
+    }
+
+    /// `culvert-edge credentials revoke`.
+    struct Revoke: ParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "revoke", abstract: "Revoke an API key.")
+
+        @OptionGroup var files: Files
+
+        @Argument(help: "The name of the key.")
+        var name: String
+
+        func run() throws {
+            try CredentialFailures.report {
+                var ring = try CredentialFiles.read(APIKeyFile.self, at: self.files.apiKeysFile)
+                guard let index = ring.keys.firstIndex(where: { $0.name == self.name }) else {
+                    throw CredentialFiles.Failure(
+                        path: self.files.apiKeysFile,
+                        message: "no API key is named \(self.name)"
+                    )
+                }
+                ring.keys[index].revoked = true
+                try CredentialFiles.write(ring, to: self.files.apiKeysFile)
+                LogSink.standardOutput.write("revoked \(self.name): send the edge SIGHUP to make it take effect\n")
+            }
+        }
+    }
+}
+
+extension Role: ExpressibleByArgument {}
+
+/// Turns what can be wrong with credential files into an exit.
+private enum CredentialFailures {
+    static func report(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let failure as CredentialFiles.Failure {
+            throw CommandFailure.exit(.configuration, "\(failure)")
+        } catch let error as CredentialError {
+            throw CommandFailure.exit(.configuration, "\(error)")
+        }
+    }
+}
+
+/// An API key that has just been made, with what is shown of it once.
+struct NewCredentials {
+    /// What is kept.
+    var record: APIKeyRecord
+    /// What is shown.
+    var text: String
+
+    /// Makes a key.
+    ///
+    /// - Parameters:
+    ///   - name: The name of the key.
+    ///   - role: What it may do.
+    ///   - withSecondFactor: Whether it asks for one-time codes.
+    static func make(name: String, role: Role, withSecondFactor: Bool) -> NewCredentials {
+        let key = APIKey.generate()
+        var record = APIKeyRecord(name: name, role: role, sha256: Hexadecimal.encode(APIKey.hash(key)))
+        var text = "API key      \(key)\n"
+        if withSecondFactor {
+            var generator = SystemRandomNumberGenerator()
+            let password = OneTimePassword(secret: (0..<20).map { _ in generator.next() as UInt8 })
+            let uri = password.uri(name: name)
+            record.totpSecret = Base32.encode(password.secret)
+            text += "OTP secret   \(Base32.encode(password.secret))\nOTP URI      \(uri)\n"
+            if LogSink.standardOutput.isTerminal, let code = QRCode(uri) { text += "\n\(code.terminalText)\n" }
+        }
+        return NewCredentials(record: record, text: text + "These are shown this once: keep them now.\n")
+    }
+}
+
+extension SigningKey {
+    /// Draws a key of 256 bits.
+    static func generate(kid: String) -> SigningKey {
+        var generator = SystemRandomNumberGenerator()
+        let bytes = (0..<32).map { _ in generator.next() as UInt8 }
+        return SigningKey(kid: kid, secret: Data(bytes).base64EncodedString())
+    }
+}
