@@ -104,6 +104,8 @@ final class SessionAdmission: SessionDelegate {
     ) {
         guard let session = self.session else { return }
         self.tunnel.setAvailability(.draining, of: session)
+        // Nothing but idle connections to the origin would keep the connector from leaving.
+        session.pool.value.close()
         session.refreshSample()
     }
 
