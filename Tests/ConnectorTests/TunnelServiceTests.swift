@@ -121,6 +121,26 @@ struct TunnelServiceTests {
         try await edge.stop()
     }
 
+    @Test("A member that waits for its next attempt goes on as soon as another gets through")
+    func bell() async throws {
+        let bell = ReconnectBell()
+        await withTaskGroup(of: Void.self) { group in
+            for index in 0..<3 { group.addTask { await bell.wait(for: .seconds(3_600), index: index) } }
+            group.addTask {
+                // Ringing before somebody waits is in vain, so ring until all are through.
+                while !Task.isCancelled {
+                    bell.ring()
+                    await Task.yield()
+                }
+            }
+            for _ in 0..<3 { await group.next() }
+            group.cancelAll()
+        }
+        let start = ContinuousClock.now
+        await bell.wait(for: .milliseconds(20), index: 0)
+        #expect(.now - start >= .milliseconds(20))
+    }
+
     @Test("When the edge drains, the replacement is there before the old session goes")
     func drain() async throws {
         let edge = try await FakeEdge.start()

@@ -23,6 +23,7 @@ struct BundleMember: Sendable {
     let dialer: SessionDialer
     let bundle: SessionSettings.Bundle
     var policy: ReconnectPolicy
+    let bell: ReconnectBell
     let report: @Sendable (ConnectionReport) -> Void
 
     /// How long what is in flight may take when the program is asked to stop.
@@ -86,21 +87,21 @@ struct BundleMember: Sendable {
                     guard !Task.isShuttingDownGracefully else { return }
                     let delay = backoff.nextDelay(atLeast: minimum, draw: .random(in: 0...1))
                     self.report(.waiting(index: self.index, delay, reason: reason))
-                    await Self.sleep(delay)
+                    await self.bell.wait(for: delay, index: self.index)
                 }
             }
         }
     }
 
     private mutating func follow(_ session: LiveSession) async -> Outcome {
-        let report = self.report
-        let index = self.index
+        let (report, bell, index) = (self.report, self.bell, self.index)
         let outcome = await withGracefulShutdownHandler { () -> (Outcome, wasActive: Bool) in
             var activeSince: ContinuousClock.Instant?
             for await event in session.events {
                 switch event {
                 case .active:
                     activeSince = .now
+                    bell.ring()
                     report(.active(index: index))
                 case .draining(let code, let reconnectAfter):
                     return (.draining(code, reconnectAfter: reconnectAfter), activeSince != nil)

@@ -128,7 +128,10 @@ struct SessionDialer: Sendable {
             logger: self.logger
         )
         // The handler holds its delegate weakly; what serves its streams holds it for as long as the handler lives.
-        return SessionHandler(configuration: configuration, delegate: relay, logger: self.logger) { [relay] stream in
+        var logger = self.logger
+        // How a session ended is told by whoever decides what follows; once is enough.
+        logger.logLevel = max(logger.logLevel, logger.logLevel <= .debug ? .debug : .warning)
+        return SessionHandler(configuration: configuration, delegate: relay, logger: logger) { [relay] stream in
             withExtendedLifetime(relay) { origin.serve(stream) }
         }
     }

@@ -19,6 +19,7 @@ struct TunnelService: Service {
         let count = UInt8(clamping: self.connections)
         let (firstContact, met) = AsyncStream.makeStream(of: Void.self)
         let report = self.report
+        let bell = ReconnectBell()
         try await withThrowingDiscardingTaskGroup { group in
             for index in 0..<count {
                 group.addTask {
@@ -30,7 +31,8 @@ struct TunnelService: Service {
                     try await BundleMember(
                         dialer: self.dialer,
                         bundle: .init(id: id, index: index, count: count),
-                        policy: ReconnectPolicy(retries: self.retries, hasBeenActive: index > 0)
+                        policy: ReconnectPolicy(retries: self.retries, hasBeenActive: index > 0),
+                        bell: bell
                     ) { event in
                         if case .active = event { met.finish() }
                         report(event)
