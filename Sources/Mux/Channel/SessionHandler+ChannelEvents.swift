@@ -9,6 +9,7 @@ extension SessionHandler: ChannelInboundHandler {
 
     public func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        self.sizeReads(of: context.channel)
         if context.channel.isActive { self.start() }
     }
 
@@ -66,5 +67,14 @@ extension SessionHandler: ChannelInboundHandler {
     public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed { context.close(promise: nil) }
         context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Reads as much at once as bulk brings, and little while nothing does (docs/protocol.md §B.15): fewer messages lie
+    /// across two reads, which would be copied.
+    private func sizeReads(of channel: any Channel) {
+        guard let options = channel.syncOptions else { return }
+        let allocator = AdaptiveRecvByteBufferAllocator(minimum: 2_048, initial: 16_384, maximum: 262_144)
+        try? options.setOption(.recvAllocator, value: allocator)
+        try? options.setOption(.maxMessagesPerRead, value: 16)
     }
 }

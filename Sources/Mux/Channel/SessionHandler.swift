@@ -84,6 +84,8 @@ public final class SessionHandler {
     public var canOpenStreams: Bool { self.core.canOpenStreams }
     /// Whether a stream could be opened without waiting for a slot.
     public var hasFreeSlot: Bool { self.core.hasFreeSlot }
+    /// Whether opens wait for the peer to grant a slot, or to be written.
+    public var hasOpensWaiting: Bool { !self.core.waitingOpens.isEmpty }
     /// Whether nothing has come for so long that new streams are better opened elsewhere.
     public var isSuspect: Bool { self.core.isSuspect }
     /// Streams that are under way or wait for a slot.
