@@ -196,16 +196,28 @@ enum OpenAPIDocument {
               },
               "AddressRanges": {
                 "type": ["array", "null"], "maxItems": 64,
-                "items": {"type": "string", "description": "An address, or a network such as 10.0.0.0/8"}
+                "items": {
+                  "type": "string", "description": "An address, or a network such as 10.0.0.0/8",
+                  "anyOf": [
+                    {"format": "ipv4"},
+                    {"format": "ipv6"},
+                    {"pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])/(3[0-2]|[12]?[0-9])$"},
+                    {"pattern": "^([0-9a-f]{1,4}:){1,6}:/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$"}
+                  ]
+                }
               },
               "BasicCredential": {
                 "type": "object",
                 "additionalProperties": false,
                 "required": ["username"],
+                "oneOf": [{"required": ["password"]}, {"required": ["password_hash"]}],
                 "properties": {
-                  "username": {"type": "string", "pattern": "^[^:\\u0000-\\u001f]{1,128}$"},
-                  "password": {"type": ["string", "null"], "minLength": 1, "maxLength": 256},
-                  "password_hash": {"type": ["string", "null"], "description": "As this edge wrote it"}
+                  "username": {"type": "string", "pattern": "^[!-9;-~]{1,128}$"},
+                  "password": {"type": "string", "pattern": "^[ -~]{1,256}$"},
+                  "password_hash": {
+                    "type": "string", "description": "As this edge wrote it",
+                    "pattern": "^pbkdf2-sha256\\$([1-9][0-9]{0,2}|[1-3][0-9]{3}|40[0-8][0-9]|409[0-6])\\$[0-9a-f]{32}\\$[0-9a-f]{64}$"
+                  }
                 }
               },
               "CreateTunnelResponse": {

@@ -38,13 +38,20 @@ struct PolicyValidation: Sendable {
         guard credentials.count <= 16 else { throw Self.problem("basic_auth", "may have 16 entries at most") }
         for (index, credential) in credentials.enumerated() {
             let name = credential.username
-            guard (1...128).contains(name.utf8.count), !name.utf8.contains(where: { $0 == 0x3a || $0 < 0x20 }) else {
-                throw Self.problem("basic_auth[\(index)].username", "has to be 1 to 128 bytes without a colon")
+            guard (1...128).contains(name.utf8.count),
+                name.utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != 0x3a })
+            else {
+                throw Self.problem(
+                    "basic_auth[\(index)].username",
+                    "has to be 1 to 128 of ASCII without space and colon"
+                )
             }
             switch (credential.password, credential.passwordHash) {
             case (let password?, nil):
-                guard (1...256).contains(password.utf8.count) else {
-                    throw Self.problem("basic_auth[\(index)].password", "has to be 1 to 256 bytes")
+                // Browsers differ in how they send anything else (RFC 7617 §2.1).
+                guard (1...256).contains(password.utf8.count), password.utf8.allSatisfy({ (0x20...0x7e).contains($0) })
+                else {
+                    throw Self.problem("basic_auth[\(index)].password", "has to be 1 to 256 of ASCII")
                 }
             case (nil, let hash?):
                 guard PasswordHash.isWellFormed(hash) else {

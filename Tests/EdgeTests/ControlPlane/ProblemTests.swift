@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HTTPTypes
+import Testing
+
+@testable import Edge
+
+@Suite("Errors of the control API")
+struct ProblemTests {
+    private static let decision = RateDecision(isAllowed: false, remaining: 0, resetSeconds: 3)
+
+    /// One of each.
+    private static let all: [Problem] = [
+        .invalidBody(field: nil, detail: "d"), .invalidParameter(field: "f", detail: "d"), .missingCredentials,
+        .invalidCredentials, .invalidToken, .oneTimePasswordRequired, .invalidOneTimePassword, .notFound,
+        .tunnelNotFound, .methodNotAllowed(allowed: []), .nameTaken("n"), .nameReserved("n"),
+        .tooManyTunnels(limit: 1), .bodyTooLarge(limit: 1), .unsupportedMediaType, .rateLimited(Self.decision),
+        .draining, .internalError,
+    ]
+
+    /// Fails to compile when there is a new error, which then has to be added above.
+    private func number(of problem: Problem) -> Int {
+        switch problem {
+        case .invalidBody: 0
+        case .invalidParameter: 1
+        case .missingCredentials: 2
+        case .invalidCredentials: 3
+        case .invalidToken: 4
+        case .oneTimePasswordRequired: 5
+        case .invalidOneTimePassword: 6
+        case .notFound: 7
+        case .tunnelNotFound: 8
+        case .methodNotAllowed: 9
+        case .nameTaken: 10
+        case .nameReserved: 11
+        case .tooManyTunnels: 12
+        case .bodyTooLarge: 13
+        case .unsupportedMediaType: 14
+        case .rateLimited: 15
+        case .draining: 16
+        case .internalError: 17
+        }
+    }
+
+    private func documentation() throws -> String {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        return try String(contentsOf: root.appending(path: "docs/errors.md"), encoding: .utf8)
+    }
+
+    @Test("docs/errors.md lists each code with its status")
+    func documented() throws {
+        #expect(Self.all.map(self.number(of:)) == Array(0..<Self.all.count))
+        let text = try self.documentation()
+        for problem in Self.all {
+            #expect(text.contains("| `\(problem.code)` | \(problem.status.code) |"), "\(problem.code)")
+        }
+    }
+
+    @Test("docs/errors.md lists the errors that visitors meet, with their statuses in both maps")
+    func visitorsDocumented() throws {
+        let lines = try self.documentation().split(separator: "\n")
+        for error in VisitorError.allCases {
+            let statuses = "| \(error.status(.rfc)) | \(error.status(.cdn)) |"
+            #expect(lines.contains { $0.contains("`\(error.code)`") && $0.contains(statuses) }, "\(error.code)")
+        }
+    }
+
+    @Test("Codes are unique, and each error says what to do")
+    func codes() {
+        #expect(Set(Self.all.map(\.code)).count == Self.all.count)
+        #expect(Self.all.allSatisfy { !$0.title.isEmpty && !$0.detail.isEmpty })
+    }
+
+    @Test("Errors that ask for patience or credentials say so in their fields")
+    func fields() {
+        #expect(Problem.rateLimited(Self.decision).headerFields[.retryAfter] == "3")
+        #expect(Problem.draining.headerFields[.retryAfter] == "1")
+        #expect(Problem.missingCredentials.headerFields[.wwwAuthenticate]?.hasPrefix("Bearer ") == true)
+        #expect(Problem.methodNotAllowed(allowed: [.get, .head]).headerFields[.allow] == "GET, HEAD")
+    }
+}
