@@ -76,5 +76,6 @@ extension SessionHandler: ChannelInboundHandler {
         let allocator = AdaptiveRecvByteBufferAllocator(minimum: 2_048, initial: 16_384, maximum: 262_144)
         try? options.setOption(.recvAllocator, value: allocator)
         try? options.setOption(.maxMessagesPerRead, value: 16)
+        try? options.setOption(.unsentLowWaterMark, value: UnsentLimit.initial)
     }
 }

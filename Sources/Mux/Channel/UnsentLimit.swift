@@ -3,10 +3,12 @@ import NIOCore
 
 /// How many bytes the kernel should hold unsent: eight milliseconds at the measured rate (docs/protocol.md §B.8.5).
 struct UnsentLimit {
-    private var current = 65_536
+    private var current = Self.initial
     private var written = 0
     private var measuredSince: NIODeadline?
 
+    /// What holds until a rate has been measured.
+    static let initial = 65_536
     static let bounds = 16_384...262_144
 
     mutating func wrote(_ count: Int) {
