@@ -14,7 +14,7 @@ struct CommandLineTests {
             "http 3000 --edge https://e --api-key-file k --otp 123456 --no-retry",
             "http https://localhost:8443 --origin-tls-verify off --host-header preserve --connections 8",
             "connect --token-file t --to 3000", "connect --to 3000", "tunnels list", "tunnels status x --json",
-            "tunnels delete x", "login --edge https://e",
+            "tunnels delete x", "start --config c.yaml", "diagnose --to 3000", "login --edge https://e",
         ]
     )
     func understood(line: String) throws {

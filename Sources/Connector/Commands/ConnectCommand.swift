@@ -43,13 +43,18 @@ struct ConnectCommand: AsyncParsableCommand {
             let edge = try self.edge(for: token, environment: environment)
             let session = try ServingSession(
                 edgeOptions: self.edgeOptions,
-                originOptions: self.originOptions,
+                connections: self.originOptions.connections,
                 logger: logger
             )
             let publicURL = token.publicURL ?? (token.edge ?? edge).url("/\(token.tunnelID)/")
-            try await session.run { _ in
-                ServingSession.Tunnel(token: token, edge: edge, publicURL: publicURL, target: target)
-            }
+            let tunnel = ServingSession.Tunnel(
+                token: token,
+                edge: edge,
+                publicURL: publicURL,
+                target: target,
+                verifiesOriginTLS: self.originOptions.originTLSVerify == .on
+            )
+            try await session.run([{ _ in tunnel }])
         }
     }
 

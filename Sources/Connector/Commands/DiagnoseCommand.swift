@@ -58,7 +58,6 @@ struct DiagnoseCommand: AsyncParsableCommand {
                 credentials: access.flatMap { $0.edge == edge ? $0.credentials : nil },
                 token: token,
                 target: try self.target.map(OriginTarget.fromCommandLine),
-                originTLS: try OriginTLS(verifies: false),
                 edgeTLS: try NIOSSLContext(configuration: tls),
                 certificateAuthorityFile: self.edgeOptions.certificateAuthorityFile,
                 group: MultiThreadedEventLoopGroup.singleton

@@ -19,7 +19,6 @@ struct Diagnosis: Sendable {
     let token: TunnelToken?
     /// The local server to try, if one is named.
     let target: OriginTarget?
-    let originTLS: OriginTLS
     let edgeTLS: NIOSSLContext
     let certificateAuthorityFile: String?
     let group: any EventLoopGroup
@@ -163,7 +162,7 @@ struct Diagnosis: Sendable {
                 group: self.group,
                 tls: self.edge.usesTLS ? self.edgeTLS : nil,
                 targets: [:],
-                originTLS: self.originTLS,
+                originTLS: nil,
                 governor: MemoryGovernor(),
                 logger: Logger(label: "diagnose") { _ in SwiftLogNoOpLogHandler() }
             )

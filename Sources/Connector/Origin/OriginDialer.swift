@@ -13,7 +13,7 @@ import Protocol
 final class OriginDialer {
     /// The connectable targets by the name that OPEN's TARGET carries.
     private let targets: [String: OriginTarget]
-    private let tls: OriginTLS
+    private let tls: OriginTLS?
     private let eventLoop: any EventLoop
     private let logger: Logger
     private let bootstrap: ClientBootstrap
@@ -25,7 +25,7 @@ final class OriginDialer {
     /// How long connecting, with the TLS handshake, may take (design §3).
     static let connectTimeout = TimeAmount.seconds(5)
 
-    init(targets: [String: OriginTarget], tls: OriginTLS, eventLoop: any EventLoop, logger: Logger) {
+    init(targets: [String: OriginTarget], tls: OriginTLS?, eventLoop: any EventLoop, logger: Logger) {
         self.targets = targets
         self.tls = tls
         self.eventLoop = eventLoop
@@ -107,7 +107,7 @@ final class OriginDialer {
     private func use(_ local: any Channel, for pipe: OriginPipe, target: OriginTarget, deadline: NIODeadline) {
         guard !pipe.isStreamOver else { return local.close(promise: nil) }
         do {
-            let tls = try target.usesTLS ? self.tls.makeHandler(host: target.host) : nil
+            let tls = try target.usesTLS ? self.makeTLSHandler(host: target.host) : nil
             let timeout = tls.map { _ in
                 self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
                     self.reject(pipe, ChannelError.connectTimeout(Self.connectTimeout), target: target)
@@ -124,6 +124,13 @@ final class OriginDialer {
             local.close(promise: nil)
             self.reject(pipe, error, target: target)
         }
+    }
+
+    private func makeTLSHandler(host: String) throws -> NIOSSLClientHandler {
+        guard let tls = self.tls else {
+            throw OriginFailure(code: .localTLSError, reason: "the connector was started without TLS for its targets")
+        }
+        return try tls.makeHandler(host: host)
     }
 
     private func join(_ pipe: OriginPipe, target: OriginTarget) {

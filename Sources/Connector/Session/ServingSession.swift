@@ -19,13 +19,16 @@ struct ServingSession: Sendable {
         var edge: EdgeAddress
         var publicURL: String
         var target: OriginTarget
+        /// Whether an `https://` target has to show a certificate that is trusted.
+        var verifiesOriginTLS: Bool
         /// Asks for a new token when the edge refuses the one at hand; nothing if there is no key to ask with.
         var renew: (@Sendable () async throws -> TunnelToken)?
     }
 
+    /// Makes or reads a tunnel; interrupted when the program is asked to stop.
+    typealias Preparation = @Sendable (ServingSession) async throws -> Tunnel
+
     let logger: Logger
-    private let originTLS: OriginTLS
-    private let edgeTLS: NIOSSLContext
     private let certificateAuthorityFile: String?
     private let connections: Int
     private let retries: Bool
@@ -34,31 +37,26 @@ struct ServingSession: Sendable {
     /// Prepares a run.
     ///
     /// - Throws: ``CommandFailure`` if the certificates can't be used.
-    init(edgeOptions: EdgeOptions, originOptions: OriginOptions, logger: Logger) throws(CommandFailure) {
+    init(edgeOptions: EdgeOptions, connections: Int, logger: Logger) throws(CommandFailure) {
         self.logger = logger
-        self.connections = originOptions.connections
+        self.connections = connections
         self.retries = !edgeOptions.noRetry
         self.certificateAuthorityFile = edgeOptions.certificateAuthorityFile
-        do {
-            self.originTLS = try OriginTLS(verifies: originOptions.originTLSVerify == .on)
-            var tls = TLSConfiguration.makeClientConfiguration()
-            tls.applicationProtocols = ["http/1.1"]
-            if let file = edgeOptions.certificateAuthorityFile { tls.trustRoots = .file(file) }
-            self.edgeTLS = try NIOSSLContext(configuration: tls)
-        } catch {
-            throw CommandFailure(.configuration, "The certificates can't be used: \(error).")
-        }
-        let threads = min(originOptions.connections, ProcessInfo.processInfo.activeProcessorCount)
+        // A file that can't be used is better reported now than as trouble with the edge.
+        if let file = edgeOptions.certificateAuthorityFile { _ = try Self.edgeTLS(certificateAuthorityFile: file) }
+        let threads = min(connections, ProcessInfo.processInfo.activeProcessorCount)
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, threads))
     }
 
     /// Finds out what to serve, and serves it until the program is asked to stop.
     ///
-    /// The first SIGTERM or SIGINT ends the run in good order, the second at once.
+    /// The first SIGTERM or SIGINT ends the run in good order, the second at once. Of several tunnels one that fails
+    /// leaves the others alone.
     ///
-    /// - Parameter prepare: Makes or reads the tunnel.
-    func run(prepare: @escaping @Sendable (ServingSession) async throws -> Tunnel) async throws {
-        let service = PreparedService(session: self, prepare: prepare)
+    /// - Parameter preparations: Each makes or reads one tunnel.
+    /// - Throws: The first failure, once no tunnel is left.
+    func run(_ preparations: [Preparation]) async throws {
+        let service = PreparedTunnels(session: self, preparations: preparations)
         let lifecycle = ServiceGroup(
             configuration: .init(
                 services: [
@@ -132,14 +130,20 @@ struct ServingSession: Sendable {
         }
     }
 
-    private func service(for tunnel: Tunnel, token: TunnelToken, status: ConnectionStatus) -> TunnelService {
+    private func service(
+        for tunnel: Tunnel,
+        token: TunnelToken,
+        status: ConnectionStatus
+    ) throws(CommandFailure) -> TunnelService {
+        // The roots of the system take megabytes: they are read only where TLS is spoken.
         let dialer = SessionDialer(
             edge: tunnel.edge,
             token: token,
             group: self.group,
-            tls: tunnel.edge.usesTLS ? self.edgeTLS : nil,
+            tls: tunnel.edge.usesTLS
+                ? try Self.edgeTLS(certificateAuthorityFile: self.certificateAuthorityFile) : nil,
             targets: [TargetName.primary: tunnel.target],
-            originTLS: self.originTLS,
+            originTLS: tunnel.target.usesTLS ? try Self.originTLS(verifies: tunnel.verifiesOriginTLS) : nil,
             governor: MemoryGovernor(),
             logger: self.logger
         )
@@ -150,17 +154,56 @@ struct ServingSession: Sendable {
             report: status.take
         )
     }
+
+    private static func edgeTLS(certificateAuthorityFile: String?) throws(CommandFailure) -> NIOSSLContext {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.applicationProtocols = ["http/1.1"]
+        if let certificateAuthorityFile { tls.trustRoots = .file(certificateAuthorityFile) }
+        do {
+            return try NIOSSLContext(configuration: tls)
+        } catch {
+            throw CommandFailure(.configuration, "The certificates to trust can't be used: \(error).")
+        }
+    }
+
+    private static func originTLS(verifies: Bool) throws(CommandFailure) -> OriginTLS {
+        do {
+            return try OriginTLS(verifies: verifies)
+        } catch {
+            throw CommandFailure(.configuration, "The certificates to trust can't be used: \(error).")
+        }
+    }
 }
 
-/// Prepares a tunnel, which a request to stop interrupts, and then serves it.
-private struct PreparedService: Service {
+/// Prepares tunnels, which a request to stop interrupts, and then serves them side by side.
+private struct PreparedTunnels: Service {
     let session: ServingSession
-    let prepare: @Sendable (ServingSession) async throws -> ServingSession.Tunnel
+    let preparations: [ServingSession.Preparation]
 
     func run() async throws {
+        let failures = await withTaskGroup(of: (any Error)?.self) { group in
+            for prepare in self.preparations {
+                group.addTask {
+                    do {
+                        try await self.serve(prepare)
+                        return nil
+                    } catch {
+                        if self.preparations.count > 1 { self.session.logger.error("\(error)") }
+                        return error
+                    }
+                }
+            }
+            var failures: [any Error] = []
+            for await case let failure? in group { failures.append(failure) }
+            return failures
+        }
+        if let first = failures.first { throw first }
+    }
+
+    private func serve(_ prepare: @escaping ServingSession.Preparation) async throws {
         let tunnel: ServingSession.Tunnel
         do {
-            tunnel = try await cancelWhenGracefulShutdown { try await self.prepare(self.session) }
+            tunnel = try await cancelWhenGracefulShutdown { try await prepare(self.session) }
         } catch {
             if Task.isShuttingDownGracefully { return }
             throw error

@@ -17,7 +17,7 @@ struct SessionDialer: Sendable {
     let tls: NIOSSLContext?
     /// The local targets by name, and how to speak TLS to them.
     let targets: [String: OriginTarget]
-    let originTLS: OriginTLS
+    let originTLS: OriginTLS?
     /// Counts what all sessions of the program buffer.
     let governor: MemoryGovernor
     let logger: Logger
