@@ -31,6 +31,8 @@ struct CredentialMiddleware: RouterMiddleware {
         var context = context
         context.principal = principal
         var response = try await next(request, context)
+        let policy = self.limits.callPolicy
+        response.headers[.rateLimitPolicy] = #""api";q=\#(policy.calls);w=\#(policy.seconds)"#
         response.headers[.rateLimit] = #""api";r=\#(decision.remaining);t=\#(decision.resetSeconds)"#
         return response
     }

@@ -210,12 +210,21 @@ enum OpenAPIDocument {
                 "type": "object",
                 "additionalProperties": false,
                 "required": ["username"],
-                "oneOf": [{"required": ["password"]}, {"required": ["password_hash"]}],
+                "oneOf": [
+                  {
+                    "required": ["password"],
+                    "properties": {"password": {"type": "string"}, "password_hash": {"type": "null"}}
+                  },
+                  {
+                    "required": ["password_hash"],
+                    "properties": {"password_hash": {"type": "string"}, "password": {"type": "null"}}
+                  }
+                ],
                 "properties": {
                   "username": {"type": "string", "pattern": "^[!-9;-~]{1,128}$"},
-                  "password": {"type": "string", "pattern": "^[ -~]{1,256}$"},
+                  "password": {"type": ["string", "null"], "pattern": "^[ -~]{1,256}$"},
                   "password_hash": {
-                    "type": "string", "description": "As this edge wrote it",
+                    "type": ["string", "null"], "description": "As this edge wrote it",
                     "pattern": "^pbkdf2-sha256\\$([1-9][0-9]{0,2}|[1-3][0-9]{3}|40[0-8][0-9]|409[0-6])\\$[0-9a-f]{32}\\$[0-9a-f]{64}$"
                   }
                 }

@@ -31,6 +31,12 @@ final class APILimits: Sendable {
         }
     }
 
+    /// How many calls a key may make in how many seconds, for the field that says so.
+    var callPolicy: (calls: Int, seconds: Int) {
+        let limit = self.state.withLock { $0.calls.limit }
+        return (Int(limit.burst), max(1, Int((limit.burst / limit.perSecond).rounded())))
+    }
+
     private let state: Mutex<State>
     private let now: @Sendable () -> Double
 

@@ -22,7 +22,11 @@ struct ControlPlaneHarness {
     let plane: HTTPControlPlane
     let time = ManualTime()
 
-    init(withSecondFactor: Bool = false, limits: APILimits.Settings? = nil) async throws {
+    init(
+        withSecondFactor: Bool = false,
+        limits: APILimits.Settings? = nil,
+        logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) async throws {
         func record(_ name: String, _ key: String, _ role: Role) -> APIKeyRecord {
             APIKeyRecord(name: name, role: role, sha256: Hexadecimal.encode(APIKey.hash(key)))
         }
@@ -46,7 +50,7 @@ struct ControlPlaneHarness {
             tokens: self.tokens,
             limits: APILimits(limits ?? settings, now: { time.seconds }),
             settings: LiveSettings(ControlSettings(publicURL: "https://t.example")),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+            logger: logger,
             now: { Date(timeIntervalSince1970: time.seconds) }
         )
     }

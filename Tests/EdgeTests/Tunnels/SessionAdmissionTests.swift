@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Logging
+import Mux
+import NIOCore
+import NIOPosix
+import Protocol
+import Testing
+
+@testable import Edge
+
+/// Connectors' sessions over real sockets, without the opening handshake.
+@Suite("Sessions join and leave their tunnel")
+struct SessionAdmissionTests {
+    /// Each of these takes milliseconds; a busy machine may need longer.
+    private static let patience = TimeAmount.seconds(10)
+
+    private let metrics = EdgeMetrics()
+    private let registry = InMemoryTunnelRegistry()
+
+    private func endpoint(_ tokens: TunnelTokens) -> TokenConnectEndpoint {
+        let readiness = Readiness()
+        readiness.becomeReady()
+        return TokenConnectEndpoint(
+            registry: self.registry,
+            tokens: tokens,
+            readiness: readiness,
+            metrics: self.metrics,
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        )
+    }
+
+    /// - Parameter behind: How far the clock of the tokens is behind the real one, in seconds.
+    private func tokens(behind: TimeInterval = 0) async throws -> TunnelTokens {
+        let secret = Data(repeating: 7, count: 32).base64EncodedString()
+        return try await TunnelTokens(
+            keys: [SigningKey(kid: "k", secret: secret)],
+            now: { Date().addingTimeInterval(-behind) }
+        )
+    }
+
+    private func specification() throws -> TunnelSpecification {
+        TunnelSpecification(
+            id: try #require(TunnelID("my-app")),
+            owner: "alice",
+            policy: TunnelPolicy(),
+            createdAt: Date()
+        )
+    }
+
+    /// Listens for connections that are past their handshake.
+    private func listen(_ endpoint: TokenConnectEndpoint, token: String) async throws -> any Channel {
+        let fields: [(name: String, value: String)] = [
+            ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", WebSocketHandshake.makeKey()),
+            ("Sec-WebSocket-Protocol", WebSocketHandshake.subprotocol), ("Authorization", "Bearer \(token)"),
+        ]
+        return try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeFutureWithTask {
+                    await endpoint.decide(
+                        tunnelID: "my-app",
+                        fields: fields,
+                        remoteAddress: nil,
+                        requestID: RequestID()
+                    )
+                }
+                .flatMapThrowing { decision in
+                    guard case .accept(_, let makeHandler) = decision else { throw ChannelError.ioOnClosedChannel }
+                    try channel.pipeline.syncOperations.addHandler(makeHandler(channel))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0)
+            .get()
+    }
+
+    private func connect(to server: any Channel, bundle: UInt8) async throws -> any Channel {
+        var configuration = SessionConfiguration(role: .connector)
+        configuration.settings.bundle = SessionSettings.Bundle(
+            id: Array(repeating: bundle, count: 16),
+            index: 0,
+            count: 1
+        )
+        return try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .channelInitializer { [configuration] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(SessionHandler(configuration: configuration))
+                }
+            }
+            .connect(to: try #require(server.localAddress))
+            .get()
+    }
+
+    /// Waits for something that has to come about within a time.
+    private func within(_ limit: TimeAmount, _ what: Comment, _ isTrue: () -> Bool) async throws {
+        let deadline = NIODeadline.now() + limit
+        while !isTrue() {
+            guard NIODeadline.now() < deadline else { return #expect(Bool(false), what) }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+
+    @Test(
+        "A connector that comes back takes over at once, a hundred times, from one that is frozen",
+        .timeLimit(.minutes(2))
+    )
+    func takeOver() async throws {
+        let tokens = try await self.tokens()
+        let (token, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 600)
+        let server = try await self.listen(self.endpoint(tokens), token: token)
+        let tunnel = try await self.registry.restore(self.specification())
+        var clients: [any Channel] = []
+        var last: UInt64 = 0
+        for _ in 0..<100 {
+            let client = try await self.connect(to: server, bundle: 1)
+            clients.append(client)
+            try await self.within(Self.patience, "the new session serves") {
+                tunnel.sessions.count == 1 && tunnel.sessions[0].id > last
+            }
+            last = tunnel.sessions.first?.id ?? 0
+            // A frozen peer: its kernel takes bytes, but nobody answers and nothing is closed.
+            try await client.setOption(.autoRead, value: false).get()
+        }
+        #expect(self.metrics.prometheusText().contains("culvert_sessions_total 100\n"))
+        try await self.within(Self.patience, "the replaced ones have left") {
+            self.metrics.prometheusText().contains("\nculvert_sessions 1\n")
+        }
+        for client in clients { try? await client.close() }
+        try await self.within(Self.patience, "the last one has left") {
+            tunnel.sessions.isEmpty && !self.metrics.isBusy
+        }
+        try await server.close()
+    }
+
+    @Test("Connectors with different identities serve side by side")
+    func sideBySide() async throws {
+        let tokens = try await self.tokens()
+        let (token, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 600)
+        let server = try await self.listen(self.endpoint(tokens), token: token)
+        let tunnel = try await self.registry.restore(self.specification())
+        let one = try await self.connect(to: server, bundle: 1)
+        let other = try await self.connect(to: server, bundle: 2)
+        try await self.within(Self.patience, "both serve") { tunnel.sessions.count == 2 }
+        try await one.close()
+        try await self.within(Self.patience, "one is left") { tunnel.sessions.count == 1 }
+        try await other.close()
+        try await server.close()
+    }
+
+    @Test("A live session ends with its token")
+    func expiry() async throws {
+        // The token is let in by a clock that is behind, and has ended by the time that the session is there.
+        let tokens = try await self.tokens(behind: 600)
+        let (token, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 600)
+        let server = try await self.listen(self.endpoint(tokens), token: token)
+        let client = try await self.connect(to: server, bundle: 1)
+        try await client.closeFuture.get()
+        try await self.within(Self.patience, "it has left") { !self.metrics.isBusy }
+        #expect(self.metrics.prometheusText().contains("culvert_sessions_total 1\n"))
+        try await server.close()
+    }
+
+    @Test("A live session ends when its tunnel is deleted")
+    func deletion() async throws {
+        let tokens = try await self.tokens()
+        let (token, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 600)
+        let server = try await self.listen(self.endpoint(tokens), token: token)
+        let tunnel = try await self.registry.restore(self.specification())
+        let client = try await self.connect(to: server, bundle: 1)
+        try await self.within(Self.patience, "it serves") { tunnel.sessions.count == 1 }
+        for session in tunnel.close() { session.revoke() }
+        try await client.closeFuture.get()
+        try await self.within(Self.patience, "it has left") { !self.metrics.isBusy }
+        try await server.close()
+    }
+
+    @Test("A token that is refused gets one answer, whatever is wrong with it")
+    func refusals() async throws {
+        let tokens = try await self.tokens()
+        let endpoint = self.endpoint(tokens)
+        let (token, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 600)
+        var answers = Set<String>()
+        for (id, credential) in [
+            ("my-app", nil), ("my-app", "Bearer x"), ("my-app", "Basic \(token)"), ("other-app", "Bearer \(token)"),
+            ("!", "Bearer \(token)"), ("my-app", "Bearer \(token)x"),
+        ] {
+            var fields: [(name: String, value: String)] = [
+                ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+                ("Sec-WebSocket-Key", WebSocketHandshake.makeKey()),
+                ("Sec-WebSocket-Protocol", WebSocketHandshake.subprotocol),
+            ]
+            if let credential { fields.append(("Authorization", credential)) }
+            let requestID = RequestID()
+            let decision = await endpoint.decide(
+                tunnelID: id,
+                fields: fields,
+                remoteAddress: nil,
+                requestID: requestID
+            )
+            guard case .refuse(let response, let body) = decision else {
+                return #expect(Bool(false), "a bad token was accepted")
+            }
+            answers.insert("\(response) \(String(buffer: body))".replacing(requestID.description, with: ""))
+        }
+        #expect(answers.count == 1)
+        #expect(answers.first?.contains("invalid_token") == true)
+    }
+}
