@@ -9,12 +9,12 @@ extension AsyncParsableCommand {
         do {
             try await body()
         } catch let failure as CommandFailure {
-            FileHandle.standardError.write(Data("culvert: \(failure.message)\n".utf8))
+            StandardStream.error.write("culvert: \(failure.message)\n")
             throw ExitCode(failure.status.rawValue)
         } catch let failure as EdgeFailure {
             let decision = ReconnectPolicy(retries: false).decide(afterCall: failure)
             guard case .stop(let failure) = decision else { throw ExitCode(CommandStatus.unavailable.rawValue) }
-            FileHandle.standardError.write(Data("culvert: \(failure.message)\n".utf8))
+            StandardStream.error.write("culvert: \(failure.message)\n")
             throw ExitCode(failure.status.rawValue)
         }
     }

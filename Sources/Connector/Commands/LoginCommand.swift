@@ -58,9 +58,9 @@ struct LoginCommand: AsyncParsableCommand {
         if let apiKeyFile { return try SecretFile.read(apiKeyFile, what: "an API key") }
         if let key = environment["CULVERT_API_KEY"], !key.isEmpty { return key }
         guard isatty(STDIN_FILENO) == 1 else { return try SecretFile.read("-", what: "an API key") }
-        FileHandle.standardError.write(Data("API key: ".utf8))
+        StandardStream.error.write("API key: ")
         let key = Self.readHidden() ?? ""
-        FileHandle.standardError.write(Data("\n".utf8))
+        StandardStream.error.write("\n")
         return key
     }
 

@@ -69,6 +69,8 @@ struct ServingSession: Sendable {
                 logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
             )
         )
+        // A reader of our output that goes away must not take the tunnel with it.
+        signal(SIGPIPE, SIG_IGN)
         let logger = self.logger
         let signals = Task {
             var isLeaving = false
@@ -197,7 +199,8 @@ private struct PreparedTunnels: Service {
             for await case let failure? in group { failures.append(failure) }
             return failures
         }
-        if let first = failures.first { throw first }
+        // Where some tunnel was served to the end, the others' failures have been told and were not what ended the run.
+        if failures.count == self.preparations.count, let first = failures.first { throw first }
     }
 
     private func serve(_ prepare: @escaping ServingSession.Preparation) async throws {

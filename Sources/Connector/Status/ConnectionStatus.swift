@@ -69,7 +69,7 @@ final class ConnectionStatus: Sendable {
 
     /// Writes a line to standard output at once, also into a pipe.
     static func printLine(_ line: String) {
-        FileHandle.standardOutput.write(Data((line + "\n").utf8))
+        StandardStream.output.write(line + "\n")
     }
 }
 

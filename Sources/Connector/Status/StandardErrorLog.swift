@@ -22,6 +22,6 @@ struct StandardErrorLog: LogHandler {
     func log(event: LogEvent) {
         let metadata = self.metadata.merging(event.metadata ?? [:]) { _, new in new }
         let line = self.format.line(level: event.level, message: "\(event.message)", metadata: metadata, date: Date())
-        FileHandle.standardError.write(Data(line.utf8))
+        StandardStream.error.write(line)
     }
 }
