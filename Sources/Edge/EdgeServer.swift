@@ -4,6 +4,7 @@ import Logging
 import Mux
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Protocol
 import ServiceLifecycle
 import UnixSignals
@@ -50,6 +51,7 @@ struct EdgeServer: Service {
     private let tokens: TunnelTokens
     private let keys: APIKeyStore
     private let limits: APILimits
+    private let tls: NIOSSLContext?
 
     /// Makes the parts that need no socket.
     ///
@@ -59,7 +61,7 @@ struct EdgeServer: Service {
     ///   - group: The event loops.
     ///   - started: Called once everything listens.
     ///   - reload: Reads the configuration and credentials again, for SIGHUP.
-    /// - Throws: ``CredentialError``.
+    /// - Throws: ``CredentialError`` or ``CredentialFiles/Failure``.
     init(
         configuration: EdgeConfiguration,
         credentials: CredentialSet,
@@ -78,6 +80,7 @@ struct EdgeServer: Service {
         self.tokens = try await TunnelTokens(keys: credentials.signingKeys)
         self.keys = try APIKeyStore(credentials.apiKeys)
         self.limits = APILimits(configuration.limits)
+        self.tls = try ListenerTLS.context(configuration)
     }
 
     /// Serves until the service group asks to stop; then drains.
@@ -186,7 +189,8 @@ struct EdgeServer: Service {
                 metrics: self.metrics,
                 logger: Logger(label: "culvert.connect")
             ),
-            accessLog: AccessLog(logger: Logger(label: "culvert.access"), metrics: self.metrics)
+            accessLog: AccessLog(logger: Logger(label: "culvert.access"), metrics: self.metrics),
+            tls: self.tls
         )
     }
 

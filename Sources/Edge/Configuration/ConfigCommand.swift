@@ -24,6 +24,7 @@ struct ConfigCommand: ParsableCommand {
             let (configuration, settings) = try self.loading.load()
             do {
                 _ = try CredentialFiles.load(configuration.credentials)
+                _ = try ListenerTLS.context(configuration)
             } catch {
                 throw CommandFailure.exit(.configuration, "\(error)")
             }

@@ -142,11 +142,6 @@ extension EdgeConfiguration {
             default: self.tunnels.maxConnections,
             help: "most connector connections of a tunnel"
         )
-        self.tunnels.maxStreams = reader.value(
-            "tunnel.max-streams",
-            default: self.tunnels.maxStreams,
-            help: "most streams of a connector connection"
-        )
         self.tunnels.reservedNames =
             reader.optional(
                 "tunnel.reserved-names",

@@ -46,7 +46,6 @@ struct EdgeConfiguration: Sendable {
         var tokenLifetime = TimeAmount.hours(24 * 30)
         var tokenOverlap = TimeAmount.minutes(10)
         var maxConnections = 100
-        var maxStreams = 1024
         var maxPerKey = 100
         var reservedNames: [String] = []
     }

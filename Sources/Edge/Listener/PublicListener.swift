@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Protocol
 
 /// The listener for visitors, connectors and the control API.
@@ -10,12 +11,15 @@ struct PublicListener: Sendable {
     let controlPlane: any ControlPlane
     let connectEndpoint: any ConnectEndpoint
     let accessLog: AccessLog
+    /// What connections are encrypted with; `nil` if they are not.
+    let tls: NIOSSLContext?
 
     /// Listens.
     ///
     /// - Returns: The channel that accepts connections.
     func bind(group: any EventLoopGroup) async throws -> any Channel {
         let services = self.services
+        let tls = self.tls
         let connections = ConnectionCount(limit: self.configuration.http.maxConnections)
         return try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4_096)
@@ -32,6 +36,7 @@ struct PublicListener: Sendable {
                         )
                     }
                     channel.closeFuture.whenComplete { _ in connections.leave() }
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
                     try channel.pipeline.syncOperations.addHandler(VisitorHandler(services: services))
                 }
             }
@@ -47,7 +52,7 @@ struct PublicListener: Sendable {
             trust: VisitorTrust(
                 trustedProxies: self.configuration.http.trustedProxies,
                 clientIPHeader: self.configuration.http.clientIPHeader,
-                isTLS: self.configuration.certificateFile != nil
+                isTLS: self.tls != nil
             ),
             registry: self.registry,
             controlPlane: self.controlPlane,

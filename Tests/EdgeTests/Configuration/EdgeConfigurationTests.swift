@@ -40,7 +40,7 @@ struct EdgeConfigurationTests {
         #expect(configuration.tunnels.requestTimeout == .seconds(3))
         #expect(configuration.tunnels.maxConnections == 8)
         #expect(configuration.tunnels.idleExpiry == .hours(2))
-        #expect(configuration.tunnels.maxStreams == 1024)
+        #expect(configuration.tunnels.connectTimeout == .seconds(5))
     }
 
     @Test("Everything that is wrong is told at once, with where it came from")

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOSSL
+
+/// The certificate and key of the public listener.
+enum ListenerTLS {
+    /// What connections are encrypted with; `nil` without `tls.certificate`, where a proxy in front does it.
+    ///
+    /// - Throws: ``CredentialFiles/Failure`` for a file that can't be used.
+    static func context(_ configuration: EdgeConfiguration) throws -> NIOSSLContext? {
+        guard let certificatePath = configuration.certificateFile, let keyPath = configuration.privateKeyFile else {
+            return nil
+        }
+        let chain = try self.read(certificatePath, "the file holds no PEM certificate") {
+            try NIOSSLCertificate.fromPEMFile(certificatePath)
+        }
+        let key = try self.read(keyPath, "the file holds no PEM private key") {
+            try NIOSSLPrivateKey(file: keyPath, format: .pem)
+        }
+        var tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) },
+            privateKey: .privateKey(key)
+        )
+        tls.minimumTLSVersion = .tlsv12
+        // Without this a client that offers HTTP/2 first would have to guess.
+        tls.applicationProtocols = ["http/1.1"]
+        return try self.read(certificatePath, "the certificate and the private key don't belong together") {
+            try NIOSSLContext(configuration: tls)
+        }
+    }
+
+    private static func read<Value>(_ path: String, _ message: String, _ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch {
+            throw CredentialFiles.Failure(path: path, message: message)
+        }
+    }
+}
