@@ -129,6 +129,17 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "Mux",
+                "Protocol",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Fuzz",
+            sources: ["Sources/FuzzTargets", "Tests"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "EdgeTests",
             dependencies: [
                 "Edge",

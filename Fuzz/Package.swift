@@ -1,0 +1,41 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// One program for each target: its `main` is libFuzzer's.
+let programs = ["fuzz-frames", "fuzz-session", "fuzz-metadata", "fuzz-websocket", "fuzz-differential"]
+
+let package = Package(
+    name: "culvert-fuzz",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(name: "culvert", path: ".."),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    ],
+    targets: [
+        .target(name: "FuzzDriver", dependencies: ["FuzzTargets"], swiftSettings: settings),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                .product(name: "Mux", package: "culvert"),
+                .product(name: "Protocol", package: "culvert"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+    ]
+        + programs.map { name in
+            .executableTarget(
+                name: name,
+                dependencies: ["FuzzDriver", "FuzzTargets"],
+                path: "Sources/\(name)",
+                swiftSettings: settings
+            )
+        }
+)
