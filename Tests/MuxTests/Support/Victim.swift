@@ -107,6 +107,9 @@ final class Victim: Sendable {
         var configuration = SessionConfiguration(role: .edge)
         configuration.settings.maximumStreams = 1_024
         configuration.budget = 128 << 20
+        // A test may be kept waiting by others; those that are about time set their own.
+        configuration.helloTimeout = .seconds(60)
+        configuration.settings.idleTimeoutMilliseconds = 120_000
         configure(&configuration)
         let victim = Victim()
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
