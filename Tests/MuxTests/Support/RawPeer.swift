@@ -158,9 +158,10 @@ struct RawPeer {
     }
 }
 
-/// How much memory the process has, in bytes.
+/// How much memory the process has, in bytes; zero under a sanitizer, which keeps what is freed.
 func residentBytes() -> Int {
     #if os(Linux)
+    guard getenv("CULVERT_SANITIZER") == nil else { return 0 }
     guard let file = fopen("/proc/self/statm", "r") else { return 0 }
     defer { fclose(file) }
     var line = [CChar](repeating: 0, count: 256)
