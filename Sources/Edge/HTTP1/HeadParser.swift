@@ -10,6 +10,8 @@ struct HeadParser {
     private var searched = 0
     /// Where the line that is being searched began.
     private var lineStart = 0
+    /// Empty lines before the head that have been ignored.
+    private var skippedLines = 0
 
     /// - Parameters:
     ///   - maximumBytes: The longest head, in bytes.
@@ -22,11 +24,12 @@ struct HeadParser {
     /// Takes a request's head off the front of a buffer; `nil` until it is complete.
     mutating func request(_ buffer: inout ByteBuffer) throws(HTTPFault) -> RequestHead? {
         // RFC 9112 §2.2: an empty line before the request line, which some clients send after a body, is ignored.
-        if self.searched == 0 {
-            for _ in 0..<2 where buffer.readableBytes >= 2 && buffer.isAtLineEnd {
-                buffer.moveReaderIndex(forwardBy: 2)
-            }
+        while self.searched == 0, self.skippedLines < 2, buffer.isAtLineEnd {
+            buffer.moveReaderIndex(forwardBy: 2)
+            self.skippedLines += 1
         }
+        // A CR alone may become such a line.
+        if self.searched == 0, buffer.readableBytes == 1, buffer.readableBytesView.first == 0x0D { return nil }
         guard let bytes = try self.head(&buffer) else { return nil }
         return try bytes.parse { raw throws(HTTPFault) in try self.parseRequest(bytes, raw) }
     }
@@ -50,7 +53,7 @@ struct HeadParser {
         let limit = self.maximumBytes
         var (searched, lineStart) = (self.searched, self.lineStart)
         let end = try buffer.parse { bytes throws(HTTPFault) -> Int? in
-            while searched < bytes.count {
+            while searched < min(bytes.count, limit) {
                 let byte = bytes[searched]
                 searched += 1
                 guard byte == 0x0A else { continue }
@@ -63,12 +66,12 @@ struct HeadParser {
             return nil
         }
         guard let end else {
-            guard searched <= limit else { throw HTTPFault(kind: .headTooLarge, reason: "the head is too long") }
+            guard searched < limit else { throw HTTPFault(kind: .headTooLarge, reason: "the head is too long") }
             (self.searched, self.lineStart) = (searched, lineStart)
             return nil
         }
-        (self.searched, self.lineStart) = (0, 0)
-        guard end <= limit, let bytes = buffer.readSlice(length: end) else {
+        (self.searched, self.lineStart, self.skippedLines) = (0, 0, 0)
+        guard let bytes = buffer.readSlice(length: end) else {
             throw HTTPFault(kind: .headTooLarge, reason: "the head is too long")
         }
         return bytes

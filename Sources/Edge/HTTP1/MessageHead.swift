@@ -36,6 +36,14 @@ struct FieldSection {
         self.bytes.getString(at: self.bytes.readerIndex + Int(span.start), length: Int(span.count)) ?? ""
     }
 
+    /// The text of a range with one scalar a byte, from which the bytes can be had again.
+    func latin1Text(_ span: FieldLine.Span) -> String {
+        var text = String.UnicodeScalarView()
+        let bytes = self.bytes.viewBytes(at: self.bytes.readerIndex + Int(span.start), length: Int(span.count))
+        for byte in bytes ?? self.bytes.readableBytesView.prefix(0) { text.append(Unicode.Scalar(byte)) }
+        return String(text)
+    }
+
     /// The values of a field in the order they came.
     func values(_ field: KnownField) -> [String] {
         self.lines.filter { $0.known == field }.map { self.text($0.value) }

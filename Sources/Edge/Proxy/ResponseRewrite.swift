@@ -37,7 +37,11 @@ struct ResponseRewrite {
         output.writeStaticString(" ")
         section.copy(head.reason, to: &output)
         output.writeStaticString("\r\n")
-        let named = section.tokens(.connection).filter { $0 != "close" && $0 != "keep-alive" && $0 != "upgrade" }
+        // Fields that frame the message are never about one connection alone, whoever names them.
+        let kept: Set<String> = [
+            "close", "keep-alive", "upgrade", "content-length", "transfer-encoding", "content-type",
+        ]
+        let named = section.tokens(.connection).filter { !kept.contains($0) }
         for line in section.lines {
             if !named.isEmpty, named.contains(section.text(line.name).lowercased()) { continue }
             self.write(line, section, framing, connection, to: &output)
@@ -86,12 +90,20 @@ struct ResponseRewrite {
         to output: inout ByteBuffer,
         _ change: (String) -> String
     ) {
-        let value = section.text(line.value)
+        // Read and written as Latin-1, so that every byte that is not changed stays the byte that it was.
+        let value = section.latin1Text(line.value)
         let changed = change(value)
         guard changed != value else { return section.copy(line, to: &output) }
         section.copy(line.name, to: &output)
         output.writeStaticString(": ")
-        output.writeString(changed)
+        for scalar in changed.unicodeScalars {
+            // What is not Latin-1 is ours, such as a host that a proxy names: cut to a byte it could become a CR.
+            if let byte = UInt8(exactly: scalar.value) {
+                output.writeInteger(byte)
+            } else {
+                output.writeString(String(scalar))
+            }
+        }
         output.writeStaticString("\r\n")
     }
 }

@@ -73,6 +73,10 @@ extension VisitorHandler {
         }
     }
 
+    private var hasQueuedBytes: Bool {
+        ((try? self.context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0) > 0
+    }
+
     private func deadlinePassed(_ kind: Deadline.Kind) {
         self.deadline = nil
         switch kind {
@@ -83,7 +87,9 @@ extension VisitorHandler {
         case .stalledDownload: self.cut(withReset: true)
         case .lingering: self.context?.close(promise: nil)
         case .halfClosed:
-            if !self.hasWrittenSinceInputEnded { self.context?.close(promise: nil) }
+            guard !self.hasWrittenSinceInputEnded else { return }
+            // A visitor that is slow to take what it asked for is not gone.
+            if self.hasQueuedBytes { self.setDeadline(.stalledDownload) } else { self.context?.close(promise: nil) }
         }
     }
 }

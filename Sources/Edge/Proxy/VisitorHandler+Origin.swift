@@ -9,7 +9,8 @@ extension VisitorHandler: OriginLinkConsumer {
     func originReceived(_ bytes: ByteBuffer) {
         guard self.exchange != nil else { return }
         self.exchange?.state.receivedBytes()
-        if self.exchange?.fromOrigin.readableBytes == 0 {
+        // Behind a complete response it is only of interest that something came: the connection is not clean.
+        if self.exchange?.fromOrigin.readableBytes == 0 || self.exchange?.state.responseHalf == .complete {
             self.exchange?.fromOrigin = bytes
         } else {
             self.exchange?.fromOrigin.writeImmutableBuffer(bytes)
@@ -140,10 +141,7 @@ extension VisitorHandler: OriginLinkConsumer {
         self.exchange = nil
         exchange.link?.leave()
         exchange.record.finish(in: self.services.accessLog)
-        self.flushIfNeeded()
-        self.phase = .closed
-        // Unlike a full close this lets queued bytes out first; the channel then closes, its input being closed.
-        self.context?.close(mode: .output, promise: nil)
+        self.closeSoon()
     }
 
     // MARK: The end of the origin's side
@@ -153,9 +151,7 @@ extension VisitorHandler: OriginLinkConsumer {
         self.exchange?.hasOriginEnded = true
         self.flushIfNeeded()
         if exchange.state.requestHalf == .raw {
-            self.context?.close(mode: .output, promise: nil)
-            if exchange.hasVisitorEnded { self.endRaw() }
-            return
+            return exchange.hasVisitorEnded ? self.endRaw() : self.endOutput()
         }
         switch exchange.state.responseHalf {
         case .awaitingHead:

@@ -50,6 +50,16 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// Whether bytes of a response were written since then: if nobody is there, a reset will tell.
     var hasWrittenSinceInputEnded = false
 
+    /// How far our side of the connection has been closed.
+    private var outputEnd = OutputEnd.open
+
+    private enum OutputEnd {
+        case open
+        /// As soon as what was written is out.
+        case ending
+        case ended
+    }
+
     private var isReadOutstanding = false
     private var isProcessing = false
     private var needsFlush = false
@@ -113,7 +123,9 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
-            if case .stalledDownload = self.deadline?.kind { self.cancelDeadline() }
+            if case .stalledDownload = self.deadline?.kind {
+                if case .lingering = self.phase { self.setDeadline(.stalledDownload) } else { self.cancelDeadline() }
+            }
             if self.isOriginPaused {
                 self.isOriginPaused = false
                 self.exchange?.link?.read()
@@ -198,7 +210,9 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
         case .exchange:
             guard let exchange = self.exchange else { return false }
             switch exchange.state.requestHalf {
-            case .body, .raw: return exchange.link?.isWritable == true && self.inbound.readableBytes == 0
+            case .body, .raw:
+                // What is left unread here is an unfinished size line or trailer, which more bytes must complete.
+                return exchange.link?.isWritable == true
             case .complete:
                 // Nothing more is expected, but the end of the connection must be noticed.
                 return self.inbound.readableBytes < Self.maximumInbound
@@ -236,17 +250,38 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// Closes the connection so that what was written arrives: output first, then, once the visitor has closed too or
     /// a moment has passed, the rest (RFC 9112 §9.6).
     func closeSoon() {
-        guard let context else { return }
         self.flushIfNeeded()
         if case .closed = self.phase { return }
         if case .lingering = self.phase { return }
         self.phase = .lingering
         self.exchange = nil
         self.inbound.clear()
-        guard !self.hasInputEnded else { return context.close(promise: nil) }
-        context.close(mode: .output, promise: nil)
-        self.setDeadline(.lingering)
+        // Until what was written is out, the visitor has the time that any response has.
+        self.setDeadline(.stalledDownload)
+        if self.outputEnd == .ended { self.outputEnded() } else { self.endOutput() }
         self.updateReading()
+    }
+
+    /// Ends our side of the connection after what was written.
+    func endOutput() {
+        guard let context, self.outputEnd == .open else { return }
+        self.outputEnd = .ending
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { _ in
+            self.outputEnd = .ended
+            self.outputEnded()
+        }
+        if self.hasInputEnded {
+            // Closing the second side closes the channel, which drops what is queued: that goes first.
+            context.writeAndFlush(self.wrapOutboundOut(ByteBuffer()), promise: promise)
+        } else {
+            context.close(mode: .output, promise: promise)
+        }
+    }
+
+    private func outputEnded() {
+        guard case .lingering = self.phase else { return }
+        if self.hasInputEnded { self.context?.close(promise: nil) } else { self.setDeadline(.lingering) }
     }
 
     /// Cuts the connection in a way that can't be taken for the end of a response.
@@ -265,9 +300,9 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func inputEnded() {
         self.hasInputEnded = true
         switch self.phase {
-        case .head:
-            if self.inbound.readableBytes == 0 { self.closeSoon() } else { self.cut(withReset: false) }
-        case .collecting, .lingering, .closed: self.context?.close(promise: nil)
+        case .head: self.closeSoon()
+        case .collecting, .closed: self.context?.close(promise: nil)
+        case .lingering: self.outputEnd == .ended ? self.outputEnded() : ()
         case .answering: break
         case .exchange: self.exchangeInputEnded()
         }
