@@ -14,13 +14,30 @@ struct ChunkedReader {
 
     private enum State: Equatable {
         case size(digits: Int, value: UInt64)
-        case sizeExtension(value: UInt64, isQuoted: Bool)
+        case sizeExtension(value: UInt64, Quoting)
         case sizeLineFeed(value: UInt64)
         case content(left: UInt64)
         case contentEnd
         case contentLineFeed
         case trailers
         case complete
+    }
+
+    /// Where in a quoted string an extension is (RFC 9110 §5.6.4).
+    private enum Quoting: Equatable {
+        case outside
+        case inside
+        case escaped
+
+        func after(_ byte: UInt8) -> Quoting {
+            switch (self, byte) {
+            case (.outside, UInt8(ascii: "\"")): .inside
+            case (.inside, UInt8(ascii: "\"")): .outside
+            case (.inside, UInt8(ascii: "\\")): .escaped
+            case (.escaped, _): .inside
+            default: self
+            }
+        }
     }
 
     /// The longest size line with its extensions, in bytes.
@@ -104,16 +121,16 @@ struct ChunkedReader {
     private mutating func take(_ byte: UInt8) throws(HTTPFault) {
         switch self.state {
         case .size(let digits, let value): try self.takeSize(byte, digits, value)
-        case .sizeExtension(let value, let isQuoted):
+        case .sizeExtension(let value, let quoting):
             self.lineLength += 1
             guard self.lineLength <= Self.maximumLine else { throw .malformed("a chunk's size line is too long") }
-            if byte == 0x0D, !isQuoted {
+            if byte == 0x0D, quoting == .outside {
                 self.state = .sizeLineFeed(value: value)
             } else {
                 guard byte >= 0x20 || byte == 0x09, byte != 0x7F else {
                     throw .malformed("a control character in a chunk extension")
                 }
-                self.state = .sizeExtension(value: value, isQuoted: byte == UInt8(ascii: "\"") ? !isQuoted : isQuoted)
+                self.state = .sizeExtension(value: value, quoting.after(byte))
             }
         case .sizeLineFeed(let value):
             guard byte == 0x0A else { throw .malformed("a bare CR in a chunk's size line") }
@@ -140,7 +157,7 @@ struct ChunkedReader {
             return
         case UInt8(ascii: ";") where digits > 0:
             self.lineLength = digits
-            self.state = .sizeExtension(value: value, isQuoted: false)
+            self.state = .sizeExtension(value: value, .outside)
             return
         default: throw .malformed("a chunk size that is not a hexadecimal number")
         }

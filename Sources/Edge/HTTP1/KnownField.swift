@@ -6,6 +6,7 @@ enum KnownField: UInt8, CaseIterable {
     case accept
     case altSvc
     case authorization
+    case cfConnectingIP
     case clearSiteData
     case connection
     case contentLength
@@ -29,9 +30,12 @@ enum KnownField: UInt8, CaseIterable {
     case traceparent
     case trailer
     case transferEncoding
+    case trueClientIP
     case upgrade
     case xForwardedFor
     case xForwardedHost
+    /// Any other name that begins with `X-Forwarded-`: some programs believe `X-Forwarded-Ssl` and its like.
+    case xForwardedOther
     case xForwardedPort
     case xForwardedPrefix
     case xForwardedProto
@@ -42,10 +46,11 @@ enum KnownField: UInt8, CaseIterable {
     /// The name in lower case; underscores are read as hyphens where that could deceive an origin.
     var name: String {
         switch self {
-        case .other: ""
+        case .other, .xForwardedOther: ""
         case .accept: "accept"
         case .altSvc: "alt-svc"
         case .authorization: "authorization"
+        case .cfConnectingIP: "cf-connecting-ip"
         case .clearSiteData: "clear-site-data"
         case .connection: "connection"
         case .contentLength: "content-length"
@@ -69,6 +74,7 @@ enum KnownField: UInt8, CaseIterable {
         case .traceparent: "traceparent"
         case .trailer: "trailer"
         case .transferEncoding: "transfer-encoding"
+        case .trueClientIP: "true-client-ip"
         case .upgrade: "upgrade"
         case .xForwardedFor: "x-forwarded-for"
         case .xForwardedHost: "x-forwarded-host"
@@ -85,8 +91,16 @@ enum KnownField: UInt8, CaseIterable {
     var isForwarding: Bool {
         switch self {
         case .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedPort, .xForwardedPrefix, .xForwardedProto,
-            .xForwardedServer, .xRealIP, .xRequestID:
+            .xForwardedServer, .xRealIP, .xRequestID, .xForwardedOther, .cfConnectingIP, .trueClientIP:
             true
+        default: false
+        }
+    }
+
+    /// Whether a forwarding field passes as it came if a trusted proxy sent it: we have nothing of our own to say there.
+    var isForeignForwarding: Bool {
+        switch self {
+        case .xForwardedOther, .cfConnectingIP, .trueClientIP: true
         default: false
         }
     }
@@ -105,7 +119,7 @@ enum KnownField: UInt8, CaseIterable {
     private static let byLength: [[(name: [UInt8], field: KnownField)]] = {
         let longest = Self.allCases.map(\.name.utf8.count).max() ?? 0
         var table = Array(repeating: [(name: [UInt8], field: KnownField)](), count: longest + 1)
-        for field in Self.allCases where field != .other {
+        for field in Self.allCases where !field.name.isEmpty {
             table[field.name.utf8.count].append((Array(field.name.utf8), field))
         }
         return table
@@ -114,12 +128,19 @@ enum KnownField: UInt8, CaseIterable {
     /// Recognises a name in any case.
     init(_ name: UnsafeRawBufferPointer) {
         self = .other
-        guard name.count < Self.byLength.count else { return }
-        for candidate in Self.byLength[name.count] where Self.matches(name, candidate.name, candidate.field) {
-            self = candidate.field
-            return
+        if name.count < Self.byLength.count {
+            for candidate in Self.byLength[name.count] where Self.matches(name, candidate.name, candidate.field) {
+                self = candidate.field
+                return
+            }
+        }
+        let prefix = Self.forwardedPrefix
+        if name.count > prefix.count, name[0] | 0x20 == prefix[0], Self.matches(name, prefix, .xForwardedOther) {
+            self = .xForwardedOther
         }
     }
+
+    private static let forwardedPrefix = Array("x-forwarded-".utf8)
 
     private static func matches(_ name: UnsafeRawBufferPointer, _ known: [UInt8], _ field: KnownField) -> Bool {
         for index in 0..<known.count {

@@ -31,6 +31,8 @@ struct RequestRewrite {
             case .host:
                 hasHost = true
                 self.writeHost(line, section, to: &output)
+            case let field where field.isForeignForwarding && self.visitor.isFromTrustedProxy:
+                section.copy(line, to: &output)
             case let field where field.isHopByHop || field.isForwarding: continue
             case .authorization where self.dropsAuthorization: continue
             default:

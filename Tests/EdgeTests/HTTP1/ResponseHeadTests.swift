@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import Testing
+
+@testable import Edge
+
+@Suite("Response heads")
+struct ResponseHeadTests {
+    private static func head(_ text: String) throws -> ResponseHead? {
+        var parser = HeadParser()
+        var buffer = ByteBuffer(string: text)
+        return try parser.response(&buffer)
+    }
+
+    private static func framing(_ text: String, isHead: Bool = false) throws -> BodyFraming {
+        let head = try #require(try Self.head(text))
+        return try BodyFraming.response(
+            head.section,
+            status: head.status,
+            version: head.version,
+            isHead: isHead
+        )
+    }
+
+    private static let framings: [(head: String, isHead: Bool, framing: BodyFraming)] = [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", false, .length(5)),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true, .none),
+        ("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", false, .none),
+        ("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", false, .none),
+        ("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", false, .none),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", false, .chunked),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", true, .none),
+        ("HTTP/1.1 200 OK\r\n\r\n", false, .untilClose), ("HTTP/1.0 200 OK\r\n\r\n", false, .untilClose),
+        ("HTTP/1.0 200\r\nContent-Length: 5\r\n\r\n", false, .length(5)),
+        ("HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n", false, .length(0)),
+    ]
+
+    @Test("The framing follows status, method and fields", arguments: Self.framings)
+    func framing(_ head: String, _ isHead: Bool, _ framing: BodyFraming) throws {
+        #expect(try Self.framing(head, isHead: isHead) == framing)
+    }
+
+    @Test(
+        "A response whose body two readers could end differently is refused",
+        arguments: RequestHeadTests.ambiguousFraming
+    )
+    func ambiguous(_ lines: String) {
+        #expect(throws: HTTPFault.self) { try Self.framing("HTTP/1.1 200 OK\r\n\(lines)\r\n\r\n") }
+        #expect(throws: HTTPFault.self) { try Self.framing("HTTP/1.1 200 OK\r\n\(lines)\r\n\r\n", isHead: true) }
+    }
+
+    @Test("Transfer-Encoding in an HTTP/1.0 response is refused")
+    func oldTransferEncoding() {
+        #expect(throws: HTTPFault.self) {
+            try Self.framing("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        }
+    }
+
+    @Test(
+        "What is not a response head is refused",
+        arguments: [
+            "ICY 200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n",
+            "HTTP/1.1 2x0 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1\t200 OK\r\n\r\n", "<html>\r\n\r\n",
+            "HTTP/1.1 200OK\r\n\r\n", "HTTP/1.1 200 O\u{0}K\r\n\r\n", "HTTP/1.1 200 OK\n\n",
+            "\r\nHTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nX : a\r\n\r\n", "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n X: a\r\n\r\n", "HTTP/1.1 200 OK\r\nX: a\rb\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n",
+            "\u{15}\u{3}\u{1}\u{0}\u{2}\u{2}\n",
+        ]
+    )
+    func refused(_ head: String) {
+        #expect(throws: HTTPFault.self) { try Self.head(head) }
+    }
+
+    @Test("A reason may be empty, missing or any text")
+    func reasons() throws {
+        for (line, reason) in [("200", ""), ("200 ", ""), ("200 All is well", "All is well"), ("299 é", "é")] {
+            let head = try #require(try Self.head("HTTP/1.1 \(line)\r\n\r\n"))
+            #expect(head.section.text(head.reason) == reason)
+        }
+    }
+}

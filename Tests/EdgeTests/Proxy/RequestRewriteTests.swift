@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import Protocol
+import Testing
+
+@testable import Edge
+
+@Suite("The head that the origin sees")
+struct RequestRewriteTests {
+    private let requestID = RequestID()
+
+    private func rewritten(
+        _ request: String,
+        policy: TunnelPolicy = TunnelPolicy(host: .rewrite("localhost:3000")),
+        prefixLength: Int = 7,
+        trusted: Bool = false,
+        address: String? = "192.0.2.9",
+        dropsAuthorization: Bool = false
+    ) throws -> [String] {
+        var parser = HeadParser()
+        var buffer = ByteBuffer(string: request.replacing("\n", with: "\r\n") + "\r\n\r\n")
+        let head = try #require(try parser.request(&buffer))
+        let rewrite = RequestRewrite(
+            prefixLength: prefixLength,
+            policy: policy,
+            tunnelID: try #require(TunnelID("my-app")),
+            visitor: Visitor(
+                address: address.flatMap { IPAddress($0) },
+                scheme: "http",
+                host: head.section.first(.host) ?? "",
+                isFromTrustedProxy: trusted
+            ),
+            requestID: self.requestID,
+            dropsAuthorization: dropsAuthorization
+        )
+        let text = String(buffer: rewrite.head(head))
+        #expect(text.hasSuffix("\r\n\r\n"))
+        return text.dropLast(2).split(separator: "\r\n", omittingEmptySubsequences: false).map(String.init)
+    }
+
+    private func forwarding() -> [String] {
+        [
+            "X-Forwarded-For: 192.0.2.9", "X-Forwarded-Proto: http", "X-Forwarded-Host: edge",
+            "X-Forwarded-Prefix: /my-app", "X-Real-IP: 192.0.2.9",
+            "Forwarded: for=192.0.2.9;host=\"edge\";proto=http", "X-Request-Id: \(self.requestID)",
+        ]
+    }
+
+    @Test("Fields pass in their order and spelling, Host becomes the origin's, and the forwarding fields are ours")
+    func plain() throws {
+        let lines = try self.rewritten("GET /my-app/a?b HTTP/1.1\nACCEPT: */*\nhost: edge\nx-Odd:  a  b \nCookie: c=d")
+        #expect(
+            lines == ["GET /a?b HTTP/1.1", "ACCEPT: */*", "host: localhost:3000", "x-Odd: a  b", "Cookie: c=d"]
+                + self.forwarding()
+        )
+    }
+
+    @Test(
+        "The target keeps every byte behind the prefix",
+        arguments: ["/", "//", "/%2F/%2e%2e;p", "/?", "/a?b=c&d=%20#e", "/../x", "/é"]
+    )
+    func targets(_ target: String) throws {
+        let request = "GET /my-app\(target) HTTP/1.1\nHost: edge"
+        #expect(try self.rewritten(request).first == "GET \(target) HTTP/1.1")
+        let keep = TunnelPolicy(pathMode: .keep)
+        let kept = try self.rewritten(request, policy: keep)
+        #expect(kept.first == "GET /my-app\(target) HTTP/1.1")
+        #expect(!kept.contains { $0.hasPrefix("X-Forwarded-Prefix") })
+    }
+
+    @Test("Host is the visitor's, the local target's or a literal, by policy; an HTTP/1.0 request without one gets it")
+    func host() throws {
+        let request = "GET /my-app/ HTTP/1.1\nHost: edge:8"
+        for (policy, value) in [(HostPolicy.preserve, "edge:8"), (.local, "localhost"), (.rewrite("a.test"), "a.test")]
+        {
+            #expect(try self.rewritten(request, policy: TunnelPolicy(host: policy)).contains("Host: \(value)"))
+        }
+        let old = try self.rewritten("GET /my-app/ HTTP/1.0")
+        #expect(old.first == "GET / HTTP/1.1")
+        #expect(old.contains("Host: localhost:3000"))
+    }
+
+    @Test("What concerns the visitor's connection alone is not passed on")
+    func hopByHop() throws {
+        let lines = try self.rewritten(
+            """
+            GET /my-app/ HTTP/1.1
+            Host: edge
+            Connection: close, X-Mine
+            Keep-Alive: timeout=5
+            Proxy-Connection: keep-alive
+            Proxy-Authorization: Basic eA==
+            TE: gzip
+            Upgrade: h2c
+            X-Mine: 1
+            x-mine: 2
+            """
+        )
+        #expect(lines == ["GET / HTTP/1.1", "Host: localhost:3000"] + self.forwarding())
+    }
+
+    @Test(
+        "Connection cannot cut out what the meaning of the request depends on",
+        arguments: [
+            "Content-Length: 5", "Authorization: x", "Cookie: a=b", "Content-Type: text/plain", "Expect: 100-continue",
+        ]
+    )
+    func namedByConnection(_ line: String) throws {
+        let name = line.prefix { $0 != ":" }
+        let lines = try self.rewritten("POST /my-app/ HTTP/1.1\nHost: edge\nConnection: \(name), host\n\(line)")
+        #expect(lines.contains(line))
+        #expect(lines.contains("Host: localhost:3000"))
+    }
+
+    @Test(
+        "A stranger's claims about how the request came are dropped, in every spelling",
+        arguments: [
+            "X-Forwarded-For", "x-forwarded-for", "X_Forwarded_For", "X-Forwarded_For", "X-Forwarded-Host",
+            "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "Forwarded",
+            "X-Real-IP", "X_Real_IP", "X-Request-Id", "X-Forwarded-Ssl", "X_Forwarded_Scheme", "CF-Connecting-IP",
+            "True-Client-IP",
+        ]
+    )
+    func strangersClaims(_ name: String) throws {
+        let lines = try self.rewritten("GET /my-app/ HTTP/1.1\nHost: edge\n\(name): claimed")
+        #expect(lines == ["GET / HTTP/1.1", "Host: localhost:3000"] + self.forwarding())
+    }
+
+    @Test("A trusted proxy's chain and request id are kept, and its other claims pass")
+    func trustedClaims() throws {
+        let lines = try self.rewritten(
+            """
+            GET /my-app/ HTTP/1.1
+            Host: edge
+            X-Forwarded-For: 203.0.113.1
+            X-Forwarded-For: 198.51.100.2
+            X-Request-Id: theirs
+            X-Forwarded-Ssl: on
+            CF-Connecting-IP: 203.0.113.1
+            """,
+            trusted: true
+        )
+        for line in [
+            "X-Forwarded-For: 203.0.113.1, 198.51.100.2", "X-Request-Id: theirs", "X-Forwarded-Ssl: on",
+            "CF-Connecting-IP: 203.0.113.1",
+        ] {
+            #expect(lines.contains(line), "\(line)")
+        }
+    }
+
+    @Test("An address of IPv6 is written as RFC 7239 wants it")
+    func ipv6() throws {
+        let lines = try self.rewritten("GET /my-app/ HTTP/1.1\nHost: edge", address: "2001:db8::1")
+        #expect(lines.contains("X-Forwarded-For: 2001:db8::1"))
+        #expect(lines.contains("Forwarded: for=\"[2001:db8::1]\";host=\"edge\";proto=http"))
+    }
+
+    @Test("A chunked body, trailers and an upgrade are asked for anew")
+    func connection() throws {
+        let chunked = try self.rewritten(
+            "POST /my-app/ HTTP/1.1\nHost: edge\nTransfer-Encoding: Chunked\nTE: trailers\nConnection: TE\nTrailer: X"
+        )
+        #expect(chunked.filter { $0.lowercased().hasPrefix("transfer-encoding") } == ["Transfer-Encoding: chunked"])
+        #expect(chunked.contains("TE: trailers"))
+        #expect(chunked.contains("Connection: TE"))
+        #expect(chunked.contains("Trailer: X"))
+        let upgrade = try self.rewritten(
+            "GET /my-app/ HTTP/1.1\nHost: edge\nConnection: keep-alive, Upgrade\nUpgrade: anything/2\nSec-WebSocket-Key: k"
+        )
+        #expect(upgrade.contains("Upgrade: anything/2"))
+        #expect(upgrade.contains("Connection: Upgrade"))
+        #expect(upgrade.contains("Sec-WebSocket-Key: k"))
+    }
+
+    @Test("Credentials that were for the edge stay there")
+    func authorization() throws {
+        let request = "GET /my-app/ HTTP/1.1\nHost: edge\nAuthorization: Basic eA=="
+        #expect(try self.rewritten(request).contains("Authorization: Basic eA=="))
+        #expect(try !self.rewritten(request, dropsAuthorization: true).contains { $0.hasPrefix("Authorization") })
+    }
+}

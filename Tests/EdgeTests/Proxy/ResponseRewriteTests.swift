@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import Testing
+
+@testable import Edge
+
+@Suite("The head that the visitor sees")
+struct ResponseRewriteTests {
+    private static let path = PublicURLs(
+        prefix: "/my-app",
+        isPathMode: true,
+        scheme: "https",
+        host: "edge.test",
+        originHost: "localhost:3000"
+    )
+    private static let host = PublicURLs(
+        prefix: "",
+        isPathMode: false,
+        scheme: "https",
+        host: "my-app.edge.test",
+        originHost: "localhost:3000"
+    )
+
+    private func rewritten(
+        _ bytes: [UInt8],
+        urls: PublicURLs = Self.path,
+        framing: ResponseRewrite.Framing = .asReceived,
+        connection: ResponseRewrite.Connection = .kept
+    ) throws -> [UInt8] {
+        var parser = HeadParser()
+        var buffer = ByteBuffer(bytes: bytes)
+        let head = try #require(try parser.response(&buffer))
+        let output = ResponseRewrite(urls: urls).head(head, framing: framing, connection: connection)
+        return Array(output.readableBytesView)
+    }
+
+    private func rewritten(_ lines: [String], urls: PublicURLs = Self.path) throws -> [String] {
+        let text = (["HTTP/1.1 200 OK"] + lines + ["", ""]).joined(separator: "\r\n")
+        let output = String(decoding: try self.rewritten(Array(text.utf8), urls: urls), as: UTF8.self)
+        return output.dropLast(2).split(separator: "\r\n", omittingEmptySubsequences: false).dropFirst().map(
+            String.init
+        )
+    }
+
+    @Test("Fields pass in their order, spelling and number")
+    func plain() throws {
+        let lines = ["server: x", "X-B: 1", "x-a: 2", "X-B: 3", "Date: now", "Content-Length: 5", "Vary: a,b"]
+        #expect(try self.rewritten(lines) == lines)
+    }
+
+    @Test("Status and reason pass; what the visitor is told of framing and connection is ours")
+    func startLine() throws {
+        let bytes = Array("HTTP/1.0 299 Very well\r\nConnection: x\r\nX: y\r\n\r\n".utf8)
+        let output = try self.rewritten(bytes, framing: .chunked, connection: .close)
+        #expect(
+            String(decoding: output, as: UTF8.self)
+                == "HTTP/1.1 299 Very well\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        )
+    }
+
+    @Test(
+        "What concerns the origin's connection alone, or would forge our errors, is not passed on",
+        arguments: [
+            "Connection: close", "Keep-Alive: timeout=5", "Proxy-Authenticate: Basic", "Proxy-Connection: close",
+            "Culvert-Error: origin_refused", "CULVERT-ERROR: x",
+        ]
+    )
+    func dropped(_ line: String) throws {
+        #expect(try self.rewritten([line, "X: y"]) == ["X: y"])
+    }
+
+    @Test("What one tunnel may not say for the others is dropped in path mode only")
+    func sharedOrigin() throws {
+        let lines = [
+            "Service-Worker-Allowed: /", "Clear-Site-Data: \"*\"", "Alt-Svc: h3=\":443\"",
+            "Strict-Transport-Security: max-age=1",
+        ]
+        #expect(try self.rewritten(lines) == [])
+        #expect(try self.rewritten(lines, urls: Self.host) == lines)
+    }
+
+    @Test(
+        "Connection cannot cut out what frames the message",
+        arguments: ["Content-Length: 5", "Transfer-Encoding: chunked", "Content-Type: text/plain"]
+    )
+    func namedByConnection(_ line: String) throws {
+        let name = line.prefix { $0 != ":" }
+        #expect(try self.rewritten(["Connection: \(name), X", "X: y", line]) == [line])
+    }
+
+    @Test("Bytes that are not UTF-8 stay as they are in a field that is changed around them")
+    func obsText() throws {
+        let start = Array("HTTP/1.1 200 O".utf8) + [0xE9] + Array("\r\nSet-Cookie: a=".utf8)
+        let bytes = start + [0x80, 0xE9, 0xFF] + Array("; Path=/\r\n\r\n".utf8)
+        let expected = start + [0x80, 0xE9, 0xFF] + Array("; Path=/my-app/\r\n\r\n".utf8)
+        #expect(try self.rewritten(bytes) == expected)
+    }
+
+    @Test("What a trusted proxy calls our host cannot end a field")
+    func foreignHost() throws {
+        var urls = Self.path
+        // U+010D and U+010A would become CR and LF if they were cut to a byte.
+        urls.host = "a\u{10D}\u{10A}b"
+        let output = try self.rewritten(["Location: http://localhost:3000/x"], urls: urls)
+        #expect(output == ["Location: https://a\u{10D}\u{10A}b/my-app/x"])
+    }
+
+    // MARK: References
+
+    @Test(
+        "References that would lead astray get the tunnel's prefix, and get it once",
+        arguments: [
+            ("/", "/my-app/"), ("/a?b#c", "/my-app/a?b#c"), ("/my-app/a", "/my-app/a"), ("/my-app", "/my-app"),
+            ("/my-app?x", "/my-app?x"), ("/my-apps/a", "/my-app/my-apps/a"), ("a/b", "a/b"), ("../a", "../a"),
+            ("?a", "?a"), ("#a", "#a"), ("", ""), ("//other.test/a", "//other.test/a"),
+            ("https://other.test/a", "https://other.test/a"), ("mailto:a@b", "mailto:a@b"),
+            ("http://localhost:3000/a", "https://edge.test/my-app/a"),
+            ("HTTP://LocalHost:3000", "https://edge.test/my-app/"),
+            ("http://localhost:3000?a", "https://edge.test/my-app/?a"),
+            ("https://edge.test/a", "https://edge.test/my-app/a"),
+            ("https://edge.test/my-app/a", "https://edge.test/my-app/a"),
+            ("//localhost:3000/a", "https://edge.test/my-app/a"),
+            ("http://localhost:3001/a", "http://localhost:3001/a"),
+            ("http://localhost:3000.evil/a", "http://localhost:3000.evil/a"),
+            ("http://localhost:3000@evil/a", "http://localhost:3000@evil/a"),
+        ]
+    )
+    func references(_ reference: String, _ expected: String) throws {
+        for name in ["Location", "Content-Location", "location"] {
+            #expect(try self.rewritten(["\(name): \(reference)"]) == ["\(name): \(expected)"])
+        }
+        #expect(try self.rewritten(["Link: <\(reference)>; rel=\"/x\""]) == ["Link: <\(expected)>; rel=\"/x\""])
+        if !reference.isEmpty {
+            #expect(try self.rewritten(["Refresh: 5; URL=\(reference)"]) == ["Refresh: 5; URL=\(expected)"])
+        }
+    }
+
+    @Test("Every link of a list is changed, and what is no list passes")
+    func links() throws {
+        let line = "Link: </a.css>; rel=preload, <b.js>; rel=x,</c>"
+        #expect(try self.rewritten([line]) == ["Link: </my-app/a.css>; rel=preload, <b.js>; rel=x,</my-app/c>"])
+        #expect(try self.rewritten(["Link: </a", "Refresh: 5"]) == ["Link: </a", "Refresh: 5"])
+        #expect(try self.rewritten(["Refresh: 0;url='/a'"]) == ["Refresh: 0;url='/my-app/a'"])
+    }
+
+    @Test("With a host of its own a tunnel's paths pass as they are")
+    func hostMode() throws {
+        #expect(try self.rewritten(["Location: /a"], urls: Self.host) == ["Location: /a"])
+        let absolute = try self.rewritten(["Location: http://localhost:3000/a"], urls: Self.host)
+        #expect(absolute == ["Location: https://my-app.edge.test/a"])
+    }
+
+    // MARK: Cookies
+
+    @Test(
+        "Cookies stay within the tunnel",
+        arguments: [
+            ("a=b", "a=b"), ("a=b; Path=/", "a=b; Path=/my-app/"),
+            ("a=b;path=/x; Secure", "a=b; Path=/my-app/x; Secure"),
+            ("a=b; Path=/my-app/x", "a=b; Path=/my-app/x"), ("a=b; Path=x", "a=b; Path=x"),
+            ("a=b; Domain=edge.test; HttpOnly", "a=b; HttpOnly"), ("a=b; domain=.localhost", "a=b"),
+            ("__Host-a=b; Path=/; Secure", "__Host-a=b; Path=/; Secure"), ("a=/; b=c", "a=/; b=c"), ("", ""),
+            ("a=b; Expires=Wed, 21 Oct 2026 07:28:00 GMT", "a=b; Expires=Wed, 21 Oct 2026 07:28:00 GMT"),
+        ]
+    )
+    func cookies(_ cookie: String, _ expected: String) throws {
+        #expect(try self.rewritten(["Set-Cookie: \(cookie)"]) == ["Set-Cookie: \(expected)"])
+    }
+
+    @Test("With a host of its own a tunnel's cookies lose only the origin's own domain")
+    func hostModeCookies() throws {
+        let lines = ["Set-Cookie: a=b; Path=/; Domain=localhost", "Set-Cookie: a=b; Domain=other.test"]
+        let expected = ["Set-Cookie: a=b; Path=/", "Set-Cookie: a=b; Domain=other.test"]
+        #expect(try self.rewritten(lines, urls: Self.host) == expected)
+    }
+}

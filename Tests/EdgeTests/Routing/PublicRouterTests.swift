@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import Edge
+
+@Suite("Routes")
+struct PublicRouterTests {
+    private func id(_ text: String) throws -> TunnelID { try #require(TunnelID(text)) }
+
+    private func route(_ target: String, host: String = "edge", method: String = "GET") -> Route {
+        PublicRouter(wildcardDomain: "Tunnels.example").route(method: method, target: target, host: host)
+    }
+
+    @Test("The first segment of the raw path names the tunnel")
+    func tunnels() throws {
+        for target in ["/my-app/", "/my-app//x", "/my-app/../x", "/my-app/%2e%2e/api", "/my-app/?a", "/my-app/#f"] {
+            #expect(try self.route(target) == .tunnel(self.id("my-app"), prefixLength: 7), "\(target)")
+        }
+    }
+
+    @Test("A tunnel's name without a slash behind it is sent on", arguments: ["/my-app", "/my-app?a=/b"])
+    func missingSlash(_ target: String) throws {
+        #expect(try self.route(target) == .missingSlash(self.id("my-app")))
+    }
+
+    @Test(
+        "What is no tunnel id reaches no tunnel",
+        arguments: [
+            "/", "//my-app/", "//", "/./my-app/", "/../my-app/", "/%6dy-app/", "/My-App/", "/my_app/", "/my-app;x/",
+            "/my-app%2F/", "/ab/", "/\\my-app/", "/?my-app/", "/%00/", "/my-app\u{E9}/", "/%61pi/tunnels/list",
+            "/" + String(repeating: "a", count: 64) + "/",
+        ]
+    )
+    func noTunnel(_ target: String) {
+        #expect(self.route(target) == .none)
+    }
+
+    @Test("The control API has the segment api to itself")
+    func controlPlane() {
+        for target in ["/api", "/api/", "/api?x", "/api/tunnels/list", "/api/../my-app/"] {
+            #expect(self.route(target) == .controlPlane, "\(target)")
+        }
+        #expect(self.route("/api/tunnel/connect/my-app?x=y") == .connect(tunnelID: "my-app"))
+        #expect(self.route("/API/tunnels/list") == .none)
+    }
+
+    @Test("A host below the wildcard domain names the tunnel, whatever the path")
+    func hosts() throws {
+        for host in ["my-app.tunnels.example", "MY-APP.Tunnels.Example:8443"] {
+            for target in ["/", "/other-app/x", "/api/tunnels/list", "//x"] {
+                #expect(try self.route(target, host: host) == .tunnel(self.id("my-app"), prefixLength: 0))
+            }
+        }
+        for host in ["tunnels.example", "a.b.tunnels.example", "my-apptunnels.example", "my-app.tunnels.example.evil"] {
+            #expect(self.route("/", host: host) == .none, "\(host)")
+        }
+    }
+
+    @Test("Targets that are no path are refused, with a host of a tunnel's too")
+    func forms() {
+        for target in ["http://edge/my-app/", "*", "edge:443", "my-app/", "?x", "HTTP://my-app.tunnels.example/"] {
+            for host in ["edge", "my-app.tunnels.example"] {
+                guard case .refused = self.route(target, host: host) else {
+                    Issue.record("\(target) was not refused")
+                    continue
+                }
+            }
+        }
+        #expect(self.route("/my-app/", method: "CONNECT") == .refused("CONNECT is for proxies, which this is not"))
+    }
+}
