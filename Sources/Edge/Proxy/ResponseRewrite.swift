@@ -65,7 +65,7 @@ struct ResponseRewrite {
         to output: inout ByteBuffer
     ) {
         switch line.known {
-        case .culvertError: return
+        case .culvertError, .culvertRequestID: return
         case .transferEncoding:
             if framing == .asReceived { section.copy(line, to: &output) }
         case .upgrade:

@@ -63,7 +63,7 @@ struct ResponseRewriteTests {
         "What concerns the origin's connection alone, or would forge our errors, is not passed on",
         arguments: [
             "Connection: close", "Keep-Alive: timeout=5", "Proxy-Authenticate: Basic", "Proxy-Connection: close",
-            "Culvert-Error: origin_refused", "CULVERT-ERROR: x",
+            "Culvert-Error: origin_refused", "CULVERT-ERROR: x", "Culvert-Request-Id: forged",
         ]
     )
     func dropped(_ line: String) throws {
