@@ -136,6 +136,11 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Fuzz",
+            exclude: [
+                "Corpus", "Dictionaries", "Package.swift", "README.md", "make-seeds", "run", "Sources/FuzzDriver",
+                "Sources/fuzz-differential", "Sources/fuzz-frames", "Sources/fuzz-metadata", "Sources/fuzz-session",
+                "Sources/fuzz-websocket",
+            ],
             sources: ["Sources/FuzzTargets", "Tests"],
             swiftSettings: settings
         ),
