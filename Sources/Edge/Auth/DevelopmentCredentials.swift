@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Crypto
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// What `--dev` makes up for the run, unless the configuration names it.
 struct DevelopmentCredentials: Sendable {
     /// The keys of the run.
@@ -17,10 +25,25 @@ struct DevelopmentCredentials: Sendable {
             apiKey = key
         }
         if set.signingKeys.isEmpty {
-            set.signingKeys = [SigningKey.generate(kid: "dev")]
+            set.signingKeys = [Self.signingKey(for: set, isKeyMadeUp: apiKey != nil)]
         }
         self.set = set
         self.apiKey = apiKey
+    }
+
+    /// A key that was made up lasts for the run, and so do its tunnels' tokens.
+    ///
+    /// Whoever names a key means to use it again: the signing key then follows from it, so that tokens outlive a
+    /// restart of the edge.
+    private static func signingKey(for set: CredentialSet, isKeyMadeUp: Bool) -> SigningKey {
+        guard !isKeyMadeUp else { return SigningKey.generate(kid: "dev") }
+        let hashes = set.apiKeys.map(\.sha256).sorted().joined(separator: ",")
+        let derived = HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: SymmetricKey(data: Data(hashes.utf8)),
+            info: Data("culvert development signing key".utf8),
+            outputByteCount: 32
+        )
+        return SigningKey(kid: "dev", secret: derived.withUnsafeBytes { Data($0) }.base64EncodedString())
     }
 
     /// What to print once the edge listens: the credentials, once, with the command to paste.

@@ -43,10 +43,7 @@ final class EdgeProcess {
         try RunningProcess(
             Programs.product("culvert-edge"),
             ["--dev", "--listen", "127.0.0.1:\(port)", "--admin-listen", "127.0.0.1:\(adminPort)"],
-            environment: [
-                "CULVERT_AUTH_API_KEY": apiKey,
-                "CULVERT_AUTH_SIGNING_KEY": Data("signs tokens in end-to-end tests".utf8).base64EncodedString(),
-            ],
+            environment: ["CULVERT_AUTH_API_KEY": apiKey],
             in: scratch
         )
     }
