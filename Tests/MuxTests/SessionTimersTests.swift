@@ -117,6 +117,18 @@ struct SessionTimersTests {
         #expect(session.output().compactMap(\.pingNumber).count == 1)
     }
 
+    @Test("a peer that is doubted is asked at once, and SUSPECT until it says anything")
+    func doubt() {
+        var session = self.quietSession(role: .edge)
+        session.core.doubt(now: session.now)
+        #expect(session.core.isSuspect)
+        #expect(session.output().compactMap(\.pingNumber).count == 1)
+        session.tick(after: .seconds(1))
+        #expect(session.core.isSuspect)
+        session.core.receivedBytes(now: session.now)
+        #expect(!session.core.isSuspect)
+    }
+
     @Test("a PING without any byte for three round trips and a second, at least two, makes the peer SUSPECT")
     func suspect() {
         var session = self.quietSession(role: .edge)

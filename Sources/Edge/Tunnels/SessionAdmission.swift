@@ -28,7 +28,6 @@ final class SessionAdmission: SessionDelegate {
     private let logger: Logger
     private var session: TunnelSession?
     private var sampling: RepeatedTask?
-    private var isSuspect = false
 
     /// Makes the admission of one connection.
     ///
@@ -78,7 +77,7 @@ final class SessionAdmission: SessionDelegate {
             handler.close(code: .enhanceCalm, reason: "the tunnel has as many connections as it may have")
         case .closed:
             handler.close(code: .authExpired, reason: "the tunnel was deleted")
-        case .joined(let replaced):
+        case .joined(let replaced, let doubted):
             self.session = session
             self.metrics.sessionOpened()
             session.limitLifetime(to: Date(timeIntervalSince1970: self.claims.exp))
@@ -93,6 +92,7 @@ final class SessionAdmission: SessionDelegate {
             )
             // The connector has opened this connection because the old one was dead to it.
             replaced?.close(code: .replaced, reason: "a newer connection of the same connector has taken over")
+            for other in doubted { other.doubt() }
         }
     }
 
@@ -125,22 +125,16 @@ final class SessionAdmission: SessionDelegate {
         )
     }
 
-    /// Lets other threads see the session's figures, and whether it is suspect.
+    func sessionSuspicionDidChange(_ handler: SessionHandler) {
+        guard let session = self.session else { return }
+        self.tunnel.setAvailability(handler.isSuspect ? .suspect : .ready, of: session)
+    }
+
+    /// Lets other threads see the session's figures.
     private func startSampling(_ session: TunnelSession) {
-        let handler = session.handler
-        let admission = NIOLoopBound(self, eventLoop: self.eventLoop)
         self.sampling = self.eventLoop.scheduleRepeatedTask(
             initialDelay: .milliseconds(200),
             delay: Self.samplingInterval
-        ) { _ in
-            session.refreshSample()
-            admission.value.setSuspect(handler.value.isSuspect)
-        }
-    }
-
-    private func setSuspect(_ isSuspect: Bool) {
-        guard let session = self.session, isSuspect != self.isSuspect else { return }
-        self.isSuspect = isSuspect
-        self.tunnel.setAvailability(isSuspect ? .suspect : .ready, of: session)
+        ) { _ in session.refreshSample() }
     }
 }

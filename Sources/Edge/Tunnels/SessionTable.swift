@@ -21,7 +21,8 @@ struct SessionTable<Session: Sendable>: Sendable {
     enum Availability: Sendable {
         /// It may.
         case ready
-        /// Its peer has been silent for suspiciously long: only while no other is left (protocol B.9.2).
+        /// Its peer has been silent for suspiciously long, or has yet to show that it is there: only while no other is
+        /// left (protocol B.9.2).
         case suspect
         /// It is about to leave: never.
         case draining
@@ -29,8 +30,9 @@ struct SessionTable<Session: Sendable>: Sendable {
 
     /// What became of a session that wanted to join.
     enum JoinResult {
-        /// It is in. The session it replaces, if any, is already out of the table and has to be closed.
-        case joined(replaced: Session?)
+        /// It is in. The session it replaces, if any, is already out of the table and has to be closed; those that
+        /// are doubted have to be asked whether they are still there.
+        case joined(replaced: Session?, doubted: [Session])
         /// The tunnel has as many sessions as it may have.
         case full
         /// The tunnel has been deleted.
@@ -59,6 +61,9 @@ struct SessionTable<Session: Sendable>: Sendable {
 
     /// Adds a session, in place of the one that has the same identity.
     ///
+    /// A newcomer casts doubt on the others: it may be here because their connections died without a word. Until they
+    /// have answered they are suspect, so that no request waits for one that is frozen.
+    ///
     /// - Parameters:
     ///   - session: The session.
     ///   - id: Its number, unique for the life of the edge.
@@ -76,11 +81,21 @@ struct SessionTable<Session: Sendable>: Sendable {
         if let slot, let old = self.entries.firstIndex(where: { $0.slot == slot }) {
             let replaced = self.entries[old].session
             self.entries[old] = entry
-            return .joined(replaced: replaced)
+            return .joined(replaced: replaced, doubted: self.doubtReady(but: id))
         }
         guard self.entries.count < limit else { return .full }
         self.entries.append(entry)
-        return .joined(replaced: nil)
+        return .joined(replaced: nil, doubted: self.doubtReady(but: id))
+    }
+
+    private mutating func doubtReady(but id: UInt64) -> [Session] {
+        var doubted: [Session] = []
+        for index in self.entries.indices where self.entries[index].id != id {
+            guard self.entries[index].availability == .ready else { continue }
+            self.entries[index].availability = .suspect
+            doubted.append(self.entries[index].session)
+        }
+        return doubted
     }
 
     /// Removes a session.

@@ -85,6 +85,11 @@ final class TunnelSession: Sendable {
         }
     }
 
+    /// Asks the connector at once whether it is there, from any thread; until it answers the session is suspect.
+    func doubt() {
+        self.eventLoop.execute { self.handler.value.doubt() }
+    }
+
     // MARK: The end
 
     /// Ends the session at once, from any thread.

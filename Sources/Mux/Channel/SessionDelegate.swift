@@ -25,6 +25,16 @@ public protocol SessionDelegate: AnyObject {
         reconnectAfter: TimeAmount
     )
 
+    /// The peer has become suspect, or has shown itself again: see ``SessionHandler/isSuspect``.
+    ///
+    /// - Parameter session: The session.
+    func sessionSuspicionDidChange(_ session: SessionHandler)
+
     /// The session is over; told exactly once, also for one that never became active.
     func sessionDidEnd(_ session: SessionHandler, end: SessionEnd)
+}
+
+extension SessionDelegate {
+    /// Does nothing: a side that opens no streams has no use for it.
+    public func sessionSuspicionDidChange(_ session: SessionHandler) {}
 }

@@ -41,6 +41,8 @@ public final class SessionHandler {
     private var tickTask: Scheduled<Void>?
     var lowWaterMark = UnsentLimit()
     var unwritableSince: NIODeadline?
+    /// What the delegate was last told.
+    private var toldSuspect = false
     private var closing = Closing.open
 
     private enum Closing {
@@ -92,6 +94,10 @@ public final class SessionHandler {
     public var activeStreamCount: Int { self.core.activeStreamCount }
     /// The smoothed round-trip time, once known.
     public var roundTripTime: TimeAmount? { self.core.smoothedRoundTrip }
+    /// When the peer's program last answered a PING.
+    public var lastEcho: NIODeadline? { self.core.lastEcho }
+    /// How often a stream had something to send and no credit for it.
+    public var stallCount: UInt64 { self.core.stallCount }
     /// What the peer's HELLO said, once it came.
     public var peer: SessionSettings? { self.core.peer }
     /// The channel that the session runs on, while it does.
@@ -163,6 +169,20 @@ public final class SessionHandler {
         self.setNeedsPump()
     }
 
+    /// Asks the peer at once whether it is there; until it says anything it is suspect.
+    public func doubt() {
+        self.core.doubt(now: .now())
+        // Told before anything else can happen, so that the answer that clears it is told, too.
+        self.tellSuspicion()
+        self.setNeedsPump()
+    }
+
+    private func tellSuspicion() {
+        guard self.core.isSuspect != self.toldSuspect else { return }
+        self.toldSuspect.toggle()
+        self.delegate?.sessionSuspicionDidChange(self)
+    }
+
     func start() {
         self.pump()
         self.scheduleTick()
@@ -214,6 +234,7 @@ public final class SessionHandler {
         self.isDispatching = true
         defer { self.isDispatching = false }
         while let event = self.core.nextEvent() { self.dispatch(event) }
+        self.tellSuspicion()
         if !self.isReading { self.completeReads() }
     }
 

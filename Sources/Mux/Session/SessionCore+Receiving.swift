@@ -114,6 +114,7 @@ extension SessionCore {
             return try self.conduct.glitch(now: now)
         }
         self.roundTrip.add(sample, now: now)
+        self.lastEcho = now
         for id in self.barrier.receivedPong(number) {
             if let slot = self.streams.slot(of: id), self.streams[slot].wire == .zombie {
                 self.closeWire(slot)

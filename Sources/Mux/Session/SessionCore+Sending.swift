@@ -160,7 +160,10 @@ extension SessionCore {
             FrameEncoder.encode(.windowUpdate(id, offset: offset), into: &buffer)
         }
         if control.contains(.blocked), self.streams[slot].sendWindow.credit == 0 {
-            if self.streams[slot].blockedSince == nil { self.streams[slot].blockedSince = now }
+            if self.streams[slot].blockedSince == nil {
+                self.streams[slot].blockedSince = now
+                self.stallCount += 1
+            }
             self.streams[slot].blockedRepeated = now
             FrameEncoder.encode(.blocked(id, offset: self.streams[slot].sendWindow.limit), into: &buffer)
         }

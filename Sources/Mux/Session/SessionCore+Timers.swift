@@ -86,6 +86,16 @@ extension SessionCore {
         self.pings.want()
     }
 
+    /// Asks at once whether the peer is there; until it says anything it is suspect.
+    ///
+    /// For when something else casts doubt on it, before any silence does.
+    public mutating func doubt(now: NIODeadline) {
+        guard self.phase == .active || self.phase == .draining else { return }
+        self.pings.want()
+        if self.suspectedSince == nil { self.suspectedSince = now }
+        self.isAttentive = true
+    }
+
     // MARK: Streams
 
     private mutating func watch(_ slot: Int, now: NIODeadline) {

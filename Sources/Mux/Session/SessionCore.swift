@@ -71,6 +71,10 @@ public struct SessionCore {
     var keepaliveInterval: TimeAmount
     var suspectedSince: NIODeadline?
     var lastDataAt: NIODeadline?
+    /// When the latest answer to a PING came: the peer's program was alive then, not only its kernel.
+    public internal(set) var lastEcho: NIODeadline?
+    /// How often a stream had something to send and no credit for it.
+    public internal(set) var stallCount: UInt64 = 0
     var conduct: PeerConduct
     /// Whether something is under way whose deadline is measured in ticks rather than in keepalive intervals.
     var isAttentive = true

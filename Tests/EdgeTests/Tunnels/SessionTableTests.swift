@@ -22,6 +22,7 @@ struct SessionTableTests {
             let id = UInt64(index)
             _ = table.join(id, id: id, loop: ObjectIdentifier(loop), slot: nil, limit: 100)
         }
+        for index in loops.indices { table.setAvailability(.ready, id: UInt64(index)) }
         return table
     }
 
@@ -33,15 +34,38 @@ struct SessionTableTests {
     func takeOver() {
         var table = SessionTable<UInt64>()
         let loop = ObjectIdentifier(self.here)
-        guard case .joined(replaced: nil) = table.join(1, id: 1, loop: loop, slot: self.slot(1, 0), limit: 2),
-            case .joined(replaced: nil) = table.join(2, id: 2, loop: loop, slot: self.slot(1, 1), limit: 2),
+        guard
+            case .joined(replaced: nil, doubted: []) = table.join(1, id: 1, loop: loop, slot: self.slot(1, 0), limit: 2),
+            case .joined(replaced: nil, doubted: [1]) = table.join(
+                2,
+                id: 2,
+                loop: loop,
+                slot: self.slot(1, 1),
+                limit: 2
+            ),
             case .full = table.join(3, id: 3, loop: loop, slot: self.slot(2, 0), limit: 2),
-            case .joined(replaced: 1) = table.join(4, id: 4, loop: loop, slot: self.slot(1, 0), limit: 2)
+            case .joined(replaced: 1, doubted: [2]) = table.join(4, id: 4, loop: loop, slot: self.slot(1, 0), limit: 2)
         else { return #expect(Bool(false), "a session joined or was refused against the rules") }
         #expect(table.sessions.sorted() == [2, 4])
         let left = [table.leave(id: 1), table.leave(id: 4)]
         #expect(left == [false, true])
         #expect(table.count == 1)
+    }
+
+    @Test("A newcomer serves alone until those before it have shown that they are still there")
+    func doubt() {
+        var table = self.table([self.here, self.here])
+        table.setAvailability(.draining, id: 1)
+        let newcomer = table.join(2, id: 2, loop: ObjectIdentifier(self.there), slot: nil, limit: 100)
+        guard case .joined(replaced: nil, doubted: [0]) = newcomer else {
+            return #expect(Bool(false), "the one that was ready has to be doubted, and no other")
+        }
+        var picked: Set<UInt64?>
+        picked = Set(self.picks(&table, 4))
+        #expect(picked == [2])
+        table.setAvailability(.ready, id: 0)
+        picked = Set(self.picks(&table, 4))
+        #expect(picked == [0])
     }
 
     @Test("Sessions of the caller's loop come first, in turn")
