@@ -108,8 +108,20 @@ struct LinkClient: AsyncParsableCommand {
         guard self.beside > 0 else { return }
         let more = try await self.openBulk(session, loop, count: self.beside - 1)
         try await Task.sleep(for: .seconds(self.warmUp))
-        try await self.smallRequests(session, loop)
-        withExtendedLifetime((bulk, more)) {}
+        let received = { () async throws -> Int in
+            try await loop.submit { (bulk.value + more.value).reduce(0) { $0 + $1.sink.received } }.get()
+        }
+        let (before, start) = (try await received(), ContinuousClock.now)
+        let times = try await self.smallRequests(session, loop).sorted()
+        let bulkBytes = try await received() - before
+        report(
+            "200-byte requests beside \(self.beside) bulk streams",
+            [
+                "count": Double(times.count), "p50_ms": times[times.count / 2],
+                "p99_ms": times[min(times.count - 1, times.count * 99 / 100)], "max_ms": times.last ?? 0,
+                "bulk_mbit": Double(bulkBytes) * 8 / 1e6 / ((ContinuousClock.now - start) / .seconds(1)),
+            ]
+        )
     }
 
     private struct Bulk {
@@ -144,7 +156,11 @@ struct LinkClient: AsyncParsableCommand {
             / (Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18)
     }
 
-    private func smallRequests(_ session: NIOLoopBound<SessionHandler>, _ loop: any EventLoop) async throws {
+    /// How long each request took, in milliseconds.
+    private func smallRequests(
+        _ session: NIOLoopBound<SessionHandler>,
+        _ loop: any EventLoop
+    ) async throws -> [Double] {
         let done = loop.makePromise(of: [Double].self)
         let end = NIODeadline.now() + .nanoseconds(Int64(self.seconds * 1e9))
         loop.execute {
@@ -167,13 +183,6 @@ struct LinkClient: AsyncParsableCommand {
                 done.fail(error)
             }
         }
-        let times = try await done.futureResult.get().sorted()
-        report(
-            "200-byte requests beside \(self.beside) bulk streams",
-            [
-                "count": Double(times.count), "p50_ms": times[times.count / 2],
-                "p99_ms": times[min(times.count - 1, times.count * 99 / 100)], "max_ms": times.last ?? 0,
-            ]
-        )
+        return try await done.futureResult.get()
     }
 }

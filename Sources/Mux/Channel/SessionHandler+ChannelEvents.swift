@@ -10,6 +10,7 @@ extension SessionHandler: ChannelInboundHandler {
     public func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         self.sizeReads(of: context.channel)
+        self.applyUnsentLimit()
         if context.channel.isActive { self.start() }
     }
 
@@ -76,6 +77,5 @@ extension SessionHandler: ChannelInboundHandler {
         let allocator = AdaptiveRecvByteBufferAllocator(minimum: 2_048, initial: 16_384, maximum: 262_144)
         try? options.setOption(.recvAllocator, value: allocator)
         try? options.setOption(.maxMessagesPerRead, value: 16)
-        try? options.setOption(.unsentLowWaterMark, value: UnsentLimit.initial)
     }
 }

@@ -5,8 +5,6 @@ import Protocol
 extension SessionHandler {
     /// How many bytes go out before other work of the event loop has its turn.
     private static let bytesPerTick = 256 << 10
-    /// How many bytes of messages are gathered into one buffer for the channel.
-    private static let bytesPerWrite = 64 << 10
 
     /// Sends before this tick of the event loop ends: whatever makes work calls this, the work is done once.
     func setNeedsPump() {
@@ -37,10 +35,14 @@ extension SessionHandler {
         // A little less than a TLS record, so that message and WebSocket header fill one (docs/protocol.md §B.1).
         let messageLimit = WireFormat.recordLength - self.encoder.usualHeaderLength
         var written = 0
-        while written < limit, context.channel.isWritable || limit == .max {
+        while written < limit {
+            guard context.channel.isWritable || limit == .max else {
+                self.unsentLimit.heldUp()
+                break
+            }
             guard let batch = self.nextBatch(messageLimit: messageLimit, now: now) else { return written > 0 }
             written += batch.readableBytes
-            self.lowWaterMark.wrote(batch.readableBytes)
+            self.unsentLimit.wrote(batch.readableBytes)
             context.write(self.wrapOutboundOut(batch), promise: nil)
         }
         if written >= limit { self.setNeedsPump() }
@@ -48,11 +50,12 @@ extension SessionHandler {
     }
 
     private func nextBatch(messageLimit: Int, now: NIODeadline) -> ByteBuffer? {
+        let bytesPerWrite = self.unsentLimit.channel
         var batch =
-            self.context?.channel.allocator.buffer(capacity: self.core.outputEstimate(limit: Self.bytesPerWrite))
+            self.context?.channel.allocator.buffer(capacity: self.core.outputEstimate(limit: bytesPerWrite))
             ?? ByteBuffer()
         if let pong = self.pongDue.take() { self.encoder.encode(.pong, pong, into: &batch) }
-        while batch.readableBytes <= Self.bytesPerWrite - WireFormat.recordLength {
+        while batch.readableBytes <= bytesPerWrite - WireFormat.recordLength {
             let start = self.encoder.begin(in: &batch)
             guard self.core.poll(into: &batch, limit: messageLimit, now: now) else {
                 self.encoder.cancel(from: start, in: &batch)
@@ -79,11 +82,17 @@ extension SessionHandler {
         }
     }
 
-    /// Follows the measured rate with how much the kernel may hold unsent: what is below us can't be overtaken any
-    /// more by something more urgent (docs/protocol.md §B.8.5).
+    /// Follows the measured rate with how much may wait below us.
     func adaptUnsentLimit(now: NIODeadline) {
-        guard let limit = self.lowWaterMark.adapt(now: now), let channel = self.context?.channel else { return }
-        try? channel.syncOptions?.setOption(.unsentLowWaterMark, value: limit)
+        guard self.unsentLimit.adapt(now: now) else { return }
+        self.applyUnsentLimit()
+    }
+
+    func applyUnsentLimit() {
+        guard let options = self.context?.channel.syncOptions else { return }
+        let channelLimit = self.unsentLimit.channel
+        try? options.setOption(.unsentLowWaterMark, value: self.unsentLimit.kernel)
+        try? options.setOption(.writeBufferWaterMark, value: .init(low: channelLimit / 2, high: channelLimit))
     }
 }
 

@@ -39,7 +39,7 @@ public final class SessionHandler {
     var isPumpScheduled = false
     private var tickAt: NIODeadline?
     private var tickTask: Scheduled<Void>?
-    var lowWaterMark = UnsentLimit()
+    var unsentLimit = UnsentLimit()
     var unwritableSince: NIODeadline?
     /// What the delegate was last told.
     private var toldSuspect = false

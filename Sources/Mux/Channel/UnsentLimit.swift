@@ -1,37 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
 
-/// How many bytes the kernel should hold unsent: eight milliseconds at the measured rate (docs/protocol.md §B.8.5).
+/// How many bytes may wait below the scheduler, where nothing more urgent can overtake them: four milliseconds at the
+/// measured rate in the kernel, and half as much in the channel (docs/protocol.md §B.8.5).
 struct UnsentLimit {
-    private var current = Self.initial
+    /// How many bytes the kernel should hold unsent.
+    private(set) var kernel = Self.bounds.lowerBound * 4
     private var written = 0
+    private var wasHeldUp = false
     private var measuredSince: NIODeadline?
 
-    /// What holds until a rate has been measured.
-    static let initial = 65_536
+    /// The limits of `kernel`, in bytes.
     static let bounds = 16_384...262_144
+
+    /// How many bytes the channel holds before it counts as not writable.
+    var channel: Int { min(max(self.kernel / 2, Self.bounds.lowerBound), 65_536) }
 
     mutating func wrote(_ count: Int) {
         self.written += count
     }
 
-    /// A new limit in bytes, at most once a second and only if it differs by a factor of two.
-    mutating func adapt(now: NIODeadline) -> Int? {
+    /// The path took no more: the rate measured is the path's, not that of what there was to send.
+    mutating func heldUp() {
+        self.wasHeldUp = true
+    }
+
+    /// Follows the rate, at most once a second; whether the limits are others now.
+    mutating func adapt(now: NIODeadline) -> Bool {
         guard let since = self.measuredSince else {
             self.measuredSince = now
             self.written = 0
-            return nil
+            return false
         }
         let elapsed = now - since
-        guard elapsed >= .seconds(1) else { return nil }
+        guard elapsed >= .seconds(1) else { return false }
         let rate = Double(self.written) * 1e9 / Double(elapsed.nanoseconds)
+        let wanted = min(max(Int(rate * 0.004), Self.bounds.lowerBound), Self.bounds.upperBound)
+        let isOther = wanted > self.kernel / 4 * 5 || (self.wasHeldUp && wanted < self.kernel / 5 * 4)
         self.written = 0
+        self.wasHeldUp = false
         self.measuredSince = now
-        guard rate > 0 else { return nil }
-        let wanted = min(max(Int(rate * 0.008), Self.bounds.lowerBound), Self.bounds.upperBound)
-        guard wanted >= 2 * self.current || wanted * 2 <= self.current else { return nil }
-        self.current = wanted
-        return wanted
+        if isOther { self.kernel = wanted }
+        return isOther
     }
 }
 

@@ -41,8 +41,9 @@ struct ConnectionReceiveWindow: Hashable {
         self.released += UInt64(count)
     }
 
+    /// Whether an update is worth its frame: small steps, so that a sender held up by the window sends evenly.
     var isGrantDue: Bool {
-        self.released + UInt64(self.window) >= self.granted + UInt64(self.window / 4)
+        self.released + UInt64(self.window) >= self.granted + UInt64(self.window / 16)
     }
 
     /// The offset to put into WINDOW_UPDATE: never lower than one granted before.
@@ -51,8 +52,8 @@ struct ConnectionReceiveWindow: Hashable {
         return self.granted
     }
 
-    /// Doubles the window, up to its maximum.
-    mutating func grow() {
-        self.window = max(self.window, min(2 * self.window, Self.maximum))
+    /// Changes the window, up to its maximum; credit that was granted stays.
+    mutating func resize(to window: Int) {
+        self.window = min(window, max(self.window, Self.maximum))
     }
 }

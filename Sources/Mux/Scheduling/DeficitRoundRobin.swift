@@ -3,11 +3,18 @@
 /// Chooses the stream that sends next: shares by bytes, with priority for streams that have just become busy
 /// (docs/protocol.md §B.8.2; RFC 8290 §4 applied to streams).
 ///
+/// A stream that becomes busy has priority if of late it has sent less than half a turn beyond its share: one that asks
+/// and answers at its own pace is never behind bulk, and one that pauses only to look new waits with the others.
+///
 /// Streams are known by their slot. Two lists are threaded through one array, so choosing costs no allocation.
 struct DeficitRoundRobin {
     private var nodes: ContiguousArray<Node> = []
     private var fresh = Ends()
     private var established = Ends()
+    /// The bytes of one turn of every stream in the lists.
+    private var roundLength = 0
+    /// How many rounds' worth of bytes have been sent, in units of 1/65 536.
+    private var rounds: UInt64 = 0
 
     /// How many bytes a stream of normal urgency sends before the next has its turn.
     static let quantum = 16_384
@@ -22,6 +29,17 @@ struct DeficitRoundRobin {
         var deficit: Int32 = 0
         var quantum: Int32 = 0
         var membership = Membership.none
+        /// What the stream has sent of late beyond its share, in bytes, as it was at `settled`.
+        var surplus: Int32 = 0
+        /// When that was, by `rounds`.
+        var settled: UInt64 = 0
+
+        /// Takes the turns into account that have gone by: each was worth a quantum.
+        mutating func settle(at rounds: UInt64) {
+            let missed = Int64(min(rounds - self.settled, 1 << 20))
+            self.surplus = Int32(max(0, Int64(self.surplus) - (missed * Int64(self.quantum)) >> 16))
+            self.settled = rounds
+        }
     }
 
     private struct Ends {
@@ -58,14 +76,20 @@ struct DeficitRoundRobin {
         guard self.nodes[slot].membership == .none else { return }
         let quantum = Int32(Self.quantum(urgency: urgency))
         self.nodes[slot].quantum = quantum
-        self.nodes[slot].deficit = quantum
-        self.append(Int32(slot), to: .fresh)
+        self.nodes[slot].settle(at: self.rounds)
+        self.roundLength += Int(quantum)
+        let isSparse = self.nodes[slot].surplus < quantum / 2
+        // What a turn was overdrawn by is still owed.
+        self.nodes[slot].deficit =
+            isSparse ? quantum - self.nodes[slot].surplus : quantum + min(self.nodes[slot].deficit, 0)
+        self.append(Int32(slot), to: isSparse ? .fresh : .established)
     }
 
-    /// The stream has nothing to send any more.
-    mutating func deactivate(_ slot: Int) {
-        guard self.contains(slot) else { return }
-        self.unlink(Int32(slot))
+    /// The stream has ended; the next with this slot is another.
+    mutating func remove(_ slot: Int) {
+        guard slot < self.nodes.count else { return }
+        self.idled(slot)
+        self.nodes[slot].surplus = 0
     }
 
     /// The stream whose turn it is.
@@ -83,15 +107,17 @@ struct DeficitRoundRobin {
     /// The stream has sent a frame.
     mutating func served(_ slot: Int, bytes: Int) {
         self.nodes[slot].deficit -= Int32(truncatingIfNeeded: bytes)
+        self.nodes[slot].settle(at: self.rounds)
+        let most = 2 * self.nodes[slot].quantum
+        self.nodes[slot].surplus = min(self.nodes[slot].surplus + Int32(truncatingIfNeeded: bytes), most)
+        self.rounds += (UInt64(bytes) << 16) / UInt64(max(1, self.roundLength))
     }
 
-    /// The stream whose turn it was could send nothing.
-    ///
-    /// One that has just become busy waits among the others first, so that it can't claim priority again and again.
+    /// The stream can send nothing for now.
     mutating func idled(_ slot: Int) {
-        let wasFresh = self.nodes[slot].membership == .fresh
+        guard self.contains(slot) else { return }
         self.unlink(Int32(slot))
-        if wasFresh, self.established.first >= 0 { self.append(Int32(slot), to: .established) }
+        self.roundLength -= Int(self.nodes[slot].quantum)
     }
 
     private mutating func append(_ slot: Int32, to membership: Membership) {

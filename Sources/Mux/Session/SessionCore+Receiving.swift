@@ -115,6 +115,15 @@ extension SessionCore {
         }
         self.roundTrip.add(sample, now: now)
         self.lastEcho = now
+        if let window = self.pathWindow.measured(
+            sample,
+            received: self.connectionReceive.received,
+            window: self.connectionReceive.window,
+            now: now
+        ) {
+            self.connectionReceive.resize(to: window)
+            if self.connectionReceive.isGrantDue { self.isConnectionUpdateDue = true }
+        }
         for id in self.barrier.receivedPong(number) {
             if let slot = self.streams.slot(of: id), self.streams[slot].wire == .zombie {
                 self.closeWire(slot)

@@ -247,7 +247,7 @@ extension SessionCore {
         }
         if isLast {
             self.streams[slot].state.finSerialised()
-            self.scheduler.deactivate(slot)
+            self.scheduler.remove(slot)
             if self.streams[slot].state.isFinished { self.endStream(slot, nil) }
         }
     }

@@ -219,9 +219,17 @@ extension SessionCore {
             )
         }
         guard self.level == .normal, let roundTrip = self.roundTrip.minimum else { return }
-        if let lastConnectionGrowth, now - lastConnectionGrowth < roundTrip { return }
-        self.lastConnectionGrowth = now
-        self.connectionReceive.grow()
+        if self.pathWindow.isFound {
+            guard let window = self.pathWindow.blocked(window: self.connectionReceive.window, now: now) else {
+                if !self.pings.hasUnanswered { self.pings.want() }
+                return
+            }
+            self.connectionReceive.resize(to: window)
+        } else {
+            if let lastConnectionGrowth, now - lastConnectionGrowth < roundTrip { return }
+            self.lastConnectionGrowth = now
+            self.connectionReceive.resize(to: 2 * self.connectionReceive.window)
+        }
         if self.connectionReceive.isGrantDue { self.isConnectionUpdateDue = true }
     }
 

@@ -270,7 +270,7 @@ extension SessionCore {
         self.streams[slot].sendQueue.removeAll()
         self.streams[slot].control.formIntersection(.isQueued)
         self.streams[slot].blockedSince = nil
-        self.scheduler.deactivate(slot)
+        self.scheduler.remove(slot)
     }
 
     /// Makes a control frame due.

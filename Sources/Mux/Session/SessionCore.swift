@@ -53,6 +53,7 @@ public struct SessionCore {
     var connectionBlockedReported: UInt64?
     var connectionBlockedRepeated: NIODeadline?
     var lastConnectionGrowth: NIODeadline?
+    var pathWindow = PathWindow()
 
     // Session control output: flags, not a queue (§B.8.1).
     var isHelloDue = true

@@ -166,37 +166,53 @@ struct StreamSlotsTests {
     }
 }
 
-@Suite("What the kernel may hold unsent (B.8.5)")
+@Suite("What may wait below the scheduler (B.8.5)")
 struct UnsentLimitTests {
     private let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
-    /// The limit after a second at a rate.
-    private func limit(bytesPerSecond: Int) -> Int? {
+    /// The limits after a second at a rate.
+    private func limit(bytesPerSecond: Int, isHeldUp: Bool = true) -> UnsentLimit {
         var limit = UnsentLimit()
-        #expect(limit.adapt(now: self.start) == nil)
+        let isFirst = limit.adapt(now: self.start)
+        #expect(!isFirst)
         limit.wrote(bytesPerSecond)
-        return limit.adapt(now: self.start + .seconds(1))
+        if isHeldUp { limit.heldUp() }
+        _ = limit.adapt(now: self.start + .seconds(1))
+        return limit
     }
 
-    @Test("eight milliseconds of the measured rate, between 16 and 256 KiB")
+    @Test("four milliseconds of the measured rate in the kernel, half of that in the channel")
     func rates() {
-        #expect(self.limit(bytesPerSecond: 1_250_000) == 16_384)
-        #expect(self.limit(bytesPerSecond: 20_000_000) == 160_000)
-        #expect(self.limit(bytesPerSecond: 1_000_000_000) == 262_144)
+        #expect(self.limit(bytesPerSecond: 1_250_000).kernel == 16_384)
+        #expect(self.limit(bytesPerSecond: 1_250_000).channel == 16_384)
+        #expect(self.limit(bytesPerSecond: 12_500_000).kernel == 50_000)
+        #expect(self.limit(bytesPerSecond: 12_500_000).channel == 25_000)
+        #expect(self.limit(bytesPerSecond: 1_000_000_000).kernel == 262_144)
+        #expect(self.limit(bytesPerSecond: 1_000_000_000).channel == 65_536)
     }
 
-    @Test("less than a factor of two changes nothing, nor does silence")
+    @Test("a rate that is low because there was little to send lowers nothing")
+    func littleToSend() {
+        #expect(self.limit(bytesPerSecond: 1_000, isHeldUp: false).kernel == 65_536)
+        #expect(self.limit(bytesPerSecond: 30_000_000, isHeldUp: false).kernel == 120_000)
+    }
+
+    @Test("small differences change nothing")
     func steady() {
-        #expect(self.limit(bytesPerSecond: 12_500_000) == nil)
-        #expect(self.limit(bytesPerSecond: 0) == nil)
+        #expect(self.limit(bytesPerSecond: 15_000_000).kernel == 65_536)
+        #expect(self.limit(bytesPerSecond: 19_000_000).kernel == 65_536)
     }
 
     @Test("it is looked at once a second")
     func once() {
         var limit = UnsentLimit()
-        #expect(limit.adapt(now: self.start) == nil)
+        let isFirst = limit.adapt(now: self.start)
+        #expect(!isFirst)
         limit.wrote(1 << 30)
-        #expect(limit.adapt(now: self.start + .milliseconds(999)) == nil)
-        #expect(limit.adapt(now: self.start + .milliseconds(1_001)) == 262_144)
+        let early = limit.adapt(now: self.start + .milliseconds(999))
+        #expect(!early)
+        let due = limit.adapt(now: self.start + .milliseconds(1_001))
+        #expect(due)
+        #expect(limit.kernel == 262_144)
     }
 }

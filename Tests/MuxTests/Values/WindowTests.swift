@@ -101,27 +101,41 @@ struct ConnectionReceiveWindowTests {
         #expect(violation?.code == .flowControlError)
     }
 
-    @Test("a grant is due when a quarter has been given back, and reaches a window beyond it")
+    @Test("a grant is due when a sixteenth has been given back, and reaches a window beyond it")
     func grant() throws {
-        var window = ConnectionReceiveWindow(window: 1_000)
+        var window = ConnectionReceiveWindow(window: 1_600)
         try window.receive(400)
-        window.release(249)
+        window.release(99)
         #expect(!window.isGrantDue)
         window.release(1)
         #expect(window.isGrantDue)
         let offset = window.grant()
-        #expect(offset == 1_250)
+        #expect(offset == 1_700)
         #expect(!window.isGrantDue)
     }
 
-    @Test("it doubles up to 64 MiB and never shrinks")
+    @Test("it grows up to 64 MiB, and one that is larger from the start stays so")
     func grow() {
         var window = ConnectionReceiveWindow(window: 40 << 20)
-        window.grow()
+        window.resize(to: 80 << 20)
         #expect(window.window == 64 << 20)
         var large = ConnectionReceiveWindow(window: 128 << 20)
-        large.grow()
+        large.resize(to: 256 << 20)
         #expect(large.window == 128 << 20)
+    }
+
+    @Test("one that has become smaller takes back no credit")
+    func shrink() throws {
+        var window = ConnectionReceiveWindow(window: 1_600)
+        try window.receive(1_000)
+        window.release(1_000)
+        #expect(window.grant() == 2_600)
+        window.resize(to: 800)
+        #expect(!window.isGrantDue)
+        #expect(window.grant() == 2_600)
+        try window.receive(1_000)
+        window.release(1_000)
+        #expect(window.grant() == 2_800)
     }
 }
 
