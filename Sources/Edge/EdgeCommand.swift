@@ -8,7 +8,7 @@ struct EdgeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "culvert-edge",
         abstract: "Serves tunnels: visitors on one side, connectors on the other.",
-        subcommands: [ServeCommand.self, ConfigCommand.self, CredentialsCommand.self],
+        subcommands: [ServeCommand.self, HealthCommand.self, ConfigCommand.self, CredentialsCommand.self],
         defaultSubcommand: ServeCommand.self
     )
 }

@@ -51,7 +51,7 @@ struct EdgeServer: Service {
     private let tokens: TunnelTokens
     private let keys: APIKeyStore
     private let limits: APILimits
-    private let tls: NIOSSLContext?
+    private let tls: ListenerCertificate?
 
     /// Makes the parts that need no socket.
     ///
@@ -75,12 +75,12 @@ struct EdgeServer: Service {
         self.reload = reload
         self.registry = InMemoryTunnelRegistry(
             tunnelsPerOwner: configuration.tunnels.maxPerKey,
-            limits: TunnelLimits(maxConnections: configuration.tunnels.maxConnections)
+            limits: Self.tunnelLimits(configuration.tunnels)
         )
         self.tokens = try await TunnelTokens(keys: credentials.signingKeys)
         self.keys = try APIKeyStore(credentials.apiKeys)
         self.limits = APILimits(configuration.limits)
-        self.tls = try ListenerTLS.context(configuration)
+        self.tls = try ListenerCertificate(configuration)
     }
 
     /// Serves until the service group asks to stop; then drains.
@@ -115,6 +115,7 @@ struct EdgeServer: Service {
         await withTaskGroup { group in
             group.addTask { await self.removeIdleTunnels() }
             group.addTask { await self.reloadOnHangUp() }
+            group.addTask { await self.watchCertificate() }
             try? await gracefulShutdown()
             group.cancelAll()
         }
@@ -124,12 +125,15 @@ struct EdgeServer: Service {
 
     /// Turns unready, asks connectors to go elsewhere and waits for what is in flight.
     private func drain(server: any Channel) async {
-        self.logger.info("stopping", metadata: ["grace": "\(self.configuration.shutdownGrace.settingText)"])
+        let (delay, grace) = (self.configuration.shutdownDelay, self.configuration.shutdownGrace)
+        self.logger.info("stopping", metadata: ["delay": "\(delay.settingText)", "grace": "\(grace.settingText)"])
         self.readiness.beginDraining()
-        try? await server.close()
+        // Connectors go at once, and their sessions stay until nobody sends visitors here any more.
         let sessions = self.registry.all.flatMap(\.sessions)
-        for session in sessions { session.drain(gracePeriod: self.configuration.shutdownGrace) }
-        let deadline = NIODeadline.now() + self.configuration.shutdownGrace
+        for session in sessions { session.drain(gracePeriod: delay + grace, lingering: delay) }
+        try? await Task.sleep(for: .nanoseconds(delay.nanoseconds))
+        try? await server.close()
+        let deadline = NIODeadline.now() + grace
         while NIODeadline.now() < deadline, self.metrics.isBusy {
             try? await Task.sleep(for: .milliseconds(50))
         }
@@ -167,7 +171,27 @@ struct EdgeServer: Service {
         }
     }
 
+    /// Takes up a renewed certificate by itself: what renews it seldom knows whom to tell.
+    private func watchCertificate() async {
+        guard let tls = self.tls else { return }
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(5))
+            do {
+                if try tls.reloadIfChanged() { self.logger.notice("took up the new certificate") }
+            } catch {
+                self.logger.error("the old certificate stays in use", metadata: ["why": "\(error)"])
+            }
+        }
+    }
+
     // MARK: Parts
+
+    private static func tunnelLimits(_ tunnels: EdgeConfiguration.Tunnels) -> TunnelLimits {
+        var limits = TunnelLimits(maxConnections: tunnels.maxConnections)
+        // Where edges take over from each other, a tunnel is likely to come back here after any time elsewhere.
+        if tunnels.unknownHold > .zero { limits.reconnectPeriod = .hours(24 * 365) }
+        return limits
+    }
 
     private func publicListener(_ settings: LiveSettings) -> PublicListener {
         PublicListener(

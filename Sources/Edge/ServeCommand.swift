@@ -27,8 +27,8 @@ struct ServeCommand: AsyncParsableCommand {
         let (configuration, _) = try self.loading.load()
         // A peer that is gone is an error of its write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
-        LogOutput.bootstrap(level: configuration.logLevel, format: configuration.logFormat)
         do {
+            try LogOutput.bootstrap(configuration)
             var credentials = try CredentialFiles.load(configuration.credentials)
             var greeting: @Sendable (EdgeServer.Addresses) -> String? = { _ in nil }
             if configuration.isDevelopment {

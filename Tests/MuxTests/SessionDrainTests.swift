@@ -48,6 +48,31 @@ struct SessionDrainTests {
         #expect(final.code == .shutdown)
     }
 
+    @Test("a session that lingers stays without streams and opens new ones; the PING comes when the time is over")
+    func lingering() throws {
+        var session = ScriptedSession()
+        session.core.startDrain(
+            code: .shutdown,
+            gracePeriod: .seconds(30),
+            reconnectAfter: .milliseconds(250),
+            lingering: .seconds(5),
+            now: session.now
+        )
+        let announcement = session.output()
+        #expect(announcement.first == .drain())
+        #expect(announcement.compactMap(\.pingNumber).isEmpty)
+        session.tick(after: .milliseconds(4_900))
+        #expect(self.goAway(session.output()) == nil)
+        #expect(session.core.end == nil)
+        #expect(session.core.canOpenStreams)
+        session.tick(after: .milliseconds(100))
+        let ping = try #require(session.output().compactMap(\.pingNumber).last)
+        session.receive(.pong(ping))
+        #expect(self.goAway(session.output())?.isDrain == false)
+        session.tick(after: .milliseconds(100))
+        #expect(session.core.end != nil)
+    }
+
     @Test("without a PONG the final GOAWAY goes out after two seconds")
     func finalWithoutPong() throws {
         var session = ScriptedSession()

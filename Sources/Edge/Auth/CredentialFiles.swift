@@ -62,7 +62,9 @@ enum CredentialFiles {
     /// Reads a file that nobody but its owner may read.
     static func read<File: Decodable>(_ type: File.Type, at path: String) throws -> File {
         let manager = FileManager.default
-        guard let attributes = try? manager.attributesOfItem(atPath: path), let data = manager.contents(atPath: path)
+        // Kubernetes mounts each file as a symbolic link, and it is the file behind it that is or isn't private.
+        let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        guard let attributes = try? manager.attributesOfItem(atPath: file), let data = manager.contents(atPath: file)
         else { throw Failure(path: path, message: "the file can't be read") }
         // Kubernetes mounts secrets readable for the group, which is the pod's own; others are nobody's own.
         let permissions = attributes[.posixPermissions] as? Int

@@ -25,7 +25,16 @@ extension EdgeConfiguration {
             default: false,
             help: "loopback only, nothing kept, credentials made for the run"
         )
-        if self.isDevelopment { self.listen.host = "127.0.0.1" }
+        if self.isDevelopment {
+            self.listen.host = "127.0.0.1"
+            self.environment = .local
+        }
+        self.environment = reader.value(
+            "environment",
+            default: self.environment,
+            help: "where the edge runs, a label of logs and metrics; production is stricter"
+        )
+        if self.environment == .production { self.tunnels.tokenLifetime = .hours(24 * 7) }
         self.listen = reader.value(
             "listen",
             default: self.listen,
@@ -122,6 +131,11 @@ extension EdgeConfiguration {
             default: self.tunnels.reconnectHold,
             help: "time that requests wait for a connector to come back"
         )
+        self.tunnels.unknownHold = reader.value(
+            "tunnel.unknown-hold",
+            default: self.tunnels.unknownHold,
+            help: "time that requests wait for the connector of a tunnel that this edge has not met yet"
+        )
         self.tunnels.idleExpiry = reader.value(
             "tunnel.idle-expiry",
             default: self.tunnels.idleExpiry,
@@ -168,6 +182,23 @@ extension EdgeConfiguration {
     private mutating func readOperation(from reader: inout SettingsReader) {
         self.logLevel = reader.value("log.level", default: self.logLevel, help: "least severe lines to write")
         self.logFormat = reader.value("log.format", default: self.logFormat, help: "how lines look")
+        self.logTimeZone = reader.value("log.timezone", default: self.logTimeZone, help: "the zone of timestamps")
+        self.logFile = reader.optional("log.file", help: "a file that gets every line, too")
+        self.logFileSize = reader.value(
+            "log.file-size",
+            default: self.logFileSize,
+            help: "the size at which it is full"
+        )
+        self.logFileCount = reader.value(
+            "log.file-count",
+            default: self.logFileCount,
+            help: "full files that are kept beside it"
+        )
+        self.shutdownDelay = reader.value(
+            "shutdown.delay",
+            default: self.shutdownDelay,
+            help: "time in which the edge is unready but serves, so that proxies learn to go elsewhere"
+        )
         self.shutdownGrace = reader.value(
             "shutdown.grace",
             default: self.shutdownGrace,
@@ -196,6 +227,7 @@ extension EdgeConfiguration {
                 )
             }
         }
+        for problem in self.productionProblems() { reader.report(problem.key, problem.message) }
         if (self.certificateFile == nil) != (self.privateKeyFile == nil) {
             reader.report("tls.certificate", "tls.certificate and tls.key need each other")
         }

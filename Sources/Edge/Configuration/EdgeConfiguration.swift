@@ -42,6 +42,7 @@ struct EdgeConfiguration: Sendable {
         var connectTimeout = TimeAmount.seconds(5)
         var heartbeatInterval = TimeAmount.seconds(10)
         var reconnectHold = TimeAmount.seconds(5)
+        var unknownHold = TimeAmount.zero
         var idleExpiry = TimeAmount.hours(24)
         var tokenLifetime = TimeAmount.hours(24 * 30)
         var tokenOverlap = TimeAmount.minutes(10)
@@ -65,9 +66,15 @@ struct EdgeConfiguration: Sendable {
     var wildcardDomain: String?
     var certificateFile: String?
     var privateKeyFile: String?
+    var environment = RunEnvironment.sandbox
+    var shutdownDelay = TimeAmount.zero
     var shutdownGrace = TimeAmount.seconds(30)
     var logLevel = Logger.Level.info
     var logFormat = LogFormat.auto
+    var logTimeZone = LogTimeZone.utc
+    var logFile: String?
+    var logFileSize = ByteCount(10 << 20)
+    var logFileCount = 5
     var http = HTTP()
     var tunnels = Tunnels()
     var limits = APILimits.Settings()

@@ -43,7 +43,8 @@ struct IPAddress: Hashable, Sendable, CustomStringConvertible {
 /// A range of addresses in CIDR notation (RFC 4632 §3.1); a single address is the range of itself.
 struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     private let address: IPAddress
-    private let prefixLength: Int
+    /// How many leading bits make the network; 0 for everybody.
+    let prefixLength: Int
 
     /// Reads a range; `nil` unless it is an address, with or without `/` and a prefix length.
     init?(_ text: String) {

@@ -12,7 +12,7 @@ struct PublicListener: Sendable {
     let connectEndpoint: any ConnectEndpoint
     let accessLog: AccessLog
     /// What connections are encrypted with; `nil` if they are not.
-    let tls: NIOSSLContext?
+    let tls: ListenerCertificate?
 
     /// Listens.
     ///
@@ -36,7 +36,9 @@ struct PublicListener: Sendable {
                         )
                     }
                     channel.closeFuture.whenComplete { _ in connections.leave() }
-                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls.context))
+                    }
                     try channel.pipeline.syncOperations.addHandler(VisitorHandler(services: services))
                 }
             }

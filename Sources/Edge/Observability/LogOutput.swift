@@ -18,6 +18,7 @@ struct LogOutput: LogHandler {
     var metadataProvider: Logger.MetadataProvider?
     private let label: String
     private let isJSON: Bool
+    private let timeZone: LogTimeZone
     private let sink: LogSink
 
     /// Makes the output of one logger.
@@ -26,23 +27,44 @@ struct LogOutput: LogHandler {
     ///   - label: The name of the logger.
     ///   - level: The least severe lines to write.
     ///   - isJSON: Whether each line is a JSON object.
+    ///   - timeZone: The zone of timestamps.
     ///   - sink: Where lines go.
-    init(label: String, level: Logger.Level, isJSON: Bool, sink: LogSink) {
+    init(label: String, level: Logger.Level, isJSON: Bool, timeZone: LogTimeZone = .utc, sink: LogSink) {
         self.label = label
         self.logLevel = level
         self.isJSON = isJSON
+        self.timeZone = timeZone
         self.sink = sink
     }
 
     /// Makes every logger of the process write through this type.
-    static func bootstrap(level: Logger.Level, format: EdgeConfiguration.LogFormat, sink: LogSink = .standardError) {
+    ///
+    /// - Throws: ``CredentialFiles/Failure`` for a log file that can't be written.
+    static func bootstrap(_ configuration: EdgeConfiguration) throws {
+        var sink = LogSink.standardError
         let isJSON: Bool
-        switch format {
+        switch configuration.logFormat {
         case .text: isJSON = false
         case .json: isJSON = true
         case .auto: isJSON = !sink.isTerminal
         }
-        LoggingSystem.bootstrap { LogOutput(label: $0, level: level, isJSON: isJSON, sink: sink) }
+        if let path = configuration.logFile {
+            sink = sink.also(
+                to: try RotatingLogFile(
+                    path: path,
+                    maxSize: configuration.logFileSize.bytes,
+                    keptFiles: configuration.logFileCount
+                )
+            )
+        }
+        let (level, timeZone) = (configuration.logLevel, configuration.logTimeZone)
+        timeZone.adopt()
+        let metadata: Logger.Metadata = ["environment": "\(configuration.environment.rawValue)"]
+        LoggingSystem.bootstrap { [sink] label in
+            var output = LogOutput(label: label, level: level, isJSON: isJSON, timeZone: timeZone, sink: sink)
+            output.metadata = metadata
+            return output
+        }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -55,7 +77,7 @@ struct LogOutput: LogHandler {
         if let provided = self.metadataProvider?.get() { metadata.merge(provided) { _, new in new } }
         if let own = event.metadata { metadata.merge(own) { _, new in new } }
         let line = Self.line(
-            time: Date(),
+            stamp: self.timeZone.stamp(Date()),
             level: event.level,
             label: self.label,
             message: event.message.description,
@@ -67,14 +89,13 @@ struct LogOutput: LogHandler {
 
     /// One line, with its line feed.
     static func line(
-        time: Date,
+        stamp: String,
         level: Logger.Level,
         label: String,
         message: String,
         metadata: Logger.Metadata,
         isJSON: Bool
     ) -> String {
-        let stamp = time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
         let pairs = metadata.sorted { $0.key < $1.key }
         guard isJSON else {
             let details = pairs.map { " \($0.key)=\(self.plain("\($0.value)"))" }.joined()

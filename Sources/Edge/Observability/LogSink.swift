@@ -29,21 +29,35 @@ struct LogSink: Sendable {
     private init(descriptor: Int32) {
         self.init(isTerminal: isatty(descriptor) == 1) { line in
             var line = line
-            line.withUTF8 { bytes in
-                var rest = UnsafeRawBufferPointer(bytes)
-                while !rest.isEmpty {
-                    #if canImport(Darwin)
-                    let written = Darwin.write(descriptor, rest.baseAddress, rest.count)
-                    #elseif canImport(Glibc)
-                    let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
-                    #elseif canImport(Musl)
-                    let written = Musl.write(descriptor, rest.baseAddress, rest.count)
-                    #endif
-                    // A log that nobody takes must not stop the edge.
-                    guard written > 0 else { return }
-                    rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
-                }
-            }
+            _ = line.withUTF8 { Self.writeAll(UnsafeRawBufferPointer($0), to: descriptor) }
+        }
+    }
+
+    /// Writes to a file descriptor what it takes.
+    ///
+    /// - Returns: The number of bytes written: less than all when nobody takes the rest, which must not stop the edge.
+    static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int {
+        var rest = bytes
+        while !rest.isEmpty {
+            #if canImport(Darwin)
+            let written = Darwin.write(descriptor, rest.baseAddress, rest.count)
+            #elseif canImport(Glibc)
+            let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
+            #elseif canImport(Musl)
+            let written = Musl.write(descriptor, rest.baseAddress, rest.count)
+            #endif
+            guard written > 0 else { break }
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
+        }
+        return bytes.count - rest.count
+    }
+
+    /// A sink whose lines go to a file, too.
+    func also(to file: RotatingLogFile) -> LogSink {
+        let write = self.write
+        return LogSink(isTerminal: self.isTerminal) { line in
+            write(line)
+            file.write(line)
         }
     }
 }

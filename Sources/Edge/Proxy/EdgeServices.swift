@@ -11,4 +11,6 @@ struct EdgeServices: Sendable {
     let controlPlane: any ControlPlane
     let connectEndpoint: any ConnectEndpoint
     let accessLog: AccessLog
+    /// The requests for tunnels that are not known yet.
+    let arrivals = ConnectionCount(limit: 1_024)
 }

@@ -29,7 +29,9 @@ extension VisitorHandler {
         self.record = record
         switch self.services.router.route(head) {
         case .tunnel(let id, let prefixLength):
-            guard let tunnel = self.services.registry.tunnel(id) else { return self.refuse(head, .tunnelNotFound) }
+            guard let tunnel = self.services.registry.tunnel(id) else {
+                return self.awaitTunnel(id, head, record: record, prefixLength: prefixLength)
+            }
             self.enter(tunnel, head, record: record, prefixLength: prefixLength)
         case .missingSlash(let id): self.redirect(head, to: id)
         case .controlPlane: self.beginControlCall(head)
@@ -40,7 +42,7 @@ extension VisitorHandler {
     }
 
     /// Begins the exchange if the tunnel's policy admits the visitor.
-    private func enter(_ tunnel: Tunnel, _ head: RequestHead, record: RequestRecord, prefixLength: Int) {
+    func enter(_ tunnel: Tunnel, _ head: RequestHead, record: RequestRecord, prefixLength: Int) {
         let decision = tunnel.admit(
             address: record.visitor.address,
             authorization: head.section.values(.authorization)

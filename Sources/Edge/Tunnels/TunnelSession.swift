@@ -103,11 +103,18 @@ final class TunnelSession: Sendable {
 
     /// Lets the session end in good order, from any thread.
     ///
-    /// - Parameter gracePeriod: How long streams may still run.
-    func drain(gracePeriod: TimeAmount) {
+    /// - Parameters:
+    ///   - gracePeriod: How long streams may still run.
+    ///   - lingering: How long the session still takes new requests, as part of the grace.
+    func drain(gracePeriod: TimeAmount, lingering: TimeAmount = .zero) {
         self.eventLoop.execute {
             self.pool.value.close()
-            self.handler.value.drain(code: .shutdown, gracePeriod: gracePeriod, reconnectAfter: .milliseconds(100))
+            self.handler.value.drain(
+                code: .shutdown,
+                gracePeriod: gracePeriod,
+                reconnectAfter: .milliseconds(100),
+                lingering: lingering
+            )
         }
     }
 

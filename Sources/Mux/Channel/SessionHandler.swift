@@ -149,11 +149,18 @@ public final class SessionHandler {
     ///   - code: Why: SHUTDOWN or REPLACED.
     ///   - gracePeriod: How long streams may still run.
     ///   - reconnectAfter: How long the peer is to wait before it connects elsewhere.
-    public func drain(code: ErrorCode = .shutdown, gracePeriod: TimeAmount, reconnectAfter: TimeAmount) {
+    ///   - lingering: How long this side may still open streams, and the session stays without any: part of the grace.
+    public func drain(
+        code: ErrorCode = .shutdown,
+        gracePeriod: TimeAmount,
+        reconnectAfter: TimeAmount,
+        lingering: TimeAmount = .zero
+    ) {
         self.core.startDrain(
             code: code,
             gracePeriod: gracePeriod,
             reconnectAfter: reconnectAfter,
+            lingering: lingering,
             now: .now()
         )
         self.setNeedsPump()

@@ -13,11 +13,13 @@ extension SessionCore {
     ///   - code: Why: SHUTDOWN, REPLACED or ID_EXHAUSTED.
     ///   - gracePeriod: How long streams may still run.
     ///   - reconnectAfter: How long the peer is to wait before it connects elsewhere.
+    ///   - lingering: How long this side may still open streams, and the session stays without any: part of the grace.
     ///   - now: The time.
     public mutating func startDrain(
         code: ErrorCode,
         gracePeriod: TimeAmount,
         reconnectAfter: TimeAmount,
+        lingering: TimeAmount = .zero,
         now: NIODeadline
     ) {
         let deadline = now + gracePeriod
@@ -31,7 +33,14 @@ extension SessionCore {
             return
         }
         self.phase = .draining
-        self.drain = Drain(code: code, deadline: deadline, grace: gracePeriod, finalAt: now + .seconds(2))
+        self.drain = Drain(
+            code: code,
+            deadline: deadline,
+            grace: gracePeriod,
+            lingersUntil: min(now + lingering, deadline),
+            isPingWanted: lingering <= .zero,
+            finalAt: min(now + lingering, deadline) + .seconds(2)
+        )
         self.goAwayDue = GoAwayFrame(
             isDrain: true,
             lastStreamID: StreamID(rawValue: .max),

@@ -175,6 +175,7 @@ extension SessionCore {
     private mutating func advanceDrain(now: NIODeadline) {
         guard let drain = self.drain else { return }
         self.isAttentive = true
+        if drain.ping == nil, now >= drain.lingersUntil { self.drain?.isPingWanted = true }
         if !drain.isFinalSent, now >= drain.finalAt, self.goAwayDue == nil { self.sendFinalGoAway() }
         if now >= drain.deadline {
             for slot in self.streams.indices

@@ -96,9 +96,11 @@ public struct SessionCore {
         var code: ErrorCode
         var deadline: NIODeadline
         var grace: TimeAmount
+        /// Until when the session stays though it has no streams.
+        var lingersUntil: NIODeadline
         /// The PING behind the announcement, once it has been sent.
         var ping: UInt64?
-        var isPingWanted = true
+        var isPingWanted: Bool
         /// When the final GOAWAY goes out even if that PING is not answered.
         var finalAt: NIODeadline
         var isFinalSent = false

@@ -43,6 +43,29 @@ struct EdgeConfigurationTests {
         #expect(configuration.tunnels.connectTimeout == .seconds(5))
     }
 
+    @Test("Production refuses what is convenient elsewhere, and tokens live for a week")
+    func production() {
+        let keys = ["--auth-api-keys-file", "a", "--auth-signing-keys-file", "s"]
+        let strict = self.read(
+            ["--environment", "production", "--public-url", "http://a.b", "--proxies-trusted", "10.0.0.0/8,0.0.0.0/0"]
+                + keys,
+            ["CULVERT_AUTH_API_KEY": "key"]
+        )
+        #expect(strict.1.map { $0.prefix { $0 != " " } } == ["public.url", "auth.api-key", "proxies.trusted"])
+        #expect(self.read(["--dev", "--environment", "production", "--public-url", "https://a.b"]).1.count == 1)
+
+        let (configuration, problems) = self.read(
+            ["--environment", "production", "--public-url", "https://a.b", "--proxies-trusted", "10.0.0.0/8"] + keys
+        )
+        #expect(problems == [])
+        #expect(configuration.tunnels.tokenLifetime == .hours(24 * 7))
+        let sandbox = self.read(keys, ["CULVERT_AUTH_API_KEY": "key"])
+        #expect(sandbox.1 == [])
+        #expect(sandbox.0.environment == .sandbox)
+        #expect(sandbox.0.tunnels.tokenLifetime == .hours(24 * 30))
+        #expect(self.read(["--dev"]).0.environment == .local)
+    }
+
     @Test("Everything that is wrong is told at once, with where it came from")
     func everyProblem() {
         let (_, problems) = self.read(

@@ -90,7 +90,7 @@ struct LogSecrecyTests {
     func forgery() throws {
         let line = { (isJSON: Bool) in
             LogOutput.line(
-                time: Date(timeIntervalSince1970: 0),
+                stamp: "1970-01-01T00:00:00Z",
                 level: .info,
                 label: "l",
                 message: "access",

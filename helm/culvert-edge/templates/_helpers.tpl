@@ -1,0 +1,128 @@
+{{/* SPDX-License-Identifier: Apache-2.0 */}}
+
+{{- define "culvert-edge.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "culvert-edge.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 57 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 57 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 57 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "culvert-edge.selector" -}}
+app.kubernetes.io/name: {{ include "culvert-edge.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: edge
+{{- end -}}
+
+{{- define "culvert-edge.labels" -}}
+app.kubernetes.io/name: {{ include "culvert-edge.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: culvert
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "culvert-edge.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "culvert-edge.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "culvert-edge.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "culvert-edge.authSecret" -}}
+{{- default (printf "%s-auth" (include "culvert-edge.fullname" .)) .Values.auth.existingSecret -}}
+{{- end -}}
+
+{{- define "culvert-edge.publicURL" -}}
+{{- required "config.public.url is required: the URL under which visitors reach the edge, such as https://tunnels.example.com" .Values.config.public.url | trimSuffix "/" -}}
+{{- end -}}
+
+{{/* The host without a port: a routing rule matches names. */}}
+{{- define "culvert-edge.host" -}}
+{{- (urlParse (include "culvert-edge.publicURL" .)).host | regexFind "^[^:]+" -}}
+{{- end -}}
+
+{{- define "culvert-edge.bind" -}}
+{{- if contains ":" . -}}[{{ . }}]{{- else -}}{{ . }}{{- end -}}
+{{- end -}}
+
+{{/*
+A duration as the edge spells it ("500ms", "30s", "5m", "1h"), in whole seconds, rounded up.
+*/}}
+{{- define "culvert-edge.seconds" -}}
+{{- if hasSuffix "ms" . -}}{{ div (add (trimSuffix "ms" . | int64) 999) 1000 }}
+{{- else if hasSuffix "s" . -}}{{ trimSuffix "s" . | int64 }}
+{{- else if hasSuffix "m" . -}}{{ mul (trimSuffix "m" . | int64) 60 }}
+{{- else if hasSuffix "h" . -}}{{ mul (trimSuffix "h" . | int64) 3600 }}
+{{- else -}}{{ mul (trimSuffix "d" . | int64) 86400 }}
+{{- end -}}
+{{- end -}}
+
+{{/*
+The edge's configuration file. Numbers are written as text, because Helm knows only floating-point ones and writes a
+million as 1e+06; a setting that is empty is left out and has the edge's own default.
+*/}}
+{{- define "culvert-edge.configuration" -}}
+listen: {{ printf "%s:8989" (include "culvert-edge.bind" .Values.bindAddress) | quote }}
+admin:
+  listen: {{ printf "%s:8990" (include "culvert-edge.bind" .Values.bindAddress) | quote }}
+auth:
+  api-keys-file: /etc/culvert/auth/api-keys.json
+  signing-keys-file: /etc/culvert/auth/signing-keys.json
+{{- if .Values.tls.existingSecret }}
+tls:
+  certificate: /etc/culvert/tls/tls.crt
+  key: /etc/culvert/tls/tls.key
+{{- end }}
+{{- range $section, $settings := .Values.config }}
+{{- if not (kindIs "map" $settings) }}
+{{ $section }}: {{ toString $settings | quote }}
+{{- else }}
+{{- $lines := list }}
+{{- range $key, $value := $settings }}
+{{- if kindIs "slice" $value }}
+{{- if $value }}{{ $lines = append $lines (printf "%s: %s" $key (join "," $value | quote)) }}{{ end }}
+{{- else if kindIs "float64" $value }}
+{{- $lines = append $lines (printf "%s: %s" $key ($value | int64 | toString | quote)) }}
+{{- else if ne (toString $value) "" }}
+{{- $lines = append $lines (printf "%s: %s" $key (toString $value | quote)) }}
+{{- end }}
+{{- end }}
+{{- if $lines }}
+{{ $section }}:
+{{- range $lines }}
+  {{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/*
+What stays of the pod's life after SIGTERM: the delay in which proxies learn that it leaves, the requests in flight,
+and ten seconds to close what is left.
+*/}}
+{{- define "culvert-edge.terminationSeconds" -}}
+{{- $delay := include "culvert-edge.seconds" .Values.config.shutdown.delay | int64 -}}
+{{- $grace := include "culvert-edge.seconds" .Values.config.shutdown.grace | int64 -}}
+{{- add $delay $grace 10 -}}
+{{- end -}}

@@ -1,0 +1,407 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the chart renders, looked at from all sides: called by scripts/check-chart.
+
+Every combination of toggles has to render, to be valid by the Kubernetes schemas, to pass the restricted Pod Security
+Standard, and to hold a configuration and credentials that the edge itself takes.
+"""
+
+import argparse
+import base64
+import http.server
+import itertools
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+
+import kubernetes_validate
+import yaml
+
+CHART = pathlib.Path(__file__).resolve().parents[2] / "helm" / "culvert-edge"
+URL = "config.public.url=https://tunnels.example.com"
+KUBERNETES = ["1.27", "1.34"]
+
+# What a value may be besides its default; each is tried alone, all together, and in drawn combinations.
+TOGGLES = {
+    "ingress.enabled": ["true"],
+    "ingress.tlsSecret": ["ingress-tls"],
+    "ingress.className": ["traefik"],
+    "traefik.enabled": ["true"],
+    "traefik.tlsSecret": ["traefik-tls"],
+    "traefik.certResolver": ["letsencrypt"],
+    "traefik.entryPoints": ["{web}"],
+    "traefik.middlewares[0].name": ["headers"],
+    "traefik.serversTransport.serverName": ["edge.internal"],
+    "traefik.serversTransport.rootCAsSecrets": ["{ca}"],
+    "tls.existingSecret": ["edge-tls"],
+    "auth.existingSecret": ["culvert-auth"],
+    "autoscaling.enabled": ["true"],
+    "podDisruptionBudget.enabled": ["false"],
+    "networkPolicy.enabled": ["false"],
+    "networkPolicy.adminFrom": ["null"],
+    "serviceMonitor.enabled": ["true"],
+    "serviceMonitor.labels.release": ["prometheus"],
+    "prometheusRule.enabled": ["true"],
+    "dashboard.enabled": ["true"],
+    "dashboard.annotations.folder": ["Culvert"],
+    "serviceAccount.create": ["false"],
+    "serviceAccount.name": ["edge"],
+    "service.type": ["NodePort", "LoadBalancer"],
+    "replicaCount": ["3"],
+    "image.digest": ["sha256:" + "0a" * 32],
+    "imagePullSecrets[0].name": ["registry"],
+    "fullnameOverride": ["e", "x" * 70],
+    "nameOverride": ["other"],
+    "bindAddress": ["::"],
+    "config.environment": ["local", "sandbox"],
+    "config.public.wildcard-domain": ["tunnels.example.com"],
+    "config.errors.status-map": ["rfc"],
+    "config.proxies.trusted": ["{10.0.0.0/8,fd00::/8}"],
+    "config.proxies.client-ip-header": ["CF-Connecting-IP"],
+    "config.http.max-connections": ["2000000"],
+    "config.tunnel.reserved-names": ["{www,admin}"],
+    "config.log.format": ["text"],
+    "config.log.timezone": ["+02:00"],
+    "config.log": ["null"],
+    "config.shutdown.delay": ["1500ms", "0s"],
+    "config.shutdown.grace": ["2m", "1h"],
+    "podAnnotations.a": ["b"],
+    "podLabels.a": ["b"],
+    "nodeSelector.disk": ["ssd"],
+    "tolerations[0].operator": ["Exists"],
+    "priorityClassName": ["high"],
+    "topologySpreadConstraints": ["null"],
+    "extraEnv[0].name": ["A"],
+    "service.annotations.a": ["b"],
+    "service.externalTrafficPolicy": ["Local"],
+    "adminService.annotations.a": ["b"],
+}
+TYPOS = [
+    "replicaCounts=2",
+    "image.tags=1",
+    "config.tunnel.request-timeouts=3s",
+    "config.tunnel.request-timeout=3 seconds",
+    "config.errors.status-map=cdnn",
+    "config.public.url=tunnels.example.com",
+    "traefik.enable=true",
+    "resources.limit.memory=1Gi",
+    "service.port=0",
+    "autoscaling.minReplicas=none",
+]
+# Kinds whose schemas come with an operator and not with Kubernetes: the keys of `spec` that we may use.
+CUSTOM = {
+    "IngressRoute": {"entryPoints", "routes", "tls"},
+    "ServersTransport": {
+        "disableHTTP2",
+        "maxIdleConnsPerHost",
+        "serverName",
+        "rootCAsSecrets",
+        "forwardingTimeouts",
+    },
+    "ServiceMonitor": {"jobLabel", "selector", "namespaceSelector", "endpoints"},
+    "PrometheusRule": {"groups"},
+}
+# Settings of the edge that the chart sets itself, or that make no sense in a pod.
+CHART_OWNS = {
+    "dev",
+    "listen",
+    "admin.listen",
+    "auth.api-keys-file",
+    "auth.signing-keys-file",
+    "auth.api-key",
+    "auth.signing-key",
+    "tls.certificate",
+    "tls.key",
+    "log.file",
+    "log.file-size",
+    "log.file-count",
+}
+
+problems = []
+
+
+def check(condition, what):
+    """Notes a problem unless the condition holds."""
+    if not condition:
+        problems.append(what)
+
+
+def run(*command, **options):
+    """Runs a command and gives its result, whatever it is."""
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+class Chart:
+    """The chart under one `helm`."""
+
+    def __init__(self, helm):
+        self.helm = helm
+
+    def render(self, settings, *arguments, environment=None):
+        """The result of `helm template` with the settings."""
+        flags = [part for setting in settings for part in ("--set", setting)]
+        return run(
+            self.helm,
+            "template",
+            "edge",
+            str(CHART),
+            "--namespace",
+            "tunnels",
+            *flags,
+            *arguments,
+            env={**os.environ, **(environment or {})},
+        )
+
+
+def combinations():
+    """Lists of settings: the defaults, each toggle alone, all at once, and forty drawn ones."""
+    single = [[f"{key}={value}"] for key, values in TOGGLES.items() for value in values]
+    everything = [f"{key}={values[0]}" for key, values in TOGGLES.items() if values[0] != "null"]
+    draw = random.Random(7)
+    drawn = [
+        [f"{key}={draw.choice(values)}" for key, values in TOGGLES.items() if draw.random() < 0.4] for _ in range(40)
+    ]
+    return [[], *single, everything, *drawn]
+
+
+def check_objects(objects, name):
+    """Checks the objects of one rendering against schemas and the rules of the chart."""
+    seen = set()
+    for thing in objects:
+        kind = thing["kind"]
+        label = f"{name}: {kind}/{thing['metadata']['name']}"
+        check((kind, thing["metadata"]["name"]) not in seen, f"{label} appears twice")
+        seen.add((kind, thing["metadata"]["name"]))
+        check(thing["metadata"].get("namespace") == "tunnels", f"{label} has no namespace")
+        if kind in CUSTOM:
+            check(set(thing["spec"]) <= CUSTOM[kind], f"{label} has unknown keys {set(thing['spec']) - CUSTOM[kind]}")
+            continue
+        for version in KUBERNETES:
+            try:
+                kubernetes_validate.validate(thing, version, strict=True)
+            except kubernetes_validate.ValidationError as error:
+                problems.append(f"{label} is not valid in Kubernetes {version}: {error.message} at {list(error.path)}")
+        if kind in ("Deployment", "Pod"):
+            check_restricted(thing["spec"]["template"]["spec"] if kind == "Deployment" else thing["spec"], label)
+        if kind == "Deployment":
+            selector = thing["spec"]["selector"]["matchLabels"].items()
+            check(selector <= thing["spec"]["template"]["metadata"]["labels"].items(), f"{label} selects other pods")
+
+
+def check_restricted(pod, label):
+    """The restricted Pod Security Standard, and what we ask for beyond it."""
+    check(pod["securityContext"].get("runAsNonRoot") is True, f"{label} may run as root")
+    profile = pod["securityContext"].get("seccompProfile", {}).get("type")
+    check(profile in ("RuntimeDefault", "Localhost"), f"{label} has no seccomp profile")
+    check(pod.get("automountServiceAccountToken") is False, f"{label} mounts a token")
+    check(not any("hostPath" in volume for volume in pod.get("volumes", [])), f"{label} mounts the host")
+    for key in ("hostNetwork", "hostPID", "hostIPC"):
+        check(not pod.get(key), f"{label} has {key}")
+    for container in pod["containers"]:
+        context = container["securityContext"]
+        check(context.get("allowPrivilegeEscalation") is False, f"{label} may gain privileges")
+        check(context.get("readOnlyRootFilesystem") is True, f"{label} may write its root")
+        check(context.get("capabilities", {}).get("drop") == ["ALL"], f"{label} keeps capabilities")
+
+
+def check_edge(edge, objects, name, folder):
+    """Lets the edge itself read the configuration and the credentials; gives its settings."""
+    by_kind = {thing["kind"]: thing for thing in objects if thing["kind"] in ("Secret", "Deployment")}
+    configuration = next(
+        thing for thing in objects if thing["kind"] == "ConfigMap" and "edge.yaml" in thing.get("data", {})
+    )
+    file = folder / "edge.yaml"
+    file.write_text(configuration["data"]["edge.yaml"])
+    if "Secret" in by_kind:
+        write_secret(by_kind["Secret"]["data"], folder)
+    flags = ["--auth-api-keys-file", f"{folder}/api-keys.json", "--auth-signing-keys-file", f"{folder}/signing-keys.json"]
+    if "tls:" in file.read_text():
+        flags += ["--tls-certificate", f"{folder}/tls.crt", "--tls-key", f"{folder}/tls.key"]
+    result = run(edge, "config", "check", "--config", str(file), *flags, env={"PATH": os.environ["PATH"]})
+    if result.returncode != 0:
+        problems.append(f"{name}: culvert-edge refuses the configuration: {result.stderr}")
+        return {}
+    settings = dict(line.split("  #")[0].split(" = ", 1) for line in result.stdout.splitlines())
+    lifetime = by_kind["Deployment"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    needed = seconds(settings["shutdown.delay"]) + seconds(settings["shutdown.grace"])
+    check(needed + 5 <= lifetime <= needed + 15, f"{name}: a pod has {lifetime} s to stop and may need {needed} s")
+    return settings
+
+
+def seconds(text):
+    """A duration of the edge in seconds."""
+    for suffix, factor in (("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86400)):
+        if text.endswith(suffix):
+            return float(text[: -len(suffix)]) * factor
+    raise ValueError(text)
+
+
+def write_secret(data, folder):
+    """Lays out a Secret as Kubernetes mounts it: links into a folder, readable for the group."""
+    behind = folder / "..data"
+    behind.mkdir(exist_ok=True)
+    for key, value in data.items():
+        file = behind / key
+        file.unlink(missing_ok=True)
+        file.write_bytes(base64.b64decode(value))
+        file.chmod(0o440)
+        link = folder / key
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"..data/{key}")
+
+
+class FakeCluster(http.server.BaseHTTPRequestHandler):
+    """As much of the Kubernetes API as `helm template --dry-run=server` asks for, with one Secret in it."""
+
+    secret = None
+    kinds = {
+        "v1": {"Secret": "secrets", "ConfigMap": "configmaps", "Service": "services", "Pod": "pods"}
+        | {"ServiceAccount": "serviceaccounts"},
+        "apps/v1": {"Deployment": "deployments"},
+        "networking.k8s.io/v1": {"NetworkPolicy": "networkpolicies"},
+        "policy/v1": {"PodDisruptionBudget": "poddisruptionbudgets"},
+    }
+
+    def do_GET(self):
+        """Answers discovery and the Secret."""
+        path = self.path.split("?")[0]
+        groups = []
+        answers = {
+            "/version": {"major": "1", "minor": "34", "gitVersion": "v1.34.0"},
+            "/api": {"kind": "APIVersions", "versions": ["v1"]},
+            "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups},
+        }
+        for version, kinds in self.kinds.items():
+            resources = [
+                {"name": name, "singularName": kind.lower(), "namespaced": True, "kind": kind, "verbs": ["get"]}
+                for kind, name in kinds.items()
+            ]
+            root = "/apis" if "/" in version else "/api"
+            answers[f"{root}/{version}"] = {
+                "kind": "APIResourceList",
+                "groupVersion": version,
+                "resources": resources,
+            }
+            if "/" in version:
+                entry = {"groupVersion": version, "version": version.split("/")[1]}
+                groups.append({"name": version.split("/")[0], "versions": [entry], "preferredVersion": entry})
+        if path.startswith("/api/v1/namespaces/tunnels/secrets/") and self.secret:
+            answers[path] = self.secret
+        body = answers.get(path, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404})
+        data = json.dumps(body).encode()
+        self.send_response(200 if path in answers else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *arguments):
+        """Says nothing."""
+
+
+def secret_of(objects):
+    """The Secret of a rendering."""
+    return next(thing for thing in objects if thing["kind"] == "Secret")
+
+
+def check_upgrade(chart, folder):
+    """The keys of the first installation are those of the next release."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FakeCluster)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    kubeconfig = folder / "kubeconfig"
+    kubeconfig.write_text(
+        yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "fake",
+                "clusters": [{"name": "fake", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
+                "users": [{"name": "fake", "user": {}}],
+                "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "fake"}}],
+            }
+        )
+    )
+    environment = {"KUBECONFIG": str(kubeconfig), "HOME": str(folder)}
+    flags = ["--dry-run=server", "--disable-openapi-validation"]
+    first = chart.render([URL], *flags, environment=environment)
+    if first.returncode != 0:
+        problems.append(f"rendering against a cluster: {first.stderr}")
+        return
+    made = secret_of(list(yaml.safe_load_all(first.stdout)))
+    again = secret_of(list(yaml.safe_load_all(chart.render([URL], *flags, environment=environment).stdout)))
+    check(made["data"] != again["data"], "two installations have the same keys")
+    FakeCluster.secret = made
+    upgrade = chart.render([URL], "--is-upgrade", *flags, environment=environment)
+    kept = secret_of(list(yaml.safe_load_all(upgrade.stdout)))
+    check(kept["data"] == made["data"], "an upgrade makes new keys: every tunnel token would be worthless")
+    check(made["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep", "uninstalling deletes the keys")
+    server.shutdown()
+
+
+def flattened(values, prefix=""):
+    """Keys of nested values, with dots."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from flattened(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key
+
+
+def check_schema(schema, values, path=""):
+    """The schema names every value, refuses others, and knows none that is not there."""
+    for key, value in values.items():
+        known = schema.get("properties", {}).get(key)
+        check(known is not None, f"values.schema.json does not know {path}{key}")
+        if known and "properties" in known and isinstance(value, dict):
+            check(known.get("additionalProperties") is False, f"values.schema.json lets anything into {path}{key}")
+            check_schema(known, value, f"{path}{key}.")
+    # `global` is what Helm gives to a chart that is part of another.
+    for key in set(schema.get("properties", {})) - set(values) - {"global"}:
+        check(False, f"values.schema.json knows {path}{key}, which is not in values.yaml")
+
+
+def main():
+    """Runs all checks."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--helm", required=True)
+    parser.add_argument("--edge", required=True)
+    options = parser.parse_args()
+    chart = Chart(options.helm)
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    check_schema(json.loads((CHART / "values.schema.json").read_text()), values)
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=e", "-days", "2",
+            "-keyout", f"{folder}/tls.key", "-out", f"{folder}/tls.crt")  # fmt: skip
+        settings, kinds, count = {}, set(), 0
+        for combination in combinations():
+            label = " ".join(combination) or "defaults"
+            result = chart.render([URL, *combination])
+            if result.returncode != 0:
+                problems.append(f"{label}: {result.stderr}")
+                continue
+            objects = [thing for thing in yaml.safe_load_all(result.stdout) if thing]
+            kinds |= {thing["kind"] for thing in objects}
+            count += 1
+            check_objects(objects, label)
+            settings = check_edge(options.edge, objects, label, folder) or settings
+        for setting in TYPOS:
+            check(chart.render([URL, setting]).returncode != 0, f"the typo {setting} was taken")
+        refused = chart.render([])
+        check("config.public.url is required" in refused.stderr, "a missing config.public.url is not explained")
+        ours, theirs = set(flattened(values["config"])), set(settings) - CHART_OWNS
+        check(ours == theirs, f"config: only in the chart {sorted(ours - theirs)}, only in the edge {sorted(theirs - ours)}")
+        check_upgrade(chart, folder)
+
+    for problem in itertools.islice(problems, 40):
+        print(f"chart: {problem}", file=sys.stderr)
+    print(f"{count} combinations of values, {len(kinds)} kinds of object, {len(TYPOS)} typos, {len(problems)} problems")
+    sys.exit(1 if problems else 0)
+
+
+main()
