@@ -15,7 +15,8 @@ let package = Package(
     name: "culvert-fuzz",
     platforms: [.macOS(.v15)],
     dependencies: [
-        .package(name: "culvert", path: ".."),
+        // Fuzz/run names the same folder by a link.
+        .package(name: "culvert", path: Context.environment["CULVERT_PACKAGE"] ?? ".."),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     ],
     targets: [
