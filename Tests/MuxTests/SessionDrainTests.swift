@@ -191,6 +191,26 @@ struct SessionDrainTests {
         #expect(!session.core.canOpenStreams)
     }
 
+    @Test("a connection that closes after the peer's final GOAWAY ended in good order")
+    func lostAfterFinalGoAway() throws {
+        var session = ScriptedSession()
+        session.receive(.drain())
+        session.receive(.goAway(last: 0, code: .shutdown))
+        _ = session.takeEvents()
+        session.core.connectionLost(reason: "the peer closed the WebSocket (1001)")
+        #expect(session.takeEvents() == ["ended SHUTDOWN by peer"])
+        #expect(try #require(session.end).isGraceful)
+    }
+
+    @Test("a connection that closes after the announcement alone was lost")
+    func lostAfterDrain() {
+        var session = ScriptedSession()
+        session.receive(.drain())
+        _ = session.takeEvents()
+        session.core.connectionLost(reason: "reset")
+        #expect(session.takeEvents() == ["ended SESSION_LOST by peer"])
+    }
+
     @Test("at three quarters of the number space the session drains with ID_EXHAUSTED")
     func numbersRunOut() throws {
         var session = ScriptedSession(peer: { $0.maximumStreams = 1 })

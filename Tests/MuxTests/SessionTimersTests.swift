@@ -81,6 +81,26 @@ struct SessionTimersTests {
         #expect(session.output().compactMap(\.pingNumber).count == (seconds > 30 ? 0 : 1))
     }
 
+    @Test("a peer that talks on and never answers the PING behind a RESET loses the session after two idle time-outs")
+    func barrierNeverAnswered() {
+        var session = self.quietSession()
+        let key = session.accepted(2)
+        session.core.reset(key, code: .cancelled)
+        #expect(session.output().compactMap(\.pingNumber).count == 1)
+        for _ in 0..<59 {
+            session.advance(by: .seconds(1))
+            session.receive(.ping(1))
+            session.tick()
+        }
+        #expect(session.endCode == nil)
+        #expect(session.core.liveCount == 1, "the stream is remembered as long as the barrier stands")
+        session.advance(by: .seconds(1))
+        session.receive(.ping(1))
+        session.tick()
+        #expect(session.endCode == .keepaliveTimeout)
+        #expect(session.core.liveCount == 0)
+    }
+
     @Test("a clock that goes back ends nothing and asks nothing")
     func clockBack() {
         var session = self.quietSession()

@@ -62,9 +62,11 @@ extension SessionCore {
 
     /// The connection is gone.
     ///
+    /// After the peer's final GOAWAY that is the end it announced, else it is SESSION_LOST.
+    ///
     /// - Parameter reason: What is known of why, for logs.
     public mutating func connectionLost(reason: String) {
-        self.over(SessionEnd(code: .sessionLost, reason: reason, isByPeer: true))
+        self.over(SessionEnd(code: self.peerFarewell ?? .sessionLost, reason: reason, isByPeer: true))
         self.phase = .closed
         self.finishBatch()
     }
@@ -85,8 +87,7 @@ extension SessionCore {
         // Two are what an orderly end takes.
         if self.goAwayCount > 2 { try self.conduct.glitch(now: now) }
         if goAway.isDrain {
-            let deadline = now + .milliseconds(Int64(goAway.graceMilliseconds))
-            self.peerDrainDeadline = min(self.peerDrainDeadline ?? deadline, deadline)
+            // The grace is the peer's to keep: it resets what is left.
             guard !self.isPeerDraining else { return }
             self.isPeerDraining = true
             if self.phase == .active { self.phase = .draining }
@@ -100,6 +101,7 @@ extension SessionCore {
             )
         } else if goAway.code.isGracefulEnd {
             self.isPeerDraining = true
+            self.peerFarewell = goAway.code
             if self.phase == .active { self.phase = .draining }
             self.failWaitingOpens()
             self.failStreams(above: goAway.lastStreamID)

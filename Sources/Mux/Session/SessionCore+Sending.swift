@@ -34,7 +34,7 @@ extension SessionCore {
         if self.writeStreamControl(into: &buffer, end: end, now: now),
             self.writeOpens(into: &buffer, end: end, now: now)
         {
-            self.writePing(into: &buffer, now: now)
+            self.writePing(into: &buffer, start: start, end: end, now: now)
             self.writeData(into: &buffer, start: start, end: end, now: now)
         }
         // DATA that finds no credit makes BLOCKED due, perhaps with nothing else to send.
@@ -88,16 +88,20 @@ extension SessionCore {
         }
     }
 
+    private static let pingLength = WireFormat.headerLength + 8
+
     /// One PING serves every purpose.
     ///
     /// It stands behind the resets of the message, as their barrier must.
-    private mutating func writePing(into buffer: inout ByteBuffer, now: NIODeadline) {
+    private mutating func writePing(into buffer: inout ByteBuffer, start: Int, end: Int, now: NIODeadline) {
         let isDrainPingWanted = self.drain?.isPingWanted == true
         guard self.pings.isWanted || self.barrier.isPingWanted || isDrainPingWanted else { return }
         // One that has to wait for its turn goes out with a tick.
         self.isAttentive = true
+        // Behind a message full of OPENs it waits for the next one.
+        guard buffer.writerIndex + Self.pingLength <= end || buffer.writerIndex == start else { return }
         guard let number = self.pings.send(now: now) else { return }
-        if self.barrier.isPingWanted { self.barrier.pingSent(number) }
+        if self.barrier.isPingWanted { self.barrier.pingSent(number, now: now) }
         if isDrainPingWanted {
             self.drain?.isPingWanted = false
             self.drain?.ping = number
@@ -122,7 +126,10 @@ extension SessionCore {
                 continue
             }
             let control = self.streams[slot].control
-            self.streams[slot].control = []
+            // Before OPEN_ACK an acceptor sends nothing on a stream but its refusal (§B.4.2).
+            let isWithheld = self.streams[slot].wire == .live && self.streams[slot].state.mayAnswer
+            self.streams[slot].control = isWithheld ? control.intersection(.windowUpdate) : []
+            guard !isWithheld else { continue }
             guard self.streams[slot].wire != .closed, control.isAnyDue else { continue }
             self.write(control, of: slot, into: &buffer, now: now)
         }

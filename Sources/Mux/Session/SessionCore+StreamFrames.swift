@@ -265,7 +265,10 @@ extension SessionCore {
         case .closed: try self.lateFrame()
         case .zombie, .ignored: break
         case .live(let slot):
-            guard self.streams[slot].state.receivedStopSending() else { return try self.lateFrame() }
+            let hasUnsent = !self.streams[slot].sendQueue.isEmpty
+            guard self.streams[slot].state.receivedStopSending(hasUnsent: hasUnsent) else {
+                return try self.lateFrame()
+            }
             self.streams[slot].sendQueue.removeAll()
             self.streams[slot].blockedSince = nil
             self.streams[slot].control.remove(.blocked)

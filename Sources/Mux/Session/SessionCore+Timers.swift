@@ -66,6 +66,10 @@ extension SessionCore {
             }
             self.isAttentive = true
         }
+        // Whoever goes on sending and never answers would have the streams that were reset here remembered for good.
+        if let since = self.barrier.waitingSince, now - since >= self.idleTimeout * 2 {
+            return self.fail(ProtocolViolation(.keepaliveTimeout, "no PONG for \((now - since).seconds) s"))
+        }
         if let oldest = self.pings.oldestUnanswered {
             self.isAttentive = true
             if self.suspectedSince == nil, self.lastReceived < oldest, now - oldest > self.patience {

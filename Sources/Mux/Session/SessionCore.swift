@@ -82,8 +82,9 @@ public struct SessionCore {
 
     // The end.
     var drain: Drain?
-    var peerDrainDeadline: NIODeadline?
     var isPeerDraining = false
+    /// What the peer's final GOAWAY said, if it left in good order.
+    var peerFarewell: ErrorCode?
     /// How many GOAWAYs came.
     var goAwayCount = 0
     /// The peer's streams above this were not accepted and are ignored.

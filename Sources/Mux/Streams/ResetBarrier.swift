@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+import NIOCore
 import Protocol
 
 /// Says when a stream that this side reset can be forgotten (docs/protocol.md §B.6.4).
 ///
 /// A PING sent behind the resets is answered after the peer has handled them, and the peer sends nothing on those
-/// streams after that: so no timer is needed.
+/// streams after that: so no timer is needed but the one that ends a session whose peer never answers.
 struct ResetBarrier {
     private var next: [StreamID] = []
     private var current: [StreamID] = []
-    private var outstanding: UInt64?
+    private var outstanding: (ping: UInt64, since: NIODeadline)?
+
+    /// Since when the answer is awaited, if it is.
+    var waitingSince: NIODeadline? { self.outstanding?.since }
 
     /// Whether a PING is to be sent behind what has been serialised.
     var isPingWanted: Bool { self.outstanding == nil && !self.next.isEmpty }
@@ -18,15 +22,15 @@ struct ResetBarrier {
         self.next.append(stream)
     }
 
-    mutating func pingSent(_ number: UInt64) {
-        self.outstanding = number
+    mutating func pingSent(_ number: UInt64, now: NIODeadline) {
+        self.outstanding = (number, now)
         swap(&self.current, &self.next)
         self.next.removeAll(keepingCapacity: true)
     }
 
     /// The streams that can be forgotten now that this PING has been answered.
     mutating func receivedPong(_ number: UInt64) -> [StreamID] {
-        guard self.outstanding == number else { return [] }
+        guard self.outstanding?.ping == number else { return [] }
         self.outstanding = nil
         defer { self.current.removeAll(keepingCapacity: true) }
         return self.current

@@ -76,8 +76,15 @@ struct StreamState: Hashable {
     }
 
     /// Whether what is unsent is to be dropped and an empty FIN sent.
-    mutating func receivedStopSending() -> Bool {
-        guard self.sending != .finished else { return false }
+    ///
+    /// - Parameter hasUnsent: Whether bytes wait to be sent. Without any, a FIN that is due is as good as out: the frame
+    ///   changes nothing, and nothing is told twice.
+    mutating func receivedStopSending(hasUnsent: Bool) -> Bool {
+        switch self.sending {
+        case .open: break
+        case .finishing where hasUnsent: break
+        case .finishing, .finished: return false
+        }
         self.sending = .finishing
         return true
     }

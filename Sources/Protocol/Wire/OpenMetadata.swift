@@ -70,7 +70,9 @@ extension OpenMetadata {
             case Entry.requestID:
                 guard entry.value.readableBytes == 16 else { throw Self.fault(entry) }
                 self.requestID = Array(entry.value.readableBytesView)
-            case Entry.traceparent: self.traceparent = try Self.text(entry, lengths: 55...55)
+            case Entry.traceparent:
+                guard entry.value.readableBytesView.allSatisfy({ $0 < 0x80 }) else { throw Self.fault(entry) }
+                self.traceparent = try Self.text(entry, lengths: 55...55)
             case Entry.alpn: self.alpn = try Self.text(entry, lengths: 0...32)
             case Entry.scheme:
                 guard entry.value.readableBytes == 1, let first = entry.value.readableBytesView.first,
@@ -119,7 +121,7 @@ extension OpenMetadata {
         if let requestID, requestID.count == 16 {
             buffer.writeTypeLengthValue(Entry.requestID) { $0.writeBytes(requestID) }
         }
-        if let traceparent, traceparent.utf8.count == 55 {
+        if let traceparent, traceparent.utf8.count == 55, traceparent.utf8.allSatisfy({ $0 < 0x80 }) {
             buffer.writeTypeLengthValue(Entry.traceparent) { $0.writeString(traceparent) }
         }
         if let alpn, alpn.utf8.count <= 32 {

@@ -169,6 +169,34 @@ struct CrossingTests {
         #expect(pair.isAlive)
         #expect(pair.edge.core.streams[keys.edge.slot].wire == .live)
     }
+
+    @Test("BLOCKED before the answer to OPEN makes credit follow OPEN_ACK, never precede it", arguments: [0, 65_536])
+    func blockedPendingAcceptor(_ offset: UInt64) {
+        var stream = ScriptedStream(.acceptorPending)
+        stream.session.receive(.blocked(2, offset: offset))
+        #expect(stream.session.endCode == nil)
+        #expect(stream.session.output() == [])
+        stream.session.core.accept(stream.key)
+        let frames = stream.session.output()
+        #expect(frames.first == .openAck(2, OpenAckFrame()))
+        #expect(frames.count == 2)
+        guard case .windowUpdate(2, let granted)? = frames.last else {
+            Issue.record("no credit: \(frames)")
+            return
+        }
+        #expect(granted >= 65_536)
+    }
+
+    @Test("BLOCKED before a refusal makes nothing due but the refusal")
+    func blockedThenRejected() {
+        var stream = ScriptedStream(.acceptorPending)
+        stream.session.receive(.blocked(2, offset: 0))
+        #expect(stream.session.output() == [])
+        stream.session.core.reject(stream.key, code: .connectRefused)
+        let frames = stream.session.output()
+        #expect(frames.first == .reject(2, .connectRefused, reason: ""))
+        #expect(frames.dropFirst().allSatisfy { $0.pingNumber != nil })
+    }
 }
 
 /// The exact end of zombies (docs/protocol.md §B.6.4).

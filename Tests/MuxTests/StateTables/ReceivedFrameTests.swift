@@ -233,9 +233,7 @@ struct ReceivedFrameTests {
 
     @Test(
         "BLOCKED at the limit with nothing unread makes the window grow",
-        arguments: [
-            Standing.acceptorPending, .acceptorOpen, .openerOpen, .sentFin,
-        ]
+        arguments: [Standing.acceptorOpen, .openerOpen, .sentFin]
     )
     func blockedLive(_ standing: Standing) throws {
         let before = ScriptedStream(standing)
@@ -293,6 +291,26 @@ struct ReceivedFrameTests {
     )
     func stopSendingIgnored(_ standing: Standing) {
         self.expectIgnored(standing) { .stopSending($0, .cancelled) }
+    }
+
+    @Test("STOP_SENDING again, before our FIN is out, tells nothing again")
+    func stopSendingTwice() {
+        var stream = ScriptedStream(.acceptorOpen)
+        stream.session.core.write(stream.key, ByteBuffer(string: "never sent"))
+        stream.session.receive(.stopSending(2, .cancelled), .stopSending(2, .cancelled), .stopSending(2, .localReset))
+        #expect(stream.session.endCode == nil)
+        #expect(stream.session.takeEvents() == ["stopped CANCELLED"])
+        #expect(stream.session.output() == [.bytes(2, 0, isLast: true)])
+    }
+
+    @Test("STOP_SENDING while unsent bytes wait before a FIN drops them")
+    func stopSendingWhileFinishing() {
+        var stream = ScriptedStream(.acceptorOpen)
+        stream.session.core.write(stream.key, ByteBuffer(string: "never sent"))
+        stream.session.core.finish(stream.key)
+        stream.session.receive(.stopSending(2, .cancelled))
+        #expect(stream.session.takeEvents() == ["stopped CANCELLED"])
+        #expect(stream.session.output() == [.bytes(2, 0, isLast: true)])
     }
 
     // MARK: RESET
