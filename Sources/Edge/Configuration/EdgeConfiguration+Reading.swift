@@ -69,16 +69,19 @@ extension EdgeConfiguration {
         self.http.headTimeout = reader.value(
             "http.head-timeout",
             default: self.http.headTimeout,
+            in: .seconds(1) ... .hours(24),
             help: "time for a visitor's request head"
         )
         self.http.keepAliveTimeout = reader.value(
             "http.keep-alive-timeout",
             default: self.http.keepAliveTimeout,
+            in: .seconds(1) ... .hours(24),
             help: "time between two requests of a connection"
         )
         self.http.stallTimeout = reader.value(
             "http.stall-timeout",
             default: self.http.stallTimeout,
+            in: .seconds(1) ... .hours(24),
             help: "time that a body may go without progress"
         )
         self.http.maxHeadSize = reader.value(
@@ -114,21 +117,25 @@ extension EdgeConfiguration {
         self.tunnels.requestTimeout = reader.value(
             "tunnel.request-timeout",
             default: self.tunnels.requestTimeout,
+            in: .seconds(1) ... .hours(24),
             help: "time for the origin's response head"
         )
         self.tunnels.connectTimeout = reader.value(
             "tunnel.connect-timeout",
             default: self.tunnels.connectTimeout,
+            in: .seconds(1) ... .seconds(60),
             help: "time for the connector to reach the origin"
         )
         self.tunnels.heartbeatInterval = reader.value(
             "tunnel.heartbeat-interval",
             default: self.tunnels.heartbeatInterval,
+            in: .seconds(2) ... .seconds(100),
             help: "silence after which a connector is pinged"
         )
         self.tunnels.reconnectHold = reader.value(
             "tunnel.reconnect-hold",
             default: self.tunnels.reconnectHold,
+            in: .zero ... .minutes(5),
             help: "time that requests wait for a connector to come back"
         )
         self.tunnels.unknownHold = reader.value(
@@ -139,16 +146,19 @@ extension EdgeConfiguration {
         self.tunnels.idleExpiry = reader.value(
             "tunnel.idle-expiry",
             default: self.tunnels.idleExpiry,
+            in: .seconds(1) ... .hours(24 * 366),
             help: "time without a connector after which a tunnel is forgotten"
         )
         self.tunnels.tokenLifetime = reader.value(
             "tunnel.token-lifetime",
             default: self.tunnels.tokenLifetime,
+            in: .seconds(1) ... .hours(24 * 366),
             help: "time that a tunnel token is valid"
         )
         self.tunnels.tokenOverlap = reader.value(
             "tunnel.token-overlap",
             default: self.tunnels.tokenOverlap,
+            in: .zero ... .hours(24 * 30),
             help: "time that old tokens work after a new one was asked for"
         )
         self.tunnels.maxConnections = reader.value(
@@ -202,6 +212,7 @@ extension EdgeConfiguration {
         self.shutdownGrace = reader.value(
             "shutdown.grace",
             default: self.shutdownGrace,
+            in: .zero ... .hours(24),
             help: "time for requests in flight when the edge stops"
         )
     }

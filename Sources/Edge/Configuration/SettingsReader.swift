@@ -105,6 +105,25 @@ struct SettingsReader {
         self.optional(key, as: Value.self, help: help, defaultText: defaultValue.settingText) ?? defaultValue
     }
 
+    /// The value of a setting that has to be within bounds.
+    ///
+    /// - Parameters:
+    ///   - key: The key.
+    ///   - bounds: What it may be; the default is within them.
+    ///   - help: What it is about.
+    mutating func value<Value: SettingValue & Comparable>(
+        _ key: String,
+        default defaultValue: Value,
+        in bounds: ClosedRange<Value>,
+        help: String
+    ) -> Value {
+        let value = self.value(key, default: defaultValue, help: help)
+        guard !bounds.contains(value) else { return value }
+        let (least, most) = (bounds.lowerBound.settingText, bounds.upperBound.settingText)
+        self.report(key, "\(value.settingText) is not from \(least) to \(most)")
+        return defaultValue
+    }
+
     /// Adds a problem of a setting that was read.
     mutating func report(_ key: String, _ message: String) {
         let origin = self.settings.last { $0.key == key }?.origin ?? "default"

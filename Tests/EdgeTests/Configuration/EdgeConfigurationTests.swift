@@ -85,6 +85,23 @@ struct EdgeConfigurationTests {
         )
     }
 
+    @Test("A duration that the protocol or a timer can't live with is refused, naming the bounds")
+    func bounds() {
+        let (_, problems) = self.read(
+            ["--dev", "--tunnel-heartbeat-interval", "1s", "--tunnel-token-lifetime", "0s"],
+            file: "tunnel:\n  connect-timeout: 2m\n"
+        )
+        #expect(
+            problems == [
+                "tunnel.connect-timeout (edge.yaml, line 2): 2m is not from 1s to 1m",
+                "tunnel.heartbeat-interval (flag): 1s is not from 2s to 100s",
+                "tunnel.token-lifetime (flag): 0ms is not from 1s to 366d",
+            ]
+        )
+        // Protocol B.4: an idle time-out is from 5 to 300 s, and three times the interval.
+        #expect(self.read(["--dev", "--tunnel-heartbeat-interval", "100s"]).1 == [])
+    }
+
     @Test("Outside --dev nothing starts without keys")
     func withoutKeys() {
         let (_, problems) = self.read()

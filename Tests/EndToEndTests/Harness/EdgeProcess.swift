@@ -2,22 +2,37 @@
 
 import Foundation
 
-/// `culvert-edge --dev` as a process that can be killed and started again on the same ports with the same keys.
+/// `culvert-edge` as a process that can be killed and started again on the same ports with the same keys.
 final class EdgeProcess {
     /// The key that the edge accepts and the connectors use.
     let apiKey = "key-of-the-end-to-end-tests-0123456789abcdef"
     let port: Int
     let adminPort: Int
+    private let arguments: [String]
+    private let scheme: String
     private let scratch: ScratchFolder
     private(set) var process: RunningProcess
 
-    var url: String { "http://127.0.0.1:\(self.port)" }
+    var url: String { "\(self.scheme)://127.0.0.1:\(self.port)" }
 
-    init(in scratch: ScratchFolder) async throws {
+    /// Starts an edge and waits until it is ready.
+    ///
+    /// - Parameters:
+    ///   - arguments: Its flags beside those that say where it listens.
+    ///   - scheme: How it is spoken to.
+    init(in scratch: ScratchFolder, arguments: [String] = ["--dev"], scheme: String = "http") async throws {
         self.port = try FreePort.next()
         self.adminPort = try FreePort.next()
+        self.arguments = arguments
+        self.scheme = scheme
         self.scratch = scratch
-        self.process = try Self.launch(port: self.port, adminPort: self.adminPort, apiKey: self.apiKey, in: scratch)
+        self.process = try Self.launch(
+            port: self.port,
+            adminPort: self.adminPort,
+            apiKey: self.apiKey,
+            arguments: arguments,
+            in: scratch
+        )
         try await self.waitUntilReady()
     }
 
@@ -33,16 +48,23 @@ final class EdgeProcess {
             port: self.port,
             adminPort: self.adminPort,
             apiKey: self.apiKey,
+            arguments: self.arguments,
             in: self.scratch
         )
         try await self.waitUntilReady()
     }
 
     /// Starts an edge without waiting for it.
-    static func launch(port: Int, adminPort: Int, apiKey: String, in scratch: ScratchFolder) throws -> RunningProcess {
+    static func launch(
+        port: Int,
+        adminPort: Int,
+        apiKey: String,
+        arguments: [String] = ["--dev"],
+        in scratch: ScratchFolder
+    ) throws -> RunningProcess {
         try RunningProcess(
             Programs.product("culvert-edge"),
-            ["--dev", "--listen", "127.0.0.1:\(port)", "--admin-listen", "127.0.0.1:\(adminPort)"],
+            arguments + ["--listen", "127.0.0.1:\(port)", "--admin-listen", "127.0.0.1:\(adminPort)"],
             environment: ["CULVERT_AUTH_API_KEY": apiKey],
             in: scratch
         )

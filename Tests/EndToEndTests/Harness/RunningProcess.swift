@@ -84,6 +84,11 @@ final class RunningProcess {
         throw HarnessFailure("no VmHWM for \(self.name)")
     }
 
+    /// How many files and sockets the program has open.
+    func openFiles() throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(self.identifier)/fd").count
+    }
+
     func send(signal: Int32) {
         kill(self.identifier, signal)
     }
