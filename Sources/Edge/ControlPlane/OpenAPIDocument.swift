@@ -225,7 +225,7 @@ enum OpenAPIDocument {
                   "password": {"type": ["string", "null"], "pattern": "^[ -~]{1,256}$"},
                   "password_hash": {
                     "type": ["string", "null"], "description": "As this edge wrote it",
-                    "pattern": "^pbkdf2-sha256\\$([1-9][0-9]{0,2}|[1-3][0-9]{3}|40[0-8][0-9]|409[0-6])\\$[0-9a-f]{32}\\$[0-9a-f]{64}$"
+                    "pattern": "^pbkdf2-sha256\\$([1-9][0-9]{0,3}|[1-4][0-9]{4}|50000)\\$[0-9a-f]{32}\\$[0-9a-f]{64}$"
                   }
                 }
               },

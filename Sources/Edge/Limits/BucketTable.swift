@@ -30,6 +30,13 @@ struct BucketTable<Key: Hashable & Sendable>: Sendable {
         return bucket.take(self.limit, now: now)
     }
 
+    /// Gives a token back to a key's bucket that was taken and not used.
+    mutating func giveBack(_ key: Key, now: Double) {
+        var bucket = self.bucket(for: key, now: now)
+        bucket.giveBack(self.limit)
+        self.store(bucket, for: key)
+    }
+
     /// What a key's bucket would allow; a key that is not remembered stays so.
     func peek(_ key: Key, now: Double) -> RateDecision {
         var bucket = self.bucket(for: key, now: now)

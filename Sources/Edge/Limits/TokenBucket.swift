@@ -43,6 +43,11 @@ struct TokenBucket: Sendable {
         return self.decision(isAllowed: true, limit)
     }
 
+    /// Gives a token back that was taken and not used.
+    mutating func giveBack(_ limit: RateLimit) {
+        self.tokens = min(limit.burst, self.tokens + 1)
+    }
+
     /// What ``take(_:now:)`` would say, without taking.
     mutating func peek(_ limit: RateLimit, now: Double) -> RateDecision {
         self.refill(limit, now: now)

@@ -47,6 +47,17 @@ extension VisitorHandler {
             address: record.visitor.address,
             authorization: head.section.values(.authorization)
         )
+        self.proceed(decision, tunnel, head, record: record, prefixLength: prefixLength)
+    }
+
+    /// Does what was decided on a request.
+    func proceed(
+        _ decision: VisitorDecision,
+        _ tunnel: Tunnel,
+        _ head: RequestHead,
+        record: RequestRecord,
+        prefixLength: Int
+    ) {
         switch decision {
         case .admit(let stripsAuthorization):
             self.record = nil
@@ -58,6 +69,8 @@ extension VisitorHandler {
                 dropsAuthorization: stripsAuthorization
             )
         case .addressDenied: self.refuse(head, .accessDenied)
+        case .compare(let attempt):
+            self.compare(attempt, for: tunnel, head, record: record, prefixLength: prefixLength)
         case .credentialsRequired:
             // In path mode tunnels share an origin, so that the realm is what keeps their passwords apart.
             self.refuse(head, .loginRequired, challenge: "Basic realm=\"\(tunnel.id)\", charset=\"UTF-8\"")

@@ -98,6 +98,17 @@ final class Tunnel: Sendable {
         }
     }
 
+    /// Whether a visitor's request may reach the tunnel, now that its password has been compared.
+    ///
+    /// - Parameters:
+    ///   - attempt: What ``admit(address:authorization:now:)`` wanted to be compared.
+    ///   - isRight: Whether it had the hash.
+    func conclude(_ attempt: PasswordAttempt, isRight: Bool, now: NIODeadline = .now()) -> VisitorDecision {
+        self.state.withLock {
+            $0.gate.conclude(attempt, isRight: isRight, now: Double(now.uptimeNanoseconds) / 1e9)
+        }
+    }
+
     // MARK: Sessions
 
     /// The session for a new stream; `nil` while the tunnel is offline.

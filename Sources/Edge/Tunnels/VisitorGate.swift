@@ -2,7 +2,6 @@
 
 import Crypto
 import Protocol
-import Synchronization
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -20,68 +19,11 @@ enum VisitorDecision: Equatable, Sendable {
     case addressDenied
     /// The visitor has to show credentials: 401 `login_required` with `WWW-Authenticate: Basic realm=…`.
     case credentialsRequired
+    /// The visitor's password has to be compared with a hash first, elsewhere than on an event loop; then
+    /// ``VisitorGate/conclude(_:isRight:now:)`` decides.
+    case compare(PasswordAttempt)
     /// There are too many requests or wrong credentials: 429 `rate_limited` with `Retry-After`, in seconds.
     case rateLimited(retryAfter: Int)
-}
-
-/// How much password hashing the whole edge does, so that guessing can't take the event loops away from others.
-final class HashingBudget: Sendable {
-    private static let limit = RateLimit(20, perSeconds: 1)
-    private let bucket: Mutex<TokenBucket?> = Mutex(nil)
-
-    init() {}
-
-    /// Whether another hash may be computed now.
-    func take(now: Double) -> RateDecision {
-        self.bucket.withLock { bucket in
-            var current = bucket ?? TokenBucket(Self.limit, now: now)
-            defer { bucket = current }
-            return current.take(Self.limit, now: now)
-        }
-    }
-}
-
-/// The part of a policy that decides who may visit, made ready to be asked for every request.
-struct VisitorRules: Sendable {
-    private let allow: [AddressRange]
-    private let deny: [AddressRange]
-    private let hashes: [String: String]
-    /// The requests per second of all visitors together.
-    let rate: RateLimit?
-
-    /// Makes the rules of a policy; its ranges have been validated, and one that can't be read denies everybody.
-    init(_ policy: TunnelPolicy) {
-        let everything = [AddressRange("0.0.0.0/0"), AddressRange("::/0")].compactMap { $0 }
-        self.allow = policy.ipAllow.compactMap { AddressRange($0) }
-        let deny = policy.ipDeny.map { AddressRange($0) }
-        self.deny = deny.contains(nil) ? everything : deny.compactMap { $0 }
-        self.hasAllowList = !policy.ipAllow.isEmpty
-        self.hashes = Dictionary(
-            policy.basicAuth.compactMap { credential in credential.passwordHash.map { (credential.username, $0) } },
-            uniquingKeysWith: { first, _ in first }
-        )
-        self.asksForCredentials = !policy.basicAuth.isEmpty
-        self.rate = policy.requestsPerSecond.map { RateLimit($0, perSeconds: 1) }
-    }
-
-    private let hasAllowList: Bool
-    /// Whether visitors have to show credentials.
-    let asksForCredentials: Bool
-
-    /// Whether nobody is ever refused, which is so for most tunnels.
-    var admitsEverybody: Bool {
-        !self.hasAllowList && self.deny.isEmpty && !self.asksForCredentials && self.rate == nil
-    }
-
-    /// Whether an address may visit; an unknown one only where no list was given.
-    func admits(_ address: IPAddress?) -> Bool {
-        guard let address else { return !self.hasAllowList && self.deny.isEmpty }
-        if self.deny.contains(where: { $0.contains(address) }) { return false }
-        return !self.hasAllowList || self.allow.contains { $0.contains(address) }
-    }
-
-    /// The hash of a user's password.
-    func hash(of username: String) -> String? { self.hashes[username] }
 }
 
 /// Lets visitors in by the tunnel's policy: address, credentials and rate, in this order.
@@ -120,6 +62,25 @@ struct VisitorGate: Sendable {
             let decision = self.check(authorization, caller: caller, hashing: hashing, now: now)
             guard decision == .admit(stripsAuthorization: true) else { return decision }
         }
+        return self.count(now: now)
+    }
+
+    /// Decides once a password has been compared.
+    ///
+    /// - Parameters:
+    ///   - attempt: What ``admit(address:authorization:hashing:now:)`` wanted to be compared.
+    ///   - isRight: Whether it had the hash.
+    ///   - now: Seconds of a clock that does not go back.
+    mutating func conclude(_ attempt: PasswordAttempt, isRight: Bool, now: Double) -> VisitorDecision {
+        // In the meantime the policy may have become another one.
+        guard isRight, self.rules.hash(of: attempt.username) == attempt.hash else { return .credentialsRequired }
+        self.failures.giveBack(attempt.caller, now: now)
+        if self.known.count >= 256 { self.known.removeAll() }
+        self.known.insert(attempt.digest)
+        return self.count(now: now)
+    }
+
+    private mutating func count(now: Double) -> VisitorDecision {
         if let rate = self.rules.rate {
             var bucket = self.requests ?? TokenBucket(rate, now: now)
             let decision = bucket.take(rate, now: now)
@@ -140,24 +101,23 @@ struct VisitorGate: Sendable {
         }
         let digest = Array(SHA256.hash(data: Array(authorization[0].utf8)))
         if self.known.contains(digest) { return .admit(stripsAuthorization: true) }
-        let tried = self.failures.peek(caller, now: now)
+        // Counted as wrong before it is known to be, so that many at once are no way around the limit.
+        let tried = self.failures.take(caller, now: now)
         guard tried.isAllowed else { return .rateLimited(retryAfter: max(1, tried.resetSeconds)) }
-        let budget = hashing.take(now: now)
-        guard budget.isAllowed else { return .rateLimited(retryAfter: 1) }
-        // An unknown user costs the same work, so that names can't be told from the time that an answer takes.
-        let hash = self.rules.hash(of: username) ?? Self.nobody
-        guard PasswordHash.verify(password, hash: hash), self.rules.hash(of: username) != nil else {
-            _ = self.failures.take(caller, now: now)
-            return .credentialsRequired
+        guard hashing.take(now: now).isAllowed else {
+            self.failures.giveBack(caller, now: now)
+            return .rateLimited(retryAfter: 1)
         }
-        if self.known.count >= 256 { self.known.removeAll() }
-        self.known.insert(digest)
-        return .admit(stripsAuthorization: true)
+        return .compare(
+            PasswordAttempt(
+                username: username,
+                password: password,
+                hash: self.rules.hash(of: username) ?? PasswordAttempt.nobody,
+                digest: digest,
+                caller: caller
+            )
+        )
     }
-
-    /// The hash that no password has: its work is what counts.
-    private static let nobody =
-        "pbkdf2-sha256$\(PasswordHash.iterations)$00$" + String(repeating: "00", count: SHA256.byteCount)
 
     /// User name and password of `Authorization: Basic` (RFC 7617 §2).
     static func basicCredentials(_ value: String) -> (username: String, password: [UInt8])? {

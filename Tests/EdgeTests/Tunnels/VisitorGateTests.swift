@@ -17,13 +17,16 @@ struct VisitorGateTests {
         let hashing = HashingBudget()
         return try visits.enumerated().map { index, visit in
             let address: IPAddress = try #require(IPAddress(visit.address))
-            return gate.admit(
+            // Far enough apart that the budget for hashing is never what refuses.
+            let now = times.isEmpty ? Double(index) : times[index]
+            let decision = gate.admit(
                 address: address,
                 authorization: visit.authorization.map { [$0] } ?? [],
                 hashing: hashing,
-                // Far enough apart that the budget for hashing is never what refuses.
-                now: times.isEmpty ? Double(index) : times[index]
+                now: now
             )
+            guard case .compare(let attempt) = decision else { return decision }
+            return gate.conclude(attempt, isRight: attempt.isRight(), now: now)
         }
     }
 
@@ -83,6 +86,39 @@ struct VisitorGateTests {
         #expect(decisions.prefix(10).allSatisfy { $0 == .credentialsRequired })
         #expect(decisions[10] == .rateLimited(retryAfter: 5))
         #expect(decisions[11] == .admit(stripsAuthorization: true))
+    }
+
+    @Test("Wrong credentials sent all at once are refused after the tenth as well, before any has been compared")
+    func guessingAtOnce() throws {
+        var gate = VisitorGate(self.policy("u", "p"))
+        let address: IPAddress = try #require(IPAddress("192.0.2.1"))
+        let hashing = HashingBudget()
+        var attempts: [PasswordAttempt] = []
+        for number in 0..<15 {
+            let authorization = [self.basic("u:\(number)")]
+            if case .compare(let attempt) = gate.admit(
+                address: address,
+                authorization: authorization,
+                hashing: hashing,
+                now: 0
+            ) {
+                attempts.append(attempt)
+            }
+        }
+        #expect(attempts.count == 10)
+        let concluded = attempts.map { gate.conclude($0, isRight: false, now: 0) }
+        #expect(concluded.allSatisfy { $0 == .credentialsRequired })
+    }
+
+    @Test("A password that was right by the policy before the present one does not admit")
+    func policyChange() throws {
+        var gate = VisitorGate(self.policy("u", "p"))
+        let address: IPAddress = try #require(IPAddress("192.0.2.1"))
+        let authorization = [self.basic("u:p")]
+        let decision = gate.admit(address: address, authorization: authorization, hashing: HashingBudget(), now: 0)
+        guard case .compare(let attempt) = decision else { throw CancellationError() }
+        gate = VisitorGate(self.policy("u", "q"))
+        #expect(gate.conclude(attempt, isRight: attempt.isRight(), now: 0) == .credentialsRequired)
     }
 
     @Test("The edge hashes only so many passwords a second, whoever asks")
