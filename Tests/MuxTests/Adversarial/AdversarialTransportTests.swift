@@ -15,8 +15,7 @@ import Darwin
 extension AdversarialPeerTests {
     /// Peers of docs/protocol.md §C.4 that misuse the connection, over real sockets.
     ///
-    /// X13 (slow visitors) and what X15 does to processes belong to the end-to-end tests; its time-outs are tested with
-    /// a moved clock in `SessionTimersTests`.
+    /// The time-outs of X15 are tested with a moved clock too, in `SessionTimersTests`.
     @Suite("the connection")
     struct TransportTests {
         @Test("X3: a million PINGs of a peer that never reads are ENHANCE_CALM after 200")
