@@ -112,6 +112,8 @@ struct EdgeServer: Service {
         )
         self.started(addresses)
 
+        let lag = LoopLagMeter(self.group, metrics: self.metrics)
+        defer { lag.cancel() }
         await withTaskGroup { group in
             group.addTask { await self.removeIdleTunnels() }
             group.addTask { await self.reloadOnHangUp() }
@@ -143,14 +145,17 @@ struct EdgeServer: Service {
 
     /// Forgets tunnels that have had no connector for long; a valid token makes them again.
     private func removeIdleTunnels() async {
+        let (expiry, lease) = (self.configuration.tunnels.idleExpiry, self.configuration.tunnels.nameLease)
         while !Task.isCancelled {
+            self.metrics.limitsRemember(callers: self.limits.rememberedCallers)
             let now = NIODeadline.now()
-            for tunnel in self.registry.all where tunnel.isIdle(since: now - self.configuration.tunnels.idleExpiry) {
-                _ = await self.registry.remove(tunnel.id)
+            for tunnel in self.registry.all where tunnel.isIdle(since: now - expiry) {
+                _ = await self.registry.remove(tunnel.id, keepingNameFor: lease)
                 for session in tunnel.close() { session.close(code: .shutdown, reason: "the tunnel was idle") }
                 self.logger.info("idle tunnel removed", metadata: ["tunnel": "\(tunnel.id)"])
             }
-            try? await Task.sleep(for: .seconds(30))
+            let interval = min(30_000_000_000, max(1_000_000_000, expiry.nanoseconds / 4))
+            try? await Task.sleep(for: .nanoseconds(interval))
         }
     }
 
@@ -164,10 +169,18 @@ struct EdgeServer: Service {
                 try await self.tokens.replaceKeys(with: credentials.signingKeys)
                 try self.keys.replace(with: credentials.apiKeys)
                 self.limits.replace(with: configuration.limits)
+                self.closeSessionsOfRemovedKeys()
                 self.logger.notice("reloaded keys and limits")
             } catch {
                 self.logger.error("nothing was reloaded", metadata: ["why": "\(error)"])
             }
+        }
+    }
+
+    /// A key is taken away because what it signed is not to be trusted any more.
+    private func closeSessionsOfRemovedKeys() {
+        for session in self.registry.all.flatMap(\.sessions) {
+            if let stamp = session.signedBy, !self.tokens.accepts(stamp) { session.revoke() }
         }
     }
 

@@ -10,17 +10,6 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// A key that signs tunnel tokens.
-struct SigningKey: Codable, Equatable, Sendable {
-    /// The name of the key, `kid` in the tokens.
-    var kid: String
-    /// The key in base 64, at least 32 bytes of it.
-    var secret: String
-
-    /// The bytes of the key.
-    var bytes: [UInt8]? { Data(base64Encoded: self.secret).map { Array($0) } }
-}
-
 /// Why a token was refused; it is logged, and never told to whoever sent the token.
 enum TokenRefusal: String, Error, Equatable, Sendable {
     case missing
@@ -49,8 +38,11 @@ final class TunnelTokens: Sendable {
     private struct Ring {
         var signingKeyID: String
         var keys: [String: JWTKeyCollection]
+        var stamps: [String: SigningKeyStamp]
         /// Verifies tokens whose `kid` is unknown, in vain, so that they take as long as others.
         var decoy: JWTKeyCollection
+        /// A token that the decoy has signed, to be verified instead of what is no token at all.
+        var decoyToken: String
     }
 
     private let ring: Mutex<Ring>
@@ -108,9 +100,9 @@ final class TunnelTokens: Sendable {
     ///   - token: What the connector sent.
     ///   - tunnelID: The tunnel that it wants to serve.
     func verify(_ token: String?, for tunnelID: TunnelID) async -> Result<TunnelTokenClaims, TokenRefusal> {
-        guard let token, !token.isEmpty else { return .failure(.missing) }
-        guard token.utf8.count <= Self.maximumLength else { return .failure(.oversized) }
-        guard let header = Self.header(of: token) else { return .failure(.malformed) }
+        guard let token, !token.isEmpty else { return .failure(await self.refuse(.missing)) }
+        guard token.utf8.count <= Self.maximumLength else { return .failure(await self.refuse(.oversized)) }
+        guard let header = Self.header(of: token) else { return .failure(await self.refuse(.malformed)) }
         let known = self.ring.withLock { ring in header.kid.flatMap { ring.keys[$0] } }
         let keys = known ?? self.ring.withLock { $0.decoy }
         // The signature is computed whatever the header says, so that the refusals take the same time.
@@ -134,6 +126,25 @@ final class TunnelTokens: Sendable {
             $0.add(issuedUntil: now, endAt: date?.timeIntervalSince1970 ?? now, for: tunnelID, now: now)
         }
         return now
+    }
+
+    /// Refuses what is not looked at, after the work that a token takes.
+    func refuse(_ refusal: TokenRefusal) async -> TokenRefusal {
+        let (decoy, token) = self.ring.withLock { ($0.decoy, $0.decoyToken) }
+        _ = Self.header(of: token)
+        _ = try? await decoy.verify(token, as: TunnelTokenClaims.self)
+        return refusal
+    }
+
+    /// What stands for the key that signed a token which has been verified.
+    func stamp(of token: String) -> SigningKeyStamp? {
+        let keyID = Self.header(of: token)?.kid
+        return self.ring.withLock { ring in keyID.flatMap { ring.stamps[$0] } }
+    }
+
+    /// Whether a key is still among those that verify.
+    func accepts(_ stamp: SigningKeyStamp) -> Bool {
+        self.ring.withLock { $0.stamps.values.contains(stamp) }
     }
 
     private func check(_ claims: TunnelTokenClaims, for tunnelID: TunnelID) -> TokenRefusal? {
@@ -164,16 +175,24 @@ final class TunnelTokens: Sendable {
     private static func ring(of keys: [SigningKey]) async throws -> Ring {
         guard let first = keys.first else { throw CredentialError.noSigningKey }
         var collections: [String: JWTKeyCollection] = [:]
+        var stamps: [String: SigningKeyStamp] = [:]
         for key in keys {
             guard let bytes = key.bytes, bytes.count >= 32 else {
                 throw CredentialError.shortSigningKey(keyID: key.kid)
             }
             guard collections[key.kid] == nil else { throw CredentialError.duplicateKeyID(key.kid) }
             collections[key.kid] = await JWTKeyCollection().add(hmac: HMACKey(from: bytes), digestAlgorithm: .sha256)
+            stamps[key.kid] = SigningKeyStamp(key)
         }
         var generator = SystemRandomNumberGenerator()
         let noise = (0..<32).map { _ in generator.next() as UInt8 }
         let decoy = await JWTKeyCollection().add(hmac: HMACKey(from: noise), digestAlgorithm: .sha256)
-        return Ring(signingKeyID: first.kid, keys: collections, decoy: decoy)
+        return Ring(
+            signingKeyID: first.kid,
+            keys: collections,
+            stamps: stamps,
+            decoy: decoy,
+            decoyToken: try await decoy.sign(TunnelTokenClaims.decoy)
+        )
     }
 }

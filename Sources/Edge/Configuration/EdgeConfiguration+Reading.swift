@@ -149,6 +149,12 @@ extension EdgeConfiguration {
             in: .seconds(1) ... .hours(24 * 366),
             help: "time without a connector after which a tunnel is forgotten"
         )
+        self.tunnels.nameLease = reader.value(
+            "tunnel.name-lease",
+            default: self.tunnels.nameLease,
+            in: .zero ... .hours(24 * 366),
+            help: "time after that in which nobody but its owner can have its name"
+        )
         self.tunnels.tokenLifetime = reader.value(
             "tunnel.token-lifetime",
             default: self.tunnels.tokenLifetime,

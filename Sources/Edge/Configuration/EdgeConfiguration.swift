@@ -44,6 +44,7 @@ struct EdgeConfiguration: Sendable {
         var reconnectHold = TimeAmount.seconds(5)
         var unknownHold = TimeAmount.zero
         var idleExpiry = TimeAmount.hours(24)
+        var nameLease = TimeAmount.hours(24 * 7)
         var tokenLifetime = TimeAmount.hours(24 * 30)
         var tokenOverlap = TimeAmount.minutes(10)
         var maxConnections = 100

@@ -272,6 +272,7 @@ enum OpenAPIDocument {
                   "state": {"enum": ["online", "offline", "draining"]},
                   "created_at": {"type": "string", "format": "date-time"},
                   "last_active_at": {"type": "string", "format": "date-time"},
+                  "last_echo_at": {"type": "string", "format": "date-time"},
                   "sessions": {"type": "array", "items": {"$ref": "#/components/schemas/SessionStatus"}},
                   "counters": {"$ref": "#/components/schemas/TunnelCounters"}
                 }
@@ -286,6 +287,7 @@ enum OpenAPIDocument {
                   "implementation": {"type": "string"},
                   "connected_at": {"type": "string", "format": "date-time"},
                   "round_trip_ms": {"type": "number"},
+                  "last_echo_at": {"type": "string", "format": "date-time"},
                   "active_streams": {"type": "integer"},
                   "draining": {"type": "boolean"}
                 }

@@ -141,7 +141,7 @@ struct TunnelRoutes: Sendable {
         let tunnel = try self.tunnel(context)
         // First the tokens, so that no connector can come back between the two.
         self.tokens.endTokens(of: tunnel.id)
-        _ = await self.registry.remove(tunnel.id)
+        _ = await self.registry.remove(tunnel.id, keepingNameFor: .zero)
         for session in tunnel.close() { session.revoke() }
         return Response(status: .noContent)
     }

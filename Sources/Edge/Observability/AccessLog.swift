@@ -20,6 +20,10 @@ struct AccessLogEntry: Equatable, Sendable {
     var bytesSent: Int
     /// From the first byte of the request to the last of the response.
     var milliseconds: Double
+    /// From the first byte of the request to the moment when it was on its way to the connector; `nil` if it never was.
+    var overheadMilliseconds: Double?
+    /// From there to the head of the response; `nil` if none came.
+    var originMilliseconds: Double?
     /// The code of the error that the edge made, if it did.
     var errorCode: String?
     /// The trusted address of the visitor.
@@ -42,6 +46,11 @@ struct AccessLog: Sendable {
     /// Counts a request that has begun; ``finished(_:)`` has to follow.
     func started() {
         self.metrics.requestStarted()
+    }
+
+    /// Counts a request that is sent once more, on another stream.
+    func retried() {
+        self.metrics.requestRetried()
     }
 
     /// Writes the line of a request that is over, and counts it.

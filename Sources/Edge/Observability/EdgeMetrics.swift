@@ -12,12 +12,18 @@ final class EdgeMetrics: Sendable {
     private let bytesReceived = Atomic<UInt64>(0)
     private let bytesSent = Atomic<UInt64>(0)
     private let activeRequests = Atomic<Int>(0)
+    private let streams = Atomic<Int>(0)
+    private let stalls = Atomic<UInt64>(0)
+    private let retries = Atomic<UInt64>(0)
+    private let rememberedCallers = Atomic<Int>(0)
+    private let loopLag = Mutex(LatencyHistogram())
     private let finished = Mutex(Finished())
 
     private struct Finished {
         var byStatusClass: [Int: UInt64] = [:]
         var byErrorCode: [String: UInt64] = [:]
         var overhead = LatencyHistogram()
+        var origin = LatencyHistogram()
         var total = LatencyHistogram()
     }
 
@@ -37,6 +43,21 @@ final class EdgeMetrics: Sendable {
     /// A session that had joined has ended.
     func sessionClosed() { self.activeSessions.subtract(1, ordering: .relaxed) }
 
+    /// What a session does has changed.
+    func sessionChanged(from old: SessionFigures, to new: SessionFigures) {
+        self.streams.add(new.streams - old.streams, ordering: .relaxed)
+        self.stalls.add(new.stalls - old.stalls, ordering: .relaxed)
+    }
+
+    /// A request was sent once more, on another stream.
+    func requestRetried() { self.retries.add(1, ordering: .relaxed) }
+
+    /// The rate limits remember so many callers.
+    func limitsRemember(callers: Int) { self.rememberedCallers.store(callers, ordering: .relaxed) }
+
+    /// Something that was to run on an event loop did so later than it should have.
+    func loopLagged(seconds: Double) { self.loopLag.withLock { $0.record(seconds: seconds) } }
+
     /// A connector's token was refused.
     func connectorRefused() { self.refusedConnectors.add(1, ordering: .relaxed) }
 
@@ -54,6 +75,8 @@ final class EdgeMetrics: Sendable {
             finished.byStatusClass[entry.status / 100, default: 0] += 1
             if let code = entry.errorCode { finished.byErrorCode[code, default: 0] += 1 }
             finished.total.record(seconds: entry.milliseconds / 1000)
+            if let overhead = entry.overheadMilliseconds { finished.overhead.record(seconds: overhead / 1000) }
+            if let origin = entry.originMilliseconds { finished.origin.record(seconds: origin / 1000) }
         }
     }
 
@@ -87,63 +110,53 @@ final class EdgeMetrics: Sendable {
             finished.byErrorCode.sorted { $0.key < $1.key }.map { ("code=\"\($0.key)\"", "\($0.value)") }
         )
         text.add("culvert_request_seconds", "Duration of requests", finished.total)
+        text.add(
+            "culvert_overhead_seconds",
+            "From a request's head to the moment when it was on its way to the connector",
+            finished.overhead
+        )
+        text.add(
+            "culvert_origin_seconds",
+            "From there to the head of the answer: the connector, the local server and the way",
+            finished.origin
+        )
+        self.addInnerFigures(to: &text)
+        ProcessFigures.now()?.add(to: &text)
         return text.description
     }
-}
 
-/// How often something took how long, in buckets fit for requests.
-struct LatencyHistogram: Sendable {
-    /// The upper bounds of the buckets in seconds.
-    static let bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
-
-    private(set) var counts = Array(repeating: UInt64(0), count: Self.bounds.count)
-    private(set) var sum = 0.0
-    private(set) var count: UInt64 = 0
-
-    /// Counts one duration.
-    mutating func record(seconds: Double) {
-        self.count += 1
-        self.sum += seconds
-        if let index = Self.bounds.firstIndex(where: { seconds <= $0 }) { self.counts[index] += 1 }
+    private func addInnerFigures(to text: inout PrometheusText) {
+        text.add("culvert_streams", .gauge, "Streams to connectors", self.streams.load(ordering: .relaxed))
+        text.add(
+            "culvert_window_stalls_total",
+            .counter,
+            "Times that a stream had something to send and no credit for it",
+            self.stalls.load(ordering: .relaxed)
+        )
+        text.add(
+            "culvert_retries_total",
+            .counter,
+            "Requests that were sent once more on another stream",
+            self.retries.load(ordering: .relaxed)
+        )
+        text.add(
+            "culvert_rate_limit_callers",
+            .gauge,
+            "Callers that the rate limits of the API remember",
+            self.rememberedCallers.load(ordering: .relaxed)
+        )
+        text.add(
+            "culvert_event_loop_lag_seconds",
+            "How late work of the event loops began",
+            self.loopLag.withLock { $0 }
+        )
     }
 }
 
-/// The text format of Prometheus, version 0.0.4.
-struct PrometheusText: CustomStringConvertible {
-    /// What a figure does.
-    enum Kind: String {
-        case counter
-        case gauge
-        case histogram
-    }
-
-    private(set) var description = ""
-
-    /// Adds a figure without labels.
-    mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: some BinaryInteger) {
-        self.head(name, kind, help)
-        self.description += "\(name) \(value)\n"
-    }
-
-    /// Adds a figure with labels.
-    mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [(labels: String, value: String)]) {
-        self.head(name, kind, help)
-        for sample in samples { self.description += "\(name){\(sample.labels)} \(sample.value)\n" }
-    }
-
-    /// Adds a histogram.
-    mutating func add(_ name: String, _ help: String, _ histogram: LatencyHistogram) {
-        self.head(name, .histogram, help)
-        var cumulative: UInt64 = 0
-        for (bound, count) in zip(LatencyHistogram.bounds, histogram.counts) {
-            cumulative += count
-            self.description += "\(name)_bucket{le=\"\(bound)\"} \(cumulative)\n"
-        }
-        self.description += "\(name)_bucket{le=\"+Inf\"} \(histogram.count)\n"
-        self.description += "\(name)_sum \(histogram.sum)\n\(name)_count \(histogram.count)\n"
-    }
-
-    private mutating func head(_ name: String, _ kind: Kind, _ help: String) {
-        self.description += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
-    }
+/// What one session adds to the figures of all.
+struct SessionFigures: Equatable, Sendable {
+    /// The streams under way.
+    var streams = 0
+    /// How often one of them waited for credit.
+    var stalls: UInt64 = 0
 }

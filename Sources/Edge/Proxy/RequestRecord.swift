@@ -10,6 +10,10 @@ struct RequestRecord {
     var tunnel: Tunnel?
     var visitor: Visitor
     var traceparent: String?
+    /// When the head was on its way to the connector.
+    var forwarded: NIODeadline?
+    /// When the head of the response came.
+    var answered: NIODeadline?
     var status = 0
     var received = 0
     var sent = 0
@@ -28,11 +32,19 @@ struct RequestRecord {
                 status: self.status,
                 bytesReceived: self.received,
                 bytesSent: self.sent,
-                milliseconds: Double((now - self.started).nanoseconds) / 1e6,
+                milliseconds: (now - self.started).milliseconds,
+                overheadMilliseconds: self.forwarded.map { ($0 - self.started).milliseconds },
+                originMilliseconds: self.answered.flatMap { answered in
+                    self.forwarded.map { (answered - $0).milliseconds }
+                },
                 errorCode: self.error?.code,
                 remoteAddress: self.visitor.address?.description,
                 traceparent: self.traceparent
             )
         )
     }
+}
+
+extension TimeAmount {
+    fileprivate var milliseconds: Double { Double(self.nanoseconds) / 1e6 }
 }

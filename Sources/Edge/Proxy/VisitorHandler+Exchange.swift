@@ -52,6 +52,7 @@ extension VisitorHandler {
 
     /// Sends the request once more, on another stream.
     func retry() {
+        self.services.accessLog.retried()
         self.openOrigin()
     }
 
@@ -89,6 +90,7 @@ extension VisitorHandler {
             mayReuse: exchange.state.mayReuseStream,
             consumer: self
         )
+        self.exchange?.record.forwarded = .now()
         self.process()
         self.updateReading()
     }

@@ -49,6 +49,7 @@ extension VisitorHandler: OriginLinkConsumer {
                 let head = try self.exchange?.responseParser.response(&fromOrigin)
             else { return false }
             self.exchange?.fromOrigin = fromOrigin
+            if self.exchange?.record.answered == nil { self.exchange?.record.answered = .now() }
             guard let action = try self.exchange?.state.received(head), let urls = self.exchange?.urls else {
                 return false
             }

@@ -24,10 +24,12 @@ final class SessionAdmission: SessionDelegate {
     private let eventLoop: any EventLoop
     private let remoteAddress: String?
     private let claims: TunnelTokenClaims
+    private let signedBy: SigningKeyStamp?
     private let metrics: EdgeMetrics
     private let logger: Logger
     private var session: TunnelSession?
     private var sampling: RepeatedTask?
+    private var sampled = SessionFigures()
 
     /// Makes the admission of one connection.
     ///
@@ -37,6 +39,7 @@ final class SessionAdmission: SessionDelegate {
     ///   - eventLoop: The event loop of the connection.
     ///   - remoteAddress: Where the connector connects from.
     ///   - claims: What its token says.
+    ///   - signedBy: The key that signed it.
     ///   - metrics: Counts sessions.
     ///   - logger: A logger with the request's id.
     init(
@@ -45,6 +48,7 @@ final class SessionAdmission: SessionDelegate {
         eventLoop: any EventLoop,
         remoteAddress: String?,
         claims: TunnelTokenClaims,
+        signedBy: SigningKeyStamp?,
         metrics: EdgeMetrics,
         logger: Logger
     ) {
@@ -53,6 +57,7 @@ final class SessionAdmission: SessionDelegate {
         self.eventLoop = eventLoop
         self.remoteAddress = remoteAddress
         self.claims = claims
+        self.signedBy = signedBy
         self.metrics = metrics
         var logger = logger
         logger[metadataKey: "tunnel"] = "\(tunnel.id)"
@@ -68,7 +73,8 @@ final class SessionAdmission: SessionDelegate {
             remoteAddress: self.remoteAddress,
             implementation: peer.implementation,
             connectedAt: Date(),
-            tokenIssuedAt: self.claims.iat
+            tokenIssuedAt: self.claims.iat,
+            signedBy: self.signedBy
         )
         let slot = peer.bundle.map { BundleSlot(bundleID: $0.id, index: $0.index) }
         switch self.tunnel.join(session, slot: slot) {
@@ -115,6 +121,7 @@ final class SessionAdmission: SessionDelegate {
         guard let session = self.session else { return }
         self.session = nil
         session.cancelTimers()
+        self.count(SessionFigures(streams: 0, stalls: handler.stallCount))
         self.tunnel.leave(session)
         self.metrics.sessionClosed()
         self.logger.info(
@@ -135,6 +142,18 @@ final class SessionAdmission: SessionDelegate {
         self.sampling = self.eventLoop.scheduleRepeatedTask(
             initialDelay: .milliseconds(200),
             delay: Self.samplingInterval
-        ) { _ in session.refreshSample() }
+        ) { [admission = NIOLoopBound(self, eventLoop: self.eventLoop)] _ in
+            session.refreshSample()
+            if let echo = session.status.lastEchoAt { admission.value.tunnel.recordEcho(at: echo) }
+            let handler = session.handler.value
+            admission.value.count(
+                SessionFigures(streams: handler.activeStreamCount, stalls: handler.stallCount)
+            )
+        }
+    }
+
+    private func count(_ figures: SessionFigures) {
+        self.metrics.sessionChanged(from: self.sampled, to: figures)
+        self.sampled = figures
     }
 }

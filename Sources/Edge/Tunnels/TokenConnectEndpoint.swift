@@ -63,10 +63,9 @@ final class TokenConnectEndpoint: ConnectEndpoint {
         case .success(let fields): responseFields = fields
         case .failure(let refusal): return answer.refuse(refusal)
         }
-        let tunnel: Tunnel
-        let claims: TunnelTokenClaims
+        let authorised: Authorised
         switch await self.authorise(tunnelID: tunnelID, fields: fields) {
-        case .success(let authorised): (tunnel, claims) = authorised
+        case .success(let success): authorised = success
         case .failure(let refusal):
             // Why is for the operator alone: whoever sends a token learns only that it opens nothing.
             logger.notice(
@@ -87,10 +86,11 @@ final class TokenConnectEndpoint: ConnectEndpoint {
             makeHandler: { [logger] channel in
                 let admission = SessionAdmission(
                     id: id,
-                    tunnel: tunnel,
+                    tunnel: authorised.tunnel,
                     eventLoop: channel.eventLoop,
                     remoteAddress: remoteAddress?.ipAddress,
-                    claims: claims,
+                    claims: authorised.claims,
+                    signedBy: authorised.signedBy,
                     metrics: metrics,
                     logger: logger
                 )
@@ -108,27 +108,36 @@ final class TokenConnectEndpoint: ConnectEndpoint {
         )
     }
 
+    /// A connector that may serve, and what it may serve.
+    private struct Authorised {
+        var tunnel: Tunnel
+        var claims: TunnelTokenClaims
+        var signedBy: SigningKeyStamp?
+    }
+
     private func authorise(
         tunnelID text: String,
         fields: [(name: String, value: String)]
-    ) async -> Result<(Tunnel, TunnelTokenClaims), TokenRefusal> {
+    ) async -> Result<Authorised, TokenRefusal> {
         let credentials = fields.filter { $0.name.lowercased() == "authorization" }
         let token = credentials.count == 1 ? BearerCredential.token(in: credentials[0].value) : nil
-        guard let tunnelID = TunnelID(text) else { return .failure(.otherTunnel) }
-        switch await self.tokens.verify(token, for: tunnelID) {
-        case .failure(let refusal):
-            return .failure(refusal)
-        case .success(let claims):
-            let specification = TunnelSpecification(
-                id: tunnelID,
-                name: claims.name,
-                owner: claims.own,
-                policy: claims.policy ?? TunnelPolicy(),
-                createdAt: Date(timeIntervalSince1970: claims.iat)
-            )
-            guard let tunnel = try? await self.registry.restore(specification) else { return .failure(.nameTaken) }
-            return .success((tunnel, claims))
+        guard let tunnelID = TunnelID(text) else {
+            return .failure(await self.tokens.refuse(.otherTunnel))
         }
+        let claims: TunnelTokenClaims
+        switch await self.tokens.verify(token, for: tunnelID) {
+        case .failure(let refusal): return .failure(refusal)
+        case .success(let verified): claims = verified
+        }
+        let specification = TunnelSpecification(
+            id: tunnelID,
+            name: claims.name,
+            owner: claims.own,
+            policy: claims.policy ?? TunnelPolicy(),
+            createdAt: Date(timeIntervalSince1970: claims.iat)
+        )
+        guard let tunnel = try? await self.registry.restore(specification) else { return .failure(.nameTaken) }
+        return .success(Authorised(tunnel: tunnel, claims: claims, signedBy: token.flatMap(self.tokens.stamp)))
     }
 }
 

@@ -14,6 +14,7 @@ extension Tunnel {
             state: self.reachability,
             createdAt: self.createdAt,
             lastActiveAt: self.lastActiveAt,
+            lastEchoAt: self.lastEchoAt,
             sessions: self.sessions.map(\.status),
             counters: self.counters
         )

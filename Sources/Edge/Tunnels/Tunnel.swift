@@ -52,6 +52,7 @@ final class Tunnel: Sendable {
     private let bytesReceived = Atomic<UInt64>(0)
     private let bytesSent = Atomic<UInt64>(0)
     private let lastActiveSeconds = Atomic<Int64>(0)
+    private let lastEchoSeconds = Atomic<Int64>(0)
 
     /// Makes a tunnel without sessions.
     init(_ specification: TunnelSpecification, limits: TunnelLimits = TunnelLimits(), now: NIODeadline = .now()) {
@@ -264,9 +265,19 @@ final class Tunnel: Sendable {
         )
     }
 
+    /// Notes that a connector has answered an echo.
+    func recordEcho(at date: Date) {
+        self.lastEchoSeconds.max(Int64(date.timeIntervalSince1970), ordering: .relaxed)
+    }
+
     /// When a visitor's request last used the tunnel.
-    var lastActiveAt: Date? {
-        let seconds = self.lastActiveSeconds.load(ordering: .relaxed)
+    var lastActiveAt: Date? { Self.date(self.lastActiveSeconds) }
+
+    /// When a connector last answered an echo.
+    var lastEchoAt: Date? { Self.date(self.lastEchoSeconds) }
+
+    private static func date(_ seconds: borrowing Atomic<Int64>) -> Date? {
+        let seconds = seconds.load(ordering: .relaxed)
         return seconds == 0 ? nil : Date(timeIntervalSince1970: TimeInterval(seconds))
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NIOCore
 import Protocol
 
 #if canImport(FoundationEssentials)
@@ -16,7 +17,7 @@ protocol TunnelRegistry: Sendable {
     /// The tunnel of that id, if this edge serves it.
     func tunnel(_ id: TunnelID) -> Tunnel?
 
-    /// Adds a tunnel.
+    /// Adds a tunnel; from then on its name is its owner's.
     ///
     /// - Throws: ``TunnelRegistryError``.
     func create(_ specification: TunnelSpecification) async throws -> Tunnel
@@ -34,8 +35,11 @@ protocol TunnelRegistry: Sendable {
 
     /// Removes a tunnel.
     ///
+    /// - Parameters:
+    ///   - id: The tunnel.
+    ///   - lease: For how long nobody but its owner can have its name; zero gives it free at once.
     /// - Returns: The tunnel, which the caller then closes; `nil` if there was none.
-    func remove(_ id: TunnelID) async -> Tunnel?
+    func remove(_ id: TunnelID, keepingNameFor lease: TimeAmount) async -> Tunnel?
 }
 
 /// What a tunnel is made from.

@@ -29,10 +29,13 @@ final class TunnelSession: Sendable {
     let connectedAt: Date
     /// When the token was issued with which it connected, in seconds since 1970.
     let tokenIssuedAt: Double
+    /// The key that signed that token; `nil` where that does not matter.
+    let signedBy: SigningKeyStamp?
 
     /// What was last seen on the event loop, for readers on other threads.
     private struct Sample {
         var roundTrip: TimeAmount?
+        var lastEcho: Date?
         var activeStreams = 0
         var isDraining = false
         var expiry: Scheduled<Void>?
@@ -49,7 +52,8 @@ final class TunnelSession: Sendable {
         remoteAddress: String?,
         implementation: String?,
         connectedAt: Date,
-        tokenIssuedAt: Double
+        tokenIssuedAt: Double,
+        signedBy: SigningKeyStamp? = nil
     ) {
         self.id = id
         self.eventLoop = eventLoop
@@ -59,6 +63,7 @@ final class TunnelSession: Sendable {
         self.implementation = implementation
         self.connectedAt = connectedAt
         self.tokenIssuedAt = tokenIssuedAt
+        self.signedBy = signedBy
     }
 
     /// What the control API shows of the session; figures are a few seconds old at most.
@@ -70,6 +75,7 @@ final class TunnelSession: Sendable {
             implementation: self.implementation,
             connectedAt: self.connectedAt,
             roundTripMilliseconds: sample.roundTrip.map { Double($0.nanoseconds / 1000) / 1000 },
+            lastEchoAt: sample.lastEcho,
             activeStreams: sample.activeStreams,
             draining: sample.isDraining
         )
@@ -78,8 +84,10 @@ final class TunnelSession: Sendable {
     /// Takes the figures of the moment; on the event loop.
     func refreshSample() {
         let handler = self.handler.value
+        let echo = handler.lastEcho.map { Date(timeIntervalSinceNow: -Double((.now() - $0).nanoseconds) / 1e9) }
         self.sample.withLock { sample in
             sample.roundTrip = handler.roundTripTime
+            sample.lastEcho = echo
             sample.activeStreams = handler.activeStreamCount
             sample.isDraining = handler.phase != .active
         }

@@ -30,6 +30,9 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
     package var createdAt: Date
     /// When a visitor's request last used it.
     package var lastActiveAt: Date?
+    /// When a connector last answered an echo that the edge sent it through the session: end to end, not only to
+    /// whatever proxies stand between.
+    package var lastEchoAt: Date?
     /// The connector connections that serve it.
     package var sessions: [SessionStatus]
     /// What has passed through it since this edge learnt of it.
@@ -43,6 +46,7 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
         state: TunnelState,
         createdAt: Date,
         lastActiveAt: Date?,
+        lastEchoAt: Date? = nil,
         sessions: [SessionStatus],
         counters: TunnelCounters
     ) {
@@ -52,6 +56,7 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
         self.state = state
         self.createdAt = createdAt
         self.lastActiveAt = lastActiveAt
+        self.lastEchoAt = lastEchoAt
         self.sessions = sessions
         self.counters = counters
     }
@@ -63,6 +68,7 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
         case state
         case createdAt = "created_at"
         case lastActiveAt = "last_active_at"
+        case lastEchoAt = "last_echo_at"
         case sessions
         case counters
     }
@@ -80,6 +86,8 @@ package struct SessionStatus: Codable, Equatable, Sendable {
     package var connectedAt: Date
     /// The smoothed round-trip time to the connector in milliseconds, measured end to end by the mux's pings.
     package var roundTripMilliseconds: Double?
+    /// When the connector last answered such a ping.
+    package var lastEchoAt: Date?
     /// The streams open now.
     package var activeStreams: Int
     /// Whether it is about to leave.
@@ -92,6 +100,7 @@ package struct SessionStatus: Codable, Equatable, Sendable {
         implementation: String?,
         connectedAt: Date,
         roundTripMilliseconds: Double?,
+        lastEchoAt: Date? = nil,
         activeStreams: Int,
         draining: Bool
     ) {
@@ -100,6 +109,7 @@ package struct SessionStatus: Codable, Equatable, Sendable {
         self.implementation = implementation
         self.connectedAt = connectedAt
         self.roundTripMilliseconds = roundTripMilliseconds
+        self.lastEchoAt = lastEchoAt
         self.activeStreams = activeStreams
         self.draining = draining
     }
@@ -110,6 +120,7 @@ package struct SessionStatus: Codable, Equatable, Sendable {
         case implementation
         case connectedAt = "connected_at"
         case roundTripMilliseconds = "round_trip_ms"
+        case lastEchoAt = "last_echo_at"
         case activeStreams = "active_streams"
         case draining
     }

@@ -65,6 +65,7 @@ struct OpenAPIDocumentTests {
             implementation: "i",
             connectedAt: date,
             roundTripMilliseconds: 1,
+            lastEchoAt: date,
             activeStreams: 1,
             draining: false
         )
@@ -75,6 +76,7 @@ struct OpenAPIDocumentTests {
             state: .online,
             createdAt: date,
             lastActiveAt: date,
+            lastEchoAt: date,
             sessions: [session],
             counters: TunnelCounters()
         )

@@ -159,7 +159,49 @@ struct TunnelTests {
             try await registry.restore(specification("aaa", owner: "bob"))
         }
         let id = try #require(TunnelID("aaa"))
-        #expect(await registry.remove(id) != nil)
+        #expect(await registry.remove(id, keepingNameFor: .zero) != nil)
         #expect(registry.tunnel(id) == nil)
+    }
+
+    @Test("A name stays its owner's for the lease after its tunnel was forgotten, and is free when it was deleted")
+    func leases() async throws {
+        let time = ManualTime()
+        let start = NIODeadline.now()
+        let registry = InMemoryTunnelRegistry(now: {
+            start + .nanoseconds(Int64((time.seconds - 1_000_000_000) * 1e9))
+        })
+        func specification(_ owner: String, name: String? = "my-app") throws -> TunnelSpecification {
+            TunnelSpecification(
+                id: try #require(TunnelID("my-app")),
+                name: name,
+                owner: owner,
+                policy: TunnelPolicy(),
+                createdAt: Date()
+            )
+        }
+        let id = try #require(TunnelID("my-app"))
+        _ = try await registry.create(specification("alice"))
+        _ = await registry.remove(id, keepingNameFor: .seconds(60))
+        await #expect(throws: TunnelRegistryError.nameTaken) { try await registry.create(specification("bob")) }
+        await #expect(throws: TunnelRegistryError.nameTaken) { try await registry.restore(specification("bob")) }
+        _ = try await registry.restore(specification("alice"))
+        _ = await registry.remove(id, keepingNameFor: .seconds(60))
+        time.advance(by: 61)
+        _ = try await registry.create(specification("bob"))
+        _ = await registry.remove(id, keepingNameFor: .zero)
+        _ = try await registry.create(specification("alice"))
+    }
+
+    @Test("So many names are kept and no more; those that end first are given up first")
+    func boundedLeases() throws {
+        var leases = NameLeases(capacity: 16)
+        let now = NIODeadline.now()
+        for number in 0..<1_000 {
+            let id = try #require(TunnelID("name-\(number)"))
+            leases.keep(id, for: "alice", until: now + .seconds(Int64(number) + 1), now: now)
+        }
+        #expect(leases.count <= 16)
+        #expect(leases.holder(of: try #require(TunnelID("name-999")), now: now) == "alice")
+        #expect(leases.holder(of: try #require(TunnelID("name-0")), now: now) == nil)
     }
 }

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How often something took how long, in buckets fit for requests.
+struct LatencyHistogram: Sendable {
+    /// The upper bounds of the buckets in seconds.
+    static let bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+    private(set) var counts = Array(repeating: UInt64(0), count: Self.bounds.count)
+    private(set) var sum = 0.0
+    private(set) var count: UInt64 = 0
+
+    /// Counts one duration.
+    mutating func record(seconds: Double) {
+        self.count += 1
+        self.sum += seconds
+        if let index = Self.bounds.firstIndex(where: { seconds <= $0 }) { self.counts[index] += 1 }
+    }
+}
+
+/// The text format of Prometheus, version 0.0.4.
+struct PrometheusText: CustomStringConvertible {
+    /// What a figure does.
+    enum Kind: String {
+        case counter
+        case gauge
+        case histogram
+    }
+
+    private(set) var description = ""
+
+    /// Adds a figure without labels.
+    mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: some BinaryInteger) {
+        self.head(name, kind, help)
+        self.description += "\(name) \(value)\n"
+    }
+
+    /// Adds a figure with a fraction.
+    mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: Double) {
+        self.head(name, kind, help)
+        self.description += "\(name) \(value)\n"
+    }
+
+    /// Adds a figure with labels.
+    mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [(labels: String, value: String)]) {
+        self.head(name, kind, help)
+        for sample in samples { self.description += "\(name){\(sample.labels)} \(sample.value)\n" }
+    }
+
+    /// Adds a histogram.
+    mutating func add(_ name: String, _ help: String, _ histogram: LatencyHistogram) {
+        self.head(name, .histogram, help)
+        var cumulative: UInt64 = 0
+        for (bound, count) in zip(LatencyHistogram.bounds, histogram.counts) {
+            cumulative += count
+            self.description += "\(name)_bucket{le=\"\(bound)\"} \(cumulative)\n"
+        }
+        self.description += "\(name)_bucket{le=\"+Inf\"} \(histogram.count)\n"
+        self.description += "\(name)_sum \(histogram.sum)\n\(name)_count \(histogram.count)\n"
+    }
+
+    private mutating func head(_ name: String, _ kind: Kind, _ help: String) {
+        self.description += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
+    }
+}
