@@ -13,6 +13,7 @@ RUN swift package resolve
 COPY Sources Sources
 # SwiftPM wants to see the folders of all targets, also of those that are not built.
 COPY Tests Tests
+COPY Fuzz Fuzz
 RUN swift build --configuration release --static-swift-stdlib -Xlinker -s --product culvert-edge \
     && swift build --configuration release --static-swift-stdlib -Xlinker -s --product culvert \
     && mkdir /programs \
