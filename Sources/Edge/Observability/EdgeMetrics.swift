@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Protocol
 import Synchronization
 
 /// The figures of the edge, as Prometheus reads them.
@@ -22,6 +23,7 @@ final class EdgeMetrics: Sendable {
     private struct Finished {
         var byStatusClass: [Int: UInt64] = [:]
         var byErrorCode: [String: UInt64] = [:]
+        var byPeerLimit: [PeerLimit: UInt64] = [:]
         var overhead = LatencyHistogram()
         var origin = LatencyHistogram()
         var total = LatencyHistogram()
@@ -41,7 +43,15 @@ final class EdgeMetrics: Sendable {
     }
 
     /// A session that had joined has ended.
-    func sessionClosed() { self.activeSessions.subtract(1, ordering: .relaxed) }
+    ///
+    /// - Parameter limits: How often the connector passed which limit of the protocol.
+    func sessionClosed(limits: [PeerLimit: Int] = [:]) {
+        self.activeSessions.subtract(1, ordering: .relaxed)
+        guard !limits.isEmpty else { return }
+        self.finished.withLock { finished in
+            for (limit, count) in limits { finished.byPeerLimit[limit, default: 0] += UInt64(count) }
+        }
+    }
 
     /// What a session does has changed.
     func sessionChanged(from old: SessionFigures, to new: SessionFigures) {
@@ -108,6 +118,12 @@ final class EdgeMetrics: Sendable {
             .counter,
             "Requests that ended with an error of the edge, by its code",
             finished.byErrorCode.sorted { $0.key < $1.key }.map { ("code=\"\($0.key)\"", "\($0.value)") }
+        )
+        text.add(
+            "culvert_session_limits_total",
+            .counter,
+            "Limits of the mux protocol that connectors passed, by limit; counted when their session ends",
+            PeerLimit.allCases.map { ("limit=\"\($0.rawValue)\"", "\(finished.byPeerLimit[$0] ?? 0)") }
         )
         text.add("culvert_request_seconds", "Duration of requests", finished.total)
         text.add(

@@ -123,7 +123,7 @@ final class SessionAdmission: SessionDelegate {
         session.cancelTimers()
         self.count(SessionFigures(streams: 0, stalls: handler.stallCount))
         self.tunnel.leave(session)
-        self.metrics.sessionClosed()
+        self.metrics.sessionClosed(limits: handler.limitHits)
         self.logger.info(
             "connector disconnected",
             metadata: [

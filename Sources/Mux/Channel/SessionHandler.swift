@@ -100,6 +100,8 @@ public final class SessionHandler {
     public var stallCount: UInt64 { self.core.stallCount }
     /// What the peer's HELLO said, once it came.
     public var peer: SessionSettings? { self.core.peer }
+    /// How often the peer has passed each limit (docs/protocol.md §B.12); most of them end the session.
+    public var limitHits: [PeerLimit: Int] { self.core.limitHits }
     /// The channel that the session runs on, while it does.
     public var channel: (any Channel)? { self.context?.channel }
 
@@ -318,7 +320,7 @@ public final class SessionHandler {
         self.core.tick(now: now)
         let idle = TimeAmount.milliseconds(Int64(self.core.configuration.settings.idleTimeoutMilliseconds))
         if let unwritableSince, now - unwritableSince >= idle {
-            self.core.close(code: .keepaliveTimeout, reason: "the peer takes nothing")
+            self.core.transportFailed(ProtocolViolation(exceeding: .unsentOutput, "the peer takes nothing"))
         }
         self.adaptUnsentLimit(now: now)
         self.dispatchEvents()
@@ -350,8 +352,11 @@ public final class SessionHandler {
 
     func webSocketFailed(_ violation: WebSocketViolation) {
         guard self.closing == .open else { return }
-        let code: ErrorCode = violation.closeCode == .messageTooBig ? .frameSizeError : .protocolError
-        self.core.transportFailed(ProtocolViolation(code, "WebSocket: \(violation.reason)"))
+        let reason = "WebSocket: \(violation.reason)"
+        self.core.transportFailed(
+            violation.closeCode == .messageTooBig
+                ? ProtocolViolation(exceeding: .messageSize, reason) : ProtocolViolation(.protocolError, reason)
+        )
         // After the core has ended only GOAWAY is left to write, not what the streams have queued.
         self.startClosing(violation.closeCode, patience: .seconds(1))
     }

@@ -28,19 +28,19 @@ struct PeerConduct {
     }
 
     mutating func ping(now: NIODeadline) throws(ProtocolViolation) {
-        guard self.pings.take(now: now) else { throw ProtocolViolation(.enhanceCalm, "too many PINGs") }
+        guard self.pings.take(now: now) else { throw ProtocolViolation(exceeding: .pings, "too many PINGs") }
     }
 
     /// DATA of fewer than 64 bytes that does not end its stream.
     mutating func smallData(now: NIODeadline) throws(ProtocolViolation) {
-        guard self.smallData.take(now: now) else { throw ProtocolViolation(.enhanceCalm, "too many small DATA frames") }
+        guard self.smallData.take(now: now) else { throw ProtocolViolation(exceeding: .smallData, "too many small DATA frames") }
     }
 
     /// - Parameter sent: How many DATA bytes this side has sent: what updates can be about.
     mutating func windowUpdate(sent: UInt64) throws(ProtocolViolation) {
         self.windowUpdates += 1
         guard self.windowUpdates <= 256 + sent / 1_024 else {
-            throw ProtocolViolation(.enhanceCalm, "too many WINDOW_UPDATEs for \(sent) bytes")
+            throw ProtocolViolation(exceeding: .windowUpdates, "too many WINDOW_UPDATEs for \(sent) bytes")
         }
     }
 
@@ -48,19 +48,19 @@ struct PeerConduct {
     mutating func lateFrame(streams: UInt64) throws(ProtocolViolation) {
         self.lateFrames += 1
         guard self.lateFrames <= 4 * streams + 1_000 else {
-            throw ProtocolViolation(.enhanceCalm, "too many frames for ended streams")
+            throw ProtocolViolation(exceeding: .lateFrames, "too many frames for ended streams")
         }
     }
 
     /// Something odd that harms nobody if it is rare.
     mutating func glitch(now: NIODeadline) throws(ProtocolViolation) {
         self.glitchCount += 1
-        guard self.glitches.take(now: now) else { throw ProtocolViolation(.enhanceCalm, "too many oddities") }
+        guard self.glitches.take(now: now) else { throw ProtocolViolation(exceeding: .glitches, "too many oddities") }
     }
 
     mutating func ignoredExtension(bytes: Int, now: NIODeadline) throws(ProtocolViolation) {
         guard self.extensionBytes.take(Double(bytes), now: now) else {
-            throw ProtocolViolation(.enhanceCalm, "too many bytes in unknown frames")
+            throw ProtocolViolation(exceeding: .extensionBytes, "too many bytes in unknown frames")
         }
     }
 }

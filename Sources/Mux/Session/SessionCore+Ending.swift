@@ -73,6 +73,7 @@ extension SessionCore {
 
     mutating func fail(_ violation: ProtocolViolation) {
         guard self.end == nil else { return }
+        if let limit = violation.limit { self.limitHits[limit, default: 0] += 1 }
         self.goAwayDue = GoAwayFrame(
             isDrain: false,
             lastStreamID: self.lastAcceptedStream,

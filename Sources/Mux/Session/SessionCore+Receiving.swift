@@ -105,7 +105,10 @@ extension SessionCore {
 
     private mutating func receivePing(_ number: UInt64, now: NIODeadline) throws(ProtocolViolation) {
         try self.conduct.ping(now: now)
-        guard self.pongs.count < 16 else { return try self.conduct.glitch(now: now) }
+        guard self.pongs.count < 16 else {
+            self.limitHits[.unansweredPings, default: 0] += 1
+            return try self.conduct.glitch(now: now)
+        }
         self.pongs.append(number)
     }
 

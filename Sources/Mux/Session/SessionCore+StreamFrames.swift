@@ -76,6 +76,7 @@ extension SessionCore {
 
     private mutating func refusal(of open: OpenFrame, now: NIODeadline) -> StreamRecord.Farewell? {
         guard self.conduct.mayOpen(now: now) else {
+            self.limitHits[.opens, default: 0] += 1
             return StreamRecord.Farewell(code: .overloaded, reason: "too many streams a second")
         }
         guard open.kind.isKnown else {

@@ -26,7 +26,7 @@ extension SessionCore {
         case .closing, .closed: return
         case .helloWait:
             if now >= self.started + self.configuration.helloTimeout {
-                self.fail(ProtocolViolation(.helloTimeout, "no HELLO in time"))
+                self.fail(ProtocolViolation(exceeding: .helloWait, "no HELLO in time"))
                 self.finishBatch()
             }
             return

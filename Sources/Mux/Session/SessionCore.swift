@@ -160,6 +160,9 @@ public struct SessionCore {
     /// What the windows of live streams may pin, in bytes (docs/protocol.md §B.7.3).
     public var committedByteCount: Int { self.budget.reserved + self.budget.committed }
 
+    /// How often the peer has passed each limit (docs/protocol.md §B.12); most of them end the session.
+    public internal(set) var limitHits: [PeerLimit: Int] = [:]
+
     /// How many oddities of the peer were let pass.
     public var glitchCount: Int { self.conduct.glitchCount }
 

@@ -25,7 +25,7 @@ struct StreamSlots: Hashable {
     /// - Throws: STREAM_LIMIT_ERROR for a stream beyond the count that the peer knows.
     mutating func open() throws(ProtocolViolation) {
         guard self.opened < self.announced else {
-            throw ProtocolViolation(.streamLimitError, "OPEN with \(self.announced) streams granted")
+            throw ProtocolViolation(exceeding: .streams, "OPEN with \(self.announced) streams granted")
         }
         self.opened += 1
     }

@@ -45,6 +45,9 @@ public struct FrameDecoder {
             return .extension(type: header.type, header.streamID, length: length)
         }
         guard type.payloadLengths.contains(length) else {
+            if type == .open, length > WireFormat.maximumOpen {
+                throw ProtocolViolation(exceeding: .openSize, "\(type) of \(length) bytes")
+            }
             throw ProtocolViolation(.frameSizeError, "\(type) of \(length) bytes")
         }
         guard header.flags & 0xF0 & ~type.definedFlags == 0 else {

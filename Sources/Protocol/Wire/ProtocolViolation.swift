@@ -6,6 +6,8 @@ public struct ProtocolViolation: Error, Equatable, Sendable {
     public var code: ErrorCode
     /// What was wrong, for logs.
     public var reason: String
+    /// The limit that was passed, if that is what was wrong.
+    public var limit: PeerLimit?
 
     /// Makes a violation.
     ///
@@ -15,6 +17,16 @@ public struct ProtocolViolation: Error, Equatable, Sendable {
     public init(_ code: ErrorCode, _ reason: String) {
         self.code = code
         self.reason = reason
+    }
+
+    /// Makes a violation of a limit, with the limit's code.
+    ///
+    /// - Parameters:
+    ///   - limit: The limit that was passed.
+    ///   - reason: What was wrong, for logs.
+    public init(exceeding limit: PeerLimit, _ reason: String) {
+        self.init(limit.code ?? .enhanceCalm, reason)
+        self.limit = limit
     }
 }
 

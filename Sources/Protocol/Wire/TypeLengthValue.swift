@@ -38,7 +38,10 @@ extension ByteBuffer {
                 throw ProtocolViolation(.protocolError, "metadata entry \(id) stands twice")
             }
             guard entries.count < WireFormat.maximumEntries else {
-                throw ProtocolViolation(.protocolError, "more than \(WireFormat.maximumEntries) metadata entries")
+                throw ProtocolViolation(
+                    exceeding: .entries,
+                    "more than \(WireFormat.maximumEntries) metadata entries"
+                )
             }
             entries.append(TypeLengthValue(id: id, value: value))
         }

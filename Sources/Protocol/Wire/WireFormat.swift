@@ -15,6 +15,8 @@ public enum WireFormat {
     public static let maximumOffset: UInt64 = (1 << 62) - 1
     /// How far credit may reach beyond what was received, in bytes.
     public static let maximumGrant: UInt64 = (1 << 31) - 1
+    /// The most payload that OPEN may carry, in bytes.
+    public static let maximumOpen = 8_192
     /// The most entries that a list of type-length-values may have.
     public static let maximumEntries = 64
     /// The name of the protocol in `Sec-WebSocket-Protocol`.

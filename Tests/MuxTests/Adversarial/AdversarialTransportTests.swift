@@ -91,6 +91,8 @@ extension AdversarialPeerTests {
                 _ = try await peer.untilEnd()
                 #expect(peer.closeCode == code)
                 #expect(await guarded.untilEnd().isByPeer == false)
+                let hits = try await guarded.withSession { $0.limitHits }
+                #expect(hits == (code == 1_009 ? [.messageSize: 1] : [:]))
             }
             try await victim.stop()
         }
@@ -154,6 +156,8 @@ extension AdversarialPeerTests {
                     try await Task.sleep(for: .milliseconds(100))
                 }
                 #expect(await guarded.untilEnd().code == .keepaliveTimeout)
+                let hits = try await guarded.withSession { $0.limitHits }
+                #expect(!isTalking || hits == [.unsentOutput: 1])
                 try await RawPeer.run(against: victim) { other, _ in
                     try await other.greet()
                     let isAlive = try await other.echoes(1)
