@@ -7,7 +7,8 @@ import Protocol
 /// Speaks the protocol over one WebSocket and presents each stream as a NIO channel.
 ///
 /// Sits directly on the TCP or TLS channel once the opening handshake is done, at either end. Everything here happens
-/// on the channel's event loop; see ``StreamChannel`` for what a stream looks like.
+/// on the channel's event loop; see ``StreamChannel`` for what a stream looks like, and docs/library.md for a whole
+/// program at either end.
 ///
 /// ```swift
 /// let session = SessionHandler(configuration: SessionConfiguration(role: .connector)) { stream in

@@ -33,7 +33,9 @@ struct PeerConduct {
 
     /// DATA of fewer than 64 bytes that does not end its stream.
     mutating func smallData(now: NIODeadline) throws(ProtocolViolation) {
-        guard self.smallData.take(now: now) else { throw ProtocolViolation(exceeding: .smallData, "too many small DATA frames") }
+        guard self.smallData.take(now: now) else {
+            throw ProtocolViolation(exceeding: .smallData, "too many small DATA frames")
+        }
     }
 
     /// - Parameter sent: How many DATA bytes this side has sent: what updates can be about.
