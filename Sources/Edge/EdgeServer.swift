@@ -86,7 +86,7 @@ struct EdgeServer: Service {
     /// Serves until the service group asks to stop; then drains.
     func run() async throws {
         let admin = try await self.listen(on: self.configuration.adminListen, setting: "admin-listen") {
-            try await AdminListener(endpoint: AdminEndpoint(readiness: self.readiness, metrics: self.metrics))
+            try await AdminListener(endpoint: AdminEndpoint(readiness: self.readiness, metrics: self.metrics, limits: self.limits))
                 .bind(to: self.configuration.adminListen, group: self.group)
         }
         // The system may choose the port, so that the public URL is known only once the listener listens.
@@ -147,7 +147,6 @@ struct EdgeServer: Service {
     private func removeIdleTunnels() async {
         let (expiry, lease) = (self.configuration.tunnels.idleExpiry, self.configuration.tunnels.nameLease)
         while !Task.isCancelled {
-            self.metrics.limitsRemember(callers: self.limits.rememberedCallers)
             let now = NIODeadline.now()
             for tunnel in self.registry.all where tunnel.isIdle(since: now - expiry) {
                 _ = await self.registry.remove(tunnel.id, keepingNameFor: lease)

@@ -24,7 +24,7 @@ struct CredentialMiddleware: RouterMiddleware {
         let principal = try self.authenticate(request, context: context)
         context.audit.note(principal: principal.name)
         let decision = self.limits.call(by: principal.name)
-        guard decision.isAllowed else { throw Problem.rateLimited(decision) }
+        guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .calls) }
         if request.method != .get && request.method != .head {
             try self.checkCode(request, principal: principal)
         }
@@ -33,7 +33,7 @@ struct CredentialMiddleware: RouterMiddleware {
         var response = try await next(request, context)
         let policy = self.limits.callPolicy
         response.headers[.rateLimitPolicy] = #""api";q=\#(policy.calls);w=\#(policy.seconds)"#
-        response.headers[.rateLimit] = #""api";r=\#(decision.remaining);t=\#(decision.resetSeconds)"#
+        response.headers[.rateLimit] = APILimit.calls.field(decision)
         return response
     }
 
@@ -51,7 +51,7 @@ struct CredentialMiddleware: RouterMiddleware {
         // A call without any credentials is a question, not a guess.
         guard !credentials.isEmpty else { throw Problem.missingCredentials }
         let decision = self.limits.failure(from: context.remoteAddress)
-        throw decision.isAllowed ? Problem.invalidCredentials : Problem.rateLimited(decision)
+        throw decision.isAllowed ? Problem.invalidCredentials : Problem.rateLimited(decision, by: .logins)
     }
 
     private func checkCode(_ request: Request, principal: Principal) throws {
@@ -64,7 +64,7 @@ struct CredentialMiddleware: RouterMiddleware {
         guard let code = request.headers[.culvertOTP] else { throw Problem.oneTimePasswordRequired }
         // Six digits can be guessed, so that nobody may try more than a few, not even from many addresses.
         let mayTry = self.limits.mayTryCode(of: principal.name)
-        guard mayTry.isAllowed else { throw Problem.rateLimited(mayTry) }
+        guard mayTry.isAllowed else { throw Problem.rateLimited(mayTry, by: .codes) }
         let seconds = Int64(self.now().timeIntervalSince1970)
         guard self.codes.accept(code, for: password, keyName: principal.name, at: seconds) else {
             self.limits.wrongCode(of: principal.name)

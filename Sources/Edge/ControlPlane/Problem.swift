@@ -22,7 +22,7 @@ enum Problem: Error, Equatable {
     case tooManyTunnels(limit: Int)
     case bodyTooLarge(limit: Int)
     case unsupportedMediaType
-    case rateLimited(RateDecision)
+    case rateLimited(RateDecision, by: APILimit)
     case draining
     case internalError
 
@@ -84,7 +84,7 @@ enum Problem: Error, Equatable {
         case .tooManyTunnels(let limit): "This API key already has \(limit) tunnels: delete one first."
         case .bodyTooLarge(let limit): "The body may have \(limit) bytes at most."
         case .unsupportedMediaType: "Send the body as Content-Type: application/json."
-        case .rateLimited(let decision): "Too many calls: try again in \(decision.resetSeconds) s."
+        case .rateLimited(let decision, let limit): "\(limit.complaint): try again in \(decision.resetSeconds) s."
         case .draining: "This edge is about to stop: try again at once, another one will answer."
         case .internalError: "The edge failed; its log says why under this request id."
         }
@@ -139,8 +139,9 @@ enum Problem: Error, Equatable {
             fields[.wwwAuthenticate] = #"Culvert-OTP realm="culvert""#
         case .methodNotAllowed(let allowed):
             fields[.allow] = allowed.map(\.rawValue).joined(separator: ", ")
-        case .rateLimited(let decision):
+        case .rateLimited(let decision, let limit):
             fields[.retryAfter] = String(max(1, decision.resetSeconds))
+            fields[.rateLimit] = limit.field(decision)
         case .draining:
             fields[.retryAfter] = "1"
         default:

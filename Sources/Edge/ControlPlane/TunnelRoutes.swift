@@ -44,7 +44,7 @@ struct TunnelRoutes: Sendable {
         context.audit.note(tunnelID: id.description)
 
         let decision = self.limits.creation(by: principal.name)
-        guard decision.isAllowed else { throw Problem.rateLimited(decision) }
+        guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .creations) }
 
         var specification = TunnelSpecification(
             id: id,

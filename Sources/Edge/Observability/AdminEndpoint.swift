@@ -6,6 +6,8 @@ import HTTPTypes
 struct AdminEndpoint: Sendable {
     let readiness: Readiness
     let metrics: EdgeMetrics
+    /// The limits whose memory is shown, if there are any.
+    var limits: APILimits?
 
     /// The answer to a request: its status, media type and body.
     func respond(method: String, path: String) -> (status: HTTPResponse.Status, mediaType: String, body: String) {
@@ -17,6 +19,7 @@ struct AdminEndpoint: Sendable {
             let isReady = self.readiness.isReady
             return (isReady ? .ok : .serviceUnavailable, "text/plain", isReady ? "ready\n" : "not ready\n")
         case "/metrics":
+            if let limits { self.metrics.limitsRemember(callers: limits.rememberedCallers) }
             return (.ok, "text/plain; version=0.0.4", self.metrics.prometheusText())
         default:
             return (.notFound, "text/plain", "/healthz /readyz /metrics\n")

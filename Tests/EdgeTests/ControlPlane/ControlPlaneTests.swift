@@ -195,6 +195,7 @@ struct ControlPlaneTests {
         #expect(statuses == [401, 401, 401, 401, 401, 429, 429])
         let limited = try await api.call(.get, "/api/tunnels/list", key: "wrong")
         #expect(limited.response.headerFields[.retryAfter] == "12")
+        #expect(limited.response.headerFields[.rateLimit] == #""logins";r=0;t=12"#)
         #expect(try await api.call(.get, "/api/tunnels/list", key: "wrong", from: "192.0.2.2").status == 401)
         #expect(try await api.call(.get, "/api/tunnels/list", key: Harness.alice).status == 200)
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPTypes
+import Logging
+import Mux
 import Testing
 
 @testable import Edge
@@ -27,6 +29,46 @@ struct CredentialTableTests {
         // What the API looks like is no secret.
         "GET /api/openapi.json", "HEAD /api/openapi.json",
     ]
+
+    @Test("The connectors' address, which the router does not have, takes none of these credentials for a token")
+    func connect() async throws {
+        let api = try await ControlPlaneHarness(withSecondFactor: true)
+        let endpoint = TokenConnectEndpoint(
+            registry: api.registry,
+            tokens: api.tokens,
+            readiness: self.ready,
+            metrics: EdgeMetrics(),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        )
+        let keys = [
+            nil, "cvk_wrong", ControlPlaneHarness.revoked, ControlPlaneHarness.alice, ControlPlaneHarness.bob,
+            ControlPlaneHarness.root,
+        ]
+        for key in keys {
+            let decision = await endpoint.decide(
+                tunnelID: "my-app",
+                fields: [
+                    ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+                    ("Sec-WebSocket-Key", WebSocketHandshake.makeKey()),
+                    ("Sec-WebSocket-Protocol", WebSocketHandshake.subprotocol),
+                ] + (key.map { [("Authorization", "Bearer \($0)")] } ?? []),
+                remoteAddress: nil,
+                requestID: RequestID()
+            )
+            guard case .refuse(let response, _) = decision else {
+                Issue.record("a connector was let in with \(key ?? "nothing")")
+                continue
+            }
+            #expect(response.status == .unauthorized)
+        }
+        #expect(api.registry.all.isEmpty)
+    }
+
+    private var ready: Readiness {
+        let readiness = Readiness()
+        readiness.becomeReady()
+        return readiness
+    }
 
     @Test("Each call has the expected status for each kind of credentials")
     func table() async throws {
@@ -69,7 +111,6 @@ struct CredentialTableTests {
             code: api.code(),
             body: #"{"name":"my-app"}"#
         )
-        let used = api.code()
         api.time.advance(by: 60)
         func call(_ key: String?, _ code: String? = nil) async throws -> Int {
             try await api.call(route.method, path, key: key, code: code).status
@@ -79,7 +120,7 @@ struct CredentialTableTests {
         case .wrongKey: return try await call("cvk_wrong")
         case .revokedKey: return try await call(ControlPlaneHarness.revoked)
         case .keyWithoutCode: return try await call(ControlPlaneHarness.alice)
-        case .keyWithOldCode: return try await call(ControlPlaneHarness.alice, used)
+        case .keyWithOldCode: return try await call(ControlPlaneHarness.alice, api.code(stepsAgo: 2))
         case .keyWithReplayedCode:
             let code = api.code()
             _ = try await api.call(.post, "/api/tunnels/create", key: ControlPlaneHarness.alice, code: code)

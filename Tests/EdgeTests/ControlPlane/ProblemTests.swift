@@ -15,7 +15,8 @@ struct ProblemTests {
         .invalidBody(field: nil, detail: "d"), .invalidParameter(field: "f", detail: "d"), .missingCredentials,
         .invalidCredentials, .invalidToken, .oneTimePasswordRequired, .invalidOneTimePassword, .notFound,
         .tunnelNotFound, .methodNotAllowed(allowed: []), .nameTaken("n"), .nameReserved("n"),
-        .tooManyTunnels(limit: 1), .bodyTooLarge(limit: 1), .unsupportedMediaType, .rateLimited(Self.decision),
+        .tooManyTunnels(limit: 1), .bodyTooLarge(limit: 1), .unsupportedMediaType,
+        .rateLimited(Self.decision, by: .calls),
         .draining, .internalError,
     ]
 
@@ -43,10 +44,20 @@ struct ProblemTests {
         }
     }
 
-    private func documentation() throws -> String {
+    private func text(of path: String) throws -> String {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
-        return try String(contentsOf: root.appending(path: "docs/errors.md"), encoding: .utf8)
+        return try String(contentsOf: root.appending(path: path), encoding: .utf8)
+    }
+
+    private func documentation() throws -> String { try self.text(of: "docs/errors.md") }
+
+    /// The codes with which an upgrade is refused before its token is looked at, from the source itself.
+    private func handshakeCodes() throws -> [String] {
+        let source = try self.text(of: "Sources/Mux/WebSocket/WebSocketHandshake.swift")
+        let codes = source.matches(of: #/\(\s*[0-9]{3},\s*"([a-z_]+)"/#).map { String($0.output.1) }
+        #expect(codes.contains("websocket_key"))
+        return codes
     }
 
     @Test("docs/errors.md lists each code with its status")
@@ -67,6 +78,18 @@ struct ProblemTests {
         }
     }
 
+    @Test("docs/errors.md lists no code that there isn't")
+    func nothingElseDocumented() throws {
+        let known = Set(try Self.all.map(\.code) + VisitorError.allCases.map(\.code) + self.handshakeCodes())
+        var documented = Set<String>()
+        for line in try self.documentation().split(separator: "\n") where line.hasPrefix("| `") {
+            let cell = line.dropFirst().prefix { $0 != "|" }
+            let parts = cell.split(separator: "`").filter { $0.contains { $0.isLetter } }
+            documented.formUnion(parts.map(String.init))
+        }
+        #expect(documented == known)
+    }
+
     @Test("Codes are unique, and each error says what to do")
     func codes() {
         #expect(Set(Self.all.map(\.code)).count == Self.all.count)
@@ -75,7 +98,8 @@ struct ProblemTests {
 
     @Test("Errors that ask for patience or credentials say so in their fields")
     func fields() {
-        #expect(Problem.rateLimited(Self.decision).headerFields[.retryAfter] == "3")
+        #expect(Problem.rateLimited(Self.decision, by: .calls).headerFields[.retryAfter] == "3")
+        #expect(Problem.rateLimited(Self.decision, by: .logins).headerFields[.rateLimit] == #""logins";r=0;t=3"#)
         #expect(Problem.draining.headerFields[.retryAfter] == "1")
         #expect(Problem.missingCredentials.headerFields[.wwwAuthenticate]?.hasPrefix("Bearer ") == true)
         #expect(Problem.methodNotAllowed(allowed: [.get, .head]).headerFields[.allow] == "GET, HEAD")

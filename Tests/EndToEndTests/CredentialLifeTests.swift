@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// From the making of keys and tokens to their end, as operators and connectors meet it.
+    @Suite("Life of credentials", .serialized)
+    struct CredentialLife {
+        /// These tests ask for the status over and over.
+        private static let unlimited = ["--dev", "--limits-api-calls-per-second", "1000"]
+
+        private func connect(_ token: String, port: Int, in scratch: ScratchFolder) throws -> RunningProcess {
+            try RunningProcess(
+                Programs.product("culvert"),
+                ["connect", "--to", "\(port)", "--connections", "1"],
+                environment: ["CULVERT_TOKEN": token],
+                in: scratch
+            )
+        }
+
+        /// Waits until the tunnel has so many sessions, and gives the number of the last one.
+        private func session(
+            of id: String,
+            at edge: EdgeProcess,
+            count: Int = 1,
+            in scratch: ScratchFolder
+        ) async throws -> String {
+            try await eventually("\(count) session of \(id)") {
+                let sessions = try await edge.status(of: id, in: scratch).sessions
+                return sessions.count == count ? sessions.last?.id : nil
+            }
+        }
+
+        @Test("SIGHUP takes up keys and limits, all or nothing, and no connection is dropped")
+        func reload() async throws {
+            let scratch = try ScratchFolder()
+            let origin = try await NginxOrigin(in: scratch)
+            let edge = try await KeyedEdge(in: scratch)
+            let (alice, bob) = (try await edge.makeKey("alice"), try await edge.makeKey("bob"))
+            try await edge.reload()
+            let tunnel = try await edge.process.createTunnel(key: alice.key, in: scratch)
+            let connector = try self.connect(tunnel.token, port: origin.port, in: scratch)
+            let session = try await self.session(of: tunnel.id, at: edge.process, in: scratch)
+
+            try await edge.revokeKey("alice")
+            #expect(try await edge.process.call("GET", "list", key: alice.key, in: scratch).status == 200)
+            try await edge.reload()
+            #expect(try await edge.process.call("GET", "list", key: alice.key, in: scratch).status == 401)
+            #expect(try await edge.process.call("GET", "list", key: bob.key, in: scratch).status == 200)
+
+            try Data("limits:\n  api-calls-per-second: 1\n".utf8).write(to: edge.configurationFile)
+            try await edge.reload()
+            var limited: Curl.Answer?
+            for _ in 0..<20 where limited == nil {
+                let answer = try await edge.process.call("GET", "list", key: bob.key, in: scratch)
+                if answer.status == 429 { limited = answer }
+            }
+            #expect(limited?["Retry-After"] == "1")
+            #expect(limited?["RateLimit"] == #""api";r=0;t=1"#)
+
+            try Data("{".utf8).write(to: edge.apiKeysFile)
+            try await edge.reload(expecting: "nothing was reloaded")
+            try Data("limits:\n  api-calls-per-second: none\n".utf8).write(to: edge.configurationFile)
+            try await edge.reload(expecting: "nothing was reloaded")
+            try await eventually("bob's next call") {
+                try await edge.process.call("GET", "list", key: bob.key, in: scratch).status == 200 ? () : nil
+            }
+            #expect(try await self.session(of: tunnel.id, at: edge.process, in: scratch) == session)
+            #expect(try await Curl.get("\(edge.process.url)/\(tunnel.id)/saw/", in: scratch).status == 200)
+            #expect(connector.isRunning)
+        }
+
+        @Test("Signing keys are rotated with an overlap; a key that is taken away takes its sessions with it")
+        func rotation() async throws {
+            let scratch = try ScratchFolder()
+            let origin = try await NginxOrigin(in: scratch)
+            let edge = try await KeyedEdge(in: scratch)
+            let old = try await edge.process.createTunnel(in: scratch)
+            let first = try self.connect(old.token, port: origin.port, in: scratch)
+            let session = try await self.session(of: old.id, at: edge.process, in: scratch)
+
+            let newKey = ["kid": "k2", "secret": Data((0..<32).map { UInt8($0) }).base64EncodedString()]
+            let oldKeys = try edge.signingKeys()
+            try edge.replaceSigningKeys(with: [newKey] + oldKeys)
+            try await edge.reload()
+            #expect(try await self.session(of: old.id, at: edge.process, in: scratch) == session)
+            // The old token still lets connectors in.
+            let second = try self.connect(old.token, port: origin.port, in: scratch)
+            _ = try await self.session(of: old.id, at: edge.process, count: 2, in: scratch)
+            let new = try await edge.process.createTunnel(in: scratch)
+            let third = try self.connect(new.token, port: origin.port, in: scratch)
+            let kept = try await self.session(of: new.id, at: edge.process, in: scratch)
+
+            try edge.replaceSigningKeys(with: [newKey])
+            let start = ContinuousClock.now
+            try await edge.reload()
+            for connector in [first, second] { #expect(try await connector.end() == .exited(77)) }
+            let duration = ContinuousClock.now - start
+            print("rotation: the sessions of the removed key ended after \(duration)")
+            #expect(duration < .seconds(1))
+            #expect(try await self.session(of: new.id, at: edge.process, in: scratch) == kept)
+            #expect(third.isRunning)
+        }
+
+        @Test("A deleted tunnel's connector is gone within a second, and its token lets nobody in any more")
+        func deletion() async throws {
+            let scratch = try ScratchFolder()
+            let origin = try await NginxOrigin(in: scratch)
+            let edge = try await EdgeProcess(in: scratch)
+            let tunnel = try await edge.createTunnel(in: scratch)
+            let connector = try self.connect(tunnel.token, port: origin.port, in: scratch)
+            _ = try await self.session(of: tunnel.id, at: edge, in: scratch)
+            let start = ContinuousClock.now
+            #expect(try await edge.call("DELETE", tunnel.id, in: scratch).status == 204)
+            #expect(try await connector.end() == .exited(77))
+            let duration = ContinuousClock.now - start
+            print("deletion: the connector was gone after \(duration)")
+            #expect(duration < .seconds(1))
+            let again = try self.connect(tunnel.token, port: origin.port, in: scratch)
+            #expect(try await again.end() == .exited(77))
+        }
+
+        @Test("A token that expires, or is replaced and its overlap over, ends the live session within a second")
+        func expiry() async throws {
+            let scratch = try ScratchFolder()
+            let origin = try await NginxOrigin(in: scratch)
+            let edge = try await EdgeProcess(
+                in: scratch,
+                arguments: Self.unlimited + ["--tunnel-token-lifetime", "5s", "--tunnel-token-overlap", "2s"]
+            )
+            let expiring = try await edge.createTunnel(in: scratch)
+            let replaced = try await edge.createTunnel(in: scratch)
+            // An expiry is a whole second, at least as far away as the lifetime.
+            let issued = Date()
+            let connector = try self.connect(expiring.token, port: origin.port, in: scratch)
+            let other = try self.connect(replaced.token, port: origin.port, in: scratch)
+            for tunnel in [expiring, replaced] { _ = try await self.session(of: tunnel.id, at: edge, in: scratch) }
+
+            let renewal = try await edge.call("POST", "\(replaced.id)/token", in: scratch)
+            let start = Date()
+            let renewed = try JSONDecoder().decode(IssuedTunnel.self, from: Data(renewal.body.utf8))
+            let third = try self.connect(renewed.token, port: origin.port, in: scratch)
+            _ = try await self.session(of: replaced.id, at: edge, count: 2, in: scratch)
+            #expect(try await other.end() == .exited(77))
+            let overlap = Date().timeIntervalSince(start)
+            #expect(third.isRunning)
+            #expect(try await connector.end() == .exited(77))
+            let life = Date().timeIntervalSince(issued)
+            print("expiry: ended \(life) s after a token of 5 s, \(overlap) s after a renewal with 2 s of overlap")
+            #expect((1.5..<3).contains(overlap))
+            #expect((4..<7).contains(life))
+        }
+
+        @Test("A tunnel without a connector is forgotten after its time; its token makes it again")
+        func idleTunnel() async throws {
+            let scratch = try ScratchFolder()
+            let origin = try await NginxOrigin(in: scratch)
+            let edge = try await EdgeProcess(in: scratch, arguments: Self.unlimited + ["--tunnel-idle-expiry", "1s"])
+            let tunnel = try await edge.createTunnel(#"{"name":"my-app"}"#, in: scratch)
+            try await eventually("the tunnel is forgotten") {
+                try await edge.call("GET", "\(tunnel.id)/status", in: scratch).status == 404 ? () : nil
+            }
+            let connector = try self.connect(tunnel.token, port: origin.port, in: scratch)
+            _ = try await self.session(of: tunnel.id, at: edge, in: scratch)
+            try await Task.sleep(for: .seconds(3))
+            #expect(try await edge.status(of: tunnel.id, in: scratch).state == "online")
+            #expect(connector.isRunning)
+        }
+
+        @Test("The status says when a connector last answered an echo")
+        func echo() async throws {
+            let scratch = try ScratchFolder()
+            let origin = try await NginxOrigin(in: scratch)
+            let edge = try await EdgeProcess(
+                in: scratch,
+                arguments: Self.unlimited + ["--tunnel-heartbeat-interval", "2s"]
+            )
+            let tunnel = try await edge.createTunnel(in: scratch)
+            let connector = try self.connect(tunnel.token, port: origin.port, in: scratch)
+            func lastEcho() async throws -> Date? {
+                let text = try await edge.status(of: tunnel.id, in: scratch).sessions.first?.lastEchoAt
+                return try text.map { try Date.ISO8601FormatStyle().parse($0) }
+            }
+            let first = try await eventually("an echo") { try await lastEcho() }
+            try await eventually("a later echo") { try await lastEcho().flatMap { $0 > first ? () : nil } }
+            connector.send(signal: SIGSTOP)
+            try await Task.sleep(for: .seconds(2))
+            let last = try await lastEcho()
+            try await Task.sleep(for: .seconds(2))
+            // A kernel that takes bytes is no echo.
+            #expect(try await lastEcho() == last)
+        }
+
+        @Test("The edge's own TLS serves visitors, the API and connectors")
+        func ownTLS() async throws {
+            let scratch = try ScratchFolder()
+            let origin = try await NginxOrigin(in: scratch)
+            let (certificate, key) = (scratch.file("tls.pem"), scratch.file("tls.key"))
+            let openssl = try RunningProcess(
+                "openssl",
+                [
+                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key.path, "-out",
+                    certificate.path,
+                ],
+                in: scratch
+            )
+            _ = try await openssl.successfulOutput(within: .seconds(20))
+            let edge = try await EdgeProcess(
+                in: scratch,
+                arguments: ["--dev", "--tls-certificate", certificate.path, "--tls-key", key.path],
+                scheme: "https"
+            )
+            let trust = ["--cacert", certificate.path]
+            let tunnel = try await edge.createTunnel(options: trust, in: scratch)
+            #expect(tunnel.url?.hasPrefix("https://127.0.0.1:") == true)
+            let connector = try RunningProcess(
+                Programs.product("culvert"),
+                ["connect", "--to", "\(origin.port)", "--ca-file", certificate.path],
+                environment: ["CULVERT_TOKEN": tunnel.token],
+                in: scratch
+            )
+            let url = "\(edge.url)/\(tunnel.id)/saw/"
+            try await eventually("an answer over TLS") {
+                let answer = try await Curl.get(url, trust, in: scratch)
+                return answer.status == 200 && answer["Saw-Forwarded-Proto"] == "https" ? () : nil
+            }
+            #expect(try await Curl.get(url, in: scratch).exitCode == 60, "a certificate that nobody trusts")
+            #expect(connector.isRunning)
+        }
+    }
+}
