@@ -273,3 +273,8 @@ struct EdgeServer: Service {
         )
     }
 }
+
+extension EdgeServer: CustomStringConvertible {
+    /// What the library that runs the edge writes of it in its log.
+    var description: String { "culvert-edge" }
+}

@@ -25,6 +25,7 @@ final class SessionAdmission: SessionDelegate {
     private let remoteAddress: String?
     private let claims: TunnelTokenClaims
     private let signedBy: SigningKeyStamp?
+    private let echoInterval: TimeAmount
     private let metrics: EdgeMetrics
     private let logger: Logger
     private var session: TunnelSession?
@@ -40,6 +41,7 @@ final class SessionAdmission: SessionDelegate {
     ///   - remoteAddress: Where the connector connects from.
     ///   - claims: What its token says.
     ///   - signedBy: The key that signed it.
+    ///   - echoInterval: How old the last echo may be before another one is asked for.
     ///   - metrics: Counts sessions.
     ///   - logger: A logger with the request's id.
     init(
@@ -49,6 +51,7 @@ final class SessionAdmission: SessionDelegate {
         remoteAddress: String?,
         claims: TunnelTokenClaims,
         signedBy: SigningKeyStamp?,
+        echoInterval: TimeAmount,
         metrics: EdgeMetrics,
         logger: Logger
     ) {
@@ -58,6 +61,7 @@ final class SessionAdmission: SessionDelegate {
         self.remoteAddress = remoteAddress
         self.claims = claims
         self.signedBy = signedBy
+        self.echoInterval = echoInterval
         self.metrics = metrics
         var logger = logger
         logger[metadataKey: "tunnel"] = "\(tunnel.id)"
@@ -146,10 +150,18 @@ final class SessionAdmission: SessionDelegate {
             session.refreshSample()
             if let echo = session.status.lastEchoAt { admission.value.tunnel.recordEcho(at: echo) }
             let handler = session.handler.value
+            admission.value.keepEchoFresh(handler)
             admission.value.count(
                 SessionFigures(streams: handler.activeStreamCount, stalls: handler.stallCount)
             )
         }
+    }
+
+    /// A connector that asks first keeps the session from asking by itself, and so the edge from knowing more than that
+    /// bytes arrive.
+    private func keepEchoFresh(_ handler: SessionHandler) {
+        if let last = handler.lastEcho, .now() - last < self.echoInterval { return }
+        handler.requestEcho()
     }
 
     private func count(_ figures: SessionFigures) {

@@ -91,6 +91,8 @@ final class TokenConnectEndpoint: ConnectEndpoint {
                     remoteAddress: remoteAddress?.ipAddress,
                     claims: authorised.claims,
                     signedBy: authorised.signedBy,
+                    // The peers' own pings come every third of this.
+                    echoInterval: .milliseconds(Int64(configuration.settings.idleTimeoutMilliseconds) * 2 / 3),
                     metrics: metrics,
                     logger: logger
                 )

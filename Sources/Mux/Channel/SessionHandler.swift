@@ -187,6 +187,12 @@ public final class SessionHandler {
         self.setNeedsPump()
     }
 
+    /// Asks the peer's program for an answer, unless one is awaited; see ``lastEcho``.
+    public func requestEcho() {
+        self.core.requestEcho()
+        self.setNeedsPump()
+    }
+
     private func tellSuspicion() {
         guard self.core.isSuspect != self.toldSuspect else { return }
         self.toldSuspect.toggle()

@@ -100,6 +100,12 @@ extension SessionCore {
         self.isAttentive = true
     }
 
+    /// Asks for a PONG, unless one is awaited: how long the way is, and that the peer's program is alive.
+    public mutating func requestEcho() {
+        guard self.phase == .active || self.phase == .draining, !self.pings.hasUnanswered else { return }
+        self.pings.want()
+    }
+
     // MARK: Streams
 
     private mutating func watch(_ slot: Int, now: NIODeadline) {

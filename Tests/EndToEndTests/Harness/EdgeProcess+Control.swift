@@ -28,7 +28,14 @@ struct ShownTunnel: Decodable {
     }
 
     var state: String
+    var lastEchoAt: String?
     var sessions: [Session]
+
+    private enum CodingKeys: String, CodingKey {
+        case state
+        case lastEchoAt = "last_echo_at"
+        case sessions
+    }
 }
 
 extension EdgeProcess {
