@@ -32,7 +32,7 @@ struct LibraryExampleTests {
         #expect(
             describe(message) == [
                 "stream 2 is opened to shout", "5 bytes on stream 2, the last", "stream 2 is reset: CANCELLED enough",
-                "the session ends: PROTOCOL_ERROR: DATA on stream 0",
+                "the session ends: PROTOCOL_ERROR: data on stream 0",
             ]
         )
     }
