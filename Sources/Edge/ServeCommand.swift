@@ -27,6 +27,7 @@ struct ServeCommand: AsyncParsableCommand {
         let (configuration, _) = try self.loading.load()
         // A peer that is gone is an error of its write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        if configuration.eventLoops > 0 { NIOSingletons.groupLoopCountSuggestion = configuration.eventLoops }
         do {
             try LogOutput.bootstrap(configuration)
             var credentials = try CredentialFiles.load(configuration.credentials)

@@ -221,6 +221,11 @@ extension EdgeConfiguration {
             in: .zero ... .hours(24),
             help: "time for requests in flight when the edge stops"
         )
+        self.eventLoops = reader.value(
+            "event-loops",
+            default: self.eventLoops,
+            help: "threads that carry connections; 0 for one a core"
+        )
     }
 
     /// What can only be said of several settings together.

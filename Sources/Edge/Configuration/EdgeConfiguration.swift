@@ -70,6 +70,8 @@ struct EdgeConfiguration: Sendable {
     var environment = RunEnvironment.sandbox
     var shutdownDelay = TimeAmount.zero
     var shutdownGrace = TimeAmount.seconds(30)
+    /// How many event loops, and so threads, carry connections; 0 for one a core.
+    var eventLoops = 0
     var logLevel = Logger.Level.info
     var logFormat = LogFormat.auto
     var logTimeZone = LogTimeZone.utc

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is compared: the origin itself, one nginx in front of it, two in a row, and the tunnel."""
+import contextlib
+import os
+import pathlib
+import secrets
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+HEADERS = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; proxy_request_buffering off;'
+UPGRADE = (
+    "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;"
+    " proxy_read_timeout 600s; proxy_buffering off;"
+)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for(url: str, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+
+
+class Bench:
+    """The programs under test, started in a folder of their own and gone with it."""
+
+    def __init__(self, programs: pathlib.Path, folder: pathlib.Path) -> None:
+        self.programs = programs
+        self.folder = folder
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.key = "dev-" + secrets.token_hex(16)
+        self.urls: dict[str, str] = {}
+        self.edge_port = free_port()
+        self.admin_port = free_port()
+
+    def __enter__(self) -> "Bench":
+        www = self.folder / "www"
+        www.mkdir()
+        (www / "small").write_bytes(b"x" * 200)
+        (www / "index.html").write_bytes(b"<!doctype html><title>bench</title>")
+        with (www / "gigabyte").open("wb") as file:
+            file.truncate(1 << 30)
+        peers_port, origin_port, one_port, two_port = (free_port() for _ in range(4))
+        here = pathlib.Path(__file__).parent
+        self.start("peers", "python3", str(here / "peers.py"), str(peers_port))
+        locations = (
+            f"root {www}; location /sink {{ proxy_pass http://127.0.0.1:{peers_port}; client_max_body_size 0;"
+            f" {HEADERS} }} location /echo {{ proxy_pass http://127.0.0.1:{peers_port}; {UPGRADE} }}"
+        )
+        self.nginx("origin", origin_port, locations)
+        self.nginx("nginx 1", one_port, self.proxy_to("up"), origin_port)
+        self.nginx("nginx 2", two_port, self.proxy_to("up"), one_port)
+        self.urls["direct"] = f"http://127.0.0.1:{origin_port}"
+        self.urls["one nginx"] = f"http://127.0.0.1:{one_port}"
+        self.urls["two nginx"] = f"http://127.0.0.1:{two_port}"
+        self.start_tunnel(origin_port)
+        self.origin_port = origin_port
+        for url in self.urls.values():
+            wait_for(url + "/small")
+        return self
+
+    def proxy_to(self, name: str) -> str:
+        return (
+            f"location / {{ proxy_pass http://{name}; client_max_body_size 0; {HEADERS} }}"
+            f" location /echo {{ proxy_pass http://{name}; {UPGRADE} }}"
+        )
+
+    def __exit__(self, *_: object) -> None:
+        for process in reversed(self.processes.values()):
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def start(self, name: str, *command: str, **environment: str) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.out").open("wb") as out, (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+                env={k: v for k, v in os.environ.items() if not k.startswith("CULVERT_")} | environment,
+            )
+        self.processes[name] = process
+        return process
+
+    def nginx(self, name: str, port: int, locations: str, upstream: int | None = None) -> None:
+        file = self.folder / f"{name}.conf"
+        group = f"upstream up {{ server 127.0.0.1:{upstream}; keepalive 1024; }}" if upstream else ""
+        file.write_text(
+            f"daemon off; worker_processes 1; pid {self.folder}/{name.replace(' ', '-')}.pid; error_log stderr error;"
+            "worker_rlimit_nofile 65536; events { worker_connections 32768; }"
+            "http { access_log off; sendfile on; keepalive_requests 100000000; keepalive_timeout 600s;"
+            f"client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy;"
+            f"fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u; scgi_temp_path {self.folder}/s;"
+            f"{group} server {{ listen 127.0.0.1:{port} backlog=4096; {locations} }} }}"
+        )
+        self.start(name, "nginx", "-e", "stderr", "-c", str(file))
+
+    def start_tunnel(self, origin_port: int) -> None:
+        edge = f"http://127.0.0.1:{self.edge_port}"
+        self.start(
+            "edge", str(self.programs / "culvert-edge"), "--dev",
+            "--listen", f"127.0.0.1:{self.edge_port}", "--admin-listen", f"127.0.0.1:{self.admin_port}",
+            CULVERT_AUTH_API_KEY=self.key, CULVERT_LOG_LEVEL="warning", CULVERT_EVENT_LOOPS="1",
+            CULVERT_LIMITS_CREATIONS_PER_HOUR="100000", CULVERT_LIMITS_TUNNELS_PER_KEY="100000",
+            CULVERT_LIMITS_API_CALLS_PER_SECOND="100000",
+        )  # fmt: skip
+        wait_for(f"http://127.0.0.1:{self.admin_port}/healthz")
+        self.start(
+            "connector", str(self.programs / "culvert"), "http", str(origin_port),
+            "--edge", edge, "--name", "bench", "--connections", "1", "--log-level", "warning",
+            CULVERT_API_KEY=self.key,
+        )  # fmt: skip
+        self.urls["culvert"] = f"{edge}/bench"
+
+    def pids(self, row: str) -> list[int]:
+        """The processes between visitor and origin in a row."""
+        names = {"direct": [], "one nginx": ["nginx 1"], "two nginx": ["nginx 1", "nginx 2"]}
+        return [self.processes[name].pid for name in names.get(row, ["edge", "connector"])]
+
+    @contextlib.contextmanager
+    def connector_of(self, tunnels: list[str]):  # noqa: ANN201
+        """One process that serves many tunnels."""
+        config = self.folder / "tunnels.yaml"
+        entries = "".join(f"  - name: {name}\n    target: {self.origin_port}\n" for name in tunnels)
+        config.write_text(f"connections: 1\ntunnels:\n{entries}")
+        process = self.start(
+            "many", str(self.programs / "culvert"), "start", "--config", str(config),
+            "--edge", f"http://127.0.0.1:{self.edge_port}", "--log-level", "warning", CULVERT_API_KEY=self.key,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(20)
+            del self.processes["many"]
