@@ -48,6 +48,16 @@ class Bench:
         self.admin_port = free_port()
 
     def __enter__(self) -> "Bench":
+        try:
+            self.start_all()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def start_all(self) -> None:
+        # nginx serves as somebody else.
+        self.folder.chmod(0o755)
         www = self.folder / "www"
         www.mkdir()
         (www / "small").write_bytes(b"x" * 200)
@@ -71,7 +81,6 @@ class Bench:
         self.origin_port = origin_port
         for url in self.urls.values():
             wait_for(url + "/small")
-        return self
 
     def proxy_to(self, name: str) -> str:
         return (
