@@ -86,8 +86,10 @@ struct EdgeServer: Service {
     /// Serves until the service group asks to stop; then drains.
     func run() async throws {
         let admin = try await self.listen(on: self.configuration.adminListen, setting: "admin-listen") {
-            try await AdminListener(endpoint: AdminEndpoint(readiness: self.readiness, metrics: self.metrics, limits: self.limits))
-                .bind(to: self.configuration.adminListen, group: self.group)
+            try await AdminListener(
+                endpoint: AdminEndpoint(readiness: self.readiness, metrics: self.metrics, limits: self.limits)
+            )
+            .bind(to: self.configuration.adminListen, group: self.group)
         }
         // The system may choose the port, so that the public URL is known only once the listener listens.
         let settings = LiveSettings(self.controlSettings(publicURL: ""))

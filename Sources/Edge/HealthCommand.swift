@@ -34,7 +34,7 @@ struct HealthCommand: AsyncParsableCommand {
             }
             question = given
         } else {
-            question = HealthQuestion(adminListen: try self.loading.load().0.adminListen)
+            question = HealthQuestion(adminListen: try self.loading.loadSettings().adminListen)
         }
         do {
             let status = try await question.ask()

@@ -24,13 +24,14 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var loading: ConfigurationLoading
 
     func run() async throws {
-        let (configuration, _) = try self.loading.load()
+        let outcome = try self.loading.load()
+        let configuration = outcome.configuration
         // A peer that is gone is an error of its write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         if configuration.eventLoops > 0 { NIOSingletons.groupLoopCountSuggestion = configuration.eventLoops }
         do {
             try LogOutput.bootstrap(configuration)
-            var credentials = try CredentialFiles.load(configuration.credentials)
+            var credentials = outcome.credentials
             var greeting: @Sendable (EdgeServer.Addresses) -> String? = { _ in nil }
             if configuration.isDevelopment {
                 let development = DevelopmentCredentials(completing: credentials)
@@ -45,10 +46,10 @@ struct ServeCommand: AsyncParsableCommand {
                     if let text = greeting(addresses) { LogSink.standardOutput.write(text) }
                 },
                 reload: { [loading, credentials] in
-                    let (configuration, _) = try loading.load()
+                    let outcome = try loading.read(isReload: true)
                     // What was made up for a development run stays what it is.
-                    if configuration.isDevelopment { return (configuration, credentials) }
-                    return (configuration, try CredentialFiles.load(configuration.credentials))
+                    let isDevelopment = outcome.configuration.isDevelopment
+                    return (outcome.configuration, isDevelopment ? credentials : outcome.credentials)
                 }
             )
             try await ServiceGroup(

@@ -78,26 +78,41 @@ final class APIKeyStore: Sendable {
         }
     }
 
-    private static func entries(of records: [APIKeyRecord]) throws -> [Entry] {
+    /// Everything that is wrong with records.
+    static func errors(in records: [APIKeyRecord]) -> [CredentialError] {
         var names = Set<String>()
-        return try records.compactMap { record in
-            guard names.insert(record.name).inserted else { throw CredentialError.duplicateName(record.name) }
-            guard let hash = Hexadecimal.decode(record.sha256), hash.count == 32 else {
-                throw CredentialError.malformedHash(name: record.name)
+        var errors: [CredentialError] = []
+        for record in records {
+            if !names.insert(record.name).inserted { errors.append(.duplicateName(record.name)) }
+            if record.hashBytes == nil { errors.append(.malformedHash(name: record.name)) }
+            if record.totpSecret != nil, record.oneTimePassword == nil {
+                errors.append(.malformedSecret(name: record.name))
             }
-            var password: OneTimePassword?
-            if let secret = record.totpSecret {
-                guard let bytes = Base32.decode(secret), bytes.count >= 10 else {
-                    throw CredentialError.malformedSecret(name: record.name)
-                }
-                password = OneTimePassword(secret: bytes)
-            }
-            guard record.revoked != true else { return nil }
+        }
+        return errors
+    }
+
+    private static func entries(of records: [APIKeyRecord]) throws -> [Entry] {
+        if let error = self.errors(in: records).first { throw error }
+        return records.compactMap { record in
+            guard record.revoked != true, let hash = record.hashBytes else { return nil }
             return Entry(
                 hash: hash,
-                principal: Principal(name: record.name, role: record.role, oneTimePassword: password)
+                principal: Principal(name: record.name, role: record.role, oneTimePassword: record.oneTimePassword)
             )
         }
+    }
+}
+
+extension APIKeyRecord {
+    /// The hash; `nil` if it is none.
+    fileprivate var hashBytes: [UInt8]? {
+        Hexadecimal.decode(self.sha256).flatMap { $0.count == 32 ? $0 : nil }
+    }
+
+    /// The second factor; `nil` if there is none, or if its secret can't be used.
+    fileprivate var oneTimePassword: OneTimePassword? {
+        self.totpSecret.flatMap { Base32.decode($0) }.flatMap { $0.count >= 10 ? OneTimePassword(secret: $0) : nil }
     }
 }
 

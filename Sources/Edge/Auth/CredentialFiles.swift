@@ -40,37 +40,15 @@ enum CredentialFiles {
         var description: String { "\(self.path): \(self.message)" }
     }
 
-    /// Everything that the configuration names.
-    ///
-    /// - Throws: ``Failure`` or ``CredentialError``.
-    static func load(_ credentials: EdgeConfiguration.Credentials) throws -> CredentialSet {
-        var set = CredentialSet(apiKeys: [], signingKeys: [])
-        if let path = credentials.apiKeysFile { set.apiKeys = try self.read(APIKeyFile.self, at: path).keys }
-        if let key = credentials.apiKey {
-            let hash = Hexadecimal.encode(APIKey.hash(key))
-            set.apiKeys.append(APIKeyRecord(name: "environment", role: .admin, sha256: hash))
-        }
-        if let path = credentials.signingKeysFile {
-            set.signingKeys = try self.read(SigningKeyFile.self, at: path).keys
-        }
-        if let secret = credentials.signingKey {
-            set.signingKeys.append(SigningKey(kid: "environment", secret: secret))
-        }
-        return set
-    }
-
     /// Reads a file that nobody but its owner may read.
     static func read<File: Decodable>(_ type: File.Type, at path: String) throws -> File {
         let manager = FileManager.default
         // Kubernetes mounts each file as a symbolic link, and it is the file behind it that is or isn't private.
         let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-        guard let attributes = try? manager.attributesOfItem(atPath: file), let data = manager.contents(atPath: file)
-        else { throw Failure(path: path, message: "the file can't be read") }
-        // Kubernetes mounts secrets readable for the group, which is the pod's own; others are nobody's own.
-        let permissions = attributes[.posixPermissions] as? Int
-        if let permissions, permissions & 0o007 != 0 {
-            throw Failure(path: path, message: "other users can read the file: chmod 600 it")
+        guard let data = manager.contents(atPath: file) else {
+            throw Failure(path: path, message: "the file can't be read")
         }
+        try self.checkPrivate(path)
         do {
             return try JSONDecoder().decode(type, from: data)
         } catch {
@@ -78,6 +56,19 @@ enum CredentialFiles {
                 path: path,
                 message: "the file does not hold the JSON that culvert-edge credentials new writes"
             )
+        }
+    }
+
+    /// Refuses a file that others than its owner and its owner's group can read.
+    ///
+    /// Kubernetes mounts secrets readable for the group, which is the pod's own; others are nobody's own.
+    static func checkPrivate(_ path: String) throws {
+        let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        guard let attributes = try? FileManager.default.attributesOfItem(atPath: file),
+            let permissions = attributes[.posixPermissions] as? Int
+        else { return }
+        if permissions & 0o007 != 0 {
+            throw Failure(path: path, message: "other users can read the file: chmod 600 it")
         }
     }
 

@@ -172,15 +172,24 @@ final class TunnelTokens: Sendable {
         return Data(base64Encoded: text).flatMap { try? JSONDecoder().decode(Header.self, from: $0) }
     }
 
+    /// Everything that is wrong with keys.
+    static func errors(in keys: [SigningKey]) -> [CredentialError] {
+        guard !keys.isEmpty else { return [.noSigningKey] }
+        var names = Set<String>()
+        return keys.flatMap { key -> [CredentialError] in
+            let isShort = (key.bytes?.count ?? 0) < 32
+            let isNew = names.insert(key.kid).inserted
+            return (isShort ? [.shortSigningKey(keyID: key.kid)] : []) + (isNew ? [] : [.duplicateKeyID(key.kid)])
+        }
+    }
+
     private static func ring(of keys: [SigningKey]) async throws -> Ring {
+        if let error = self.errors(in: keys).first { throw error }
         guard let first = keys.first else { throw CredentialError.noSigningKey }
         var collections: [String: JWTKeyCollection] = [:]
         var stamps: [String: SigningKeyStamp] = [:]
         for key in keys {
-            guard let bytes = key.bytes, bytes.count >= 32 else {
-                throw CredentialError.shortSigningKey(keyID: key.kid)
-            }
-            guard collections[key.kid] == nil else { throw CredentialError.duplicateKeyID(key.kid) }
+            let bytes = key.bytes ?? []
             collections[key.kid] = await JWTKeyCollection().add(hmac: HMACKey(from: bytes), digestAlgorithm: .sha256)
             stamps[key.kid] = SigningKeyStamp(key)
         }

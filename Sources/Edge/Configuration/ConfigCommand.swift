@@ -21,14 +21,7 @@ struct ConfigCommand: ParsableCommand {
         @OptionGroup var loading: ConfigurationLoading
 
         func run() throws {
-            let (configuration, settings) = try self.loading.load()
-            do {
-                _ = try CredentialFiles.load(configuration.credentials)
-                _ = try ListenerTLS.context(configuration)
-            } catch {
-                throw CommandFailure.exit(.configuration, "\(error)")
-            }
-            for setting in settings {
+            for setting in try self.loading.load().settings {
                 let value = setting.value.isEmpty ? "(not set)" : setting.value
                 LogSink.standardOutput.write("\(setting.key) = \(value)  # \(setting.origin)\n")
             }

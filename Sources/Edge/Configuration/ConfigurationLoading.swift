@@ -16,25 +16,58 @@ struct ConfigurationLoading: ParsableArguments {
     @Argument(parsing: .allUnrecognized, help: "Settings: --key value.")
     var settings: [String] = []
 
-    /// Reads the configuration, and ends the program if anything is wrong with it.
+    /// What was read.
+    struct Outcome {
+        var configuration: EdgeConfiguration
+        var credentials: CredentialSet
+        /// Every setting with its origin.
+        var settings: [SettingDescription]
+    }
+
+    /// Reads the configuration and the files that it names, and ends the program if anything is wrong with them.
+    func load() throws -> Outcome {
+        do {
+            return try self.read()
+        } catch {
+            throw CommandFailure.exit(.configuration, "\(error)")
+        }
+    }
+
+    /// Reads the configuration and the files that it names.
     ///
-    /// - Returns: The configuration and every setting with its origin.
-    func load() throws -> (EdgeConfiguration, [SettingDescription]) {
+    /// - Parameter isReload: Whether the edge runs already: then it may be left without any valid API key, since to
+    ///   revoke the last one has to take effect, too.
+    /// - Throws: ``ConfigurationProblems`` with everything that is wrong.
+    func read(isReload: Bool = false) throws(ConfigurationProblems) -> Outcome {
+        var reader = try self.makeReader()
+        let configuration = EdgeConfiguration(from: &reader)
+        let credentials = CredentialFiles.check(configuration, isReload: isReload, &reader)
+        guard reader.problems.isEmpty else { throw ConfigurationProblems(reader.problems) }
+        return Outcome(configuration: configuration, credentials: credentials, settings: reader.settings)
+    }
+
+    /// Reads the configuration without the files that it names, for a command that needs none of them.
+    func loadSettings() throws -> EdgeConfiguration {
+        do {
+            var reader = try self.makeReader()
+            let configuration = EdgeConfiguration(from: &reader)
+            guard reader.problems.isEmpty else { throw ConfigurationProblems(reader.problems) }
+            return configuration
+        } catch {
+            throw CommandFailure.exit(.configuration, "\(error)")
+        }
+    }
+
+    private func makeReader() throws(ConfigurationProblems) -> SettingsReader {
         let environment = ProcessInfo.processInfo.environment
         var file: (name: String, text: String)?
         if let path = self.config ?? environment["CULVERT_CONFIG"] {
             guard let data = FileManager.default.contents(atPath: path) else {
-                throw CommandFailure.exit(.configuration, "\(path): the file can't be read")
+                throw ConfigurationProblems([SettingProblem(key: "--config", origin: path, message: "can't be read")])
             }
             file = (path, String(decoding: data, as: UTF8.self))
         }
-        var reader = SettingsReader(arguments: self.settings, environment: environment, file: file)
-        let configuration = EdgeConfiguration(from: &reader)
-        guard reader.problems.isEmpty else {
-            let lines = reader.problems.map { "\n  \($0)" }.joined()
-            throw CommandFailure.exit(.configuration, "the configuration can't be used:\(lines)")
-        }
-        return (configuration, reader.settings)
+        return SettingsReader(arguments: self.settings, environment: environment, file: file)
     }
 
     /// Every setting with its default, for the help.
@@ -52,5 +85,16 @@ struct ConfigurationLoading: ParsableArguments {
 
             \(lines.joined(separator: "\n"))
             """
+    }
+}
+
+/// Everything that is wrong with a configuration, and where.
+struct ConfigurationProblems: Error, CustomStringConvertible {
+    private let problems: [SettingProblem]
+
+    init(_ problems: [SettingProblem]) { self.problems = problems }
+
+    var description: String {
+        "the configuration can't be used:" + self.problems.map { "\n  \($0)" }.joined()
     }
 }

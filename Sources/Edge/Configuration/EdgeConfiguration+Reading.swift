@@ -29,75 +29,70 @@ extension EdgeConfiguration {
             self.listen.host = "127.0.0.1"
             self.environment = .local
         }
-        self.environment = reader.value(
+        reader.read(
             "environment",
-            default: self.environment,
+            into: &self.environment,
             help: "where the edge runs, a label of logs and metrics; production is stricter"
         )
         if self.environment == .production { self.tunnels.tokenLifetime = .hours(24 * 7) }
-        self.listen = reader.value(
-            "listen",
-            default: self.listen,
-            help: "where visitors, connectors and the API connect"
-        )
-        self.adminListen = reader.value("admin.listen", default: self.adminListen, help: "health and metrics")
-        self.publicURL = reader.optional("public.url", help: "the URL under which visitors reach this edge")
-        self.wildcardDomain = reader.optional(
+        reader.read("listen", into: &self.listen, help: "where visitors, connectors and the API connect")
+        reader.read("admin.listen", into: &self.adminListen, help: "health and metrics")
+        reader.read("public.url", into: &self.publicURL, help: "the URL under which visitors reach this edge")
+        reader.read(
             "public.wildcard-domain",
+            into: &self.wildcardDomain,
             help: "serve tunnels also as <id>.<domain>, a browser origin for each"
         )
-        self.certificateFile = reader.optional("tls.certificate", help: "certificate chain, PEM")
-        self.privateKeyFile = reader.optional("tls.key", help: "private key, PEM")
+        reader.read("tls.certificate", into: &self.certificateFile, help: "certificate chain, PEM")
+        reader.read("tls.key", into: &self.privateKeyFile, help: "private key, PEM")
     }
 
     private mutating func readCredentials(from reader: inout SettingsReader) {
-        self.credentials.apiKeysFile = reader.optional("auth.api-keys-file", help: "the API keys, hashed")
-        self.credentials.signingKeysFile = reader.optional("auth.signing-keys-file", help: "the keys that sign tokens")
-        self.credentials.apiKey = reader.optional(
+        reader.read("auth.api-keys-file", into: &self.credentials.apiKeysFile, help: "the API keys, hashed")
+        reader.read(
+            "auth.signing-keys-file",
+            into: &self.credentials.signingKeysFile,
+            help: "the keys that sign tokens"
+        )
+        reader.read(
             "auth.api-key",
+            into: &self.credentials.apiKey,
             help: "one API key with all rights, from the environment",
             isSecret: true
         )
-        self.credentials.signingKey = reader.optional(
+        reader.read(
             "auth.signing-key",
+            into: &self.credentials.signingKey,
             help: "one signing key in base 64, from the environment",
             isSecret: true
         )
     }
 
     private mutating func readHTTP(from reader: inout SettingsReader) {
-        self.http.headTimeout = reader.value(
+        reader.read(
             "http.head-timeout",
-            default: self.http.headTimeout,
+            into: &self.http.headTimeout,
             in: .seconds(1) ... .hours(24),
             help: "time for a visitor's request head"
         )
-        self.http.keepAliveTimeout = reader.value(
+        reader.read(
             "http.keep-alive-timeout",
-            default: self.http.keepAliveTimeout,
+            into: &self.http.keepAliveTimeout,
             in: .seconds(1) ... .hours(24),
             help: "time between two requests of a connection"
         )
-        self.http.stallTimeout = reader.value(
+        reader.read(
             "http.stall-timeout",
-            default: self.http.stallTimeout,
+            into: &self.http.stallTimeout,
             in: .seconds(1) ... .hours(24),
             help: "time that a body may go without progress"
         )
-        self.http.maxHeadSize = reader.value(
-            "http.max-head-size",
-            default: self.http.maxHeadSize,
-            help: "largest request head"
-        )
-        self.http.maxFields = reader.value("http.max-fields", default: self.http.maxFields, help: "most header fields")
-        self.http.maxConnections = reader.value(
-            "http.max-connections",
-            default: self.http.maxConnections,
-            help: "most public connections"
-        )
-        self.http.statusMap = reader.value(
+        reader.read("http.max-head-size", into: &self.http.maxHeadSize, help: "largest request head")
+        reader.read("http.max-fields", into: &self.http.maxFields, help: "most header fields")
+        reader.read("http.max-connections", into: &self.http.maxConnections, help: "most public connections")
+        reader.read(
             "errors.status-map",
-            default: self.http.statusMap,
+            into: &self.http.statusMap,
             help: "cdn: no 502 and 504, whose bodies some networks replace"
         )
         self.http.trustedProxies =
@@ -107,69 +102,70 @@ extension EdgeConfiguration {
                 help: "networks whose forwarding fields are believed"
             )?
             .elements ?? []
-        self.http.clientIPHeader = reader.optional(
+        reader.read(
             "proxies.client-ip-header",
+            into: &self.http.clientIPHeader,
             help: "the field in which they name the visitor's address"
         )
     }
 
     private mutating func readTunnels(from reader: inout SettingsReader) {
-        self.tunnels.requestTimeout = reader.value(
+        reader.read(
             "tunnel.request-timeout",
-            default: self.tunnels.requestTimeout,
+            into: &self.tunnels.requestTimeout,
             in: .seconds(1) ... .hours(24),
             help: "time for the origin's response head"
         )
-        self.tunnels.connectTimeout = reader.value(
+        reader.read(
             "tunnel.connect-timeout",
-            default: self.tunnels.connectTimeout,
+            into: &self.tunnels.connectTimeout,
             in: .seconds(1) ... .seconds(60),
             help: "time for the connector to reach the origin"
         )
-        self.tunnels.heartbeatInterval = reader.value(
+        reader.read(
             "tunnel.heartbeat-interval",
-            default: self.tunnels.heartbeatInterval,
+            into: &self.tunnels.heartbeatInterval,
             in: .seconds(2) ... .seconds(100),
             help: "silence after which a connector is pinged"
         )
-        self.tunnels.reconnectHold = reader.value(
+        reader.read(
             "tunnel.reconnect-hold",
-            default: self.tunnels.reconnectHold,
+            into: &self.tunnels.reconnectHold,
             in: .zero ... .minutes(5),
             help: "time that requests wait for a connector to come back"
         )
-        self.tunnels.unknownHold = reader.value(
+        reader.read(
             "tunnel.unknown-hold",
-            default: self.tunnels.unknownHold,
+            into: &self.tunnels.unknownHold,
             help: "time that requests wait for the connector of a tunnel that this edge has not met yet"
         )
-        self.tunnels.idleExpiry = reader.value(
+        reader.read(
             "tunnel.idle-expiry",
-            default: self.tunnels.idleExpiry,
+            into: &self.tunnels.idleExpiry,
             in: .seconds(1) ... .hours(24 * 366),
             help: "time without a connector after which a tunnel is forgotten"
         )
-        self.tunnels.nameLease = reader.value(
+        reader.read(
             "tunnel.name-lease",
-            default: self.tunnels.nameLease,
+            into: &self.tunnels.nameLease,
             in: .zero ... .hours(24 * 366),
             help: "time after that in which nobody but its owner can have its name"
         )
-        self.tunnels.tokenLifetime = reader.value(
+        reader.read(
             "tunnel.token-lifetime",
-            default: self.tunnels.tokenLifetime,
+            into: &self.tunnels.tokenLifetime,
             in: .seconds(1) ... .hours(24 * 366),
             help: "time that a tunnel token is valid"
         )
-        self.tunnels.tokenOverlap = reader.value(
+        reader.read(
             "tunnel.token-overlap",
-            default: self.tunnels.tokenOverlap,
+            into: &self.tunnels.tokenOverlap,
             in: .zero ... .hours(24 * 30),
             help: "time that old tokens work after a new one was asked for"
         )
-        self.tunnels.maxConnections = reader.value(
+        reader.read(
             "tunnel.max-connections",
-            default: self.tunnels.maxConnections,
+            into: &self.tunnels.maxConnections,
             help: "most connector connections of a tunnel"
         )
         self.tunnels.reservedNames =
@@ -182,11 +178,7 @@ extension EdgeConfiguration {
     }
 
     private mutating func readLimits(from reader: inout SettingsReader) {
-        self.tunnels.maxPerKey = reader.value(
-            "limits.tunnels-per-key",
-            default: self.tunnels.maxPerKey,
-            help: "most tunnels of an API key"
-        )
+        reader.read("limits.tunnels-per-key", into: &self.tunnels.maxPerKey, help: "most tunnels of an API key")
         let calls = reader.value("limits.api-calls-per-second", default: 10, help: "API calls of a key")
         let failures = reader.value("limits.failed-logins-per-minute", default: 5, help: "wrong keys of an address")
         let creations = reader.value("limits.creations-per-hour", default: 30, help: "tunnels that a key makes")
@@ -196,28 +188,20 @@ extension EdgeConfiguration {
     }
 
     private mutating func readOperation(from reader: inout SettingsReader) {
-        self.logLevel = reader.value("log.level", default: self.logLevel, help: "least severe lines to write")
-        self.logFormat = reader.value("log.format", default: self.logFormat, help: "how lines look")
-        self.logTimeZone = reader.value("log.timezone", default: self.logTimeZone, help: "the zone of timestamps")
-        self.logFile = reader.optional("log.file", help: "a file that gets every line, too")
-        self.logFileSize = reader.value(
-            "log.file-size",
-            default: self.logFileSize,
-            help: "the size at which it is full"
-        )
-        self.logFileCount = reader.value(
-            "log.file-count",
-            default: self.logFileCount,
-            help: "full files that are kept beside it"
-        )
-        self.shutdownDelay = reader.value(
+        reader.read("log.level", into: &self.logLevel, help: "least severe lines to write")
+        reader.read("log.format", into: &self.logFormat, help: "how lines look")
+        reader.read("log.timezone", into: &self.logTimeZone, help: "the zone of timestamps")
+        reader.read("log.file", into: &self.logFile, help: "a file that gets every line, too")
+        reader.read("log.file-size", into: &self.logFileSize, help: "the size at which it is full")
+        reader.read("log.file-count", into: &self.logFileCount, help: "full files that are kept beside it")
+        reader.read(
             "shutdown.delay",
-            default: self.shutdownDelay,
+            into: &self.shutdownDelay,
             help: "time in which the edge is unready but serves, so that proxies learn to go elsewhere"
         )
-        self.shutdownGrace = reader.value(
+        reader.read(
             "shutdown.grace",
-            default: self.shutdownGrace,
+            into: &self.shutdownGrace,
             in: .zero ... .hours(24),
             help: "time for requests in flight when the edge stops"
         )
@@ -253,12 +237,30 @@ extension EdgeConfiguration {
         if (self.certificateFile == nil) != (self.privateKeyFile == nil) {
             reader.report("tls.certificate", "tls.certificate and tls.key need each other")
         }
+        if let domain = self.wildcardDomain, !Self.isDomain(domain) {
+            reader.report("public.wildcard-domain", "\"\(domain)\" is not a domain such as tunnels.example.com")
+        }
         if let publicURL = self.publicURL, !Self.isPublicURL(publicURL) {
             reader.report("public.url", "\"\(publicURL)\" is not an http or https URL without path and query")
         }
         if let secret = self.credentials.signingKey, SigningKey(kid: "env", secret: secret).bytes?.count ?? 0 < 32 {
             reader.report("auth.signing-key", "the key has to be base 64 of at least 32 bytes")
         }
+    }
+
+    private static func isDomain(_ text: String) -> Bool {
+        let labels = text.split(separator: ".", omittingEmptySubsequences: false)
+        return text.utf8.count <= 180
+            && labels.allSatisfy { label in
+                (1...63).contains(label.utf8.count) && label.first != "-" && label.last != "-"
+                    && label.utf8.allSatisfy { byte in
+                        switch byte {
+                        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+                        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true
+                        default: false
+                        }
+                    }
+            }
     }
 
     private static func isPublicURL(_ text: String) -> Bool {

@@ -105,23 +105,52 @@ struct SettingsReader {
         self.optional(key, as: Value.self, help: help, defaultText: defaultValue.settingText) ?? defaultValue
     }
 
-    /// The value of a setting that has to be within bounds.
+    /// Reads a setting that has a default: what is there is kept if nobody has set it to something else.
     ///
     /// - Parameters:
     ///   - key: The key.
-    ///   - bounds: What it may be; the default is within them.
+    ///   - value: The default, and then the value.
     ///   - help: What it is about.
-    mutating func value<Value: SettingValue & Comparable>(
+    mutating func read<Value: SettingValue>(_ key: String, into value: inout Value, help: String) {
+        value = self.value(key, default: value, help: help)
+    }
+
+    /// Reads a setting that has a default and bounds.
+    ///
+    /// - Parameters:
+    ///   - key: The key.
+    ///   - value: The default, which is within the bounds, and then the value.
+    ///   - bounds: What it may be.
+    ///   - help: What it is about.
+    mutating func read<Value: SettingValue & Comparable>(
         _ key: String,
-        default defaultValue: Value,
+        into value: inout Value,
         in bounds: ClosedRange<Value>,
         help: String
-    ) -> Value {
-        let value = self.value(key, default: defaultValue, help: help)
-        guard !bounds.contains(value) else { return value }
+    ) {
+        let read = self.value(key, default: value, help: help)
+        guard !bounds.contains(read) else {
+            value = read
+            return
+        }
         let (least, most) = (bounds.lowerBound.settingText, bounds.upperBound.settingText)
-        self.report(key, "\(value.settingText) is not from \(least) to \(most)")
-        return defaultValue
+        self.report(key, "\(read.settingText) is not from \(least) to \(most)")
+    }
+
+    /// Reads a setting that may be absent.
+    ///
+    /// - Parameters:
+    ///   - key: The key.
+    ///   - value: What was read.
+    ///   - help: What it is about.
+    ///   - isSecret: Whether it may come from the environment only, and is never shown.
+    mutating func read<Value: SettingValue>(
+        _ key: String,
+        into value: inout Value?,
+        help: String,
+        isSecret: Bool = false
+    ) {
+        value = self.optional(key, help: help, isSecret: isSecret)
     }
 
     /// Adds a problem of a setting that was read.

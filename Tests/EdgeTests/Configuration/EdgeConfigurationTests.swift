@@ -156,6 +156,17 @@ struct EdgeConfigurationTests {
     }
 
     @Test(
+        "A wildcard domain is a domain",
+        arguments: [
+            ("tunnels.example.com", true), ("t", true), ("*.example.com", false), ("https://t.example", false),
+            ("t..example", false), ("-t.example", false), ("t.example:80", false), ("t.example.", false),
+        ]
+    )
+    func wildcardDomain(text: String, isValid: Bool) {
+        #expect(self.read(["--dev", "--public-wildcard-domain", text]).1.isEmpty == isValid)
+    }
+
+    @Test(
         "A public URL is a scheme and an authority",
         arguments: [
             ("https://t.example", true), ("http://t.example:81/", true), ("t.example", false), ("https://", false),

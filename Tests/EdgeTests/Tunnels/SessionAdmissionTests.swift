@@ -111,6 +111,7 @@ struct SessionAdmissionTests {
         let server = try await self.listen(self.endpoint(tokens), token: token)
         let tunnel = try await self.registry.restore(self.specification())
         var clients: [any Channel] = []
+        var sessions: [Remembered] = []
         var last: UInt64 = 0
         for _ in 0..<100 {
             let client = try await self.connect(to: server, bundle: 1)
@@ -119,6 +120,7 @@ struct SessionAdmissionTests {
                 tunnel.sessions.count == 1 && tunnel.sessions[0].id > last
             }
             last = tunnel.sessions.first?.id ?? 0
+            sessions += tunnel.sessions.map { Remembered(session: $0) }
             // A frozen peer: its kernel takes bytes, but nobody answers and nothing is closed.
             try await client.setOption(.autoRead, value: false).get()
         }
@@ -130,7 +132,17 @@ struct SessionAdmissionTests {
         try await self.within(Self.patience, "the last one has left") {
             tunnel.sessions.isEmpty && !self.metrics.isBusy
         }
+        // A timer that was left behind would hold its session.
+        #expect(sessions.count == 100)
+        try await self.within(Self.patience, "nothing holds a session that has ended") {
+            sessions.allSatisfy { $0.session == nil }
+        }
         try await server.close()
+    }
+
+    /// A session, without keeping it alive.
+    private struct Remembered {
+        weak var session: TunnelSession?
     }
 
     @Test("Connectors with different identities serve side by side")

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension CredentialFiles {
+    /// Reads what a configuration names, and reports everything that is wrong with it.
+    ///
+    /// - Parameters:
+    ///   - configuration: The configuration.
+    ///   - isReload: Whether the edge runs already, and may be left without any valid API key.
+    ///   - reader: Where problems are reported, under the setting that names the file.
+    /// - Returns: The credentials; not to be used if there are problems.
+    static func check(
+        _ configuration: EdgeConfiguration,
+        isReload: Bool,
+        _ reader: inout SettingsReader
+    ) -> CredentialSet {
+        var set = CredentialSet(apiKeys: [], signingKeys: [])
+        let credentials = configuration.credentials
+        if let path = credentials.apiKeysFile, let file = self.read(APIKeyFile.self, at: path, "api", &reader) {
+            set.apiKeys = file.keys
+            for error in APIKeyStore.errors(in: file.keys) {
+                reader.report("auth.api-keys-file", "\(path): \(error)")
+            }
+            let isValidKeyThere = credentials.apiKey != nil || file.keys.contains { $0.revoked != true }
+            if !isValidKeyThere, !isReload, !configuration.isDevelopment {
+                reader.report(
+                    "auth.api-keys-file",
+                    "\(path): no API key is valid: culvert-edge credentials new makes one"
+                )
+            }
+        }
+        if let key = credentials.apiKey {
+            let hash = Hexadecimal.encode(APIKey.hash(key))
+            set.apiKeys.append(APIKeyRecord(name: "environment", role: .admin, sha256: hash))
+        }
+        if let path = credentials.signingKeysFile,
+            let file = self.read(SigningKeyFile.self, at: path, "signing", &reader)
+        {
+            set.signingKeys = file.keys
+            for error in TunnelTokens.errors(in: file.keys) {
+                reader.report("auth.signing-keys-file", "\(path): \(error)")
+            }
+        }
+        if let secret = credentials.signingKey {
+            set.signingKeys.append(SigningKey(kid: "environment", secret: secret))
+        }
+        do {
+            if let path = configuration.privateKeyFile { try self.checkPrivate(path) }
+        } catch {
+            reader.report("tls.key", "\(error)")
+        }
+        do {
+            _ = try ListenerTLS.context(configuration)
+        } catch {
+            reader.report("tls.certificate", "\(error)")
+        }
+        return set
+    }
+
+    private static func read<File: Decodable>(
+        _ type: File.Type,
+        at path: String,
+        _ kind: String,
+        _ reader: inout SettingsReader
+    ) -> File? {
+        do {
+            return try self.read(type, at: path)
+        } catch {
+            reader.report("auth.\(kind)-keys-file", "\(error)")
+            return nil
+        }
+    }
+}
