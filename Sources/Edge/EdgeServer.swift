@@ -152,7 +152,9 @@ struct EdgeServer: Service {
             let now = NIODeadline.now()
             for tunnel in self.registry.all where tunnel.isIdle(since: now - expiry) {
                 _ = await self.registry.remove(tunnel.id, keepingNameFor: lease)
-                for session in tunnel.close() { session.close(code: .shutdown, reason: "the tunnel was idle") }
+                for session in tunnel.close(isDeleted: false) {
+                    session.close(code: .shutdown, reason: "the tunnel was idle")
+                }
                 self.logger.info("idle tunnel removed", metadata: ["tunnel": "\(tunnel.id)"])
             }
             let interval = min(30_000_000_000, max(1_000_000_000, expiry.nanoseconds / 4))

@@ -81,7 +81,8 @@ enum BearerCredential {
         guard value.utf8.count > scheme.utf8.count, value.prefix(scheme.count).lowercased() == scheme else {
             return nil
         }
-        let token = value.dropFirst(scheme.count).drop { $0 == " " }
-        return token.isEmpty || token.contains(" ") ? nil : String(token)
+        let space = UInt8(ascii: " ")
+        let token = value.utf8.dropFirst(scheme.utf8.count).drop { $0 == space }
+        return token.isEmpty || token.contains(space) ? nil : String(Substring(token))
     }
 }

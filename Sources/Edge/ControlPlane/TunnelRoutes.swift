@@ -142,7 +142,7 @@ struct TunnelRoutes: Sendable {
         // First the tokens, so that no connector can come back between the two.
         self.tokens.endTokens(of: tunnel.id)
         _ = await self.registry.remove(tunnel.id, keepingNameFor: .zero)
-        for session in tunnel.close() { session.revoke() }
+        for session in tunnel.close(isDeleted: true) { session.revoke() }
         return Response(status: .noContent)
     }
 

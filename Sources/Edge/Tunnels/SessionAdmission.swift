@@ -86,7 +86,12 @@ final class SessionAdmission: SessionDelegate {
             self.logger.notice("connector refused: the tunnel has as many connections as it may have")
             handler.close(code: .enhanceCalm, reason: "the tunnel has as many connections as it may have")
         case .closed:
-            handler.close(code: .authExpired, reason: "the tunnel was deleted")
+            if self.tunnel.isDeleted {
+                handler.close(code: .authExpired, reason: "the tunnel was deleted")
+            } else {
+                // Forgotten in the very moment in which its connector came back: the next attempt makes it again.
+                handler.close(code: .shutdown, reason: "the tunnel was idle")
+            }
         case .joined(let replaced, let doubted):
             self.session = session
             self.metrics.sessionOpened()

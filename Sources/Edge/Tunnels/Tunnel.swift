@@ -43,6 +43,7 @@ final class Tunnel: Sendable {
         var nextWaiter: UInt64 = 0
         var offlineSince: NIODeadline
         var isClosed = false
+        var isDeleted = false
     }
 
     private let limits: TunnelLimits
@@ -210,16 +211,21 @@ final class Tunnel: Sendable {
 
     /// Ends the tunnel: no session can join any more, and whoever waits for one is told.
     ///
+    /// - Parameter isDeleted: Whether somebody wanted that; a tunnel that was only forgotten can be made again.
     /// - Returns: The sessions that served it; the caller closes them.
-    func close() -> [TunnelSession] {
+    func close(isDeleted: Bool) -> [TunnelSession] {
         let (sessions, waiters) = self.state.withLock { state in
             state.isClosed = true
+            state.isDeleted = isDeleted
             defer { state.waiters.removeAll() }
             return (state.sessions.removeAll(), Array(state.waiters.values))
         }
         for waiter in waiters { waiter.succeed(nil) }
         return sessions
     }
+
+    /// Whether the tunnel was ended because somebody wanted that.
+    var isDeleted: Bool { self.state.withLock { $0.isDeleted } }
 
     /// The sessions that serve the tunnel now.
     var sessions: [TunnelSession] { self.state.withLock { $0.sessions.sessions } }

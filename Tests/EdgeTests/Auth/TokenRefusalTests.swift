@@ -15,7 +15,7 @@ import Testing
 @Suite("Refusals of tokens", .serialized)
 struct TokenRefusalTests {
     private static let tries = 200
-    /// How far apart the medians of two kinds may be. Over a network even ten times this drowns.
+    /// How far apart the medians of two kinds may be; over a network even ten times this drowns.
     private static let largestRatio = 6.0
 
     private let id = "my-app"

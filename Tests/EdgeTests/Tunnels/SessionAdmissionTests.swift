@@ -181,7 +181,7 @@ struct SessionAdmissionTests {
         let tunnel = try await self.registry.restore(self.specification())
         let client = try await self.connect(to: server, bundle: 1)
         try await self.within(Self.patience, "it serves") { tunnel.sessions.count == 1 }
-        for session in tunnel.close() { session.revoke() }
+        for session in tunnel.close(isDeleted: true) { session.revoke() }
         try await client.closeFuture.get()
         try await self.within(Self.patience, "it has left") { !self.metrics.isBusy }
         try await server.close()

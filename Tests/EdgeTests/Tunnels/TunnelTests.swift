@@ -85,7 +85,7 @@ struct TunnelTests {
         let tunnel = try self.tunnel(TunnelLimits(maxWaiters: 1))
         let first = tunnel.waitForSession(on: self.loop, timeout: .seconds(5))
         #expect(try tunnel.waitForSession(on: self.loop, timeout: .seconds(5)).wait() == nil)
-        _ = tunnel.close()
+        _ = tunnel.close(isDeleted: true)
         #expect(try first.wait() == nil)
     }
 
@@ -94,7 +94,7 @@ struct TunnelTests {
         let tunnel = try self.tunnel()
         let session = self.session(1)
         _ = tunnel.join(session, slot: nil)
-        #expect(tunnel.close().count == 1)
+        #expect(tunnel.close(isDeleted: true).count == 1)
         guard case .closed = tunnel.join(self.session(2), slot: nil) else {
             return #expect(Bool(false), "a session joined a closed tunnel")
         }
