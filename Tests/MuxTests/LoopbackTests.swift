@@ -47,4 +47,24 @@ struct LoopbackTests {
         }
         try await pair.close()
     }
+
+    @Test("after an orderly drain both ends say SHUTDOWN, and neither that the session was lost")
+    func drain() async throws {
+        let pair = try await RelayedPair.make { stream in
+            try? stream.pipeline.syncOperations.addHandler(EchoHandler())
+            stream.accept()
+        }
+        #expect(String(buffer: try await pair.exchange(ByteBuffer(string: "hello"))) == "hello")
+        let edge = pair.edge
+        try await edge.eventLoop.submit {
+            edge.value.drain(gracePeriod: .seconds(5), reconnectAfter: .zero)
+        }.get()
+        await pair.edgeWitness.wait { $0.end != nil }
+        await pair.connectorWitness.wait { $0.end != nil }
+        #expect(pair.edgeWitness.knowledge.end?.code == .shutdown)
+        #expect(pair.edgeWitness.knowledge.end?.isByPeer == false)
+        #expect(pair.connectorWitness.knowledge.end?.code == .shutdown)
+        #expect(pair.connectorWitness.knowledge.end?.isByPeer == true)
+        try await pair.close()
+    }
 }
