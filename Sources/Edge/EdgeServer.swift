@@ -46,7 +46,7 @@ struct EdgeServer: Service {
     private let reload: @Sendable () throws -> (EdgeConfiguration, CredentialSet)
     private let logger = Logger(label: "culvert.edge")
     private let readiness = Readiness()
-    private let metrics = EdgeMetrics()
+    private let metrics: EdgeMetrics
     private let registry: InMemoryTunnelRegistry
     private let tokens: TunnelTokens
     private let keys: APIKeyStore
@@ -70,6 +70,7 @@ struct EdgeServer: Service {
         reload: @escaping @Sendable () throws -> (EdgeConfiguration, CredentialSet)
     ) async throws {
         self.configuration = configuration
+        self.metrics = EdgeMetrics(environment: configuration.environment)
         self.group = group
         self.started = started
         self.reload = reload

@@ -29,7 +29,14 @@ final class EdgeMetrics: Sendable {
         var total = LatencyHistogram()
     }
 
-    init() {}
+    private let labels: String
+
+    /// Makes figures that are all zero.
+    ///
+    /// - Parameter environment: A label of all of them.
+    init(environment: RunEnvironment? = nil) {
+        self.labels = environment.map { "environment=\"\($0.rawValue)\"" } ?? ""
+    }
 
     /// Whether sessions or requests are still there.
     var isBusy: Bool {
@@ -92,7 +99,7 @@ final class EdgeMetrics: Sendable {
 
     /// The figures in the text format of Prometheus.
     func prometheusText() -> String {
-        var text = PrometheusText()
+        var text = PrometheusText(labels: self.labels)
         text.add("culvert_sessions", .gauge, "Connector sessions", self.activeSessions.load(ordering: .relaxed))
         text.add("culvert_sessions_total", .counter, "Sessions so far", self.sessions.load(ordering: .relaxed))
         text.add(

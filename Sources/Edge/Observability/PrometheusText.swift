@@ -27,23 +27,32 @@ struct PrometheusText: CustomStringConvertible {
     }
 
     private(set) var description = ""
+    /// Labels that every sample has.
+    private let commonLabels: String
+
+    /// Makes an empty text.
+    ///
+    /// - Parameter labels: Labels that every sample has: `environment="local"`.
+    init(labels: String = "") {
+        self.commonLabels = labels
+    }
 
     /// Adds a figure without labels.
     mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: some BinaryInteger) {
         self.head(name, kind, help)
-        self.description += "\(name) \(value)\n"
+        self.sample(name, "", "\(value)")
     }
 
     /// Adds a figure with a fraction.
     mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: Double) {
         self.head(name, kind, help)
-        self.description += "\(name) \(value)\n"
+        self.sample(name, "", "\(value)")
     }
 
     /// Adds a figure with labels.
     mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [(labels: String, value: String)]) {
         self.head(name, kind, help)
-        for sample in samples { self.description += "\(name){\(sample.labels)} \(sample.value)\n" }
+        for sample in samples { self.sample(name, sample.labels, sample.value) }
     }
 
     /// Adds a histogram.
@@ -52,10 +61,16 @@ struct PrometheusText: CustomStringConvertible {
         var cumulative: UInt64 = 0
         for (bound, count) in zip(LatencyHistogram.bounds, histogram.counts) {
             cumulative += count
-            self.description += "\(name)_bucket{le=\"\(bound)\"} \(cumulative)\n"
+            self.sample("\(name)_bucket", "le=\"\(bound)\"", "\(cumulative)")
         }
-        self.description += "\(name)_bucket{le=\"+Inf\"} \(histogram.count)\n"
-        self.description += "\(name)_sum \(histogram.sum)\n\(name)_count \(histogram.count)\n"
+        self.sample("\(name)_bucket", "le=\"+Inf\"", "\(histogram.count)")
+        self.sample("\(name)_sum", "", "\(histogram.sum)")
+        self.sample("\(name)_count", "", "\(histogram.count)")
+    }
+
+    private mutating func sample(_ name: String, _ labels: String, _ value: String) {
+        let all = [labels, self.commonLabels].filter { !$0.isEmpty }.joined(separator: ",")
+        self.description += all.isEmpty ? "\(name) \(value)\n" : "\(name){\(all)} \(value)\n"
     }
 
     private mutating func head(_ name: String, _ kind: Kind, _ help: String) {

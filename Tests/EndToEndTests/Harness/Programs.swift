@@ -21,6 +21,17 @@ enum Programs {
         self.repository.appendingPathComponent(".venv-tests/bin/python").path
     }
 
+    /// A program that came with a package of that environment.
+    static func tool(_ name: String) -> String {
+        self.repository.appendingPathComponent(".venv-tests/bin/\(name)").path
+    }
+
+    /// The helm that `scripts/check-chart` installs, unless the machine has one.
+    static var helm: String {
+        let installed = self.repository.appendingPathComponent(".venv-chart/bin/helm").path
+        return FileManager.default.isExecutableFile(atPath: installed) ? installed : "helm"
+    }
+
     /// A Python program of this test target.
     static func peer(_ name: String) -> String {
         self.repository.appendingPathComponent("Tests/EndToEndTests/Peers/\(name)").path

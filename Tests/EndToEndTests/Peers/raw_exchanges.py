@@ -45,9 +45,11 @@ class Visitor:
         parts = urllib.parse.urlsplit(url)
         self.address = (parts.hostname, parts.port)
         self.path = parts.path.encode()
+        # A proxy in front chooses by it.
+        self.host = parts.netloc.encode()
 
     def request(self, method=b"GET", fields=b"Connection: close\r\n"):
-        return method + b" " + self.path + b" HTTP/1.1\r\nHost: here\r\n" + fields + b"\r\n"
+        return method + b" " + self.path + b" HTTP/1.1\r\nHost: " + self.host + b"\r\n" + fields + b"\r\n"
 
     def visit(self, pieces, half_close=False, pause=0, size=1 << 16):
         """All bytes of the answer; reads `size` bytes every `pause` seconds."""
