@@ -206,7 +206,7 @@ final class OriginPipe {
     }
 
     /// How long the edge has to pass on the last bytes of an answer whose connection was reset.
-    private static let readingTime = TimeAmount.seconds(1)
+    private static let readingTime = TimeAmount.milliseconds(500)
 
     private static func code(of error: any Error) -> ErrorCode {
         guard let error = error as? IOError else { return .localIOError }
