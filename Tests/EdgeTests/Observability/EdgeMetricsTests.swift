@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import Edge
+
+@Suite("Metrics")
+struct EdgeMetricsTests {
+    @Test("docs/metrics.md lists each figure and no other")
+    func documented() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let text = try String(contentsOf: root.appending(path: "docs/metrics.md"), encoding: .utf8)
+        let documented = text.split(separator: "\n").filter { $0.hasPrefix("| `") }
+            .flatMap { $0.dropFirst().prefix { $0 != "|" }.matches(of: /`([a-z_]+)/).map { String($0.output.1) } }
+        let shown = EdgeMetrics().prometheusText().split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }
+            .compactMap { $0.split(separator: " ").dropFirst(2).first.map(String.init) }
+            // Where the system has no /proc these are left out.
+            .filter { !$0.hasPrefix("process_") }
+        #expect(Set(documented.filter { !$0.hasPrefix("process_") }) == Set(shown))
+    }
+
+    @Test("What a session does is counted by its changes, and is taken back when it ends")
+    func sessions() {
+        let metrics = EdgeMetrics()
+        metrics.sessionChanged(from: SessionFigures(), to: SessionFigures(streams: 3, stalls: 1))
+        metrics.sessionChanged(from: SessionFigures(), to: SessionFigures(streams: 2, stalls: 4))
+        metrics.sessionChanged(from: SessionFigures(streams: 3, stalls: 1), to: SessionFigures(streams: 0, stalls: 2))
+        #expect(metrics.prometheusText().contains("\nculvert_streams 2\n"))
+        #expect(metrics.prometheusText().contains("\nculvert_window_stalls_total 6\n"))
+    }
+
+    @Test("The process is read from /proc, whatever its name")
+    func process() throws {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 9 0 100 1000000 256 18446744073709551615"
+        let figures = try #require(
+            ProcessFigures(stat: stat, openFiles: 3, pageSize: 4096, ticksPerSecond: 100)
+        )
+        #expect(figures.cpuSeconds == 2)
+        #expect(figures.threads == 9)
+        #expect(figures.residentBytes == 256 * 4096)
+        #expect(ProcessFigures(stat: "7 (a", openFiles: 0, pageSize: 1, ticksPerSecond: 1) == nil)
+    }
+
+    @Test("An event loop that is blocked shows in the lag")
+    func lag() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let metrics = EdgeMetrics()
+        let meter = LoopLagMeter(group, metrics: metrics)
+        try await group.next().submit { Thread.sleep(forTimeInterval: 0.6) }.get()
+        func count(_ series: String) -> Int {
+            let name = "culvert_event_loop_lag_seconds_\(series) "
+            let line = metrics.prometheusText().split(separator: "\n").first { $0.hasPrefix(name) }
+            return line.flatMap { Int($0.dropFirst(name.count)) } ?? 0
+        }
+        let deadline = ContinuousClock.now + .seconds(10)
+        while count("count") == count("bucket{le=\"0.25\"}") {
+            guard ContinuousClock.now < deadline else {
+                Issue.record("no lag was seen")
+                break
+            }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        meter.cancel()
+        try await group.shutdownGracefully()
+    }
+}
