@@ -78,13 +78,11 @@ extension EdgeProcess {
         return try JSONDecoder().decode(ShownTunnel.self, from: Data(answer.body.utf8))
     }
 
-    /// A figure of the admin listener.
-    ///
-    /// - Parameter name: The name with its labels, as the text format writes it.
+    /// A figure of the admin listener that has one sample.
     func metric(_ name: String, in scratch: ScratchFolder) async throws -> Double {
         let text = try await Curl.get("http://127.0.0.1:\(self.adminPort)/metrics", in: scratch).body
-        for line in text.split(separator: "\n") where line.hasPrefix("\(name) ") {
-            if let value = Double(line.dropFirst(name.count + 1)) { return value }
+        for line in text.split(separator: "\n") where line.prefix(while: { $0 != " " && $0 != "{" }) == name {
+            if let value = line.split(separator: " ").last.flatMap({ Double($0) }) { return value }
         }
         throw HarnessFailure("there is no figure \(name)")
     }

@@ -7,22 +7,8 @@ import Testing
 
 @testable import Edge
 
-@Suite("Metrics")
-struct EdgeMetricsTests {
-    @Test("docs/metrics.md lists each figure and no other")
-    func documented() throws {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        let text = try String(contentsOf: root.appending(path: "docs/metrics.md"), encoding: .utf8)
-        let documented = text.split(separator: "\n").filter { $0.hasPrefix("| `") }
-            .flatMap { $0.dropFirst().prefix { $0 != "|" }.matches(of: /`([a-z_]+)/).map { String($0.output.1) } }
-        let shown = EdgeMetrics().prometheusText().split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }
-            .compactMap { $0.split(separator: " ").dropFirst(2).first.map(String.init) }
-            // Where the system has no /proc these are left out.
-            .filter { !$0.hasPrefix("process_") }
-        #expect(Set(documented.filter { !$0.hasPrefix("process_") }) == Set(shown))
-    }
-
+@Suite("Figures")
+struct FiguresTests {
     @Test("What a session does is counted by its changes, and is taken back when it ends")
     func sessions() {
         let metrics = EdgeMetrics()
