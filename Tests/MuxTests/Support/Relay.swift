@@ -25,6 +25,8 @@ struct Relay: Sendable {
         /// The mode that comes when so many bytes have passed.
         var next: (mode: Mode, after: Int)?
         var passed = 0
+        /// When the mode changed last.
+        var changed = ContinuousClock.now
         var halves: [RelayHalf] = []
     }
 
@@ -68,6 +70,12 @@ struct Relay: Sendable {
         }.get()
     }
 
+    /// When what becomes of bytes changed last.
+    func lastChange() async throws -> ContinuousClock.Instant {
+        let state = self.state
+        return try await self.listener.eventLoop.submit { state.value.changed }.get()
+    }
+
     /// Closes everything.
     func stop() async throws {
         let state = self.state
@@ -98,6 +106,7 @@ private final class RelayHalf: ChannelInboundHandler {
 
     static func enter(_ mode: Relay.Mode, _ state: NIOLoopBoundBox<Relay.State>) {
         state.value.mode = mode
+        state.value.changed = .now
         state.value.next = nil
         for half in state.value.halves {
             half.channel.setOption(.autoRead, value: mode != .frozen).whenComplete { _ in }
