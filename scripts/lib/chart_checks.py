@@ -109,6 +109,7 @@ CUSTOM = {
 CHART_OWNS = {
     "dev",
     "listen",
+    "event-loops",
     "admin.listen",
     "auth.api-keys-file",
     "auth.signing-keys-file",

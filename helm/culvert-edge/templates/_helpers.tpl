@@ -83,6 +83,7 @@ million as 1e+06; a setting that is empty is left out and has the edge's own def
 */}}
 {{- define "culvert-edge.configuration" -}}
 listen: {{ printf "%s:8989" (include "culvert-edge.bind" .Values.bindAddress) | quote }}
+event-loops: {{ .Values.eventLoops | int | toString | quote }}
 admin:
   listen: {{ printf "%s:8990" (include "culvert-edge.bind" .Values.bindAddress) | quote }}
 auth:
