@@ -123,6 +123,11 @@ extension EdgeConfiguration {
             help: "time for the connector to reach the origin"
         )
         reader.read(
+            "origin.reuse",
+            into: &self.tunnels.originReuse,
+            help: "safe: a connection to an origin serves requests that can be sent again; never"
+        )
+        reader.read(
             "tunnel.heartbeat-interval",
             into: &self.tunnels.heartbeatInterval,
             in: .seconds(2) ... .seconds(100),

@@ -2,6 +2,7 @@
 
 import Logging
 import NIOCore
+import Protocol
 
 /// Everything that `culvert-edge` can be set to.
 struct EdgeConfiguration: Sendable {
@@ -50,6 +51,7 @@ struct EdgeConfiguration: Sendable {
         var maxConnections = 100
         var maxPerKey = 100
         var reservedNames: [String] = []
+        var originReuse = OriginReuse.safe
     }
 
     /// Where credentials come from.
@@ -99,3 +101,4 @@ struct EdgeConfiguration: Sendable {
 }
 
 extension Logger.Level: SettingValue {}
+extension OriginReuse: SettingValue {}

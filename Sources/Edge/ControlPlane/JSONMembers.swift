@@ -15,6 +15,7 @@ indirect enum JSONMembers: Sendable {
         "policy": .object([
             "path_mode": .leaf, "host": .leaf, "request_timeout_seconds": .leaf, "max_connections": .leaf,
             "requests_per_second": .leaf, "ip_allow": .leaf, "ip_deny": .leaf,
+            "upgrades": .leaf, "origin_reuse": .leaf,
             "basic_auth": .array(.object(["username": .leaf, "password": .leaf, "password_hash": .leaf])),
         ]),
     ])

@@ -191,7 +191,9 @@ enum OpenAPIDocument {
                     "items": {"$ref": "#/components/schemas/BasicCredential"}
                   },
                   "ip_allow": {"$ref": "#/components/schemas/AddressRanges"},
-                  "ip_deny": {"$ref": "#/components/schemas/AddressRanges"}
+                  "ip_deny": {"$ref": "#/components/schemas/AddressRanges"},
+                  "upgrades": {"type": "string", "enum": ["any", "websocket"]},
+                  "origin_reuse": {"type": "string", "enum": ["safe", "never"]}
                 }
               },
               "AddressRanges": {

@@ -20,9 +20,7 @@ enum BodyFraming: Equatable {
         guard lengths.isEmpty else { throw .malformed("both Content-Length and Transfer-Encoding") }
         // RFC 9112 §6.1: an HTTP/1.0 message with Transfer-Encoding has a faulty framing.
         guard version == .http11 else { throw .malformed("Transfer-Encoding in HTTP/1.0") }
-        guard section.values(.transferEncoding).count == 1, section.tokens(.transferEncoding) == ["chunked"] else {
-            throw .malformed("a Transfer-Encoding other than chunked")
-        }
+        guard Self.isChunked(section) else { throw .malformed("a Transfer-Encoding other than chunked") }
         return .chunked
     }
 
@@ -39,13 +37,18 @@ enum BodyFraming: Equatable {
         let length = try Self.length(lengths)
         if section.contains(.transferEncoding) {
             guard lengths.isEmpty else { throw .malformed("both Content-Length and Transfer-Encoding") }
-            guard version == .http11, section.values(.transferEncoding).count == 1,
-                section.tokens(.transferEncoding) == ["chunked"]
-            else { throw .malformed("a Transfer-Encoding other than chunked") }
+            guard version == .http11, Self.isChunked(section) else {
+                throw .malformed("a Transfer-Encoding other than chunked")
+            }
         }
         if isHead || status == 204 || status == 304 || (100..<200).contains(status) { return .none }
         if section.contains(.transferEncoding) { return .chunked }
         return length.map { .length($0) } ?? .untilClose
+    }
+
+    /// Whether there is one coding and no more, not even an empty member of the list.
+    private static func isChunked(_ section: FieldSection) -> Bool {
+        section.values(.transferEncoding).map { $0.asciiLowercased() } == ["chunked"]
     }
 
     private static func length(_ values: [String]) throws(HTTPFault) -> UInt64? {

@@ -3,12 +3,14 @@ import NIOCore
 
 /// Reads a chunked body (RFC 9112 §7.1) and passes it on without holding back a byte.
 ///
-/// Chunks pass as they came, size lines and extensions included, once they have been checked; the last chunk with the
-/// trailers is held until it is complete. A reader may also ask for the content alone.
+/// Chunks pass as they came, size lines and extensions included, once they have been checked; the last chunk is held
+/// until the trailers are complete. A reader may also ask for the content alone.
 struct ChunkedReader {
     private var state = State.size(digits: 0, value: 0)
     private var trailerParser = HeadParser(maximumBytes: 16 << 10, maximumFields: 64)
     private var lineLength = 0
+    /// The size line of the last chunk.
+    private var lastLine = ByteBuffer()
     /// The trailers, once the body is complete.
     private(set) var trailers: FieldSection?
 
@@ -83,6 +85,10 @@ struct ChunkedReader {
         var raw: ByteBuffer?
         if isAtTrailers || contentOnly {
             raw = passed > 0 ? buffer.getSlice(at: buffer.readerIndex, length: passed) : nil
+            if isAtTrailers, !contentOnly {
+                let start = buffer.readerIndex + passed
+                self.lastLine = buffer.getSlice(at: start, length: taken - passed) ?? ByteBuffer()
+            }
             buffer.moveReaderIndex(forwardBy: taken)
         } else {
             // An unfinished size line waits in the buffer and is read again: it is short.
@@ -96,7 +102,7 @@ struct ChunkedReader {
 
     /// The last chunk as it is to be sent, with those trailers that may pass.
     func lastChunk() -> ByteBuffer {
-        var buffer = ByteBuffer(string: "0\r\n")
+        var buffer = self.lastLine
         if let trailers {
             for line in trailers.lines where !Self.isForbidden(line.known) { trailers.copy(line, to: &buffer) }
         }

@@ -161,7 +161,7 @@ struct HeadParser {
     }
 
     /// Name or address with an optional port (RFC 9110 §7.2); in particular no user, path or list.
-    private static func isHost(_ host: String) -> Bool {
+    static func isHost(_ host: String) -> Bool {
         host.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

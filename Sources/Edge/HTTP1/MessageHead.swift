@@ -59,10 +59,15 @@ struct FieldSection {
 
     /// The members of a field that is a list of tokens, in lower case.
     func tokens(_ field: KnownField) -> [String] {
-        guard self.contains(field) else { return [] }
-        return self.values(field).flatMap { $0.split(separator: ",") }
-            .map { $0.trimmingSpaces().lowercased() }
-            .filter { !$0.isEmpty }
+        var tokens: [String] = []
+        for line in self.lines where line.known == field {
+            // Byte by byte: in Swift's text the Kelvin sign is a K, and its lower case a k.
+            tokens += self.latin1Text(line.value).split(separator: ",").compactMap { member in
+                let token = member.trimmingSpaces()
+                return token.isEmpty ? nil : token.asciiLowercased()
+            }
+        }
+        return tokens
     }
 
     /// Appends a range of the head to a buffer.
@@ -119,6 +124,17 @@ struct ResponseHead {
 }
 
 extension StringProtocol {
+    /// With A to Z in lower case, and nothing else changed.
+    func asciiLowercased() -> String {
+        var scalars = String.UnicodeScalarView()
+        for scalar in self.unicodeScalars {
+            scalars.append(
+                ("A"..."Z").contains(scalar) ? Unicode.Scalar(UInt8(truncatingIfNeeded: scalar.value | 0x20)) : scalar
+            )
+        }
+        return String(scalars)
+    }
+
     /// Without spaces and tabs at either end (RFC 9110 §5.6.3).
     func trimmingSpaces() -> String {
         var text = Substring(self)

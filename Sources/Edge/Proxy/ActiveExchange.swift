@@ -10,6 +10,7 @@ struct ActiveExchange {
     /// The head as it goes to the origin; kept for a second try.
     let requestHead: ByteBuffer
     let isHTML: Bool
+    /// Whether an origin connection may serve more than one exchange.
     let mayReuse: Bool
     var requestBody: BodyReader
     var link: OriginLink?
@@ -28,16 +29,19 @@ struct ActiveExchange {
         tunnel: Tunnel,
         rewrite: RequestRewrite,
         urls: PublicURLs,
-        http: EdgeConfiguration.HTTP
+        mayReuse: Bool
     ) {
         self.requestBody = BodyReader(head.framing)
-        self.state = ExchangeState(request: head.exchangeRequest, hasBody: !self.requestBody.isComplete)
+        self.state = ExchangeState(
+            request: head.exchangeRequest(passesUpgrade: rewrite.passesUpgrade(head)),
+            hasBody: !self.requestBody.isComplete
+        )
         self.record = record
         self.tunnel = tunnel
         self.urls = urls
         self.requestHead = rewrite.head(head)
         self.isHTML = ErrorPage.prefersHTML(accept: head.section.first(.accept))
-        self.mayReuse = true
+        self.mayReuse = mayReuse
         self.responseParser = HeadParser(maximumBytes: 256 << 10, maximumFields: 1_000)
     }
 }

@@ -17,7 +17,10 @@ struct ExchangeState {
         var isIdempotent = true
         var version = HTTPVersion.http11
         var isKeepAlive = true
+        /// Whether the visitor asks for another protocol.
         var isUpgrade = false
+        /// Whether the origin is asked for it, too.
+        var passesUpgrade = false
         var expectsContinue = false
     }
 
@@ -102,7 +105,7 @@ struct ExchangeState {
     /// - Throws: ``HTTPFault`` for one that makes no sense at this place.
     mutating func received(_ head: ResponseHead) throws(HTTPFault) -> HeadAction {
         if head.status == 101 {
-            guard self.request.isUpgrade else { throw .malformed("a 101 that nobody asked for") }
+            guard self.request.passesUpgrade else { throw .malformed("a 101 that nobody asked for") }
             guard self.requestHalf == .complete else { throw .malformed("a 101 before the end of the request") }
             self.requestHalf = .raw
             self.responseHalf = .body
@@ -126,6 +129,8 @@ struct ExchangeState {
         if self.request.expectsContinue, !self.hasContinued, self.requestHalf == .body {
             self.visitorKeepsAlive = false
         }
+        // An origin that is about to close takes no rest of a body.
+        if self.requestHalf == .body, !self.originKeepsAlive { self.visitorKeepsAlive = false }
         return .final(framing, self.framing(for: framing), self.connection(for: framing))
     }
 
@@ -202,13 +207,16 @@ struct ExchangeState {
 
 extension RequestHead {
     /// What of the head matters for the exchange.
-    var exchangeRequest: ExchangeState.Request {
+    ///
+    /// - Parameter passesUpgrade: Whether the origin is asked for the protocol that the visitor asks for.
+    func exchangeRequest(passesUpgrade: Bool) -> ExchangeState.Request {
         ExchangeState.Request(
             isHead: self.isHead,
             isIdempotent: ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(self.methodText),
             version: self.version,
             isKeepAlive: self.isKeepAlive,
             isUpgrade: self.isUpgrade,
+            passesUpgrade: passesUpgrade,
             expectsContinue: self.section.tokens(.expect).contains("100-continue")
         )
     }

@@ -15,39 +15,59 @@ struct PublicURLs: Equatable {
     var host: String
     /// What the origin believes its host to be.
     var originHost: String
+    /// The domain below which each tunnel has a host of its own, in lower case.
+    var wildcardDomain: String?
 
     /// The reference as the visitor should see it.
     func publicURL(_ reference: String) -> String {
-        if let (authority, rest) = Self.authority(of: reference) {
-            guard self.isOurs(authority) else { return reference }
-            return "\(self.scheme)://\(self.host)\(self.publicPath(rest.isEmpty ? "/" : rest))"
+        guard let parts = AuthorityReference(reference) else {
+            return reference.hasPrefix("/") ? self.publicPath(reference) : reference
         }
-        guard reference.hasPrefix("/") else { return reference }
-        return self.publicPath(reference)
+        let rest = self.publicRest(parts.rest)
+        if parts.names(self.host) {
+            // The scheme stays: an origin may well send visitors from http to https.
+            return "\(parts.start)\(parts.authority)\(rest)"
+        }
+        guard parts.names(self.originHost) else { return reference }
+        // A visitor with HTTP/1.0 need not have said which host it asked.
+        guard !self.host.isEmpty else { return rest.hasPrefix("/") ? rest : "/\(rest)" }
+        return "\(parts.scheme == nil ? "" : "\(self.scheme):")//\(self.host)\(rest)"
     }
 
-    /// `<url>; parameters, <url>; parameters` (RFC 8288).
+    /// `<url>; parameters, <url>; parameters` (RFC 8288), where parameters may be quoted strings.
     func publicLinks(_ value: String) -> String {
         var output = ""
         var rest = value[...]
-        while let open = rest.firstIndex(of: "<"), let close = rest[open...].firstIndex(of: ">") {
-            let start = rest.index(after: open)
-            output += rest[..<start] + self.publicURL(String(rest[start..<close]))
-            rest = rest[close...]
+        var isQuoted = false
+        while let character = rest.first {
+            if !isQuoted, character == "<", let close = rest.firstIndex(of: ">") {
+                output += "<" + self.publicURL(String(rest[rest.index(after: rest.startIndex)..<close]))
+                rest = rest[close...]
+                continue
+            }
+            if character == "\"" { isQuoted.toggle() }
+            output.append(character)
+            rest.removeFirst()
+            if isQuoted, character == "\\", let escaped = rest.popFirst() { output.append(escaped) }
         }
-        return output + rest
+        return output
     }
 
-    /// `seconds; url=reference`.
+    /// `seconds; url=reference`, read as browsers do (HTML, "shared declarative refresh steps"): the mark, `url=` and the
+    /// quotes may be missing.
     func publicRefresh(_ value: String) -> String {
-        guard let range = Self.find("url=", in: value) else { return value }
-        var reference = value[range.upperBound...].trimmingSpaces()
-        var quote = ""
-        if let first = reference.first, first == "\"" || first == "'", reference.last == first, reference.count > 1 {
-            quote = String(first)
-            reference = String(reference.dropFirst().dropLast())
+        var rest = value[...].drop { $0.isRefreshSpace }.drop { $0.isASCII && $0.isNumber || $0 == "." }
+        guard let mark = rest.first, mark == ";" || mark == "," || mark.isRefreshSpace else { return value }
+        rest = rest.drop { $0.isRefreshSpace }
+        if rest.first == ";" || rest.first == "," { rest = rest.dropFirst().drop { $0.isRefreshSpace } }
+        if rest.prefix(3).asciiLowercased() == "url" {
+            let equals = rest.dropFirst(3).drop { $0.isRefreshSpace }
+            if equals.first == "=" { rest = equals.dropFirst().drop { $0.isRefreshSpace } }
         }
-        return value[..<range.upperBound] + quote + self.publicURL(reference) + quote
+        if let quote = rest.first, quote == "\"" || quote == "'" {
+            rest = rest.dropFirst().prefix { $0 != quote }
+        }
+        return value[..<rest.startIndex] + self.publicURL(String(rest)) + value[rest.endIndex...]
     }
 
     /// A cookie that stays within the tunnel: its path gets the prefix, a domain that would share it is left out.
@@ -55,28 +75,38 @@ struct PublicURLs: Equatable {
     /// `__Host-` cookies must have the path `/` and are passed as they are: changing them would only make browsers
     /// drop them.
     func publicCookie(_ value: String) -> String {
-        var parts = value.split(separator: ";", omittingEmptySubsequences: false).map(String.init)
+        let parts = value.split(separator: ";", omittingEmptySubsequences: false)
         guard let pair = parts.first else { return value }
-        let isHostCookie = pair.trimmingSpaces().lowercased().hasPrefix("__host-")
-        parts = parts.enumerated().compactMap { index, part in
-            guard index > 0 else { return part }
-            let attribute = part.trimmingSpaces()
-            let lowered = attribute.lowercased()
-            if lowered.hasPrefix("path="), !isHostCookie {
-                let path = String(attribute.dropFirst(5))
-                return path.hasPrefix("/") ? " Path=\(self.publicPath(path))" : part
+        let isHostCookie = pair.trimmingSpaces().asciiLowercased().hasPrefix("__host-")
+        let changed = parts.dropFirst().compactMap { part -> String? in
+            guard let equals = part.firstIndex(of: "=") else { return String(part) }
+            let attribute = part[part.index(after: equals)...]
+            let text = attribute.trimmingSpaces()
+            switch part[..<equals].trimmingSpaces().asciiLowercased() {
+            case "path" where text.hasPrefix("/") && !isHostCookie:
+                let leading = attribute.prefix { $0 == " " || $0 == "\t" }
+                let trailing = attribute.dropFirst(leading.count + text.count)
+                return "\(part[...equals])\(leading)\(self.publicPath(text))\(trailing)"
+            case "domain":
+                let domain = text.drop { $0 == "." }.asciiLowercased()
+                return self.isShared(domain) ? nil : String(part)
+            default: return String(part)
             }
-            if lowered.hasPrefix("domain=") {
-                let domain = String(lowered.dropFirst(7).drop { $0 == "." })
-                return self.isPathMode || domain == Self.name(self.originHost).lowercased() ? nil : part
-            }
-            return part
         }
-        let changed = parts.joined(separator: ";")
-        return changed
+        return ([String(pair)] + changed).joined(separator: ";")
     }
 
-    // MARK: Parts of references
+    /// Whether a cookie of this domain would reach other tunnels, or, being the origin's own, no visitor at all.
+    private func isShared(_ domain: String) -> Bool {
+        if self.isPathMode || domain == AuthorityReference.name(self.originHost).asciiLowercased() { return true }
+        guard let wildcardDomain = self.wildcardDomain, !domain.isEmpty else { return false }
+        return wildcardDomain == domain || wildcardDomain.hasSuffix("." + domain)
+    }
+
+    private func publicRest(_ rest: Substring) -> String {
+        if rest.hasPrefix("/") { return self.publicPath(String(rest)) }
+        return self.prefix.isEmpty ? String(rest) : self.publicPath("/" + rest)
+    }
 
     /// The path with the tunnel's prefix, which it gets once only.
     private func publicPath(_ path: String) -> String {
@@ -85,43 +115,48 @@ struct PublicURLs: Equatable {
         let next = path.dropFirst(self.prefix.count).first
         return next == nil || next == "/" || next == "?" || next == "#" ? path : self.prefix + path
     }
+}
 
-    private func isOurs(_ authority: String) -> Bool {
-        let authority = authority.lowercased()
-        return authority == self.originHost.lowercased() || authority == self.host.lowercased()
+/// A reference with an authority: `http://authority…`, `https://authority…` or `//authority…` (RFC 3986 §4.2).
+private struct AuthorityReference {
+    /// `http` or `https`; `nil` if the reference leaves it open.
+    var scheme: String?
+    /// Everything before the authority.
+    var start: Substring
+    var authority: Substring
+    /// Path, query and fragment.
+    var rest: Substring
+
+    init?(_ reference: String) {
+        let lowered = reference.prefix(8).asciiLowercased()
+        let starts: [(String, String?)] = [("http://", "http"), ("https://", "https"), ("//", nil)]
+        guard let (start, scheme) = starts.first(where: { lowered.hasPrefix($0.0) }) else { return nil }
+        self.scheme = scheme
+        let index = reference.index(reference.startIndex, offsetBy: start.count)
+        self.start = reference[..<index]
+        self.authority = reference[index...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        self.rest = reference[self.authority.endIndex...]
     }
 
-    /// Authority and what follows it, of `scheme://authority…` or `//authority…`.
-    private static func authority(of reference: String) -> (authority: String, rest: String)? {
-        let lowered = reference.lowercased()
-        let start: String.Index
-        if lowered.hasPrefix("http://") {
-            start = reference.index(reference.startIndex, offsetBy: 7)
-        } else if lowered.hasPrefix("https://") {
-            start = reference.index(reference.startIndex, offsetBy: 8)
-        } else if lowered.hasPrefix("//") {
-            start = reference.index(reference.startIndex, offsetBy: 2)
-        } else {
-            return nil
-        }
-        let rest = reference[start...]
-        let end = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
-        let tail = rest[end...]
-        return (String(rest[..<end]), tail.hasPrefix("/") || tail.isEmpty ? String(tail) : "/" + tail)
+    /// Whether the authority is this host; a port that the scheme implies makes no difference.
+    func names(_ host: String) -> Bool {
+        !self.authority.isEmpty && self.withoutImpliedPort(self.authority) == self.withoutImpliedPort(host[...])
     }
 
-    private static func name(_ host: String) -> Substring { host.prefix { $0 != ":" } }
-
-    private static func find(_ needle: String, in text: String) -> Range<String.Index>? {
-        var index = text.startIndex
-        while index < text.endIndex {
-            if let end = text.index(index, offsetBy: needle.count, limitedBy: text.endIndex),
-                text[index..<end].lowercased() == needle
-            {
-                return index..<end
-            }
-            index = text.index(after: index)
-        }
-        return nil
+    private func withoutImpliedPort(_ authority: Substring) -> String {
+        let lowered = authority.asciiLowercased()
+        guard let scheme = self.scheme else { return lowered }
+        let port = scheme == "http" ? ":80" : ":443"
+        return lowered.hasSuffix(port) ? String(lowered.dropLast(port.count)) : lowered
     }
+
+    /// A host without its port.
+    static func name(_ host: String) -> Substring {
+        if host.hasPrefix("["), let end = host.firstIndex(of: "]") { return host[...end] }
+        return host.prefix { $0 != ":" }
+    }
+}
+
+extension Character {
+    fileprivate var isRefreshSpace: Bool { self == " " || self == "\t" }
 }

@@ -16,6 +16,14 @@ struct RequestRewrite {
     /// What the origin sees in `Host`.
     var originHost: String { self.policy.host.value(visitorHost: self.visitor.host) }
 
+    /// Whether the origin is asked for the protocol that the visitor asks for.
+    ///
+    /// One that the policy does not allow is simply not asked for: `Upgrade` may always be ignored (RFC 9110 §7.8).
+    func passesUpgrade(_ head: RequestHead) -> Bool {
+        guard head.isUpgrade else { return false }
+        return self.policy.upgrades == .any || head.section.tokens(.upgrade) == ["websocket"]
+    }
+
     /// The head as it goes to the origin.
     func head(_ head: RequestHead) -> ByteBuffer {
         let section = head.section
@@ -25,12 +33,19 @@ struct RequestRewrite {
         section.copy(self.target(head), to: &output)
         output.writeStaticString(" HTTP/1.1\r\n")
         let named = self.fieldsNamedByConnection(section)
+        var connection = ConnectionField(passesUpgrade: self.passesUpgrade(head), section: section)
         var hasHost = false
         for line in section.lines {
             switch line.known {
             case .host:
                 hasHost = true
-                self.writeHost(line, section, to: &output)
+                section.copy(line.name, to: &output)
+                output.writeString(": \(self.originHost)\r\n")
+            case .connection, .upgrade, .te: connection.write(line, section, to: &output)
+            case .transferEncoding:
+                // Its value is known to be this one, in some spelling.
+                section.copy(line.name, to: &output)
+                output.writeStaticString(": chunked\r\n")
             case let field where field.isForeignForwarding && self.visitor.isFromTrustedProxy:
                 section.copy(line, to: &output)
             case let field where field.isHopByHop || field.isForwarding: continue
@@ -40,8 +55,8 @@ struct RequestRewrite {
                 section.copy(line, to: &output)
             }
         }
-        if !hasHost { self.writeHost(nil, section, to: &output) }
-        self.writeConnection(head, to: &output)
+        if !hasHost { output.writeString("Host: \(self.originHost)\r\n") }
+        connection.finish(&output)
         self.writeForwarding(section, to: &output)
         output.writeStaticString("\r\n")
         return output
@@ -65,42 +80,10 @@ struct RequestRewrite {
         return section.tokens(.connection).filter { !kept.contains($0) }
     }
 
-    private func writeHost(_ line: FieldLine?, _ section: FieldSection, to output: inout ByteBuffer) {
-        if let line {
-            section.copy(line.name, to: &output)
-        } else {
-            output.writeStaticString("Host")
-        }
-        output.writeStaticString(": ")
-        output.writeString(self.originHost)
-        output.writeStaticString("\r\n")
-    }
-
-    private func writeConnection(_ head: RequestHead, to output: inout ByteBuffer) {
-        let section = head.section
-        if case .chunked = head.framing { output.writeStaticString("Transfer-Encoding: chunked\r\n") }
-        var options: [String] = []
-        if head.isUpgrade {
-            for line in section.lines where line.known == .upgrade { section.copy(line, to: &output) }
-            options.append("Upgrade")
-        }
-        if section.tokens(.te).contains(where: { $0.hasPrefix("trailers") }) {
-            output.writeStaticString("TE: trailers\r\n")
-            options.append("TE")
-        }
-        if !options.isEmpty {
-            output.writeString("Connection: \(options.joined(separator: ", "))\r\n")
-        }
-    }
-
     private func writeForwarding(_ section: FieldSection, to output: inout ByteBuffer) {
-        let isTrusted = self.visitor.isFromTrustedProxy
         let address = self.visitor.address?.description
-        var forwardedFor = isTrusted ? section.values(.xForwardedFor) : []
-        if forwardedFor.isEmpty, let address { forwardedFor = [address] }
-        if !forwardedFor.isEmpty {
-            output.writeString("X-Forwarded-For: \(forwardedFor.joined(separator: ", "))\r\n")
-        }
+        let chain = self.forwardedFor(section)
+        if !chain.isEmpty { output.writeString("X-Forwarded-For: \(chain.joined(separator: ", "))\r\n") }
         output.writeString("X-Forwarded-Proto: \(self.visitor.scheme)\r\n")
         if !self.visitor.host.isEmpty { output.writeString("X-Forwarded-Host: \(self.visitor.host)\r\n") }
         if self.prefixLength > 0, self.policy.pathMode == .strip {
@@ -108,16 +91,71 @@ struct RequestRewrite {
         }
         if let address { output.writeString("X-Real-IP: \(address)\r\n") }
         output.writeString("Forwarded: \(self.forwarded(address))\r\n")
-        let inherited = isTrusted ? section.first(.xRequestID) : nil
+        let inherited = self.visitor.isFromTrustedProxy ? section.first(.xRequestID) : nil
         output.writeString("X-Request-Id: \(inherited ?? self.requestID.description)\r\n")
     }
 
-    /// One element of RFC 7239.
+    /// The chain as a trusted proxy sent it, and that proxy's own address behind it; else the visitor alone.
+    private func forwardedFor(_ section: FieldSection) -> [String] {
+        let address = self.visitor.address?.description
+        guard let proxy = self.visitor.proxy?.description else { return [address].compactMap(\.self) }
+        let chain = section.values(.xForwardedFor).filter { !$0.isEmpty }
+        if !chain.isEmpty { return chain + [proxy] }
+        return address == proxy ? [proxy] : [address, proxy].compactMap(\.self)
+    }
+
+    /// One element of RFC 7239, about the visitor.
+    ///
+    /// A chain of them would have to trust what came in `Forwarded`, which proxies that don't know the field pass on
+    /// from strangers.
     private func forwarded(_ address: String?) -> String {
         var pairs: [String] = []
         if let address { pairs.append(address.contains(":") ? "for=\"[\(address)]\"" : "for=\(address)") }
+        // A host has neither quotes nor backslashes: ``Visitor`` has none that is not well-formed.
         if !self.visitor.host.isEmpty { pairs.append("host=\"\(self.visitor.host)\"") }
         pairs.append("proto=\(self.visitor.scheme)")
         return pairs.joined(separator: ";")
+    }
+}
+
+/// What of `Connection`, `Upgrade` and `TE` goes to the origin, each in the place where the visitor had it.
+private struct ConnectionField {
+    private let passesUpgrade: Bool
+    private let asksForTrailers: Bool
+    private let options: [String]
+    /// Whether `Connection` says just that already.
+    private let isExact: Bool
+    private var isConnectionWritten = false
+    private var isTEWritten = false
+
+    init(passesUpgrade: Bool, section: FieldSection) {
+        self.passesUpgrade = passesUpgrade
+        self.asksForTrailers = section.tokens(.te).contains { $0 == "trailers" || $0.hasPrefix("trailers;") }
+        self.options = (passesUpgrade ? ["Upgrade"] : []) + (self.asksForTrailers ? ["TE"] : [])
+        self.isExact =
+            section.lines.count { $0.known == .connection } == 1
+            && section.tokens(.connection).sorted() == self.options.map { $0.lowercased() }.sorted()
+    }
+
+    mutating func write(_ line: FieldLine, _ section: FieldSection, to output: inout ByteBuffer) {
+        switch line.known {
+        case .upgrade where self.passesUpgrade: section.copy(line, to: &output)
+        case .te where self.asksForTrailers && !self.isTEWritten:
+            section.copy(line.name, to: &output)
+            output.writeStaticString(": trailers\r\n")
+            self.isTEWritten = true
+        case .connection where !self.options.isEmpty && !self.isConnectionWritten:
+            self.isConnectionWritten = true
+            if self.isExact { return section.copy(line, to: &output) }
+            section.copy(line.name, to: &output)
+            output.writeString(": \(self.options.joined(separator: ", "))\r\n")
+        default: break
+        }
+    }
+
+    /// Adds what had no place.
+    func finish(_ output: inout ByteBuffer) {
+        guard !self.options.isEmpty, !self.isConnectionWritten else { return }
+        output.writeString("Connection: \(self.options.joined(separator: ", "))\r\n")
     }
 }

@@ -16,14 +16,19 @@ struct ResponseRewrite {
 
     /// What the visitor is told of the connection.
     enum Connection: Equatable {
-        /// Nothing: HTTP/1.1 connections are kept.
+        /// Nothing: HTTP/1.1 connections are kept, and interim responses say nothing of it.
         case kept
         /// Kept, for an HTTP/1.0 visitor who asked.
         case keepAlive
         case close
-        /// A 101, or a 1xx that says nothing of the connection.
-        case upgrade
-        case unmentioned
+
+        fileprivate var option: String? {
+            switch self {
+            case .kept: nil
+            case .keepAlive: "keep-alive"
+            case .close: "close"
+            }
+        }
     }
 
     var urls: PublicURLs
@@ -41,36 +46,50 @@ struct ResponseRewrite {
         let kept: Set<String> = [
             "close", "keep-alive", "upgrade", "content-length", "transfer-encoding", "content-type",
         ]
-        let named = section.tokens(.connection).filter { !kept.contains($0) }
+        let tokens = section.tokens(.connection)
+        let named = tokens.filter { !kept.contains($0) }
+        // 101 names the protocol that follows, 426 those that it would take (RFC 9110 §15.5.22). Anywhere else the field
+        // is about the origin's connection alone.
+        let passesUpgrade = (head.status == 101 || head.status == 426) && section.contains(.upgrade)
+        var options = [passesUpgrade ? "Upgrade" : nil, connection.option].compactMap(\.self)
         for line in section.lines {
             if !named.isEmpty, named.contains(section.text(line.name).lowercased()) { continue }
-            self.write(line, section, framing, connection, to: &output)
+            switch line.known {
+            case .connection:
+                guard !options.isEmpty else { continue }
+                if options.map({ $0.lowercased() }) == tokens {
+                    section.copy(line, to: &output)
+                } else {
+                    section.copy(line.name, to: &output)
+                    output.writeString(": \(options.joined(separator: ", "))\r\n")
+                }
+                options.removeAll()
+            case .upgrade:
+                if passesUpgrade { section.copy(line, to: &output) }
+            case .contentLength, .transferEncoding:
+                if self.passesFraming(line, head, framing) { section.copy(line, to: &output) }
+            default: self.write(line, section, to: &output)
+            }
         }
         if framing == .chunked { output.writeStaticString("Transfer-Encoding: chunked\r\n") }
-        switch connection {
-        case .kept, .unmentioned: break
-        case .keepAlive: output.writeStaticString("Connection: keep-alive\r\n")
-        case .close: output.writeStaticString("Connection: close\r\n")
-        case .upgrade: output.writeStaticString("Connection: Upgrade\r\n")
-        }
+        if !options.isEmpty { output.writeString("Connection: \(options.joined(separator: ", "))\r\n") }
         output.writeStaticString("\r\n")
         return output
     }
 
-    private func write(
-        _ line: FieldLine,
-        _ section: FieldSection,
-        _ framing: Framing,
-        _ connection: Connection,
-        to output: inout ByteBuffer
-    ) {
+    /// Whether the visitor sees how the origin framed its response.
+    ///
+    /// 1xx and 204 must not have a length or coding (RFC 9112 §6.1, RFC 9110 §8.6); a visitor that believed one would
+    /// read the next response wrong.
+    private func passesFraming(_ line: FieldLine, _ head: ResponseHead, _ framing: Framing) -> Bool {
+        if head.isInformational { return false }
+        if line.known == .transferEncoding { return framing == .asReceived && head.status != 204 }
+        return head.status != 204 || head.section.text(line.value) == "0"
+    }
+
+    private func write(_ line: FieldLine, _ section: FieldSection, to output: inout ByteBuffer) {
         switch line.known {
         case .culvertError, .culvertRequestID: return
-        case .transferEncoding:
-            if framing == .asReceived { section.copy(line, to: &output) }
-        case .upgrade:
-            // 426 names the protocols that it would take (RFC 9110 §15.5.22).
-            section.copy(line, to: &output)
         case .serviceWorkerAllowed, .clearSiteData, .altSvc, .strictTransportSecurity:
             // All tunnels in path mode share one browser origin, for which no single one may speak.
             if !self.urls.isPathMode { section.copy(line, to: &output) }

@@ -10,8 +10,10 @@ struct Visitor: Equatable, Sendable {
     var scheme: String
     /// The host that the visitor asked for.
     var host: String
-    /// Whether the request came from a trusted proxy, whose forwarding fields are kept and added to.
-    var isFromTrustedProxy: Bool
+    /// The trusted proxy that the connection comes from, whose forwarding fields are kept and added to.
+    var proxy: IPAddress?
+
+    var isFromTrustedProxy: Bool { self.proxy != nil }
 }
 
 /// Decides whom to believe about a request's origin (RFC 7239 §8.1).
@@ -32,15 +34,23 @@ struct VisitorTrust: Sendable {
         let host = section.first(.host) ?? ""
         let ownScheme = self.isTLS ? "https" : "http"
         guard let peer, self.isTrusted(peer) else {
-            return Visitor(address: peer, scheme: ownScheme, host: host, isFromTrustedProxy: false)
+            return Visitor(address: peer, scheme: ownScheme, host: host)
         }
-        let scheme = section.first(.xForwardedProto)?.lowercased()
+        let scheme = Self.firstMember(section.first(.xForwardedProto))?.lowercased()
+        let forwardedHost = Self.firstMember(section.first(.xForwardedHost))
         return Visitor(
             address: self.client(section) ?? peer,
             scheme: scheme == "https" || scheme == "http" ? scheme ?? ownScheme : ownScheme,
-            host: section.first(.xForwardedHost) ?? host,
-            isFromTrustedProxy: true
+            // What is no host must not get into URLs and fields of ours.
+            host: forwardedHost.flatMap { HeadParser.isHost($0) ? $0 : nil } ?? host,
+            proxy: peer
         )
+    }
+
+    /// What the proxy nearest to the visitor said, where each has added to a list.
+    private static func firstMember(_ value: String?) -> String? {
+        guard let member = value?.split(separator: ",").first?.trimmingSpaces(), !member.isEmpty else { return nil }
+        return member
     }
 
     private func isTrusted(_ address: IPAddress) -> Bool {

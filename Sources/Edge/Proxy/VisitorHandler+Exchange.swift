@@ -31,7 +31,8 @@ extension VisitorHandler {
             isPathMode: isPathMode,
             scheme: record.visitor.scheme,
             host: record.visitor.host,
-            originHost: rewrite.originHost
+            originHost: rewrite.originHost,
+            wildcardDomain: self.services.router.wildcardDomain
         )
         self.phase = .exchange
         self.exchange = ActiveExchange(
@@ -40,7 +41,7 @@ extension VisitorHandler {
             tunnel: tunnel,
             rewrite: rewrite,
             urls: urls,
-            http: self.services.http
+            mayReuse: policy.originReuse == .safe && self.services.tunnels.originReuse == .safe
         )
         self.setDeadline(self.responseDeadline(policy))
         self.openOrigin()
@@ -87,7 +88,7 @@ extension VisitorHandler {
             metadata: metadata,
             // The connector's own time-out must come first: it can tell what it waited for.
             connectTimeout: self.services.tunnels.connectTimeout + .seconds(5),
-            mayReuse: exchange.state.mayReuseStream,
+            mayReuse: exchange.mayReuse && exchange.state.mayReuseStream,
             consumer: self
         )
         self.exchange?.record.forwarded = .now()
@@ -133,7 +134,11 @@ extension VisitorHandler {
             } else {
                 self.cancelDeadline()
             }
-            if self.exchange?.state.isOver == true { self.concludeExchange() }
+            if self.exchange?.state.isOver == true {
+                self.concludeExchange()
+                // The next request may have come in the same read.
+                return true
+            }
         } else if self.exchange != nil {
             self.setDeadline(.stalledUpload)
         }
@@ -212,7 +217,8 @@ extension VisitorHandler {
         case .over(let reuseStream, let keepVisitor):
             self.exchange = nil
             self.cancelDeadline()
-            let isClean = reuseStream && exchange.fromOrigin.readableBytes == 0 && !exchange.hasOriginEnded
+            let isClean =
+                exchange.mayReuse && reuseStream && exchange.fromOrigin.readableBytes == 0 && !exchange.hasOriginEnded
             exchange.link?.release(reusable: isClean)
             exchange.record.finish(in: self.services.accessLog)
             if keepVisitor { self.awaitNextRequest() } else { self.closeSoon() }

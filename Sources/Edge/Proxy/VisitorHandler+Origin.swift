@@ -57,10 +57,10 @@ extension VisitorHandler: OriginLinkConsumer {
             switch action {
             case .dropInterim: break
             case .forwardInterim:
-                self.write(rewrite.head(head, framing: .asReceived, connection: .unmentioned))
+                self.write(rewrite.head(head, framing: .asReceived, connection: .kept))
             case .upgrade:
                 self.exchange?.record.status = 101
-                self.write(rewrite.head(head, framing: .asReceived, connection: .upgrade))
+                self.write(rewrite.head(head, framing: .asReceived, connection: .kept))
                 self.flushIfNeeded()
                 self.cancelDeadline()
                 _ = self.forwardRequest()

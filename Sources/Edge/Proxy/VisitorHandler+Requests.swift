@@ -102,8 +102,7 @@ extension VisitorHandler {
                 visitor: Visitor(
                     address: IPAddress(self.context?.channel.remoteAddress),
                     scheme: "http",
-                    host: "",
-                    isFromTrustedProxy: false
+                    host: ""
                 )
             )
         if self.record == nil { self.services.accessLog.started() }
@@ -165,15 +164,17 @@ extension VisitorHandler {
     /// `/<id>` answers with `/<id>/`, since relative references would lose the last segment otherwise.
     private func redirect(_ head: RequestHead, to id: TunnelID) {
         guard var record = self.record.take() else { return }
-        let query = head.targetText.drop { $0 != "?" }
         let isClosing = !head.isKeepAlive || head.framing != .none
         record.status = 308
-        self.write(
-            ByteBuffer(
-                string: "HTTP/1.1 308 \(ErrorPage.reason(308))\r\nLocation: /\(id)/\(query)\r\nContent-Length: 0\r\n"
-                    + (isClosing ? "Connection: close\r\n\r\n" : "\r\n")
-            )
+        var output = ByteBuffer(string: "HTTP/1.1 308 \(ErrorPage.reason(308))\r\nLocation: /\(id)/")
+        // The query as it came, be it UTF-8 or not.
+        let path = 1 + id.description.utf8.count
+        head.section.copy(
+            FieldLine.Span(start: Int(head.target.start) + path, count: Int(head.target.count) - path),
+            to: &output
         )
+        output.writeString("\r\nContent-Length: 0\r\n\(isClosing ? "Connection: close\r\n" : "")\r\n")
+        self.write(output)
         record.finish(in: self.services.accessLog)
         if isClosing { self.closeSoon() } else { self.awaitNextRequest() }
     }

@@ -24,11 +24,14 @@ struct PublicRouter: Sendable {
     ///   - host: The value of `Host`; empty if there is none.
     func route(method: String, target: String, host: String) -> Route {
         guard method != "CONNECT" else { return .refused("CONNECT is for proxies, which this is not") }
-        guard target.utf8.first == UInt8(ascii: "/") else {
-            // Absolute form and asterisk form name something else than a path on this host.
-            return .refused("the request target must begin with a slash")
+        let hostID = self.tunnelID(host: host)
+        // The asterisk form is about a server as a whole (RFC 9112 §3.2.4): a tunnel with a host of its own is one.
+        if hostID == nil || method != "OPTIONS" || target != "*" {
+            guard target.utf8.first == UInt8(ascii: "/") else {
+                return .refused("the request target must begin with a slash")
+            }
         }
-        if let id = self.tunnelID(host: host) { return .tunnel(id, prefixLength: 0) }
+        if let hostID { return .tunnel(hostID, prefixLength: 0) }
         let path = target.utf8.prefix { $0 != UInt8(ascii: "?") }
         let rest = path.dropFirst()
         let segmentLength = rest.firstIndex(of: UInt8(ascii: "/")).map { rest.distance(from: rest.startIndex, to: $0) }

@@ -21,6 +21,10 @@ package struct TunnelPolicy: Codable, Equatable, Sendable {
     package var ipAllow: [String]
     /// The networks (CIDR) that visitors may not come from; it outranks ``ipAllow``.
     package var ipDeny: [String]
+    /// Which protocols visitors may ask for with `Upgrade`.
+    package var upgrades: UpgradePolicy
+    /// Whether a connection to the origin may serve more than one request.
+    package var originReuse: OriginReuse
 
     /// Makes a policy; what is left out is the default.
     package init(
@@ -31,7 +35,9 @@ package struct TunnelPolicy: Codable, Equatable, Sendable {
         requestsPerSecond: Int? = nil,
         basicAuth: [BasicCredential] = [],
         ipAllow: [String] = [],
-        ipDeny: [String] = []
+        ipDeny: [String] = [],
+        upgrades: UpgradePolicy = .any,
+        originReuse: OriginReuse = .safe
     ) {
         self.pathMode = pathMode
         self.host = host
@@ -41,6 +47,8 @@ package struct TunnelPolicy: Codable, Equatable, Sendable {
         self.basicAuth = basicAuth
         self.ipAllow = ipAllow
         self.ipDeny = ipDeny
+        self.upgrades = upgrades
+        self.originReuse = originReuse
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -52,6 +60,8 @@ package struct TunnelPolicy: Codable, Equatable, Sendable {
         case basicAuth = "basic_auth"
         case ipAllow = "ip_allow"
         case ipDeny = "ip_deny"
+        case upgrades
+        case originReuse = "origin_reuse"
     }
 
     package init(from decoder: any Decoder) throws {
@@ -64,7 +74,9 @@ package struct TunnelPolicy: Codable, Equatable, Sendable {
             requestsPerSecond: try container.decodeIfPresent(Int.self, forKey: .requestsPerSecond),
             basicAuth: try container.decodeIfPresent([BasicCredential].self, forKey: .basicAuth) ?? [],
             ipAllow: try container.decodeIfPresent([String].self, forKey: .ipAllow) ?? [],
-            ipDeny: try container.decodeIfPresent([String].self, forKey: .ipDeny) ?? []
+            ipDeny: try container.decodeIfPresent([String].self, forKey: .ipDeny) ?? [],
+            upgrades: try container.decodeIfPresent(UpgradePolicy.self, forKey: .upgrades) ?? .any,
+            originReuse: try container.decodeIfPresent(OriginReuse.self, forKey: .originReuse) ?? .safe
         )
     }
 
@@ -79,6 +91,8 @@ package struct TunnelPolicy: Codable, Equatable, Sendable {
         if !self.basicAuth.isEmpty { try container.encode(self.basicAuth, forKey: .basicAuth) }
         if !self.ipAllow.isEmpty { try container.encode(self.ipAllow, forKey: .ipAllow) }
         if !self.ipDeny.isEmpty { try container.encode(self.ipDeny, forKey: .ipDeny) }
+        if self.upgrades != .any { try container.encode(self.upgrades, forKey: .upgrades) }
+        if self.originReuse != .safe { try container.encode(self.originReuse, forKey: .originReuse) }
     }
 }
 
@@ -88,6 +102,22 @@ package enum PathMode: String, Codable, CaseIterable, Sendable {
     case strip
     /// `/<id>/a/b` reaches the origin unchanged.
     case keep
+}
+
+/// Which protocols visitors may ask for with `Upgrade` (RFC 9110 §7.8).
+package enum UpgradePolicy: String, Codable, CaseIterable, Sendable {
+    /// Any.
+    case any
+    /// WebSocket alone; the origin is not asked for others, as if the visitor had not.
+    case websocket
+}
+
+/// Whether a connection to an origin may serve more than one request.
+package enum OriginReuse: String, Codable, CaseIterable, Sendable {
+    /// A connection that is known to be clean serves requests that can be sent again if it fails.
+    case safe
+    /// Each request gets a connection of its own.
+    case never
 }
 
 /// What the origin sees in `Host`.

@@ -57,7 +57,9 @@ struct OpenAPIDocumentTests {
             requestsPerSecond: 1,
             basicAuth: [BasicCredential(username: "u")],
             ipAllow: ["10.0.0.0/8"],
-            ipDeny: ["10.0.0.0/8"]
+            ipDeny: ["10.0.0.0/8"],
+            upgrades: .websocket,
+            originReuse: .never
         )
         let session = SessionStatus(
             sessionID: "1",

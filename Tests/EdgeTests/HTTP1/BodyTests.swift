@@ -37,13 +37,13 @@ struct BodyTests {
     private static let chunked: [(body: String, passed: String, content: String)] = [
         ("0\r\n\r\n", "0\r\n\r\n", ""),
         ("5\r\nhello\r\n0\r\n\r\n", "5\r\nhello\r\n0\r\n\r\n", "hello"),
-        ("005\r\nhello\r\n000\r\n\r\n", "005\r\nhello\r\n0\r\n\r\n", "hello"),
+        ("005\r\nhello\r\n000\r\n\r\n", "005\r\nhello\r\n000\r\n\r\n", "hello"),
         (
             "A\r\n0123456789\r\na\r\n\r\n\r\n\r\n\r\n\r\n\r\n0\r\n\r\n",
             "A\r\n0123456789\r\na\r\n\r\n\r\n\r\n\r\n\r\n\r\n0\r\n\r\n",
             "0123456789\r\n\r\n\r\n\r\n\r\n"
         ),
-        ("1;a=b;c=\"d;\\\"\"\r\nx\r\n0;last\r\n\r\n", "1;a=b;c=\"d;\\\"\"\r\nx\r\n0\r\n\r\n", "x"),
+        ("1;a=b;c=\"d;\\\"\"\r\nx\r\n0;last\r\n\r\n", "1;a=b;c=\"d;\\\"\"\r\nx\r\n0;last\r\n\r\n", "x"),
         ("1\r\nx\r\n0\r\nX-Sum: 1\r\nY:2\r\n\r\n", "1\r\nx\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n", "x"),
         ("0\r\nHost: a\r\nX_Forwarded_For: 1\r\nSet-Cookie: a\r\nX: y\r\n\r\n", "0\r\nX: y\r\n\r\n", ""),
     ]

@@ -76,7 +76,7 @@ struct ExchangeStateTests {
 
     @Test("A 101 turns both halves into bytes, and neither connection is used again")
     func upgrade() throws {
-        var state = ExchangeState(request: Request(isUpgrade: true), hasBody: false)
+        var state = ExchangeState(request: Request(isUpgrade: true, passesUpgrade: true), hasBody: false)
         #expect(try state.received(self.head("HTTP/1.1 101 Switching Protocols")) == .upgrade)
         #expect(state.requestHalf == .raw)
         #expect(state.outcome() == .over(reuseStream: false, keepVisitor: false))
@@ -86,15 +86,17 @@ struct ExchangeStateTests {
     @Test("A 101 that nobody asked for, or before the end of the request, is no HTTP")
     func badUpgrade() throws {
         let head = try self.head("HTTP/1.1 101 Switching Protocols")
-        var unasked = ExchangeState(request: Request(), hasBody: false)
-        #expect(throws: HTTPFault.self) { try unasked.received(head) }
-        var early = ExchangeState(request: Request(isUpgrade: true), hasBody: true)
+        for request in [Request(), Request(isUpgrade: true)] {
+            var unasked = ExchangeState(request: request, hasBody: false)
+            #expect(throws: HTTPFault.self) { try unasked.received(head) }
+        }
+        var early = ExchangeState(request: Request(isUpgrade: true, passesUpgrade: true), hasBody: true)
         #expect(throws: HTTPFault.self) { try early.received(head) }
     }
 
     @Test("After a refused upgrade the visitor's connection closes")
     func refusedUpgrade() throws {
-        var state = ExchangeState(request: Request(isUpgrade: true), hasBody: false)
+        var state = ExchangeState(request: Request(isUpgrade: true, passesUpgrade: true), hasBody: false)
         #expect(try state.received(self.head(Self.plain)) == .final(.length(5), .asReceived, .close))
         state.completedResponse()
         #expect(state.outcome() == .over(reuseStream: true, keepVisitor: false))
@@ -109,7 +111,8 @@ struct ExchangeStateTests {
             (Self.plain + "\r\nConnection: close", .over(reuseStream: false, keepVisitor: false)),
         ] {
             var state = ExchangeState(request: Request(isIdempotent: false), hasBody: true)
-            _ = try state.received(self.head(text))
+            let connection: ResponseRewrite.Connection = outcome == .finishUpload ? .kept : .close
+            #expect(try state.received(self.head(text)) == .final(.length(5), .asReceived, connection))
             state.completedResponse()
             #expect(!state.isOver)
             #expect(state.outcome() == outcome)
@@ -187,6 +190,6 @@ struct ExchangeStateTests {
         #expect(ExchangeState(request: Request(), hasBody: false).mayReuseStream)
         #expect(!ExchangeState(request: Request(), hasBody: true).mayReuseStream)
         #expect(!ExchangeState(request: Request(isIdempotent: false), hasBody: false).mayReuseStream)
-        #expect(!ExchangeState(request: Request(isUpgrade: true), hasBody: false).mayReuseStream)
+        #expect(!ExchangeState(request: Request(isUpgrade: true, passesUpgrade: true), hasBody: false).mayReuseStream)
     }
 }

@@ -55,7 +55,7 @@ struct ResponseRewriteTests {
         let output = try self.rewritten(bytes, framing: .chunked, connection: .close)
         #expect(
             String(decoding: output, as: UTF8.self)
-                == "HTTP/1.1 299 Very well\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+                == "HTTP/1.1 299 Very well\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
     }
 
@@ -120,7 +120,10 @@ struct ResponseRewriteTests {
             ("http://localhost:3000?a", "https://edge.test/my-app/?a"),
             ("https://edge.test/a", "https://edge.test/my-app/a"),
             ("https://edge.test/my-app/a", "https://edge.test/my-app/a"),
-            ("//localhost:3000/a", "https://edge.test/my-app/a"),
+            ("//localhost:3000/a", "//edge.test/my-app/a"), ("//edge.test/a", "//edge.test/my-app/a"),
+            ("http://edge.test/a", "http://edge.test/my-app/a"),
+            ("https://EDGE.test:443/a", "https://EDGE.test:443/my-app/a"),
+            ("http://edge.test:443/a", "http://edge.test:443/a"), ("https:///a", "https:///a"),
             ("http://localhost:3001/a", "http://localhost:3001/a"),
             ("http://localhost:3000.evil/a", "http://localhost:3000.evil/a"),
             ("http://localhost:3000@evil/a", "http://localhost:3000@evil/a"),
@@ -141,7 +144,57 @@ struct ResponseRewriteTests {
         let line = "Link: </a.css>; rel=preload, <b.js>; rel=x,</c>"
         #expect(try self.rewritten([line]) == ["Link: </my-app/a.css>; rel=preload, <b.js>; rel=x,</my-app/c>"])
         #expect(try self.rewritten(["Link: </a", "Refresh: 5"]) == ["Link: </a", "Refresh: 5"])
-        #expect(try self.rewritten(["Refresh: 0;url='/a'"]) == ["Refresh: 0;url='/my-app/a'"])
+        let quoted = "Link: </a>; title=\"</b>, \\\"</c>\"; rel=x, </d>"
+        let expected = "Link: </my-app/a>; title=\"</b>, \\\"</c>\"; rel=x, </my-app/d>"
+        #expect(try self.rewritten([quoted]) == [expected])
+    }
+
+    @Test(
+        "Refresh is read as browsers read it, and only its reference is changed",
+        arguments: [
+            ("0;url='/a'", "0;url='/my-app/a'"), ("1.5 ; Url = \"/a\" x", "1.5 ; Url = \"/my-app/a\" x"),
+            ("5; /a", "5; /my-app/a"), ("5, url=/a", "5, url=/my-app/a"), ("5 /a", "5 /my-app/a"),
+            ("5;  url=  b", "5;  url=  b"), ("5", "5"), ("5;", "5;"), ("/a", "/a"), ("5;url='/a", "5;url='/my-app/a"),
+        ]
+    )
+    func refresh(_ value: String, _ expected: String) throws {
+        #expect(try self.rewritten(["Refresh: \(value)"]) == ["Refresh: \(expected)"])
+    }
+
+    @Test("A port that the scheme implies makes no difference to who is named")
+    func impliedPorts() throws {
+        var urls = Self.path
+        urls.originHost = "localhost:80"
+        let lines = ["Location: http://localhost/a", "Location: https://localhost/a"]
+        let expected = ["Location: https://edge.test/my-app/a", "Location: https://localhost/a"]
+        #expect(try self.rewritten(lines, urls: urls) == expected)
+    }
+
+    @Test("What frames a message is dropped where there must be none")
+    func bodiless() throws {
+        for (status, line, isKept) in [
+            (103, "Content-Length: 0", false), (103, "Transfer-Encoding: chunked", false),
+            (204, "Content-Length: 5", false), (204, "Content-Length: 0", true),
+            (204, "Transfer-Encoding: chunked", false), (304, "Content-Length: 5", true),
+            (205, "Content-Length: 0", true),
+        ] {
+            let output = try self.rewritten(Array("HTTP/1.1 \(status) X\r\n\(line)\r\n\r\n".utf8))
+            #expect(String(decoding: output, as: UTF8.self).contains(line) == isKept, "\(status) \(line)")
+        }
+    }
+
+    @Test("Upgrade passes where it says what follows or what would be taken, in the place and spelling of the origin")
+    func upgrade() throws {
+        let fields = "upgrade: a\r\nX: y\r\nconnection: upgrade\r\nZ: 1\r\n\r\n"
+        let plain = try self.rewritten(Array("HTTP/1.1 200 OK\r\n\(fields)".utf8))
+        #expect(String(decoding: plain, as: UTF8.self) == "HTTP/1.1 200 OK\r\nX: y\r\nZ: 1\r\n\r\n")
+        let switched = Array("HTTP/1.1 101 Switching Protocols\r\n\(fields)".utf8)
+        #expect(try self.rewritten(switched) == switched)
+        let required = try self.rewritten(
+            Array("HTTP/1.1 426 Upgrade Required\r\n\(fields)".utf8),
+            connection: .close
+        )
+        #expect(String(decoding: required, as: UTF8.self).contains("X: y\r\nconnection: Upgrade, close\r\nZ: 1\r\n"))
     }
 
     @Test("With a host of its own a tunnel's paths pass as they are")
@@ -149,6 +202,10 @@ struct ResponseRewriteTests {
         #expect(try self.rewritten(["Location: /a"], urls: Self.host) == ["Location: /a"])
         let absolute = try self.rewritten(["Location: http://localhost:3000/a"], urls: Self.host)
         #expect(absolute == ["Location: https://my-app.edge.test/a"])
+        let whole = try self.rewritten(["Location: http://localhost:3000"], urls: Self.host)
+        #expect(whole == ["Location: https://my-app.edge.test"])
+        let lines = ["Location: http://my-app.edge.test/a", "Set-Cookie: a=b;path=/", "Refresh: 5;url= /a"]
+        #expect(try self.rewritten(lines, urls: Self.host) == lines)
     }
 
     // MARK: Cookies
@@ -157,7 +214,8 @@ struct ResponseRewriteTests {
         "Cookies stay within the tunnel",
         arguments: [
             ("a=b", "a=b"), ("a=b; Path=/", "a=b; Path=/my-app/"),
-            ("a=b;path=/x; Secure", "a=b; Path=/my-app/x; Secure"),
+            ("a=b;path=/x; Secure", "a=b;path=/my-app/x; Secure"),
+            ("a=b; PATH = /x ;Secure", "a=b; PATH = /my-app/x ;Secure"),
             ("a=b; Path=/my-app/x", "a=b; Path=/my-app/x"), ("a=b; Path=x", "a=b; Path=x"),
             ("a=b; Domain=edge.test; HttpOnly", "a=b; HttpOnly"), ("a=b; domain=.localhost", "a=b"),
             ("__Host-a=b; Path=/; Secure", "__Host-a=b; Path=/; Secure"), ("a=/; b=c", "a=/; b=c"), ("", ""),
@@ -168,7 +226,21 @@ struct ResponseRewriteTests {
         #expect(try self.rewritten(["Set-Cookie: \(cookie)"]) == ["Set-Cookie: \(expected)"])
     }
 
-    @Test("With a host of its own a tunnel's cookies lose only the origin's own domain")
+    @Test("With a host of its own a tunnel's cookies lose domains that all tunnels share, and nothing else")
+    func sharedDomains() throws {
+        var urls = Self.host
+        urls.wildcardDomain = "edge.test"
+        for (domain, isDropped) in [
+            ("edge.test", true), (".EDGE.test", true), ("test", true), ("my-app.edge.test", false), ("dge.test", false),
+            ("", false),
+        ] {
+            let output = try self.rewritten(["Set-Cookie: a=b;path=/; Domain=\(domain);Secure"], urls: urls)
+            let middle = isDropped ? "" : " Domain=\(domain);"
+            #expect(output == ["Set-Cookie: a=b;path=/;\(middle)Secure"], "\(domain)")
+        }
+    }
+
+    @Test("With a host of its own a tunnel's cookies lose the origin's own domain")
     func hostModeCookies() throws {
         let lines = ["Set-Cookie: a=b; Path=/; Domain=localhost", "Set-Cookie: a=b; Domain=other.test"]
         let expected = ["Set-Cookie: a=b; Path=/", "Set-Cookie: a=b; Domain=other.test"]

@@ -57,6 +57,16 @@ struct PublicRouterTests {
         }
     }
 
+    @Test("The asterisk form of OPTIONS reaches a tunnel that has a host of its own, and no other")
+    func asterisk() throws {
+        let own = self.route("*", host: "my-app.tunnels.example", method: "OPTIONS")
+        #expect(try own == .tunnel(self.id("my-app"), prefixLength: 0))
+        guard case .refused = self.route("*", method: "OPTIONS") else {
+            Issue.record("it was not refused")
+            return
+        }
+    }
+
     @Test("Targets that are no path are refused, with a host of a tunnel's too")
     func forms() {
         for target in ["http://edge/my-app/", "*", "edge:443", "my-app/", "?x", "HTTP://my-app.tunnels.example/"] {

@@ -61,7 +61,9 @@ struct APIModelTests {
             requestsPerSecond: 9,
             basicAuth: [BasicCredential(username: "u", passwordHash: "h")],
             ipAllow: ["10.0.0.0/8"],
-            ipDeny: ["10.1.0.0/16"]
+            ipDeny: ["10.1.0.0/16"],
+            upgrades: .websocket,
+            originReuse: .never
         )
         #expect(try decode(try json(policy)) == policy)
     }

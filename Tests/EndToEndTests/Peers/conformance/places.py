@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ways to the origin: tunnels of the edge with several policies, and nginx as a plain proxy."""
+
+import ctypes
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+from harness import Place
+
+# What the edge has to be given as public.wildcard-domain.
+DOMAIN = "tunnels.test"
+
+PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent():
+    # Whoever started us may have blocked signals, and children inherit that.
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _start(arguments, **options):
+    return subprocess.Popen(
+        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=_die_with_parent, **options,
+    )
+
+
+class _Programs:
+    def __init__(self):
+        self.processes = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+class Tunnels(_Programs):
+    """One tunnel a policy, made when a case asks for it.
+
+    A name is a policy's, with `@host` behind it for the tunnel's own host and `@proxy` for a visitor that is a
+    trusted proxy: the edge has to be given 127.0.0.2 as proxies.trusted.
+    """
+
+    POLICIES = {
+        "path": {},
+        "keep": {"path_mode": "keep"},
+        "preserve": {"host": "preserve"},
+        "literal": {"host": "app.example:81"},
+        "websocket": {"upgrades": "websocket"},
+        "fresh": {"origin_reuse": "never"},
+        "password": {"basic_auth": [{"username": "me", "password": "secret"}]},
+    }
+
+    def __init__(self, edge, address, culvert, origin):
+        super().__init__()
+        self.edge = edge
+        self.address = address
+        self.culvert = culvert
+        self.origin = origin
+        self.ids = {}
+
+    def place(self, name):
+        policy, *ways = name.split("@")
+        if policy not in self.ids:
+            self.ids[policy] = self._open(self.POLICIES[policy])
+        tunnel = self.ids[policy]
+        port = self.origin.port
+        is_host = "host" in ways
+        host = f"{tunnel}.{DOMAIN}" if is_host else f"{self.address[0]}:{self.address[1]}"
+        seen = {"preserve": host, "literal": "app.example:81"}.get(policy, f"localhost:{port}")
+        return Place(
+            address=self.address,
+            base=b"" if is_host else f"/{tunnel}".encode(),
+            host=host.encode(),
+            origin=seen.encode(),
+            port=str(port).encode(),
+            source="127.0.0.2" if "proxy" in ways else "127.0.0.1",
+        )
+
+    def _open(self, policy):
+        made = self._call("POST", "/api/tunnels/create", {"local_port": self.origin.port, "policy": policy})
+        self.processes.append(_start(
+            [self.culvert, "connect", "--to", str(self.origin.port), "--edge", self.edge, "--connections", "1"],
+            env={**os.environ, "CULVERT_TOKEN": made["token"]},
+        ))
+        tunnel = made["tunnel_id"]
+        for _ in range(200):
+            if self._call("GET", f"/api/tunnels/{tunnel}/status")["state"] == "online":
+                return tunnel
+            time.sleep(0.05)
+        raise SystemExit(f"the tunnel with {policy} did not come online")
+
+    def _call(self, method, path, body=None):
+        request = urllib.request.Request(
+            self.edge + path, method=method, data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {os.environ['CULVERT_API_KEY']}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            raise SystemExit(f"{method} {path}: {error} {error.read()!r}") from None
+
+
+class Nginx(_Programs):
+    """nginx as its documentation suggests it for a proxy: HTTP/1.1 and kept connections to the origin, upgrades, no
+    buffering, the usual forwarding fields."""
+
+    CONFIGURATION = """
+        daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+        events {{ worker_connections 512; }}
+        http {{
+            access_log off; server_tokens off; client_max_body_size 0; large_client_header_buffers 8 64k;
+            client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+            uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+            upstream origin {{ server 127.0.0.1:{origin}; keepalive 8; keepalive_timeout 4s; }}
+            map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
+            proxy_http_version 1.1; proxy_buffering off; proxy_request_buffering off;
+            proxy_set_header Host {host};
+            proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
+            proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header X-Forwarded-Host $http_host; proxy_set_header X-Real-IP $remote_addr;
+            proxy_pass_header Server; proxy_pass_header Date;
+            server {{
+                listen 127.0.0.1:{port}; server_name localhost;
+                location /t/ {{ proxy_pass http://origin/; proxy_redirect / /t/; proxy_cookie_path / /t/; }}
+                location / {{ proxy_pass http://origin; }}
+            }}
+            server {{
+                listen 127.0.0.1:{port}; server_name preserve.test;
+                proxy_set_header Host $http_host; location / {{ proxy_pass http://origin; }}
+            }}
+        }}
+    """
+
+    def __init__(self, folder, origin):
+        super().__init__()
+        folder = pathlib.Path(folder)
+        for name in ["body", "proxy", "fastcgi", "uwsgi", "scgi"]:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.origin = origin
+        seen = f"localhost:{origin.port}"
+        configuration = folder / "nginx.conf"
+        configuration.write_text(
+            self.CONFIGURATION.format(folder=folder, origin=origin.port, port=self.port, host=seen)
+        )
+        self.seen = seen.encode()
+        self.processes.append(_start(["nginx", "-p", folder, "-c", configuration]))
+        for _ in range(100):
+            try:
+                return socket.create_connection(("127.0.0.1", self.port)).close()
+            except ConnectionRefusedError:
+                time.sleep(0.05)
+        raise SystemExit("nginx did not start")
+
+    def place(self, name):
+        policy, *ways = name.split("@")
+        is_host = "host" in ways
+        host = b"preserve.test" if policy == "preserve" else b"localhost"
+        return Place(
+            address=("127.0.0.1", self.port),
+            base=b"" if is_host or policy in ("keep", "preserve") else b"/t",
+            host=host,
+            origin=host if policy == "preserve" else self.seen,
+            port=str(self.origin.port).encode(),
+        )
+
+    @staticmethod
+    def allow(message):
+        """Takes out what nginx adds, and puts the fields of each head in one order: it has an order of its own, which
+        means nothing between fields of different names (RFC 9110 §5.3)."""
+        message = re.sub(rb"(?:Server: nginx|Date: [^\r\n]*|Connection: keep-alive)\r\n", b"", message)
+
+        def ordered(head):
+            lines = head[2].splitlines(keepends=True)
+            return head[1] + b"".join(sorted(lines, key=lambda line: line.split(b":")[0].lower()))
+
+        start = rb"((?:HTTP/1|[!-~]+ [!-~]+ HTTP/1)[^\r\n]*\r\n)"
+        return re.sub(start + rb"((?:[^\r\n]+\r\n)*)", ordered, message)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Responses that two readers could understand differently: the visitor gets an error of the edge, or a response that
+can't be taken for complete, and what follows is never read as the answer to the next request.
+"""
+
+from case import OK, Case, get
+from connections import problem, truncated
+from harness import HEAD, Ended, Failure, Pause, Until
+
+# What would be the answer to the visitor's next request, if it could be smuggled in.
+EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+
+
+def refused(name, response):
+    """The visitor gets 502, and its next request an answer of its own from a new connection."""
+
+    def judge(end, place):
+        problem(502, b"origin_invalid_response")(end, place)
+        end.take(place.fill(get(b"/2")))
+        end.take(Until(OK))
+        if b"evil" in end.received:
+            raise Failure("smuggled")
+
+    return Case(
+        f"502: {name}",
+        [get(), HEAD, Until(b"}\n")],
+        [[HEAD, response + EVIL, Ended(2)], [HEAD, OK]],
+        request=b"GET / HTTP/1.1\r\nHost: {origin}\r\n\r\nGET /2 HTTP/1.1\r\nHost: {origin}\r\n\r\n",
+        judge=judge,
+        edge_only=True,
+    )
+
+
+def head(fields, line=b"HTTP/1.1 200 OK"):
+    return line + b"\r\n" + fields + b"\r\n"
+
+
+LENGTH = b"Content-Length: 5\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+FRAMING = [
+    refused(name, head(fields) + b"hello")
+    for name, fields in {
+        "Content-Length and Transfer-Encoding": LENGTH + CHUNKED,
+        "Transfer-Encoding and Content-Length": CHUNKED + LENGTH,
+        "Content-Length: 0 and Transfer-Encoding": b"Content-Length: 0\r\n" + CHUNKED,
+        "two Content-Lengths": LENGTH + b"Content-Length: 6\r\n",
+        "two equal Content-Lengths": LENGTH + LENGTH,
+        "Content-Length: 5, 5": b"Content-Length: 5, 5\r\n",
+        "Content-Length: +5": b"Content-Length: +5\r\n",
+        "Content-Length: -1": b"Content-Length: -1\r\n",
+        "Content-Length: 0x5": b"Content-Length: 0x5\r\n",
+        "an empty Content-Length": b"Content-Length: \r\n",
+        "a Content-Length beyond 64 bits": b"Content-Length: 18446744073709551621\r\n",
+        "Transfer-Encoding: identity": b"Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding: gzip, chunked": b"Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: chunked, chunked": b"Transfer-Encoding: chunked, chunked\r\n",
+        "Transfer-Encoding: chunked with a letter that is none": b"Transfer-Encoding: chun\xe2\x84\xaaed\r\n",
+        "an empty member in Transfer-Encoding": b"Transfer-Encoding: ,chunked\r\n",
+        "two Transfer-Encodings": CHUNKED + CHUNKED,
+    }.items()
+] + [
+    refused("Transfer-Encoding in HTTP/1.0", head(CHUNKED, b"HTTP/1.0 200 OK") + b"0\r\n\r\n"),
+]
+
+LINES = [
+    refused(name, response)
+    for name, response in {
+        "bare LF": b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+        "bare LF after a field": head(b"A: 1\nB: 2\r\n"),
+        "bare CR in a value": head(b"A: 1\rSet-Cookie: a=b\r\n"),
+        "bare CR in the reason": head(b"", b"HTTP/1.1 200 O\rK"),
+        "NUL in a value": head(b"A: \x00\r\n"),
+        "a folded field": head(b"A: 1\r\n 2\r\n"),
+        "white space before the colon": head(b"Content-Length : 5\r\n"),
+        "a name that is no token": head(b"A(B): 5\r\n"),
+        "a field without a colon": head(b"Content-Length\r\n"),
+        "an empty name": head(b": 1\r\n"),
+        "a status of two digits": head(b"", b"HTTP/1.1 20 OK"),
+        "a status of four digits": head(b"", b"HTTP/1.1 2000 OK"),
+        "a status below 100": head(b"", b"HTTP/1.1 099 No"),
+        "a status that is no number": head(b"", b"HTTP/1.1 2x0 OK"),
+        "no status": head(b"", b"HTTP/1.1 "),
+        "a version that is none": head(b"", b"HTTQ/1.1 200 OK"),
+        "HTTP/2.0": head(b"", b"HTTP/2.0 200 OK"),
+        "an empty line first": b"\r\n" + head(b"Content-Length: 0\r\n"),
+        "something else": b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+        "TLS": b"\x15\x03\x01\x00\x02\x02\x46\r\n\r\n",
+        "a head of 300 KB": head(b"A: " + b"a" * 300_000 + b"\r\n"),
+        "20 000 fields": head(b"A: 1\r\n" * 20_000),
+        "a 101 that nobody asked for": head(
+            b"Upgrade: any\r\nConnection: Upgrade\r\n", b"HTTP/1.1 101 Switching Protocols"
+        ),
+    }.items()
+]
+
+HEAD_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def cut(name, body):
+    """The response has begun: the connection ends without the last chunk."""
+    return Case(
+        f"cut: {name}",
+        [get(), Ended(2)],
+        [HEAD, HEAD_CHUNKED + body + EVIL, Ended(2)],
+        judge=truncated(HEAD_CHUNKED),
+        edge_only=True,
+    )
+
+
+CHUNKS = [
+    cut("a size that overflows 64 bits", b"10000000000000005\r\nhello\r\n0\r\n\r\n"),
+    cut("a size with a sign", b"+5\r\nhello\r\n0\r\n\r\n"),
+    cut("a size with white space", b"5 \r\nhello\r\n0\r\n\r\n"),
+    cut("junk for a size", b"zz\r\nhello\r\n0\r\n\r\n"),
+    cut("a size line that ends with LF", b"5\nhello\r\n0\r\n\r\n"),
+    cut("an extension with LF", b"5;a\nhello\r\n0\r\n\r\n"),
+    cut("an extension of 5 KiB", b"5;" + b"a" * 5120 + b"\r\nhello\r\n0\r\n\r\n"),
+    cut("a chunk longer than its size", b"5\r\nhello!\r\n0\r\n\r\n"),
+    cut("a chunk that ends with LF", b"5\r\nhello\n0\r\n\r\n"),
+    cut("a last chunk with LF", b"5\r\nhello\r\n0\n\n"),
+    cut("Content-Length in the trailers", b"0\r\nContent-Length: 5\r\n\r\n"),
+    cut("a folded trailer", b"0\r\nA: 1\r\n 2\r\n\r\n"),
+]
+
+
+def followed(name, response, seen=None, method=b"GET"):
+    """A complete response with something behind it, which answers nothing: the connection is not used again."""
+    return Case(
+        f"left behind: {name}",
+        [get(method=method), HEAD, Pause(0.05), get(b"/2"), Until(OK)],
+        [[HEAD, response + EVIL, Ended(2)], [HEAD, OK]],
+        response=(seen or response) + OK,
+        edge_only=True,
+    )
+
+
+LEFT = [
+    followed("a second response", OK),
+    followed("a response behind chunks", HEAD_CHUNKED + b"0\r\n\r\n"),
+    followed("a body behind HEAD", head(b"Content-Length: 44\r\n"), method=b"HEAD"),
+    followed("a body behind 204", head(b"", b"HTTP/1.1 204 No Content")),
+    followed("a body behind 304", head(b"Content-Length: 44\r\n", b"HTTP/1.1 304 Not Modified")),
+    followed(
+        "a length behind 204",
+        head(b"Content-Length: 44\r\n", b"HTTP/1.1 204 No Content"),
+        head(b"", b"HTTP/1.1 204 No Content"),
+    ),
+]
+
+CASES = FRAMING + LINES + CHUNKS + LEFT
