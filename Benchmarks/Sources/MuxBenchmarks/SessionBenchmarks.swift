@@ -20,6 +20,7 @@ struct SessionBenchmarks: AsyncParsableCommand {
         try await self.bulk(toConnector: true)
         try await self.bulk(toConnector: false)
         try await self.manyStreams()
+        try await self.stalledStreams()
     }
 
     private func openExchangeClose() async throws {
@@ -176,6 +177,68 @@ struct SessionBenchmarks: AsyncParsableCommand {
             ]
         )
         try await pair.close()
+    }
+
+    /// A thousand streams whose consumers take nothing: what they hold in memory, and what an echo beside them takes.
+    private func stalledStreams() async throws {
+        let pair = try await LoopbackPair.make(maximumStreams: 1_024) { stream in
+            guard case .success(let metadata)? = stream.opening?.metadata else { return }
+            let handler: any ChannelHandler =
+                metadata.target == "bulk"
+                ? SourceHandler(bytes: .max) : AnswerHandler(requestLength: 200, answerLength: 200)
+            try? stream.pipeline.syncOperations.addHandler(handler)
+            stream.accept()
+        }
+        let resident = Measurement.residentBytes
+        _ = try await self.echoTimes(pair, count: 5_000)
+        let alone = try await self.echoTimes(pair, count: 20_000)
+        let streams = try await self.valueOnLoop(pair) { session in
+            try (0..<1_000).map { _ in
+                try session.openStream(kind: .tcp, metadata: OpenMetadata(target: "bulk")) {
+                    try $0.syncOptions?.setOption(.autoRead, value: false)
+                }
+            }
+        }
+        try await Task.sleep(for: .seconds(2))
+        let beside = try await self.echoTimes(pair, count: 20_000)
+        let held = try await pair.edgeLoop.submit { pair.edge.value.bufferedByteCount }.get()
+        report(
+            "echo beside 1 000 stalled streams",
+            [
+                "alone_p50_us": alone[alone.count / 2], "beside_p50_us": beside[beside.count / 2],
+                "p50_ratio": beside[beside.count / 2] / alone[alone.count / 2],
+                "p99_ratio": beside[beside.count * 99 / 100] / alone[alone.count * 99 / 100],
+                "held_mib": Double(held) / 1_048_576,
+                "resident_growth_mib_both_ends": Double(Measurement.residentBytes - resident) / 1_048_576,
+            ]
+        )
+        withExtendedLifetime(streams) {}
+        try await pair.close()
+    }
+
+    /// How long exchanges on one stream took, one after the other, in microseconds, in order of size.
+    private func echoTimes(_ pair: LoopbackPair, count: Int) async throws -> [Double] {
+        let times = pair.edgeLoop.makePromise(of: [Double].self)
+        pair.edgeLoop.execute {
+            var found: [Double] = []
+            found.reserveCapacity(count)
+            let request = ByteBuffer(repeating: 0x61, count: 200)
+            let handler = RequestHandler(request: request, answerLength: 200) { context, sent in
+                found.append(Double((NIODeadline.now() - sent).nanoseconds) / 1e3)
+                guard found.count == count else { return true }
+                times.succeed(found.sorted())
+                context.close(promise: nil)
+                return false
+            }
+            do {
+                _ = try pair.edge.value.openStream(kind: .tcp, metadata: OpenMetadata(target: "echo")) {
+                    try $0.pipeline.syncOperations.addHandler(handler)
+                }
+            } catch {
+                times.fail(error)
+            }
+        }
+        return try await times.futureResult.get()
     }
 
     private func idleStreams() async throws {

@@ -93,6 +93,8 @@ public final class SessionHandler {
     public var isSuspect: Bool { self.core.isSuspect }
     /// Streams that are under way or wait for a slot.
     public var activeStreamCount: Int { self.core.activeStreamCount }
+    /// What the session's streams hold in memory for their consumers, in bytes.
+    public var bufferedByteCount: Int { self.core.bufferedByteCount }
     /// The smoothed round-trip time, once known.
     public var roundTripTime: TimeAmount? { self.core.smoothedRoundTrip }
     /// When the peer's program last answered a PING.
