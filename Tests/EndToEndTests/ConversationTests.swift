@@ -48,6 +48,22 @@ extension EndToEnd {
             #expect(tally.messages == 200 * 9)
         }
 
+        @Test("WebSocket conversations that are held with traffic all stay")
+        func heldConversations() async throws {
+            let (count, seconds) = Programs.isFullSize ? (1_000, 60) : (200, 8)
+            let scratch = try ScratchFolder()
+            let origin = try await SampleOrigin(in: scratch)
+            let tunnel = try await TunnelFixture(originPort: origin.port, in: scratch)
+            try await tunnel.waitUntilItAnswers()
+            let arguments = [tunnel.url(scheme: "ws") + "echo", "\(count)", "\(seconds)"]
+            let peer = try RunningProcess.peer("minute_conversations.py", arguments, in: scratch)
+            let tally = try await peer.decodedOutput(Tally.self, within: .seconds(300))
+            print("\(tally.conversations) conversations held for \(seconds) s: \(tally.messages) messages")
+            #expect(tally.failures == [])
+            #expect(tally.conversations == count)
+            #expect(tally.messages > count * seconds / 4)
+        }
+
         @Test("After `Upgrade: anything` bytes pass both ways, and each side may finish first")
         func rawUpgrade() async throws {
             let scratch = try ScratchFolder()
