@@ -4,21 +4,8 @@ import Foundation
 
 /// A program that a test has started; it is killed when the test lets go of it.
 final class RunningProcess {
-    /// How a program ended.
-    enum End: Equatable, CustomStringConvertible {
-        case exited(Int32)
-        case signalled(Int32)
-
-        var description: String {
-            switch self {
-            case .exited(let code): "exit code \(code)"
-            case .signalled(let signal): "signal \(signal)"
-            }
-        }
-    }
-
     let name: String
-    private let process = Process()
+    private let child: ChildProcess
     private let outputFile: URL
     private let errorFile: URL
     // Keeps the output's folder for as long as something may write into it.
@@ -45,26 +32,20 @@ final class RunningProcess {
         for file in [self.outputFile, self.errorFile] {
             try Data().write(to: file)
         }
-        self.process.executableURL = URL(fileURLWithPath: path)
-        self.process.arguments = arguments
-        self.process.environment = environment.merging(
-            ["PATH": Self.searchPath.joined(separator: ":"), "HOME": scratch.url.path],
-            uniquingKeysWith: { given, _ in given }
+        self.child = try ChildProcess(
+            path,
+            arguments,
+            environment: environment.merging(
+                ["PATH": Self.searchPath.joined(separator: ":"), "HOME": scratch.url.path],
+                uniquingKeysWith: { given, _ in given }
+            ),
+            output: self.outputFile.path,
+            errors: self.errorFile.path
         )
-        self.process.standardInput = FileHandle.nullDevice
-        self.process.standardOutput = try FileHandle(forWritingTo: self.outputFile)
-        self.process.standardError = try FileHandle(forWritingTo: self.errorFile)
-        try self.process.run()
     }
 
-    deinit {
-        if self.process.isRunning {
-            kill(self.process.processIdentifier, SIGKILL)
-        }
-    }
-
-    var identifier: Int32 { self.process.processIdentifier }
-    var isRunning: Bool { self.process.isRunning }
+    var identifier: Int32 { self.child.identifier }
+    var isRunning: Bool { self.child.end == nil }
     var standardOutput: String { Self.text(of: self.outputFile) }
     var standardError: String { Self.text(of: self.errorFile) }
 
@@ -94,16 +75,11 @@ final class RunningProcess {
     }
 
     /// Waits for the program to end by itself.
-    func end(within limit: Duration = .seconds(20)) async throws -> End {
+    func end(within limit: Duration = .seconds(20)) async throws -> ChildProcess.End {
         do {
-            try await eventually("the end of \(self.name)", within: limit) { self.process.isRunning ? nil : () }
+            return try await eventually("the end of \(self.name)", within: limit) { self.child.end }
         } catch let failure as HarnessFailure {
             throw HarnessFailure("\(failure)\n\(self.transcript)")
-        }
-        switch self.process.terminationReason {
-        case .exit: return .exited(self.process.terminationStatus)
-        case .uncaughtSignal: return .signalled(self.process.terminationStatus)
-        @unknown default: return .signalled(self.process.terminationStatus)
         }
     }
 
