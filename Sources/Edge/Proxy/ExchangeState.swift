@@ -187,6 +187,16 @@ struct ExchangeState {
         case over
     }
 
+    /// Whether a request that the connector can't pass on any more met a connection that the origin was just closing.
+    ///
+    /// The connector says so at once, and ends the stream only when what the origin may have answered has had time to
+    /// be read. A request that may be sent again need not wait for that.
+    ///
+    /// - Parameter isReused: Whether the stream had served another request.
+    func isLostOnUsedConnection(isReused: Bool) -> Bool {
+        isReused && self.mayReuseStream && self.isUnanswered && !self.hasResponseBytes
+    }
+
     /// Decides on a failure.
     ///
     /// - Parameters:

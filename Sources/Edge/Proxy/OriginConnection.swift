@@ -95,8 +95,8 @@ final class OriginConnection: ChannelInboundHandler {
         if let event = event as? ChannelEvent, event == .inputClosed {
             self.hasEnded = true
             if let link { link.ended() } else { self.drop() }
-        } else if case .peerStoppedReading(let code) = event as? StreamEvent {
-            self.link?.stopped(code)
+        } else if case .peerStoppedReading = event as? StreamEvent {
+            self.link?.stopped()
         }
     }
 

@@ -11,7 +11,9 @@ protocol OriginLinkConsumer: AnyObject {
     func originEnded()
     func originWritabilityChanged()
     /// The origin takes no more of the request.
-    func originStoppedReading()
+    ///
+    /// - Parameter isReused: Whether the stream had served another request.
+    func originStoppedReading(isReused: Bool)
     func originFailed(_ failure: OriginLink.Failure)
 }
 
@@ -219,8 +221,9 @@ final class OriginLink: @unchecked Sendable {
         }
     }
 
-    func stopped(_ code: ErrorCode) {
-        self.onVisitorLoop { $0.originStoppedReading() }
+    func stopped() {
+        let isReused = self.connection?.isReused ?? false
+        self.onVisitorLoop { $0.originStoppedReading(isReused: isReused) }
     }
 
     func writabilityChanged(_ isWritable: Bool) {

@@ -207,11 +207,28 @@ extension VisitorHandler: OriginLinkConsumer {
         }
     }
 
-    func originStoppedReading() {
-        // The response tells why; what the visitor still sends has no reader.
-        guard let exchange = self.exchange, exchange.state.requestHalf == .body else { return }
-        self.exchange?.state.abandonedRequest()
-        if self.exchange?.state.isOver == true { self.concludeExchange() }
+    func originStoppedReading(isReused: Bool) {
+        guard let exchange = self.exchange else { return }
+        if exchange.state.requestHalf == .body {
+            // The response tells why; what the visitor still sends has no reader.
+            self.exchange?.state.abandonedRequest()
+            if self.exchange?.state.isOver == true { self.concludeExchange() }
+        } else if exchange.state.isLostOnUsedConnection(isReused: isReused) {
+            self.retryUnlessAnswered(exchange.record.requestID)
+        }
+    }
+
+    /// Sends the request again if nothing of a response comes with what was read just now.
+    private func retryUnlessAnswered(_ requestID: RequestID) {
+        guard let context else { return }
+        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.execute {
+            let handler = handler.value
+            guard let exchange = handler.exchange, exchange.record.requestID == requestID,
+                exchange.state.isLostOnUsedConnection(isReused: true)
+            else { return }
+            handler.originLost(.originClosed, detail: nil, isReused: true, isUnsent: false)
+        }
     }
 
     func originWritabilityChanged() {

@@ -176,6 +176,23 @@ struct ExchangeStateTests {
         }
     }
 
+    @Test("A request whose used connection was just closing is sent again without waiting for the stream's end")
+    func lostOnUsedConnection() throws {
+        var state = ExchangeState(request: Request(), hasBody: false)
+        #expect(state.isLostOnUsedConnection(isReused: true))
+        #expect(!state.isLostOnUsedConnection(isReused: false))
+        #expect(
+            !ExchangeState(request: Request(isIdempotent: false), hasBody: false).isLostOnUsedConnection(isReused: true)
+        )
+        #expect(!ExchangeState(request: Request(), hasBody: true).isLostOnUsedConnection(isReused: true))
+        #expect(state.failed(isReused: true, isUnsent: false) == .retry)
+        #expect(!state.isLostOnUsedConnection(isReused: true), "once")
+
+        var answering = ExchangeState(request: Request(), hasBody: false)
+        answering.receivedBytes()
+        #expect(!answering.isLostOnUsedConnection(isReused: true), "the first bytes of an answer are there")
+    }
+
     @Test("A failure cuts a response that is half out, and leaves a complete one alone")
     func cuts() throws {
         var state = ExchangeState(request: Request(), hasBody: false)
