@@ -115,6 +115,7 @@ let package = Package(
                 "Protocol",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
+            exclude: ["Reference"],
             resources: [.copy("Vectors")],
             swiftSettings: settings
         ),
