@@ -64,11 +64,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(name: "Terminal", swiftSettings: settings),
         .executableTarget(
             name: "Edge",
             dependencies: [
                 "Mux",
                 "Protocol",
+                "Terminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -94,6 +96,7 @@ let package = Package(
             dependencies: [
                 "Mux",
                 "Protocol",
+                "Terminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
@@ -127,6 +130,14 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "TerminalTests",
+            dependencies: [
+                "Terminal",
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: settings
         ),

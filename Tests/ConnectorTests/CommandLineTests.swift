@@ -13,7 +13,8 @@ struct CommandLineTests {
             "http 3000", "http 3000 --name my-app",
             "http 3000 --edge https://e --api-key-file k --otp 123456 --no-retry",
             "http https://localhost:8443 --origin-tls-verify off --host-header preserve --connections 8",
-            "connect --token-file t --to 3000", "connect --to 3000", "tunnels list", "tunnels status x --json",
+            "http 3000 --qr --log-requests --log-format json", "connect --token-file t --to 3000 --qr",
+            "start --config c.yaml --qr --log-requests", "connect --to 3000", "tunnels list", "tunnels status x --json",
             "tunnels delete x", "start --config c.yaml", "diagnose --to 3000", "login --edge https://e",
         ]
     )

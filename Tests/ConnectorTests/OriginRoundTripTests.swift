@@ -40,6 +40,34 @@ struct OriginRoundTripTests {
         try await origin.stop()
     }
 
+    @Test("Who watches hears of the request, and the bytes are the same")
+    func watched() async throws {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        let origin = try await LocalOrigin.start(.reset(after: answer))
+        let edge = try await FakeEdge.start()
+        let (events, continuation) = AsyncStream.makeStream(of: HTTPTap.Event.self)
+        var dialer = try SessionDialer.fixture(edge: edge.address, target: "127.0.0.1:\(origin.port)")
+        dialer.observer = OriginObserver(report: { _ in }, exchange: { continuation.yield($0) })
+        let session = try await dialer.dial(bundle: .init(id: Array(repeating: 7, count: 16), index: 0, count: 1))
+        let exchange = try await edge.nextSession().exchange(
+            ByteBuffer(string: "GET /x?secret HTTP/1.1\r\nHost: x\r\n\r\n")
+        )
+        #expect(exchange.bytes == ByteBuffer(string: answer))
+        var seen: [HTTPTap.Event] = []
+        for await event in events {
+            seen.append(event)
+            if seen.count == 3 { break }
+        }
+        guard seen.first == .began, case .ended(let ended) = seen.last else {
+            Issue.record("\(seen)")
+            return
+        }
+        #expect((ended.path, ended.status, ended.isComplete) == ("/x", 200, true))
+        session.close()
+        try await edge.stop()
+        try await origin.stop()
+    }
+
     @Test("localhost is reached on the IPv4 loopback address and on the IPv6 one", arguments: ["127.0.0.1", "::1"])
     func bothFamilies(host: String) async throws {
         guard let origin = try? await LocalOrigin.start(.echo, host: host) else {

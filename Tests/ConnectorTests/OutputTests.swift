@@ -55,8 +55,9 @@ struct OutputTests {
         let status = ConnectionStatus(
             publicURL: "https://edge.example/my-app/",
             target: try OriginTarget(parsing: "3000"),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        ) { line in printed.withLockedValue { $0.append(line) } }
+            report: { _ in },
+            announce: { line in printed.withLockedValue { $0.append(line) } }
+        )
         status.take(.connecting(index: 0))
         #expect(printed.withLockedValue { $0 } == [])
         status.take(.active(index: 0))

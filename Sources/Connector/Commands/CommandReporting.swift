@@ -1,21 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Foundation
+import Logging
 
 extension AsyncParsableCommand {
     /// Runs the body of a command; a failure becomes one line on standard error and its exit code.
-    func reportingFailures(_ body: () async throws -> Void) async throws {
+    ///
+    /// - Parameters:
+    ///   - format: Whether the line is for people or for a program.
+    ///   - body: The command.
+    func reportingFailures(as format: LogFormat? = nil, _ body: () async throws -> Void) async throws {
+        let failure: CommandFailure
         do {
-            try await body()
-        } catch let failure as CommandFailure {
-            StandardStream.error.write("culvert: \(failure.message)\n")
-            throw ExitCode(failure.status.rawValue)
-        } catch let failure as EdgeFailure {
-            let decision = ReconnectPolicy(retries: false).decide(afterCall: failure)
-            guard case .stop(let failure) = decision else { throw ExitCode(CommandStatus.unavailable.rawValue) }
-            StandardStream.error.write("culvert: \(failure.message)\n")
-            throw ExitCode(failure.status.rawValue)
+            return try await body()
+        } catch let error as CommandFailure {
+            failure = error
+        } catch let error as EdgeFailure {
+            let decision = ReconnectPolicy(retries: false).decide(afterCall: error)
+            guard case .stop(let reported) = decision else { throw ExitCode(CommandStatus.unavailable.rawValue) }
+            failure = reported
         }
+        switch format ?? .text {
+        case .text:
+            StandardStream.error.write("culvert: \(failure.message)\n")
+        case .json:
+            let event = StatusEvent.stopped(exitCode: failure.status.rawValue, message: failure.message)
+            Logger(label: "culvert") { _ in StandardErrorLog(format: .json, level: .error) }.report(event)
+        }
+        throw ExitCode(failure.status.rawValue)
     }
 }

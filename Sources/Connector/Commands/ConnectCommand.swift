@@ -30,9 +30,10 @@ struct ConnectCommand: AsyncParsableCommand {
 
     @OptionGroup var edgeOptions: EdgeOptions
     @OptionGroup var originOptions: OriginOptions
+    @OptionGroup var statusOptions: StatusOptions
 
     func run() async throws {
-        try await self.reportingFailures {
+        try await self.reportingFailures(as: self.edgeOptions.logFormat) {
             let target = try OriginTarget.fromCommandLine(self.target)
             let environment = ProcessInfo.processInfo.environment
             let logger = self.edgeOptions.makeLogger()
@@ -43,6 +44,7 @@ struct ConnectCommand: AsyncParsableCommand {
             let edge = try self.edge(for: token, environment: environment)
             let session = try ServingSession(
                 edgeOptions: self.edgeOptions,
+                statusOptions: self.statusOptions,
                 connections: self.originOptions.connections,
                 logger: logger
             )

@@ -32,7 +32,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
     @OptionGroup var credentialOptions: CredentialOptions
 
     func run() async throws {
-        try await self.reportingFailures {
+        try await self.reportingFailures(as: self.edgeOptions.logFormat) {
             let report = try await self.makeDiagnosis().run()
             ConnectionStatus.printLine(report.text)
             if report.status != .success { throw ExitCode(report.status.rawValue) }

@@ -31,13 +31,15 @@ struct HTTPCommand: AsyncParsableCommand {
     @OptionGroup var edgeOptions: EdgeOptions
     @OptionGroup var credentialOptions: CredentialOptions
     @OptionGroup var originOptions: OriginOptions
+    @OptionGroup var statusOptions: StatusOptions
 
     func run() async throws {
-        try await self.reportingFailures {
+        try await self.reportingFailures(as: self.edgeOptions.logFormat) {
             let target = try OriginTarget.fromCommandLine(self.target)
             let access = try self.credentialOptions.resolve(self.edgeOptions)
             let session = try ServingSession(
                 edgeOptions: self.edgeOptions,
+                statusOptions: self.statusOptions,
                 connections: self.originOptions.connections,
                 logger: self.edgeOptions.makeLogger()
             )

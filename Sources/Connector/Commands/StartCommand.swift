@@ -27,13 +27,15 @@ struct StartCommand: AsyncParsableCommand {
 
     @OptionGroup var edgeOptions: EdgeOptions
     @OptionGroup var credentialOptions: CredentialOptions
+    @OptionGroup var statusOptions: StatusOptions
 
     func run() async throws {
-        try await self.reportingFailures {
+        try await self.reportingFailures(as: self.edgeOptions.logFormat) {
             let file = try Self.read(self.config)
             let environment = ProcessInfo.processInfo.environment
             let session = try ServingSession(
                 edgeOptions: self.edgeOptions,
+                statusOptions: self.statusOptions,
                 connections: file.connections ?? 2,
                 logger: self.edgeOptions.makeLogger()
             )

@@ -31,7 +31,7 @@ struct TunnelsCommand: AsyncParsableCommand {
         @OptionGroup var credentialOptions: CredentialOptions
 
         func run() async throws {
-            try await self.reportingFailures {
+            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
                 let tunnels = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
                     client async throws(EdgeFailure) in try await client.list()
                 }
@@ -56,7 +56,7 @@ struct TunnelsCommand: AsyncParsableCommand {
         @OptionGroup var credentialOptions: CredentialOptions
 
         func run() async throws {
-            try await self.reportingFailures {
+            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
                 let id = self.tunnel
                 let status = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
                     client async throws(EdgeFailure) in try await client.status(of: id)
@@ -79,7 +79,7 @@ struct TunnelsCommand: AsyncParsableCommand {
         @OptionGroup var credentialOptions: CredentialOptions
 
         func run() async throws {
-            try await self.reportingFailures {
+            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
                 let id = self.tunnel
                 try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
                     client async throws(EdgeFailure) in try await client.delete(id)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Logging
 import Mux
 import NIOCore
 import NIOPosix
@@ -15,7 +14,7 @@ final class OriginDialer {
     private let targets: [String: OriginTarget]
     private let tls: OriginTLS?
     private let eventLoop: any EventLoop
-    private let logger: Logger
+    private let observer: OriginObserver
     private let bootstrap: ClientBootstrap
     private let loopbackBootstrap: ClientBootstrap
     /// The loopback address that answered last for `localhost`: trying it first spares a refusal a stream.
@@ -25,11 +24,11 @@ final class OriginDialer {
     /// How long connecting, with the TLS handshake, may take (design §3).
     static let connectTimeout = TimeAmount.seconds(5)
 
-    init(targets: [String: OriginTarget], tls: OriginTLS?, eventLoop: any EventLoop, logger: Logger) {
+    init(targets: [String: OriginTarget], tls: OriginTLS?, eventLoop: any EventLoop, observer: OriginObserver) {
         self.targets = targets
         self.tls = tls
         self.eventLoop = eventLoop
-        self.logger = logger
+        self.observer = observer
         self.bootstrap = Self.makeBootstrap(eventLoop)
         self.loopbackBootstrap = Self.makeBootstrap(eventLoop).resolver(LocalhostResolver(eventLoop: eventLoop))
     }
@@ -57,7 +56,7 @@ final class OriginDialer {
         guard let target = self.targets[metadata.target] else {
             return stream.reject(code: .targetUnknown, reason: "no target of that name is configured here")
         }
-        let pipe = OriginPipe(stream: stream)
+        let pipe = OriginPipe(stream: stream, tap: self.observer.exchange.map { PipeTap(report: $0) })
         do {
             try pipe.attachStream()
         } catch {
@@ -136,7 +135,7 @@ final class OriginDialer {
     private func join(_ pipe: OriginPipe, target: OriginTarget) {
         if self.lastFailure != nil {
             self.lastFailure = nil
-            self.logger.info("the local server answers again", metadata: ["target": "\(target)"])
+            self.observer.report(.originReachable(target: "\(target)"))
         }
         do {
             try pipe.join()
@@ -153,7 +152,9 @@ final class OriginDialer {
         // One line for a server that is down, not one a request.
         if failure != self.lastFailure {
             self.lastFailure = failure
-            self.logger.warning("\(failure.reason)", metadata: ["code": "\(failure.code)", "target": "\(target)"])
+            self.observer.report(
+                .originUnreachable(target: "\(target)", code: failure.code, reason: failure.reason)
+            )
         }
     }
 }

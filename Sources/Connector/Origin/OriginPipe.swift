@@ -26,9 +26,12 @@ final class OriginPipe {
     private var onReady: (() -> Void)?
     private var onFailure: ((any Error) -> Void)?
     private(set) var isStreamOver = false
+    /// Sees the requests that pass; nothing where nobody looks.
+    let tap: PipeTap?
 
-    init(stream: StreamChannel) {
+    init(stream: StreamChannel, tap: PipeTap? = nil) {
         self.stream = stream
+        self.tap = tap
     }
 
     /// Watches the stream while the local connection is being dialled; its reads are held until then.
@@ -97,25 +100,30 @@ final class OriginPipe {
 
     func streamFailed(_ error: any Error) {
         self.isStreamOver = true
+        self.tap?.closed(isClean: false)
         self.perform(self.state.streamFailed((error as? StreamError)?.code ?? .internalError))
     }
 
     func streamClosed() {
         self.isStreamOver = true
+        self.tap?.closed(isClean: true)
         self.perform(self.state.streamClosed())
     }
 
     func localFinished() {
+        self.tap?.localFinished()
         self.perform(self.state.localFinished())
     }
 
     func localFailed(_ error: any Error) {
         guard !self.failBeforeJoin(error) else { return }
+        self.tap?.closed(isClean: false)
         self.perform(self.state.localFailed(Self.code(of: error)))
     }
 
     func localClosed() {
         guard !self.failBeforeJoin(ChannelError.eof) else { return }
+        self.tap?.closed(isClean: true)
         self.perform(self.state.localClosed())
     }
 

@@ -30,10 +30,13 @@ final class PipeEnd: ChannelDuplexHandler {
     private var hasUnflushedBytes = false
     private var isReadHeld = false
     private var isReadingStopped = false
+    /// Held beside the pipe, so that without a tap a read costs one comparison more.
+    private let tap: PipeTap?
 
     init(side: Side, pipe: OriginPipe) {
         self.side = side
         self.pipe = pipe
+        self.tap = pipe.tap
     }
 
     /// Lets bytes flow to the partner; until then reads are held back.
@@ -81,6 +84,8 @@ final class PipeEnd: ChannelDuplexHandler {
         guard !self.isReadingStopped else { return }
         self.hasUnflushedBytes = true
         self.partner?.context?.write(data, promise: nil)
+        // After the fact: what looks on delays nothing. The buffer is shared, not copied.
+        if let tap = self.tap { tap.passed(self.unwrapInboundIn(data), from: self.side) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

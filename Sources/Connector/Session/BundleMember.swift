@@ -8,6 +8,8 @@ import ServiceLifecycle
 enum ConnectionReport: Sendable {
     /// An attempt begins.
     case connecting(index: Int)
+    /// There is a session; it does not serve streams yet.
+    case opened(index: Int, LiveSession)
     /// The session serves streams.
     case active(index: Int)
     /// The edge is leaving; a replacement will be opened.
@@ -52,6 +54,7 @@ struct BundleMember: Sendable {
                     let session = try await cancelWhenGracefulShutdown {
                         try await self.dialer.dial(bundle: self.bundle)
                     }
+                    self.report(.opened(index: self.index, session))
                     switch await state.follow(session) {
                     case .ended(let code, let reason, let lived):
                         backoff.sessionEnded(afterLiving: lived)

@@ -30,6 +30,13 @@ struct LiveSession: Sendable {
         try? await self.handler.eventLoop.submit { [handler] in handler.value.roundTripTime }.get()
     }
 
+    /// Tells the smoothed round-trip time to the edge on the session's event loop, if it is known.
+    func withRoundTripTime(_ body: @escaping @Sendable (TimeAmount) -> Void) {
+        self.handler.eventLoop.execute { [handler] in
+            if let time = handler.value.roundTripTime { body(time) }
+        }
+    }
+
     /// How many streams are being served.
     func activeStreamCount() async -> Int {
         (try? await self.handler.eventLoop.submit { [handler] in handler.value.activeStreamCount }.get()) ?? 0

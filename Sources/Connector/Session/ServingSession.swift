@@ -33,12 +33,21 @@ struct ServingSession: Sendable {
     private let connections: Int
     private let retries: Bool
     private let group: any EventLoopGroup
+    private let display: StatusDisplay
+    private let format: LogFormat
 
     /// Prepares a run.
     ///
     /// - Throws: ``CommandFailure`` if the certificates can't be used.
-    init(edgeOptions: EdgeOptions, connections: Int, logger: Logger) throws(CommandFailure) {
-        self.logger = logger
+    init(
+        edgeOptions: EdgeOptions,
+        statusOptions: StatusOptions,
+        connections: Int,
+        logger: Logger
+    ) throws(CommandFailure) {
+        self.format = edgeOptions.logFormat ?? .text
+        self.display = StatusDisplay(options: statusOptions, format: self.format, logger: logger)
+        self.logger = self.display.logger
         self.connections = connections
         self.retries = !edgeOptions.noRetry
         self.certificateAuthorityFile = edgeOptions.certificateAuthorityFile
@@ -71,18 +80,26 @@ struct ServingSession: Sendable {
         )
         // A reader of our output that goes away must not take the tunnel with it.
         signal(SIGPIPE, SIG_IGN)
-        let logger = self.logger
+        let display = self.display
+        display.open(tunnelCount: preparations.count)
+        let stopped = StatusEvent.stopped(exitCode: CommandStatus.success.rawValue, message: "stopped")
         let signals = Task {
             var isLeaving = false
             for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
-                if isLeaving { Foundation.exit(CommandStatus.success.rawValue) }
+                if isLeaving {
+                    display.close(stopped)
+                    Foundation.exit(CommandStatus.success.rawValue)
+                }
                 isLeaving = true
-                logger.info("leaving: finishing what is in flight", metadata: ["signal": "\(signal)"])
+                display.report(.leaving(signal: "\(signal)"))
                 await lifecycle.triggerGracefulShutdown()
             }
         }
         defer { signals.cancel() }
+        // Whatever ends the run, the terminal is given back before anything else is printed.
+        defer { display.close(stopped) }
         try await lifecycle.run()
+        if self.format == .json { display.report(stopped) }
     }
 
     /// Calls the control API, again and again while the trouble may pass.
@@ -105,7 +122,7 @@ struct ServingSession: Sendable {
                 case .yield: throw error
                 case .retry(let minimum, let reason):
                     let delay = backoff.nextDelay(atLeast: minimum, draw: .random(in: 0...1))
-                    self.logger.warning("\(reason)", metadata: ["retry_in": "\(delay.inSeconds)"])
+                    self.display.report(.retrying(retryIn: delay, reason: reason))
                     try await Task.sleep(for: delay)
                 }
             }
@@ -113,19 +130,26 @@ struct ServingSession: Sendable {
     }
 
     fileprivate func serve(_ tunnel: Tunnel) async throws {
-        let status = ConnectionStatus(publicURL: tunnel.publicURL, target: tunnel.target, logger: self.logger)
+        let id = tunnel.token.tunnelID
+        let status = self.display.open(tunnel: id, url: tunnel.publicURL, target: tunnel.target)
+        defer { self.display.close(tunnel: id) }
         var token = tunnel.token
         var renewedAt: ContinuousClock.Instant?
         while true {
             do {
-                return try await self.service(for: tunnel, token: token, status: status).run()
+                return try await self.service(
+                    for: tunnel,
+                    token: token,
+                    report: status.report,
+                    observer: status.observer
+                ).run()
             } catch let failure as CommandFailure where failure.status == .refused {
                 // A token lives for a month, a connector longer. A new one that is refused at once is not the cure.
                 let isFresh = renewedAt.map { .now - $0 < .seconds(60) } ?? false
                 guard !isFresh, !Task.isShuttingDownGracefully, let renew = tunnel.renew,
                     let renewed = try? await cancelWhenGracefulShutdown({ try await renew() })
                 else { throw failure }
-                self.logger.info("the token had ended; the edge gave a new one")
+                status.observer.report(.tokenRenewed)
                 token = renewed
                 renewedAt = .now
             }
@@ -135,7 +159,8 @@ struct ServingSession: Sendable {
     private func service(
         for tunnel: Tunnel,
         token: TunnelToken,
-        status: ConnectionStatus
+        report: @escaping @Sendable (ConnectionReport) -> Void,
+        observer: OriginObserver
     ) throws(CommandFailure) -> TunnelService {
         // The roots of the system take megabytes: they are read only where TLS is spoken.
         let dialer = SessionDialer(
@@ -147,13 +172,14 @@ struct ServingSession: Sendable {
             targets: [TargetName.primary: tunnel.target],
             originTLS: tunnel.target.usesTLS ? try Self.originTLS(verifies: tunnel.verifiesOriginTLS) : nil,
             governor: MemoryGovernor(),
-            logger: self.logger
+            logger: self.logger,
+            observer: observer
         )
         return TunnelService(
             dialer: dialer,
             connections: self.connections,
             retries: self.retries,
-            report: status.take
+            report: report
         )
     }
 

@@ -21,6 +21,8 @@ struct SessionDialer: Sendable {
     /// Counts what all sessions of the program buffer.
     let governor: MemoryGovernor
     let logger: Logger
+    /// Who hears of the local server, and of the requests if somebody looks.
+    var observer: OriginObserver?
 
     /// How long resolving and connecting may take.
     static let connectTimeout = TimeAmount.seconds(10)
@@ -125,7 +127,7 @@ struct SessionDialer: Sendable {
             targets: self.targets,
             tls: self.originTLS,
             eventLoop: eventLoop,
-            logger: self.logger
+            observer: self.observer ?? OriginObserver(logger: self.logger)
         )
         // The handler holds its delegate weakly; what serves its streams holds it for as long as the handler lives.
         var logger = self.logger

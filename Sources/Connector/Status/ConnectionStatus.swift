@@ -3,13 +3,14 @@
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
+import NIOCore
 
-/// Tells how the tunnel fares: the public URL on standard output once it can be reached, the rest in the log.
+/// Tells how the tunnel fares: to the log, and to whoever else looks.
 final class ConnectionStatus: Sendable {
     private let publicURL: String
     private let target: OriginTarget
-    private let logger: Logger
-    private let print: @Sendable (String) -> Void
+    private let report: @Sendable (StatusEvent) -> Void
+    private let announce: @Sendable (String) -> Void
     private let isAnnounced = NIOLockedValueBox(false)
 
     /// Makes the status of one tunnel.
@@ -17,43 +18,36 @@ final class ConnectionStatus: Sendable {
     /// - Parameters:
     ///   - publicURL: Where visitors reach it.
     ///   - target: What they reach.
-    ///   - logger: For everything but the URL.
-    ///   - print: Writes one line to standard output.
+    ///   - report: Hears of everything that happens.
+    ///   - announce: Hears the URL, once, when it can be reached for the first time.
     init(
         publicURL: String,
         target: OriginTarget,
-        logger: Logger,
-        print: @escaping @Sendable (String) -> Void = ConnectionStatus.printLine
+        report: @escaping @Sendable (StatusEvent) -> Void,
+        announce: @escaping @Sendable (String) -> Void
     ) {
         self.publicURL = publicURL
         self.target = target
-        self.logger = logger
-        self.print = print
+        self.report = report
+        self.announce = announce
     }
 
     /// Takes a report of a member of the bundle.
     func take(_ report: ConnectionReport) {
         switch report {
         case .connecting(let index):
-            self.logger.debug("connecting", metadata: ["connection": "\(index)"])
+            self.report(.connecting(connection: index))
+        case .opened:
+            break
         case .active(let index):
             self.announceOnce()
-            self.logger.info("connected", metadata: ["connection": "\(index)"])
+            self.report(.connected(connection: index))
         case .replacing(let index, let code):
-            self.logger.info(
-                "the edge is leaving; opening another connection",
-                metadata: ["connection": "\(index)", "code": "\(code)"]
-            )
+            self.report(.draining(connection: index, code: code))
         case .waiting(let index, let delay, let reason):
-            self.logger.warning(
-                "\(reason)",
-                metadata: ["connection": "\(index)", "retry_in": "\(delay.inSeconds)"]
-            )
+            self.report(.waiting(connection: index, retryIn: delay, reason: reason))
         case .replaced(let index):
-            self.logger.warning(
-                "Another connector took over this connection; leaving it alone.",
-                metadata: ["connection": "\(index)"]
-            )
+            self.report(.replaced(connection: index))
         }
     }
 
@@ -63,8 +57,8 @@ final class ConnectionStatus: Sendable {
             return !isAnnounced
         }
         guard isFirst else { return }
-        self.print(self.publicURL)
-        self.logger.info("forwarding", metadata: ["url": "\(self.publicURL)", "to": "\(self.target)"])
+        self.announce(self.publicURL)
+        self.report(.online(url: self.publicURL, target: "\(self.target)"))
     }
 
     /// Writes a line to standard output at once, also into a pipe.

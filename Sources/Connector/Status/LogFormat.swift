@@ -19,20 +19,21 @@ enum LogFormat: String, CaseIterable, Sendable, ExpressibleByArgument {
     ///   - metadata: The circumstances.
     ///   - date: When.
     func line(level: Logger.Level, message: String, metadata: Logger.Metadata, date: Date) -> String {
-        let pairs = metadata.map { (key: $0.key, value: Self.text($0.value)) }.sorted { $0.key < $1.key }
         switch self {
         case .text:
+            // What the event is called is for programs; people have the message.
+            let pairs = metadata.filter { $0.key != "event" }.map { (key: $0.key, value: Self.text($0.value)) }
             var line = date.formatted(Self.clock) + " " + Self.tag(level) + " " + Self.singleLine(message)
-            for pair in pairs { line += " \(pair.key)=\(Self.quoted(pair.value))" }
+            for pair in pairs.sorted(by: { $0.key < $1.key }) { line += " \(pair.key)=\(Self.quoted(pair.value))" }
             return line + "\n"
         case .json:
-            var fields = Dictionary(pairs.map { ($0.key, $0.value) }) { first, _ in first }
-            fields["time"] = date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
-            fields["level"] = level.rawValue
-            fields["message"] = message
+            var members = metadata.mapValues(JSONMember.init)
+            members["time"] = .text(date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+            members["level"] = .text(level.rawValue)
+            members["message"] = .text(message)
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            guard let data = try? encoder.encode(fields) else { return "{}\n" }
+            guard let data = try? encoder.encode(members) else { return "{}\n" }
             return String(decoding: data, as: UTF8.self) + "\n"
         }
     }
@@ -54,7 +55,7 @@ enum LogFormat: String, CaseIterable, Sendable, ExpressibleByArgument {
     }
 
     private static func text(_ value: Logger.MetadataValue) -> String {
-        "\(value)"
+        if case .stringConvertible(let duration as Duration) = value { duration.inSeconds } else { "\(value)" }
     }
 
     /// Keeps what a peer said from starting a line of its own or steering the terminal.
@@ -69,5 +70,37 @@ enum LogFormat: String, CaseIterable, Sendable, ExpressibleByArgument {
         let text = Self.singleLine(text)
         guard text.isEmpty || text.contains(where: { $0 == " " || $0 == "\"" || $0 == "=" }) else { return text }
         return "\"" + text.replacingOccurrences(of: "\"", with: "\\\"") + "\""
+    }
+}
+
+/// A value of a JSON line: numbers stay numbers, and a duration is its seconds.
+private enum JSONMember: Encodable {
+    case text(String)
+    case integer(Int)
+    case number(Double)
+    case boolean(Bool)
+
+    init(_ value: Logger.MetadataValue) {
+        guard case .stringConvertible(let value) = value else {
+            self = .text("\(value)")
+            return
+        }
+        switch value {
+        case let value as Bool: self = .boolean(value)
+        case let value as any BinaryInteger: self = .integer(Int(clamping: value))
+        case let value as Double: self = .number(value)
+        case let value as Duration: self = .number((value / .milliseconds(1)).rounded() / 1_000)
+        default: self = .text("\(value)")
+        }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .text(let text): try container.encode(text)
+        case .integer(let number): try container.encode(number)
+        case .number(let number): try container.encode(number)
+        case .boolean(let value): try container.encode(value)
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 /// A QR code (ISO/IEC 18004) for the terminal: byte mode, error correction level L, versions 1 to 9, mask 0.
 ///
-/// That is what an `otpauth` URI needs; a fixed mask is allowed, and the readers of authenticator apps take any.
-struct QRCode {
+/// That is what an `otpauth` URI and the URL of a tunnel need; a fixed mask is allowed, and readers take any.
+package struct QRCode {
     /// The modules, row by row; `true` is dark.
-    let modules: [[Bool]]
+    package let modules: [[Bool]]
 
     /// What is different between versions at level L: all codewords, check codewords a block, and blocks.
     private static let versions: [(codewords: Int, check: Int, blocks: Int)] = [
@@ -17,7 +17,7 @@ struct QRCode {
     private static let versionBits: [Int: UInt32] = [7: 0x07C94, 8: 0x085BC, 9: 0x09A99]
 
     /// Encodes a text; `nil` if it is longer than 230 bytes.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let bytes = Array(text.utf8)
         let fits = Self.versions.indices.first { index in
             let entry = Self.versions[index]
@@ -33,27 +33,44 @@ struct QRCode {
         self.modules = drawing.modules
     }
 
+    /// The empty modules on each side.
+    private static let margin = 2
+
+    /// How many columns of a terminal the code takes, with its margins.
+    package var columns: Int { self.modules.count + 2 * Self.margin }
+
+    /// How many lines of a terminal the code takes, with its margins.
+    package var rows: Int { (self.columns + 1) / 2 }
+
     /// The code with two modules a character, dark on light whatever the terminal's colours.
-    var terminalText: String {
-        let margin = 2
+    package var terminalText: String {
+        self.lines(dark: true).map { "\u{1B}[30;107m\($0)\u{1B}[0m\n" }.joined()
+    }
+
+    /// The code without any colour: right for light text on a dark ground, which is what most terminals have.
+    package var plainText: String {
+        self.lines(dark: false).map { $0 + "\n" }.joined()
+    }
+
+    /// Lines in which the dark modules are drawn, or the light ones.
+    private func lines(dark: Bool) -> [String] {
         let size = self.modules.count
-        func isDark(_ row: Int, _ column: Int) -> Bool {
-            (0..<size).contains(row) && (0..<size).contains(column) && self.modules[row][column]
+        func isDrawn(_ row: Int, _ column: Int) -> Bool {
+            // The margins are light; below the last of them there is nothing.
+            guard row < size + Self.margin else { return false }
+            guard (0..<size).contains(row), (0..<size).contains(column) else { return !dark }
+            return self.modules[row][column] == dark
         }
-        var text = ""
-        for row in stride(from: -margin, to: size + margin, by: 2) {
-            text += "\u{1B}[30;107m"
-            for column in -margin..<(size + margin) {
-                switch (isDark(row, column), isDark(row + 1, column)) {
-                case (true, true): text += "\u{2588}"
-                case (true, false): text += "\u{2580}"
-                case (false, true): text += "\u{2584}"
-                case (false, false): text += " "
+        return stride(from: -Self.margin, to: size + Self.margin, by: 2).map { row in
+            (-Self.margin..<size + Self.margin).map { column in
+                switch (isDrawn(row, column), isDrawn(row + 1, column)) {
+                case (true, true): "\u{2588}"
+                case (true, false): "\u{2580}"
+                case (false, true): "\u{2584}"
+                case (false, false): " "
                 }
-            }
-            text += "\u{1B}[0m\n"
+            }.joined()
         }
-        return text
     }
 
     // MARK: Codewords

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Crypto
+import Foundation
 import Testing
 
-@testable import Edge
+@testable import Terminal
 
 @Suite("QR codes")
 struct QRCodeTests {
@@ -39,12 +40,34 @@ struct QRCodeTests {
         let code = try #require(QRCode(text))
         #expect(code.modules.count == size)
         let rows = code.modules.map { row in row.map { $0 ? "1" : "0" }.joined() }.joined(separator: "\n")
-        #expect(Hexadecimal.encode(SHA256.hash(data: Array(rows.utf8))) == hash)
+        let sum = SHA256.hash(data: Array(rows.utf8)).map { String(format: "%02x", $0) }.joined()
+        #expect(sum == hash)
     }
 
     @Test("A text that is too long gives no code")
     func tooLong() {
         #expect(QRCode(String(repeating: "a", count: 230)) != nil)
         #expect(QRCode(String(repeating: "a", count: 231)) == nil)
+    }
+
+    @Test("What a terminal shows has the modules and a light margin, with colours and without")
+    func terminalText() throws {
+        let code = try #require(QRCode("a"))
+        #expect(code.columns == 25)
+        #expect(code.rows == 13)
+        let coloured = code.terminalText.split(separator: "\n")
+        let plain = code.plainText.split(separator: "\n")
+        #expect(coloured.count == 13 && plain.count == 13)
+        #expect(!code.plainText.contains("\u{1B}"))
+        for (line, other) in zip(coloured, plain) {
+            let text = line.dropFirst("\u{1B}[30;107m".count).dropLast("\u{1B}[0m".count)
+            #expect(line.hasPrefix("\u{1B}[30;107m") && line.hasSuffix("\u{1B}[0m"))
+            #expect(text.count == 25 && other.count == 25)
+        }
+        #expect(coloured[0].contains(String(repeating: " ", count: 25)))
+        #expect(plain[0] == String(repeating: "\u{2588}", count: 25))
+        // The first rows of the finder pattern: one is dark throughout, the next at its ends only.
+        #expect(coloured[1].contains("  \u{2588}\u{2580}\u{2580}\u{2580}\u{2580}\u{2580}\u{2588} "))
+        #expect(plain[1].hasPrefix("\u{2588}\u{2588} \u{2584}\u{2584}\u{2584}\u{2584}\u{2584} \u{2588}"))
     }
 }
