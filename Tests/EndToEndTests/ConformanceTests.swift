@@ -20,10 +20,15 @@ extension EndToEnd {
             var nginx: Tally?
         }
 
-        private func report(_ arguments: [String], in scratch: ScratchFolder) async throws -> Report {
+        private func report(
+            _ arguments: [String],
+            edge edgeArguments: [String] = [],
+            in scratch: ScratchFolder
+        ) async throws -> Report {
             let edge = try await EdgeProcess(
                 in: scratch,
                 arguments: ["--dev", "--public-wildcard-domain", "tunnels.test", "--proxies-trusted", "127.0.0.2/32"]
+                    + edgeArguments
             )
             let suite = try RunningProcess(
                 Programs.python,
@@ -54,6 +59,22 @@ extension EndToEnd {
             print("Request smuggling: edge \(report.edge)")
             #expect(report.edge.failures == [])
             #expect(report.edge.cases >= 190)
+        }
+
+        @Test("Nobody holds a connection by sending next to nothing, and nobody who is at work is cut off")
+        func limits() async throws {
+            let scratch = try ScratchFolder()
+            let report = try await self.report(
+                ["limits"],
+                edge: [
+                    "--http-head-timeout", "1s", "--http-stall-timeout", "2s", "--tunnel-request-timeout", "2s",
+                    "--http-max-connections", "32",
+                ],
+                in: scratch
+            )
+            print("Limits: edge \(report.edge)")
+            #expect(report.edge.failures == [])
+            #expect(report.edge.cases >= 14)
         }
     }
 }

@@ -174,7 +174,9 @@ struct ChunkedReader {
 
     /// Fields that a trailer must not carry (RFC 9110 §6.5.1), beside those that end the message.
     private static func isForbidden(_ field: KnownField) -> Bool {
-        field.isHopByHop || field.isForwarding || field == .host || field == .culvertError || field == .trailer
-            || field == .culvertRequestID || field == .setCookie
+        switch field {
+        case .authorization, .culvertError, .culvertRequestID, .expect, .host, .setCookie, .trailer: true
+        default: field.isHopByHop || field.isForwarding
+        }
     }
 }

@@ -30,12 +30,21 @@ struct HeadParser {
         }
         // A CR alone may become such a line.
         if self.searched == 0, buffer.readableBytes == 1, buffer.readableBytesView.first == 0x0D { return nil }
+        // What begins no method is refused at once: a client that speaks something else, such as TLS, may wait for us.
+        let start = buffer.readableBytesView.prefix(1)
+        guard start.withUnsafeBytes({ $0.isEmpty || ByteClass.isToken($0) }) else {
+            throw .malformed("the method is not a token")
+        }
         guard let bytes = try self.head(&buffer) else { return nil }
         return try bytes.parse { raw throws(HTTPFault) in try self.parseRequest(bytes, raw) }
     }
 
     /// Takes a response's head off the front of a buffer; `nil` until it is complete.
     mutating func response(_ buffer: inout ByteBuffer) throws(HTTPFault) -> ResponseHead? {
+        // What becomes no status line is refused at once: a server that speaks something else may wait for an answer.
+        for (byte, wanted) in zip(buffer.readableBytesView, "HTTP/".utf8) where byte != wanted {
+            throw .malformed("no status line")
+        }
         guard let bytes = try self.head(&buffer) else { return nil }
         return try bytes.parse { raw throws(HTTPFault) in try self.parseResponse(bytes, raw) }
     }
@@ -103,7 +112,6 @@ struct HeadParser {
         if let host = hosts.first, !Self.isHost(host) { throw .malformed("Host is not a host") }
         let framing = try BodyFraming.request(section, version: version)
         let connection = section.tokens(.connection)
-        let isKeepAlive = version == .http11 ? !connection.contains("close") : connection.contains("keep-alive")
         let isHead = line[0..<methodEnd].elementsEqual("HEAD".utf8)
         return RequestHead(
             section: section,
@@ -111,7 +119,7 @@ struct HeadParser {
             target: FieldLine.Span(start: methodEnd + 1, count: targetEnd - methodEnd - 1),
             version: version,
             framing: framing,
-            isKeepAlive: isKeepAlive,
+            isKeepAlive: Self.isKeepAlive(connection, version),
             isUpgrade: version == .http11 && connection.contains("upgrade") && section.contains(.upgrade),
             isHead: isHead
         )
@@ -137,14 +145,18 @@ struct HeadParser {
             throw .malformed("control characters in the status line")
         }
         let section = FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: lineEnd + 2))
-        let connection = section.tokens(.connection)
         return ResponseHead(
             section: section,
             status: status,
             reason: FieldLine.Span(start: reasonStart, count: line.count - reasonStart),
             version: version,
-            isKeepAlive: version == .http11 ? !connection.contains("close") : connection.contains("keep-alive")
+            isKeepAlive: Self.isKeepAlive(section.tokens(.connection), version)
         )
+    }
+
+    /// Whether the connection goes on (RFC 9112 §9.3): `close` is heard before anything else.
+    private static func isKeepAlive(_ connection: [String], _ version: HTTPVersion) -> Bool {
+        !connection.contains("close") && (version == .http11 || connection.contains("keep-alive"))
     }
 
     private static func version(_ line: UnsafeRawBufferPointer, from start: Int) throws(HTTPFault) -> HTTPVersion {
@@ -160,15 +172,40 @@ struct HeadParser {
         return minor == 0x30 ? .http10 : .http11
     }
 
-    /// Name or address with an optional port (RFC 9110 §7.2); in particular no user, path or list.
+    /// Name or address with an optional port (RFC 9110 §7.2); in particular no user, path or list. It may be empty.
     static func isHost(_ host: String) -> Bool {
-        host.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
-                true
-            default: "-._~!$&'()*+;=:[]%".utf8.contains(byte)
+        let bytes = host.utf8
+        let nameEnd: String.Index
+        if host.hasPrefix("[") {
+            guard let bracket = bytes.firstIndex(of: UInt8(ascii: "]")) else { return false }
+            let address = bytes[..<bracket].dropFirst()
+            guard !address.isEmpty, address.allSatisfy({ Self.isHexDigit($0) || $0 == 0x3A || $0 == 0x2E }) else {
+                return false
             }
+            nameEnd = bytes.index(after: bracket)
+        } else {
+            nameEnd = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.endIndex
+            guard bytes[..<nameEnd].allSatisfy(Self.isNameByte), nameEnd > bytes.startIndex || bytes.isEmpty else {
+                return false
+            }
+        }
+        let port = bytes[nameEnd...]
+        return port.isEmpty
+            || (port.first == UInt8(ascii: ":") && port.count <= 6
+                && port.dropFirst().allSatisfy { (0x30...0x39).contains($0) })
+    }
+
+    private static func isHexDigit(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte | 0x20)
+    }
+
+    /// What stands in a registered name (RFC 3986 §3.2.2), but for the comma, which would look like a list.
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "-._~!$&'()*+;=%".utf8.contains(byte)
         }
     }
 

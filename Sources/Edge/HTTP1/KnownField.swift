@@ -100,7 +100,7 @@ enum KnownField: UInt8, CaseIterable {
     /// Whether a forwarding field passes as it came if a trusted proxy sent it: we have nothing of our own to say there.
     var isForeignForwarding: Bool {
         switch self {
-        case .xForwardedOther, .cfConnectingIP, .trueClientIP: true
+        case .xForwardedOther, .xForwardedPort, .xForwardedServer, .cfConnectingIP, .trueClientIP: true
         default: false
         }
     }

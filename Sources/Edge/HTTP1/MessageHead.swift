@@ -70,6 +70,12 @@ struct FieldSection {
         return tokens
     }
 
+    /// Which fields `Connection` names, in lower case, but for those that are never about one connection alone.
+    func namedByConnection(except kept: Set<String>) -> Set<String> {
+        guard self.contains(.connection) else { return [] }
+        return Set(self.tokens(.connection)).subtracting(kept)
+    }
+
     /// Appends a range of the head to a buffer.
     func copy(_ span: FieldLine.Span, to buffer: inout ByteBuffer) {
         self.bytes.withUnsafeReadableBytes { bytes in
@@ -105,6 +111,14 @@ struct RequestHead {
     /// Whether the visitor asks for another protocol: `Upgrade` that `Connection` names.
     var isUpgrade: Bool
     var isHead: Bool
+
+    /// Whether the connection can go on after an answer of the edge's own.
+    ///
+    /// A body that nobody reads would be in the way, and after a refused upgrade other things than requests may come
+    /// (RFC 9931). Visitors with HTTP/1.0 are told nothing of keeping it, and wait for its end.
+    var outlivesEdgeAnswer: Bool {
+        self.isKeepAlive && self.version == .http11 && self.framing == .none && !self.isUpgrade
+    }
 
     var methodText: String { self.section.text(self.method) }
     var targetText: String { self.section.text(self.target) }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Mux
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -21,25 +22,31 @@ struct PublicListener: Sendable {
         let services = self.services
         let tls = self.tls
         let connections = ConnectionCount(limit: self.configuration.http.maxConnections)
+        let refusals = ConnectionCount(limit: RefusingHandler.maximumCount)
         return try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4_096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // Otherwise the kernel takes megabytes for a visitor who reads slowly, and then nothing for a minute, as if
+            // nothing were read.
+            .childChannelOption(.unsentLowWaterMark, value: 128 << 10)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard connections.enter() else {
-                        return try channel.pipeline.syncOperations.addHandler(
-                            RefusingHandler(status: VisitorError.tooManyConnections.status(services.http.statusMap))
-                        )
+                    let isAdmitted = connections.enter()
+                    // Beyond even those who are told why, connections are closed without a word.
+                    guard isAdmitted || refusals.enter() else { return channel.close(promise: nil) }
+                    channel.closeFuture.whenComplete { _ in (isAdmitted ? connections : refusals).leave() }
+                    let pipeline = channel.pipeline.syncOperations
+                    if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
+                    if isAdmitted {
+                        try pipeline.addHandler(VisitorHandler(services: services))
+                    } else {
+                        let status = VisitorError.tooManyConnections.status(services.http.statusMap)
+                        try pipeline.addHandler(RefusingHandler(status: status))
                     }
-                    channel.closeFuture.whenComplete { _ in connections.leave() }
-                    if let tls {
-                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls.context))
-                    }
-                    try channel.pipeline.syncOperations.addHandler(VisitorHandler(services: services))
                 }
             }
             .bind(host: self.configuration.listen.host, port: self.configuration.listen.port)

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
 
-/// Answers a connection beyond the limit without reading a byte of it.
+/// Answers a connection beyond the limit, whatever it asks.
+///
+/// What comes is dropped until the visitor closes, for a moment: a close with bytes unread would be a reset, which can
+/// take the answer with it (RFC 9112 §9.6).
 final class RefusingHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
+
+    /// How many connections are answered so at a time.
+    static let maximumCount = 256
 
     private let status: Int
 
@@ -16,7 +22,19 @@ final class RefusingHandler: ChannelInboundHandler {
         let page = ErrorPage(error: .tooManyConnections, status: self.status, requestID: RequestID(), retryAfter: 1)
         let response = page.response(isHTML: false, isHead: false, isClosing: true)
         context.writeAndFlush(self.wrapOutboundOut(response)).assumeIsolated().whenComplete { _ in
-            context.close(promise: nil)
+            context.close(mode: .output, promise: nil)
         }
+        context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { context.close(promise: nil) }
+        context.read()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.read()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed { context.close(promise: nil) }
     }
 }

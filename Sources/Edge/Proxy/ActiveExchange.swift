@@ -13,6 +13,8 @@ struct ActiveExchange {
     /// Whether an origin connection may serve more than one exchange.
     let mayReuse: Bool
     var requestBody: BodyReader
+    /// Bytes of the request's body since its time began anew.
+    var uploadProgress = 0
     var link: OriginLink?
     /// What the origin has sent and has not been passed on: at most an incomplete head or size line.
     var fromOrigin = ByteBuffer()
@@ -40,7 +42,7 @@ struct ActiveExchange {
         self.tunnel = tunnel
         self.urls = urls
         self.requestHead = rewrite.head(head)
-        self.isHTML = ErrorPage.prefersHTML(accept: head.section.first(.accept))
+        self.isHTML = ErrorPage.prefersHTML(accept: head.section.values(.accept))
         self.mayReuse = mayReuse
         self.responseParser = HeadParser(maximumBytes: 256 << 10, maximumFields: 1_000)
     }

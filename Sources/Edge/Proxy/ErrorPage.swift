@@ -38,10 +38,20 @@ struct ErrorPage {
         return output
     }
 
-    /// Whether an `Accept` field prefers HTML: browsers name it, programs seldom do.
-    static func prefersHTML(accept: String?) -> Bool {
-        guard let accept = accept?.lowercased() else { return false }
-        return accept.contains("text/html") || accept.contains("application/xhtml+xml")
+    /// Whether the `Accept` fields prefer HTML to JSON: browsers name it, programs seldom do (RFC 9110 §12.5.1).
+    static func prefersHTML(accept: [String]) -> Bool {
+        var (html, json) = (0.0, 0.0)
+        for range in accept.flatMap({ $0.split(separator: ",") }) {
+            let parts = range.split(separator: ";").map { $0.trimmingSpaces().asciiLowercased() }
+            let weight = parts.dropFirst().first { $0.hasPrefix("q=") }.map { Double($0.dropFirst(2)) ?? 0 } ?? 1
+            switch parts.first {
+            case "text/html", "application/xhtml+xml": html = max(html, weight)
+            case "application/json", "application/problem+json": json = max(json, weight)
+            // What a program takes anyway says nothing of what it can show.
+            default: continue
+            }
+        }
+        return html > 0 && html >= json
     }
 
     private var json: String {

@@ -57,6 +57,27 @@ struct ExchangeState {
     /// Whether the visitor has seen nothing of a final response.
     var isUnanswered: Bool { self.responseHalf == .awaitingHead }
 
+    /// Whose turn it is, and whose time therefore runs.
+    enum Turn: Equatable {
+        /// The visitor's, to send more of its body.
+        case visitor
+        /// The origin's, to begin its response.
+        case origin
+        /// Nobody's in particular: a response may be silent for as long as it likes.
+        case neither
+    }
+
+    var turn: Turn {
+        switch (self.requestHalf, self.responseHalf) {
+        case (.body, .awaitingHead):
+            // A visitor who waits for 100 waits for the origin.
+            self.request.expectsContinue && !self.hasContinued && !self.hasSentBody ? .origin : .visitor
+        case (.body, _): .visitor
+        case (.complete, .awaitingHead): .origin
+        case (.complete, _), (.raw, _): .neither
+        }
+    }
+
     var isOver: Bool { self.requestHalf == .complete && self.responseHalf == .complete }
 
     /// Whether the request may go to an origin connection that has served another: one that the origin may be closing
@@ -131,19 +152,21 @@ struct ExchangeState {
         }
         // An origin that is about to close takes no rest of a body.
         if self.requestHalf == .body, !self.originKeepsAlive { self.visitorKeepsAlive = false }
-        return .final(framing, self.framing(for: framing), self.connection(for: framing))
+        let visitorFraming = self.framing(for: framing, head)
+        return .final(framing, visitorFraming, self.connection(for: visitorFraming))
     }
 
-    private func framing(for framing: BodyFraming) -> ResponseRewrite.Framing {
+    private func framing(for framing: BodyFraming, _ head: ResponseHead) -> ResponseRewrite.Framing {
         switch (framing, self.request.version) {
         case (.untilClose, .http11): .chunked
-        case (.untilClose, .http10), (.chunked, .http10): .untilClose
+        // Also where there is no body, as for HEAD: the coding would be news to an HTTP/1.0 visitor.
+        case (_, .http10) where framing == .untilClose || head.section.contains(.transferEncoding): .untilClose
         default: .asReceived
         }
     }
 
-    private mutating func connection(for framing: BodyFraming) -> ResponseRewrite.Connection {
-        if self.framing(for: framing) == .untilClose { self.visitorKeepsAlive = false }
+    private mutating func connection(for framing: ResponseRewrite.Framing) -> ResponseRewrite.Connection {
+        if framing == .untilClose { self.visitorKeepsAlive = false }
         guard self.visitorKeepsAlive else { return .close }
         return self.request.version == .http10 ? .keepAlive : .kept
     }
@@ -227,7 +250,7 @@ extension RequestHead {
             isKeepAlive: self.isKeepAlive,
             isUpgrade: self.isUpgrade,
             passesUpgrade: passesUpgrade,
-            expectsContinue: self.section.tokens(.expect).contains("100-continue")
+            expectsContinue: self.version == .http11 && self.section.tokens(.expect).contains("100-continue")
         )
     }
 }

@@ -43,10 +43,14 @@ final class OriginLink: @unchecked Sendable {
     private var outbox: [ByteBuffer] = []
     /// Whether the stream has served another exchange before; known once it has told something.
     private(set) var isReused = false
+    /// How many bytes of the origin's the exchange was given.
+    private var givenBytes = 0
 
     // Session's loop.
     private var connection: OriginConnection?
     private var inbox: [ByteBuffer] = []
+    /// How many bytes the origin has sent.
+    private var receivedBytes = 0
 
     private init(visitorLoop: any EventLoop, session: TunnelSession, consumer: any OriginLinkConsumer) {
         self.visitorLoop = visitorLoop
@@ -166,8 +170,10 @@ final class OriginLink: @unchecked Sendable {
     /// The exchange is over; nothing is heard of it any more.
     func release(reusable: Bool) {
         self.consumer = nil
+        let givenBytes = self.givenBytes
         self.onSessionLoop {
-            $0.release(reusable: reusable)
+            // What was on its way between the loops belongs to no response: it must not become part of the next.
+            $0.release(reusable: reusable && self.receivedBytes == givenBytes)
             self.connection = nil
         }
     }
@@ -195,7 +201,13 @@ final class OriginLink: @unchecked Sendable {
     // MARK: From the session's loop
 
     func received(_ bytes: ByteBuffer) {
-        if self.isLocal { self.consumer?.originReceived(bytes) } else { self.inbox.append(bytes) }
+        self.receivedBytes += bytes.readableBytes
+        if self.isLocal { self.give(bytes) } else { self.inbox.append(bytes) }
+    }
+
+    private func give(_ bytes: ByteBuffer) {
+        self.givenBytes += bytes.readableBytes
+        self.consumer?.originReceived(bytes)
     }
 
     func completedRead() {
@@ -203,7 +215,7 @@ final class OriginLink: @unchecked Sendable {
         let bytes = self.inbox
         self.inbox.removeAll(keepingCapacity: true)
         self.visitorLoop.execute {
-            for part in bytes { self.consumer?.originReceived(part) }
+            for part in bytes { self.give(part) }
             self.consumer?.originCompletedRead()
         }
     }

@@ -40,7 +40,9 @@ struct PublicURLs: Equatable {
         var rest = value[...]
         var isQuoted = false
         while let character = rest.first {
-            if !isQuoted, character == "<", let close = rest.firstIndex(of: ">") {
+            if !isQuoted, character == "<" {
+                // Without its end it is no link; to look for more of them would take quadratic time.
+                guard let close = rest.firstIndex(of: ">") else { return output + rest }
                 output += "<" + self.publicURL(String(rest[rest.index(after: rest.startIndex)..<close]))
                 rest = rest[close...]
                 continue

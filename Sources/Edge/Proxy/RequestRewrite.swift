@@ -12,6 +12,8 @@ struct RequestRewrite {
     var requestID: RequestID
     /// Whether `Authorization` was for the edge, and is not for the origin.
     var dropsAuthorization = false
+    /// The field in which trusted proxies name the visitor, in lower case, if it is one of their own making.
+    var clientIPHeader: String?
 
     /// What the origin sees in `Host`.
     var originHost: String { self.policy.host.value(visitorHost: self.visitor.host) }
@@ -32,7 +34,7 @@ struct RequestRewrite {
         output.writeStaticString(" ")
         section.copy(self.target(head), to: &output)
         output.writeStaticString(" HTTP/1.1\r\n")
-        let named = self.fieldsNamedByConnection(section)
+        let named = section.namedByConnection(except: Self.neverNamed)
         var connection = ConnectionField(passesUpgrade: self.passesUpgrade(head), section: section)
         var hasHost = false
         for line in section.lines {
@@ -50,6 +52,9 @@ struct RequestRewrite {
                 section.copy(line, to: &output)
             case let field where field.isHopByHop || field.isForwarding: continue
             case .authorization where self.dropsAuthorization: continue
+            // Nobody waits for a 100 in HTTP/1.0; the origin would think so (RFC 9110 §10.1.1).
+            case .expect where head.version == .http10: continue
+            case .other where self.isClientIPHeader(line, section) && !self.visitor.isFromTrustedProxy: continue
             default:
                 if !named.isEmpty, named.contains(section.text(line.name).lowercased()) { continue }
                 section.copy(line, to: &output)
@@ -62,6 +67,14 @@ struct RequestRewrite {
         return output
     }
 
+    private func isClientIPHeader(_ line: FieldLine, _ section: FieldSection) -> Bool {
+        guard let clientIPHeader, Int(line.name.count) == clientIPHeader.utf8.count else { return false }
+        let name = section.text(line.name).asciiLowercased()
+        return zip(name.utf8, clientIPHeader.utf8).allSatisfy { byte, wanted in
+            byte == wanted || (byte == UInt8(ascii: "_") && wanted == UInt8(ascii: "-"))
+        }
+    }
+
     private func target(_ head: RequestHead) -> FieldLine.Span {
         guard self.policy.pathMode == .strip, self.prefixLength > 0 else { return head.target }
         return FieldLine.Span(
@@ -72,13 +85,10 @@ struct RequestRewrite {
 
     /// What `Connection` names is about this connection alone (RFC 9110 §7.6.1), but for fields that end to end
     /// semantics depend on: naming those would let a visitor cut them out.
-    private func fieldsNamedByConnection(_ section: FieldSection) -> [String] {
-        let kept: Set<String> = [
-            "host", "content-length", "content-type", "authorization", "cookie", "close", "keep-alive", "upgrade",
-            "expect", "te",
-        ]
-        return section.tokens(.connection).filter { !kept.contains($0) }
-    }
+    private static let neverNamed: Set<String> = [
+        "host", "content-length", "content-type", "authorization", "cookie", "close", "keep-alive", "upgrade", "expect",
+        "te",
+    ]
 
     private func writeForwarding(_ section: FieldSection, to output: inout ByteBuffer) {
         let address = self.visitor.address?.description

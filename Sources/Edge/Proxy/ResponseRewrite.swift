@@ -47,7 +47,7 @@ struct ResponseRewrite {
             "close", "keep-alive", "upgrade", "content-length", "transfer-encoding", "content-type",
         ]
         let tokens = section.tokens(.connection)
-        let named = tokens.filter { !kept.contains($0) }
+        let named = section.namedByConnection(except: kept)
         // 101 names the protocol that follows, 426 those that it would take (RFC 9110 §15.5.22). Anywhere else the field
         // is about the origin's connection alone.
         let passesUpgrade = (head.status == 101 || head.status == 426) && section.contains(.upgrade)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
+import Protocol
 
 extension VisitorHandler {
     /// What a connection waits for, and until when.
@@ -37,6 +38,37 @@ extension VisitorHandler {
             return withExtendedLifetime(task) {}
         }
         self.schedule(at)
+    }
+
+    /// Lets the time of that side run whose turn it is.
+    func setExchangeDeadline() {
+        guard let context, let exchange = self.exchange else { return }
+        guard context.channel.isWritable else {
+            if self.deadline?.kind != .stalledDownload { self.setDeadline(.stalledDownload) }
+            return
+        }
+        switch exchange.state.turn {
+        case .visitor:
+            self.exchange?.uploadProgress = 0
+            self.setDeadline(.stalledUpload)
+        case .origin:
+            let ownTimeout = exchange.tunnel.policy.requestTimeoutSeconds.map { TimeAmount.seconds(Int64($0)) }
+            self.setDeadline(.response(ownTimeout ?? self.services.tunnels.requestTimeout))
+        case .neither: self.cancelDeadline()
+        }
+    }
+
+    /// What an upload has to bring in its time to get more, in bytes, until the origin begins to answer: a visitor who
+    /// sends a byte now and then only wants to keep a connection busy.
+    private static let minimumProgress = 256
+
+    /// More of an upload came.
+    func uploadProgressed(_ bytes: Int) {
+        guard let exchange = self.exchange else { return }
+        self.exchange?.uploadProgress += bytes
+        let isEnough =
+            exchange.state.isUnanswered ? exchange.uploadProgress + bytes >= Self.minimumProgress : bytes > 0
+        if isEnough || self.deadline?.kind != .stalledUpload { self.setExchangeDeadline() }
     }
 
     func cancelDeadline() {
@@ -87,7 +119,7 @@ extension VisitorHandler {
         case .stalledDownload: self.cut(withReset: true)
         case .lingering: self.context?.close(promise: nil)
         case .halfClosed:
-            guard !self.hasWrittenSinceInputEnded else { return }
+            guard !self.hasWrittenSinceInputEnded else { return self.setExchangeDeadline() }
             // A visitor that is slow to take what it asked for is not gone.
             if self.hasQueuedBytes { self.setDeadline(.stalledDownload) } else { self.context?.close(promise: nil) }
         }

@@ -23,7 +23,8 @@ extension VisitorHandler {
             tunnelID: tunnel.id,
             visitor: record.visitor,
             requestID: record.requestID,
-            dropsAuthorization: dropsAuthorization
+            dropsAuthorization: dropsAuthorization,
+            clientIPHeader: self.services.trust.clientIPHeader?.asciiLowercased()
         )
         let isPathMode = prefixLength > 0
         let urls = PublicURLs(
@@ -43,12 +44,8 @@ extension VisitorHandler {
             urls: urls,
             mayReuse: policy.originReuse == .safe && self.services.tunnels.originReuse == .safe
         )
-        self.setDeadline(self.responseDeadline(policy))
+        self.setExchangeDeadline()
         self.openOrigin()
-    }
-
-    private func responseDeadline(_ policy: TunnelPolicy) -> Deadline.Kind {
-        .response(policy.requestTimeoutSeconds.map { .seconds(Int64($0)) } ?? self.services.tunnels.requestTimeout)
     }
 
     /// Sends the request once more, on another stream.
@@ -115,6 +112,7 @@ extension VisitorHandler {
     }
 
     private func forwardBody(_ link: OriginLink) -> Bool {
+        let waiting = self.inbound.readableBytes
         do {
             while let bytes = try self.exchange?.requestBody.read(&self.inbound) {
                 self.exchange?.record.received += bytes.readableBytes
@@ -129,18 +127,16 @@ extension VisitorHandler {
         if self.exchange?.requestBody.isComplete == true {
             self.exchange?.state.completedRequest()
             link.flush()
-            if self.exchange?.state.isUnanswered == true {
-                self.setDeadline(self.responseDeadline(self.exchange?.tunnel.policy ?? TunnelPolicy()))
-            } else {
-                self.cancelDeadline()
-            }
+            self.setExchangeDeadline()
             if self.exchange?.state.isOver == true {
                 self.concludeExchange()
                 // The next request may have come in the same read.
                 return true
             }
-        } else if self.exchange != nil {
-            self.setDeadline(.stalledUpload)
+        } else if self.hasInputEnded {
+            self.context?.close(promise: nil)
+        } else {
+            self.uploadProgressed(waiting - self.inbound.readableBytes)
         }
         return false
     }
@@ -177,8 +173,8 @@ extension VisitorHandler {
         exchange.link?.reset(.cancelled)
         let request = exchange.state.request
         let isClosing =
-            !request.isKeepAlive || exchange.state.requestHalf != .complete || request.isUpgrade
-            || error == .badRequest
+            !request.isKeepAlive || request.version == .http10 || exchange.state.requestHalf != .complete
+            || request.isUpgrade || error == .badRequest
         self.writeError(
             error,
             detail: detail,
@@ -202,9 +198,10 @@ extension VisitorHandler {
     }
 
     func exchangeTimedOut(_ kind: Deadline.Kind) {
-        guard self.exchange != nil else { return }
-        if case .stalledUpload = kind { return self.failExchange(.requestTimeout, detail: nil) }
-        self.failExchange(.originTimeout, detail: nil)
+        guard let exchange = self.exchange else { return }
+        // Where the origin takes nothing the visitor can't send.
+        let isVisitorsFault = kind == .stalledUpload && exchange.link?.isWritable == true
+        self.failExchange(isVisitorsFault ? .requestTimeout : .originTimeout, detail: nil)
     }
 
     /// The response is complete: decides what becomes of both connections.

@@ -21,6 +21,8 @@ extension VisitorHandler: OriginLinkConsumer {
     func originCompletedRead() {
         self.flushIfNeeded()
         guard let context, let exchange = self.exchange else { return }
+        // Where both directions are at work, either is progress.
+        if exchange.state.turn == .visitor, !exchange.state.isUnanswered { self.setExchangeDeadline() }
         // After a complete response only the end of the connection is still of interest.
         if context.channel.isWritable || exchange.state.responseHalf == .complete {
             exchange.link?.read()
@@ -57,6 +59,8 @@ extension VisitorHandler: OriginLinkConsumer {
             switch action {
             case .dropInterim: break
             case .forwardInterim:
+                // After a 100 it is the visitor's turn.
+                if head.status == 100, self.exchange?.state.turn == .visitor { self.setExchangeDeadline() }
                 self.write(rewrite.head(head, framing: .asReceived, connection: .kept))
             case .upgrade:
                 self.exchange?.record.status = 101
@@ -64,12 +68,14 @@ extension VisitorHandler: OriginLinkConsumer {
                 self.flushIfNeeded()
                 self.cancelDeadline()
                 _ = self.forwardRequest()
+                // Its end may have come before the 101.
+                if self.hasInputEnded { self.exchangeInputEnded() }
                 self.updateReading()
             case .final(let framing, let visitorFraming, let connection):
                 self.exchange?.record.status = head.status
                 self.exchange?.responseBody = BodyReader(framing)
                 self.exchange?.responseFraming = visitorFraming
-                if self.exchange?.state.requestHalf == .complete { self.cancelDeadline() }
+                self.setExchangeDeadline()
                 self.write(rewrite.head(head, framing: visitorFraming, connection: connection))
                 if self.exchange?.responseBody?.isComplete == true { return self.completeResponse() }
             }

@@ -121,12 +121,12 @@ extension VisitorHandler {
         challenge: String? = nil
     ) {
         guard var record = self.record.take() else { return }
-        let isClosing = !head.isKeepAlive || head.framing != .none || error == .badRequest || head.isUpgrade
+        let isClosing = !head.outlivesEdgeAnswer || error == .badRequest
         self.writeError(
             error,
             detail: detail,
             record: &record,
-            isHTML: ErrorPage.prefersHTML(accept: head.section.first(.accept)),
+            isHTML: ErrorPage.prefersHTML(accept: head.section.values(.accept)),
             isHead: head.isHead,
             isClosing: isClosing,
             retryAfter: retryAfter,
@@ -164,7 +164,7 @@ extension VisitorHandler {
     /// `/<id>` answers with `/<id>/`, since relative references would lose the last segment otherwise.
     private func redirect(_ head: RequestHead, to id: TunnelID) {
         guard var record = self.record.take() else { return }
-        let isClosing = !head.isKeepAlive || head.framing != .none
+        let isClosing = !head.outlivesEdgeAnswer
         record.status = 308
         var output = ByteBuffer(string: "HTTP/1.1 308 \(ErrorPage.reason(308))\r\nLocation: /\(id)/")
         // The query as it came, be it UTF-8 or not.
@@ -182,7 +182,7 @@ extension VisitorHandler {
     // MARK: The control API
 
     private func beginControlCall(_ head: RequestHead) {
-        if head.section.tokens(.expect).contains("100-continue") {
+        if head.version == .http11, head.framing != .none, head.section.tokens(.expect).contains("100-continue") {
             self.write(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
             self.flushIfNeeded()
         }
@@ -231,7 +231,7 @@ extension VisitorHandler {
         }
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
         let (controlPlane, remoteAddress) = (self.services.controlPlane, self.callerAddress)
-        let isKeepAlive = call.head.isKeepAlive
+        let isKeepAlive = call.head.isKeepAlive && call.head.version == .http11
         let isHead = call.head.isHead
         context.eventLoop.makeFutureWithTask { [request, body = call.collected] in
             await controlPlane.respond(

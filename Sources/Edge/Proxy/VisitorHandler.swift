@@ -124,7 +124,12 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
             if case .stalledDownload = self.deadline?.kind {
-                if case .lingering = self.phase { self.setDeadline(.stalledDownload) } else { self.cancelDeadline() }
+                if case .lingering = self.phase {
+                    self.setDeadline(.stalledDownload)
+                } else {
+                    self.cancelDeadline()
+                    self.setExchangeDeadline()
+                }
             }
             if self.isOriginPaused {
                 self.isOriginPaused = false

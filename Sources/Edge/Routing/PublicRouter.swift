@@ -48,7 +48,9 @@ struct PublicRouter: Sendable {
 
     private func tunnelID(host: String) -> TunnelID? {
         guard let wildcardDomain else { return nil }
-        let name = host.lowercased().prefix { $0 != ":" }
+        var name = host.lowercased().prefix { $0 != ":" }
+        // A name that is written with the root's dot is the same name (RFC 1034 §3.1).
+        if name.last == "." { name.removeLast() }
         guard name.hasSuffix("." + wildcardDomain) else { return nil }
         return TunnelID(name.dropLast(wildcardDomain.count + 1))
     }

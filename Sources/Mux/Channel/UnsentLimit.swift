@@ -47,7 +47,7 @@ struct UnsentLimit {
 
 extension ChannelOption where Self == ChannelOptions.Types.SocketOption {
     /// `TCP_NOTSENT_LOWAT`.
-    static var unsentLowWaterMark: Self {
+    package static var unsentLowWaterMark: Self {
         #if os(Linux)
         .init(level: .tcp, name: .init(rawValue: 25))
         #else

@@ -92,6 +92,20 @@ struct BodyTests {
         #expect(Self.read([ByteBuffer(string: fields)], .chunked).end == "headTooLarge")
     }
 
+    @Test(
+        "Trailers that speak for the head are left out, all others pass",
+        arguments: [
+            "Host: a", "Authorization: x", "Expect: 100-continue", "Connection: close", "Set-Cookie: a=b", "Trailer: X",
+            "X-Forwarded-For: 1.2.3.4", "Culvert-Error: x", "Upgrade: a", "TE: trailers",
+        ]
+    )
+    func trailers(_ line: String) throws {
+        var reader = BodyReader(.chunked)
+        var buffer = ByteBuffer(string: "0\r\nX: 1\r\n\(line)\r\nY: 2\r\n\r\n")
+        let bytes = try #require(try reader.read(&buffer))
+        #expect(String(buffer: bytes) == "0\r\nX: 1\r\nY: 2\r\n\r\n")
+    }
+
     @Test("Content is passed on before its chunk is complete")
     func noDelay() throws {
         var reader = BodyReader(.chunked)

@@ -75,7 +75,12 @@ struct RequestHeadTests {
         "GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: é\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: é\r\n\r\n", "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a:1:2\r\n\r\n", "GET / HTTP/1.1\r\nHost: :80\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: ::1\r\n\r\n", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: []\r\n\r\n", "GET / HTTP/1.1\r\nHost: [a.example]\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: [::1]a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a]\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a:123456\r\n\r\n",
     ]
 
     /// The field lines of requests whose body could be read in two ways.
@@ -102,6 +107,47 @@ struct RequestHeadTests {
         for seed in 1...20 as ClosedRange<UInt64> {
             #expect(Self.outcome(Splits.random(head, seed: seed)) == outcome, "seed \(seed)")
         }
+    }
+
+    @Test("What can't begin a method is refused at once, for its sender may wait for an answer")
+    func otherProtocols() {
+        for start in ["\u{16}", "\u{0}", " ", "\r\n\r\n\u{16}\u{3}"] {
+            #expect(Self.outcome(start) == "malformed")
+        }
+        for start in ["G", "\r", "\r\n", "\r\n\r", ""] { #expect(Self.outcome(start) == "incomplete") }
+    }
+
+    @Test(
+        "Whether a connection is kept follows version and Connection, where close is heard first",
+        arguments: [
+            ("HTTP/1.1", "", true), ("HTTP/1.1", "a, Close", false), ("HTTP/1.1", "keep-alive, CLOSE", false),
+            ("HTTP/1.0", "", false), ("HTTP/1.0", "Keep-Alive", true), ("HTTP/1.0", "keep-alive, close", false),
+        ]
+    )
+    func keepAlive(_ version: String, _ connection: String, _ isKept: Bool) throws {
+        var parser = HeadParser()
+        var request = ByteBuffer(string: "GET / \(version)\r\nHost: a\r\nConnection: \(connection)\r\n\r\n")
+        let asked = try parser.request(&request)
+        #expect(asked?.isKeepAlive == isKept)
+        var response = ByteBuffer(string: "\(version) 200 OK\r\nConnection: \(connection)\r\n\r\n")
+        let answered = try parser.response(&response)
+        #expect(answered?.isKeepAlive == isKept)
+    }
+
+    @Test(
+        "An answer of the edge ends a connection on which something else might follow it",
+        arguments: [
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", true), ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: any\r\n\r\n", false),
+        ]
+    )
+    func edgeAnswers(_ text: String, _ isKept: Bool) throws {
+        var parser = HeadParser()
+        var buffer = ByteBuffer(string: text)
+        let head = try parser.request(&buffer)
+        #expect(head?.outlivesEdgeAnswer == isKept)
     }
 
     @Test("A head that is malformed is refused, in whatever pieces it comes", arguments: Self.refused)
@@ -173,18 +219,5 @@ struct RequestHeadTests {
         #expect(try parser.request(&buffer)?.targetText == "/1")
         #expect(try parser.request(&buffer)?.targetText == "/2")
         #expect(buffer.readableBytes == 0)
-    }
-
-    @Test(
-        "Whether the visitor wants to go on follows its version and Connection",
-        arguments: [
-            ("1.1", "", true), ("1.1", "Connection: close\r\n", false), ("1.1", "Connection: a, Close\r\n", false),
-            ("1.0", "", false), ("1.0", "Connection: keep-alive\r\n", true),
-        ]
-    )
-    func keepAlive(_ version: String, _ line: String, _ isKept: Bool) throws {
-        var buffer = ByteBuffer(string: "GET / HTTP/\(version)\r\nHost: a\r\n\(line)\r\n")
-        var parser = HeadParser()
-        #expect(try parser.request(&buffer)?.isKeepAlive == isKept)
     }
 }

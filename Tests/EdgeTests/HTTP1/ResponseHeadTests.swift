@@ -73,6 +73,14 @@ struct ResponseHeadTests {
         #expect(throws: HTTPFault.self) { try Self.head(head) }
     }
 
+    @Test("What can't begin a status line is refused at once, for its sender may wait for an answer")
+    func otherProtocols() throws {
+        for start in ["\u{15}", "SSH-2.0-", "220 smtp", "hello", "\r", "HTTQ"] {
+            #expect(throws: HTTPFault.self) { try Self.head(start) }
+        }
+        for start in ["", "H", "HTTP/", "HTTP/1.1 200 OK\r\n"] { #expect(try Self.head(start) == nil) }
+    }
+
     @Test("A reason may be empty, missing or any text")
     func reasons() throws {
         for (line, reason) in [("200", ""), ("200 ", ""), ("200 All is well", "All is well"), ("299 é", "é")] {

@@ -129,6 +129,47 @@ struct ExchangeStateTests {
         }
     }
 
+    @Test("The time runs of that side whose turn it is")
+    func turns() throws {
+        var get = ExchangeState(request: Request(), hasBody: false)
+        #expect(get.turn == .origin)
+        _ = try get.received(self.head("HTTP/1.1 103 Early Hints"))
+        #expect(get.turn == .origin)
+        _ = try get.received(self.head(Self.plain))
+        #expect(get.turn == .neither)
+
+        var upload = ExchangeState(request: Request(), hasBody: true)
+        #expect(upload.turn == .visitor)
+        _ = try upload.received(self.head(Self.plain))
+        #expect(upload.turn == .visitor)
+        upload.completedRequest()
+        #expect(upload.turn == .neither)
+
+        var waiting = ExchangeState(request: Request(expectsContinue: true), hasBody: true)
+        #expect(waiting.turn == .origin)
+        _ = try waiting.received(self.head("HTTP/1.1 100 Continue"))
+        #expect(waiting.turn == .visitor)
+        var impatient = ExchangeState(request: Request(expectsContinue: true), hasBody: true)
+        impatient.sentBody()
+        #expect(impatient.turn == .visitor)
+        impatient.completedRequest()
+        #expect(impatient.turn == .origin)
+
+        var raw = ExchangeState(request: Request(isUpgrade: true, passesUpgrade: true), hasBody: false)
+        _ = try raw.received(self.head("HTTP/1.1 101 Switching Protocols"))
+        #expect(raw.turn == .neither)
+    }
+
+    @Test("An HTTP/1.0 visitor is told of no coding, not even where there is no body")
+    func oldVisitorWithoutBody() throws {
+        let request = Request(isHead: true, version: .http10, isKeepAlive: true)
+        var state = ExchangeState(request: request, hasBody: false)
+        let head = try self.head("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked")
+        #expect(try state.received(head) == .final(.none, .untilClose, .close))
+        var plain = ExchangeState(request: request, hasBody: false)
+        #expect(try plain.received(self.head(Self.plain)) == .final(.none, .asReceived, .keepAlive))
+    }
+
     @Test("An upload that was given up spoils both connections")
     func abandonedUpload() throws {
         var state = ExchangeState(request: Request(), hasBody: true)

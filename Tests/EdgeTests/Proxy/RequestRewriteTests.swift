@@ -16,7 +16,8 @@ struct RequestRewriteTests {
         prefixLength: Int = 7,
         proxy: String? = nil,
         address: String? = "192.0.2.9",
-        dropsAuthorization: Bool = false
+        dropsAuthorization: Bool = false,
+        clientIPHeader: String? = nil
     ) throws -> [String] {
         var parser = HeadParser()
         var buffer = ByteBuffer(string: request.replacing("\n", with: "\r\n") + "\r\n\r\n")
@@ -32,7 +33,8 @@ struct RequestRewriteTests {
                 proxy: proxy.flatMap { IPAddress($0) }
             ),
             requestID: self.requestID,
-            dropsAuthorization: dropsAuthorization
+            dropsAuthorization: dropsAuthorization,
+            clientIPHeader: clientIPHeader
         )
         let text = String(buffer: rewrite.head(head))
         #expect(text.hasSuffix("\r\n\r\n"))
@@ -137,16 +139,35 @@ struct RequestRewriteTests {
             X-Forwarded-For: 198.51.100.2
             X-Request-Id: theirs
             X-Forwarded-Ssl: on
+            X-Forwarded-Port: 443
+            X-Forwarded-Server: proxy
             CF-Connecting-IP: 203.0.113.1
             """,
             proxy: "10.0.0.1"
         )
         for line in [
             "X-Forwarded-For: 203.0.113.1, 198.51.100.2, 10.0.0.1", "X-Request-Id: theirs", "X-Forwarded-Ssl: on",
-            "CF-Connecting-IP: 203.0.113.1",
+            "X-Forwarded-Port: 443", "X-Forwarded-Server: proxy", "CF-Connecting-IP: 203.0.113.1",
         ] {
             #expect(lines.contains(line), "\(line)")
         }
+    }
+
+    @Test("The field in which proxies name the visitor passes from them alone, whatever it is called")
+    func clientIPHeader() throws {
+        for name in ["X-Client-Address", "x_client-address"] {
+            let request = "GET /my-app/ HTTP/1.1\nHost: edge\n\(name): 6.6.6.6\nX-Client-Addres: 1"
+            let strangers = try self.rewritten(request, clientIPHeader: "x-client-address")
+            #expect(strangers.dropFirst(2).first == "X-Client-Addres: 1")
+            let trusted = try self.rewritten(request, proxy: "10.0.0.1", clientIPHeader: "x-client-address")
+            #expect(trusted.contains("\(name): 6.6.6.6"))
+        }
+    }
+
+    @Test("Nobody waits for a 100 in HTTP/1.0, and the origin is not made to think so")
+    func oldExpectation() throws {
+        let lines = try self.rewritten("POST /my-app/ HTTP/1.0\nHost: edge\nExpect: 100-continue\nA: 1")
+        #expect(lines.dropFirst(2).first == "A: 1")
     }
 
     @Test("A trusted proxy that sends no chain begins one")

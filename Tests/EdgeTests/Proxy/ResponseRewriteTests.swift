@@ -149,6 +149,12 @@ struct ResponseRewriteTests {
         #expect(try self.rewritten([quoted]) == [expected])
     }
 
+    @Test("Links without an end pass, however many begin, without taking the event loop's time")
+    func endlessLinks() throws {
+        let line = "Link: </a>, " + String(repeating: "<", count: 50_000)
+        #expect(try self.rewritten([line]) == [line.replacing("</a>", with: "</my-app/a>")])
+    }
+
     @Test(
         "Refresh is read as browsers read it, and only its reference is changed",
         arguments: [

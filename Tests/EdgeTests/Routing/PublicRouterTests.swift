@@ -47,7 +47,7 @@ struct PublicRouterTests {
 
     @Test("A host below the wildcard domain names the tunnel, whatever the path")
     func hosts() throws {
-        for host in ["my-app.tunnels.example", "MY-APP.Tunnels.Example:8443"] {
+        for host in ["my-app.tunnels.example", "MY-APP.Tunnels.Example:8443", "my-app.tunnels.example.:80"] {
             for target in ["/", "/other-app/x", "/api/tunnels/list", "//x"] {
                 #expect(try self.route(target, host: host) == .tunnel(self.id("my-app"), prefixLength: 0))
             }

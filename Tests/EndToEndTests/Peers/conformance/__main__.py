@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds the edge to HTTP, byte for byte, with raw sockets at both ends.
 
-    conformance exchanges|smuggling --edge URL --culvert PROGRAM [--nginx FOLDER] [--only TEXT]
+    conformance exchanges|smuggling|limits --edge URL --culvert PROGRAM [--nginx FOLDER] [--only TEXT]
 
 The API key is in CULVERT_API_KEY. With --nginx the exchanges run through nginx as a plain proxy too, for reference.
 Prints `{"edge": {"cases": …, "failures": […]}, "nginx": {"cases": …, "failures": […]}}`.
@@ -18,6 +18,7 @@ import bodies
 import connections
 import heads
 import interim
+import limits
 import places
 import rewriting
 import smuggling_requests
@@ -28,6 +29,7 @@ from harness import Failure, Origin
 
 EXCHANGES = [heads, bodies, interim, connections, upgrades, rewriting]
 SMUGGLING = [smuggling_requests, smuggling_responses]
+SUITES = {"exchanges": EXCHANGES, "smuggling": SMUGGLING, "limits": [limits]}
 
 
 def run(cases, origin, find_place, allow=lambda message: message):
@@ -42,7 +44,7 @@ def run(cases, origin, find_place, allow=lambda message: message):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("suite", choices=["exchanges", "smuggling"])
+    parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--edge", required=True)
     parser.add_argument("--culvert", required=True)
     parser.add_argument("--nginx")
@@ -50,7 +52,7 @@ def main():
     arguments = parser.parse_args()
 
     faulthandler.dump_traceback_later(150, exit=True)
-    modules = EXCHANGES if arguments.suite == "exchanges" else SMUGGLING
+    modules = SUITES[arguments.suite]
     cases = [case for module in modules for case in module.CASES if arguments.only in case.name]
     names = [case.name for case in cases]
     doubled = {name for name in names if names.count(name) > 1}

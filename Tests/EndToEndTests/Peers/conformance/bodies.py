@@ -86,7 +86,8 @@ CHUNKS = [
     ),
     Case(
         "chunked request: trailers that speak for the head are dropped",
-        [chunked(b"1\r\nx\r\n0\r\nHost: a\r\nX-Sum: 1\r\nConnection: close\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n")],
+        [chunked(b"1\r\nx\r\n0\r\nHost: a\r\nX-Sum: 1\r\nConnection: close\r\nX-Forwarded-For: 1.2.3.4\r\n"
+                 b"Authorization: Basic YTpi\r\nExpect: 100-continue\r\n\r\n")],
         [Until(b"X-Sum: 1\r\n"), Take(2), OK],
         request=b"POST / HTTP/1.1\r\nHost: {origin}\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"1\r\nx\r\n0\r\nX-Sum: 1\r\n\r\n",
@@ -252,6 +253,38 @@ OLD_VISITORS = [
          b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", True),
     ]
 ] + [
+    Case(
+        f"HTTP/1.0 visitor: no coding, where there is no body either: {name}",
+        [method + b" {base}/ HTTP/1.0\r\nHost: {host}\r\nConnection: keep-alive\r\n\r\n", Ended()],
+        [HEAD, b"HTTP/1.1 " + status + b"\r\nTransfer-Encoding: chunked\r\nA: 1\r\n\r\n"],
+        request=method + b" / HTTP/1.1\r\nHost: {origin}\r\n\r\n",
+        response=b"HTTP/1.1 " + status + b"\r\nA: 1\r\nConnection: close\r\n\r\n",
+        edge_only=True,
+    )
+    for name, method, status in [("HEAD", b"HEAD", b"200 OK"), ("304", b"GET", b"304 Not Modified")]
+] + [
+    Case(
+        "HTTP/1.0 visitor: close is heard before keep-alive",
+        [b"GET {base}/ HTTP/1.0\r\nHost: {host}\r\nConnection: keep-alive, close\r\n\r\n", Ended()],
+        [HEAD, OK],
+        request=b"GET / HTTP/1.1\r\nHost: {origin}\r\n\r\n",
+        response=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
+    ),
+    Case(
+        "HTTP/1.0 visitor: Expect is not known there",
+        [b"POST {base}/ HTTP/1.0\r\nHost: {host}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi", Ended()],
+        [HEAD, Take(2), OK],
+        request=b"POST / HTTP/1.1\r\nHost: {origin}\r\nContent-Length: 2\r\n\r\nhi",
+        response=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
+    ),
+    Case(
+        "HTTP/1.0 visitor: an answer of the edge ends the connection that it would keep",
+        [b"GET /no-such-tunnel/ HTTP/1.0\r\nHost: {host}\r\nConnection: keep-alive\r\n\r\n"],
+        [],
+        request=b"",
+        judge=lambda end, _: end.wait("the end", lambda: end.ended, 1),
+        edge_only=True,
+    ),
     Case(
         "HTTP/1.0 visitor: a body",
         [b"POST {base}/ HTTP/1.0\r\nHost: {host}\r\nContent-Length: 5\r\n\r\nhello"],

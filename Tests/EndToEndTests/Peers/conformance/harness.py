@@ -60,6 +60,15 @@ class StillOpen:
     seconds: float = 0.1
 
 
+@dataclasses.dataclass
+class Drip:
+    """Sends a piece again and again until the peer has ended the connection."""
+
+    piece: bytes
+    seconds: float = 0.1
+    within: float = 8.0
+
+
 class Shut:
     """Closes one direction."""
 
@@ -132,6 +141,17 @@ class End:
                 time.sleep(seconds)
                 if self.ended:
                     raise Failure(f"the connection ended ({self.ended})")
+            case Drip(piece, seconds, within):
+                deadline = time.monotonic() + within
+                while not self.ended:
+                    if time.monotonic() > deadline:
+                        raise Failure(f"the peer took {piece!r} for {within} s")
+                    try:
+                        self.connection.sendall(piece)
+                    except OSError:
+                        break
+                    with self.changed:
+                        self.changed.wait_for(lambda: self.ended, seconds)
             case _ if step is Shut:
                 try:
                     self.connection.shutdown(socket.SHUT_WR)

@@ -207,7 +207,7 @@ FORWARDING = [
     ),
     Case(
         "forwarding: a trusted proxy's own fields pass",
-        [get(fields=b"X-Forwarded-Ssl: on\r\nCF-Connecting-IP: 203.0.113.9\r\n")],
+        [get(fields=b"X-Forwarded-Ssl: on\r\nX-Forwarded-Server: p\r\nCF-Connecting-IP: 203.0.113.9\r\n")],
         SIMPLE,
         tunnel="path@proxy",
         look=look_for(b"X-Forwarded-For: 127.0.0.2"),
@@ -239,6 +239,14 @@ HOSTS = [
         SIMPLE,
         request=b"GET /a HTTP/1.1\r\nHost: {origin}\r\n\r\n",
         tunnel="path@host",
+    ),
+    Case(
+        "route by host with the root's dot",
+        [b"GET /a HTTP/1.1\r\nHost: {host}.\r\n\r\n"],
+        SIMPLE,
+        request=b"GET /a HTTP/1.1\r\nHost: {origin}\r\n\r\n",
+        tunnel="path@host",
+        edge_only=True,
     ),
     Case(
         "route by host: a path that looks like a prefix stays",

@@ -106,6 +106,7 @@ LINES = [
     refused("a name with a byte above 0x7F", head(b"Content-Length\xa0: 5\r\n") + b"hello"),
     refused("an empty name", head(b": 5\r\n")),
     refused("a field without a colon", head(b"Content-Length\r\n")),
+    refused("something else, such as TLS", b"\x16\x03\x01\x02\x00\x01"),
     refused("three empty lines before the request", b"\r\n\r\n\r\n" + head()),
 ]
 
@@ -146,6 +147,12 @@ HOSTS = [
         "with a path": b"Host: {host}/a\r\n",
         "with a space": b"Host: {host} evil\r\n",
         "with bytes above 0x7F": b"Host: \xe9.example\r\n",
+        "with two ports": b"Host: {host}:80\r\n",
+        "with a port that is no number": b"Host: localhost:a\r\n",
+        "of a port alone": b"Host: :80\r\n",
+        "an address without its end": b"Host: [::1\r\n",
+        "an address without brackets": b"Host: ::1\r\n",
+        "a name in brackets": b"Host: [evil.example]\r\n",
     }.items()
 ]
 

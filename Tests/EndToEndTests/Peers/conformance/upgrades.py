@@ -102,6 +102,11 @@ ENDS = [
         [[HEAD, ANY, b"last", Shut, Take(4), Ended()]],
     ),
     Case(
+        "half-close: the visitor ends before the 101",
+        [asks() + b"early", Shut, Until(b"bye"), Ended(how="end")],
+        [[HEAD, Pause(0.1), ANY, Take(5), Ended(how="end"), b"bye", Close]],
+    ),
+    Case(
         "half-close: 2 MiB after the visitor's end",
         [asks(), HEAD, Shut, Take(len(BYTES) * 2048), Ended(how="end")],
         [[HEAD, ANY, Ended(how="end"), BYTES * 2048, Close]],
@@ -142,6 +147,14 @@ REFUSED = [
         b"Upgrade: websocket\r\nConnection: Upgrade\r\n",
         b"HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n"
         b"Content-Length: 2\r\n\r\nno",
+    ),
+    Case(
+        "308 to an upgrade of the edge's own: a glued request is dropped",
+        [b"GET {base} HTTP/1.1\r\nHost: {host}\r\nUpgrade: any\r\nConnection: Upgrade\r\n\r\n" + get(b"/smuggled"), Ended()],
+        [],
+        request=b"",
+        response=b"HTTP/1.1 308 Permanent Redirect\r\nLocation: {base}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        edge_only=True,
     ),
     Case(
         "426 to a visitor that asked for none",
