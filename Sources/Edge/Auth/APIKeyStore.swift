@@ -84,6 +84,7 @@ final class APIKeyStore: Sendable {
         var errors: [CredentialError] = []
         for record in records {
             if !names.insert(record.name).inserted { errors.append(.duplicateName(record.name)) }
+            if !APIKeyRecord.isName(record.name) { errors.append(.malformedName(record.name)) }
             if record.hashBytes == nil { errors.append(.malformedHash(name: record.name)) }
             if record.totpSecret != nil, record.oneTimePassword == nil {
                 errors.append(.malformedSecret(name: record.name))
@@ -105,6 +106,11 @@ final class APIKeyStore: Sendable {
 }
 
 extension APIKeyRecord {
+    /// Whether a text can be the name of a key: a word that is safe in a log line, a token and an `otpauth` URI.
+    static func isName(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x3a }
+    }
+
     /// The hash; `nil` if it is none.
     fileprivate var hashBytes: [UInt8]? {
         Hexadecimal.decode(self.sha256).flatMap { $0.count == 32 ? $0 : nil }
@@ -119,6 +125,7 @@ extension APIKeyRecord {
 /// Why a file of credentials can't be used.
 enum CredentialError: Error, Equatable, CustomStringConvertible {
     case duplicateName(String)
+    case malformedName(String)
     case malformedHash(name: String)
     case malformedSecret(name: String)
     case noSigningKey
@@ -128,6 +135,7 @@ enum CredentialError: Error, Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .duplicateName(let name): "two API keys are named \(name)"
+        case .malformedName(let name): "\(String(reflecting: name)) is not a name: one word of ASCII without a colon"
         case .malformedHash(let name): "the sha256 of API key \(name) is not 64 hexadecimal digits"
         case .malformedSecret(let name): "the totp_secret of API key \(name) is not base 32 of at least 10 bytes"
         case .noSigningKey: "there is no signing key"

@@ -56,7 +56,7 @@ extension CredentialFiles {
         return set
     }
 
-    private static func read<File: Decodable>(
+    private static func read<File: CredentialFile>(
         _ type: File.Type,
         at path: String,
         _ kind: String,

@@ -6,28 +6,38 @@ import FoundationEssentials
 import Foundation
 #endif
 
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
-
 /// The API keys and signing keys of a run.
 struct CredentialSet: Sendable {
     var apiKeys: [APIKeyRecord]
     var signingKeys: [SigningKey]
 }
 
+/// A file that holds credentials.
+protocol CredentialFile: Codable {
+    /// What may be in it.
+    static var members: JSONMembers { get }
+}
+
 /// The file of API keys: JSON with hashes and no keys.
-struct APIKeyFile: Codable, Equatable, Sendable {
+struct APIKeyFile: CredentialFile, Equatable, Sendable {
     var keys: [APIKeyRecord]
+
+    // A misspelt totp_secret must not be a key without a second factor.
+    static let members = JSONMembers.object([
+        "keys": .array(
+            .object([
+                "name": .leaf, "role": .choice(Role.allCases.map(\.rawValue)), "sha256": .leaf, "totp_secret": .leaf,
+                "revoked": .leaf,
+            ])
+        )
+    ])
 }
 
 /// The file of signing keys: JSON, the signing key first.
-struct SigningKeyFile: Codable, Equatable, Sendable {
+struct SigningKeyFile: CredentialFile, Equatable, Sendable {
     var keys: [SigningKey]
+
+    static let members = JSONMembers.object(["keys": .array(.object(["kid": .leaf, "secret": .leaf]))])
 }
 
 /// Reads and writes the files that hold credentials.
@@ -41,7 +51,7 @@ enum CredentialFiles {
     }
 
     /// Reads a file that nobody but its owner may read.
-    static func read<File: Decodable>(_ type: File.Type, at path: String) throws -> File {
+    static func read<File: CredentialFile>(_ type: File.Type, at path: String) throws -> File {
         let manager = FileManager.default
         // Kubernetes mounts each file as a symbolic link, and it is the file behind it that is or isn't private.
         let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
@@ -50,12 +60,9 @@ enum CredentialFiles {
         }
         try self.checkPrivate(path)
         do {
-            return try JSONDecoder().decode(type, from: data)
+            return try StrictJSON.decode(type, members: File.members, from: Array(data))
         } catch {
-            throw Failure(
-                path: path,
-                message: "the file does not hold the JSON that culvert-edge credentials new writes"
-            )
+            throw Failure(path: path, message: "\(error.field ?? "the file") \(error.message)")
         }
     }
 
@@ -69,27 +76,6 @@ enum CredentialFiles {
         else { return }
         if permissions & 0o007 != 0 {
             throw Failure(path: path, message: "other users can read the file: chmod 600 it")
-        }
-    }
-
-    /// Reads a file that may not be there yet.
-    static func readIfPresent<File: Decodable>(_ type: File.Type, at path: String) throws -> File? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
-        return try self.read(type, at: path)
-    }
-
-    /// Writes a file that nobody but its owner can read, in one step.
-    static func write(_ file: some Encodable, to path: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let data = try encoder.encode(file) + Data("\n".utf8)
-        let temporary = "\(path).\(RequestID().description.prefix(8))"
-        guard FileManager.default.createFile(atPath: temporary, contents: data, attributes: [.posixPermissions: 0o600])
-        else { throw Failure(path: path, message: "the file can't be written") }
-        // rename(2) replaces the old file in one step, so that a reader sees one or the other.
-        guard rename(temporary, path) == 0 else {
-            try? FileManager.default.removeItem(atPath: temporary)
-            throw Failure(path: path, message: "the file can't be replaced")
         }
     }
 }

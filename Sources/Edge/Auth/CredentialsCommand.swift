@@ -49,22 +49,24 @@ struct CredentialsCommand: ParsableCommand {
         var otp = true
 
         func run() throws {
-            guard !self.name.isEmpty, self.name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != 0x3a }) else {
-                throw CommandFailure.exit(.usage, "a name is one word of ASCII without a colon")
+            guard APIKeyRecord.isName(self.name) else {
+                throw CommandFailure.exit(.usage, "a name is one word of ASCII without a colon, of 64 letters at most")
             }
             try CredentialFailures.report {
-                var ring =
-                    try CredentialFiles.readIfPresent(APIKeyFile.self, at: self.files.apiKeysFile)
-                    ?? APIKeyFile(keys: [])
-                guard !ring.keys.contains(where: { $0.name == self.name }) else {
-                    throw CredentialError.duplicateName(self.name)
-                }
                 let made = NewCredentials.make(name: self.name, role: self.role, withSecondFactor: self.otp)
-                ring.keys.append(made.record)
-                try CredentialFiles.write(ring, to: self.files.apiKeysFile)
-                if try CredentialFiles.readIfPresent(SigningKeyFile.self, at: self.files.signingKeysFile) == nil {
-                    let key = SigningKey.generate(kid: "k1")
-                    try CredentialFiles.write(SigningKeyFile(keys: [key]), to: self.files.signingKeysFile)
+                try CredentialFiles.update(at: self.files.apiKeysFile) { (file: APIKeyFile?) in
+                    var ring = file ?? APIKeyFile(keys: [])
+                    guard !ring.keys.contains(where: { $0.name == self.name }) else {
+                        throw CredentialFiles.Failure(
+                            path: self.files.apiKeysFile,
+                            message: "there is an API key named \(self.name) already: choose another name"
+                        )
+                    }
+                    ring.keys.append(made.record)
+                    return ring
+                }
+                try CredentialFiles.update(at: self.files.signingKeysFile) { (file: SigningKeyFile?) in
+                    file == nil ? SigningKeyFile(keys: [SigningKey.generate(kid: "k1")]) : nil
                 }
                 LogSink.standardOutput.write(made.text)
             }
@@ -99,15 +101,16 @@ struct CredentialsCommand: ParsableCommand {
 
         func run() throws {
             try CredentialFailures.report {
-                var ring = try CredentialFiles.read(APIKeyFile.self, at: self.files.apiKeysFile)
-                guard let index = ring.keys.firstIndex(where: { $0.name == self.name }) else {
-                    throw CredentialFiles.Failure(
-                        path: self.files.apiKeysFile,
-                        message: "no API key is named \(self.name)"
-                    )
+                try CredentialFiles.update(at: self.files.apiKeysFile) { (file: APIKeyFile?) in
+                    guard var ring = file, let index = ring.keys.firstIndex(where: { $0.name == self.name }) else {
+                        throw CredentialFiles.Failure(
+                            path: self.files.apiKeysFile,
+                            message: "no API key is named \(self.name)"
+                        )
+                    }
+                    ring.keys[index].revoked = true
+                    return ring
                 }
-                ring.keys[index].revoked = true
-                try CredentialFiles.write(ring, to: self.files.apiKeysFile)
                 LogSink.standardOutput.write("revoked \(self.name): send the edge SIGHUP to make it take effect\n")
             }
         }

@@ -53,7 +53,18 @@ struct OneTimePassword: Equatable, Sendable {
     ///
     /// - Parameter name: The name of the API key.
     func uri(name: String) -> String {
-        "otpauth://totp/Culvert:\(name)?secret=\(Base32.encode(self.secret))&issuer=Culvert&algorithm=SHA1&digits=6&period=30"
+        let label = name.utf8.reduce(into: "") { label, byte in
+            switch byte {
+            // RFC 3986 §2.3: what needs no encoding.
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"), UInt8(ascii: "@"):
+                label.unicodeScalars.append(Unicode.Scalar(byte))
+            default: label += "%\(Hexadecimal.encode([byte]).uppercased())"
+            }
+        }
+        return
+            "otpauth://totp/Culvert:\(label)?secret=\(Base32.encode(self.secret))&issuer=Culvert&algorithm=SHA1&digits=6&period=30"
     }
 }
 

@@ -41,6 +41,7 @@ struct ConfigurationLoading: ParsableArguments {
     func read(isReload: Bool = false) throws(ConfigurationProblems) -> Outcome {
         var reader = try self.makeReader()
         let configuration = EdgeConfiguration(from: &reader)
+        self.checkSecretsInFile(&reader)
         let credentials = CredentialFiles.check(configuration, isReload: isReload, &reader)
         guard reader.problems.isEmpty else { throw ConfigurationProblems(reader.problems) }
         return Outcome(configuration: configuration, credentials: credentials, settings: reader.settings)
@@ -58,10 +59,24 @@ struct ConfigurationLoading: ParsableArguments {
         }
     }
 
+    /// A file with a key in it has to be as private as one of keys alone.
+    private func checkSecretsInFile(_ reader: inout SettingsReader) {
+        guard let path = self.configPath else { return }
+        for key in reader.secretsInFile {
+            do {
+                try CredentialFiles.checkPrivate(path)
+            } catch {
+                reader.report(key, "\(error)")
+            }
+        }
+    }
+
+    private var configPath: String? { self.config ?? ProcessInfo.processInfo.environment["CULVERT_CONFIG"] }
+
     private func makeReader() throws(ConfigurationProblems) -> SettingsReader {
         let environment = ProcessInfo.processInfo.environment
         var file: (name: String, text: String)?
-        if let path = self.config ?? environment["CULVERT_CONFIG"] {
+        if let path = self.configPath {
             guard let data = FileManager.default.contents(atPath: path) else {
                 throw ConfigurationProblems([SettingProblem(key: "--config", origin: path, message: "can't be read")])
             }

@@ -87,9 +87,19 @@ extension EdgeConfiguration {
             in: .seconds(1) ... .hours(24),
             help: "time that a body may go without progress"
         )
-        reader.read("http.max-head-size", into: &self.http.maxHeadSize, help: "largest request head")
-        reader.read("http.max-fields", into: &self.http.maxFields, help: "most header fields")
-        reader.read("http.max-connections", into: &self.http.maxConnections, help: "most public connections")
+        reader.read(
+            "http.max-head-size",
+            into: &self.http.maxHeadSize,
+            in: ByteCount(1 << 10)...ByteCount(1 << 20),
+            help: "largest request head"
+        )
+        reader.read("http.max-fields", into: &self.http.maxFields, in: 8...10_000, help: "most header fields")
+        reader.read(
+            "http.max-connections",
+            into: &self.http.maxConnections,
+            in: 1...10_000_000,
+            help: "most public connections"
+        )
         reader.read(
             "errors.status-map",
             into: &self.http.statusMap,
@@ -142,6 +152,7 @@ extension EdgeConfiguration {
         reader.read(
             "tunnel.unknown-hold",
             into: &self.tunnels.unknownHold,
+            in: .zero ... .minutes(5),
             help: "time that requests wait for the connector of a tunnel that this edge has not met yet"
         )
         reader.read(
@@ -171,6 +182,7 @@ extension EdgeConfiguration {
         reader.read(
             "tunnel.max-connections",
             into: &self.tunnels.maxConnections,
+            in: 1...10_000,
             help: "most connector connections of a tunnel"
         )
         self.tunnels.reservedNames =
@@ -183,10 +195,17 @@ extension EdgeConfiguration {
     }
 
     private mutating func readLimits(from reader: inout SettingsReader) {
-        reader.read("limits.tunnels-per-key", into: &self.tunnels.maxPerKey, help: "most tunnels of an API key")
-        let calls = reader.value("limits.api-calls-per-second", default: 10, help: "API calls of a key")
-        let failures = reader.value("limits.failed-logins-per-minute", default: 5, help: "wrong keys of an address")
-        let creations = reader.value("limits.creations-per-hour", default: 30, help: "tunnels that a key makes")
+        let bounds = 1...1_000_000_000
+        var (calls, failures, creations) = (10, 5, 30)
+        reader.read(
+            "limits.tunnels-per-key",
+            into: &self.tunnels.maxPerKey,
+            in: bounds,
+            help: "most tunnels of an API key"
+        )
+        reader.read("limits.api-calls-per-second", into: &calls, in: bounds, help: "API calls of a key")
+        reader.read("limits.failed-logins-per-minute", into: &failures, in: bounds, help: "wrong keys of an address")
+        reader.read("limits.creations-per-hour", into: &creations, in: bounds, help: "tunnels that a key makes")
         self.limits.calls = RateLimit(calls, perSeconds: 1)
         self.limits.failures = RateLimit(failures, perSeconds: 60)
         self.limits.creations = RateLimit(creations, perSeconds: 3600)
@@ -197,11 +216,22 @@ extension EdgeConfiguration {
         reader.read("log.format", into: &self.logFormat, help: "how lines look")
         reader.read("log.timezone", into: &self.logTimeZone, help: "the zone of timestamps")
         reader.read("log.file", into: &self.logFile, help: "a file that gets every line, too")
-        reader.read("log.file-size", into: &self.logFileSize, help: "the size at which it is full")
-        reader.read("log.file-count", into: &self.logFileCount, help: "full files that are kept beside it")
+        reader.read(
+            "log.file-size",
+            into: &self.logFileSize,
+            in: ByteCount(4 << 10)...ByteCount(1 << 40),
+            help: "the size at which it is full"
+        )
+        reader.read(
+            "log.file-count",
+            into: &self.logFileCount,
+            in: 1...1000,
+            help: "full files that are kept beside it"
+        )
         reader.read(
             "shutdown.delay",
             into: &self.shutdownDelay,
+            in: .zero ... .hours(24),
             help: "time in which the edge is unready but serves, so that proxies learn to go elsewhere"
         )
         reader.read(
@@ -210,9 +240,10 @@ extension EdgeConfiguration {
             in: .zero ... .hours(24),
             help: "time for requests in flight when the edge stops"
         )
-        self.eventLoops = reader.value(
+        reader.read(
             "event-loops",
-            default: self.eventLoops,
+            into: &self.eventLoops,
+            in: 0...1024,
             help: "threads that carry connections; 0 for one a core"
         )
     }
@@ -238,6 +269,9 @@ extension EdgeConfiguration {
                 )
             }
         }
+        if self.listen == self.adminListen, self.listen.port != 0 {
+            reader.report("admin.listen", "listen has the same address: health and metrics need one of their own")
+        }
         for problem in self.productionProblems() { reader.report(problem.key, problem.message) }
         if (self.certificateFile == nil) != (self.privateKeyFile == nil) {
             reader.report("tls.certificate", "tls.certificate and tls.key need each other")
@@ -247,6 +281,13 @@ extension EdgeConfiguration {
         }
         if let publicURL = self.publicURL, !Self.isPublicURL(publicURL) {
             reader.report("public.url", "\"\(publicURL)\" is not an http or https URL without path and query")
+        }
+        if let key = self.credentials.apiKey {
+            // Not a password: nothing slows down who guesses from many addresses.
+            let least = self.isDevelopment ? 1 : 16
+            if key.utf8.count < least || !key.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) {
+                reader.report("auth.api-key", "the key has to be at least \(least) ASCII characters without a space")
+            }
         }
         if let secret = self.credentials.signingKey, SigningKey(kid: "env", secret: secret).bytes?.count ?? 0 < 32 {
             reader.report("auth.signing-key", "the key has to be base 64 of at least 32 bytes")

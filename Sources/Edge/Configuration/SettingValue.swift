@@ -6,10 +6,16 @@ import NIOCore
 protocol SettingValue: Sendable {
     /// What the text has to be, for the message about one that isn't: "a duration such as 30s".
     static var expectation: String { get }
+    /// Whether there may be several values.
+    static var isList: Bool { get }
     /// Reads the text; `nil` for one that isn't a value.
     init?(setting text: String)
     /// The text that reads as this value.
     var settingText: String { get }
+}
+
+extension SettingValue {
+    static var isList: Bool { false }
 }
 
 extension String: SettingValue {
@@ -51,6 +57,7 @@ struct SettingList<Element: SettingValue>: SettingValue {
     var elements: [Element]
 
     static var expectation: String { "\(Element.expectation), or several separated by commas" }
+    static var isList: Bool { true }
 
     init(_ elements: [Element]) { self.elements = elements }
 
@@ -101,7 +108,7 @@ extension TimeAmount: SettingValue {
 }
 
 /// A number of bytes.
-struct ByteCount: SettingValue, Equatable {
+struct ByteCount: SettingValue, Comparable {
     /// The bytes.
     var bytes: Int
 
@@ -112,6 +119,8 @@ struct ByteCount: SettingValue, Equatable {
     }
 
     init(_ bytes: Int) { self.bytes = bytes }
+
+    static func < (one: ByteCount, other: ByteCount) -> Bool { one.bytes < other.bytes }
 
     init?(setting text: String) {
         guard let unit = Self.units.first(where: { text.hasSuffix($0.suffix) }),

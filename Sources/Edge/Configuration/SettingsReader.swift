@@ -35,6 +35,7 @@ struct SettingsReader {
     private struct Layer {
         var snapshot: any ConfigSnapshot
         var name: String
+        var isFile = false
         /// The keys that this layer has, in its own spelling, with where each came from.
         var origins: [String: String]
         /// The layer's spelling of a key.
@@ -46,6 +47,8 @@ struct SettingsReader {
     private(set) var problems: [SettingProblem] = []
     /// What has been read, in the order of reading.
     private(set) var settings: [SettingDescription] = []
+    /// The secrets that the file holds, which then has to be private.
+    private(set) var secretsInFile: [String] = []
 
     /// Makes a reader.
     ///
@@ -80,17 +83,24 @@ struct SettingsReader {
             expectation: type.expectation
         )
         defer { self.settings.append(description) }
-        guard let (text, layer) = self.text(of: key) else { return nil }
+        guard let (texts, layer) = self.texts(of: key) else { return nil }
         let origin = layer.origins[layer.spelling(key)] ?? layer.name
         if isSecret, layer.name == "flag" {
             self.report(layer.spelling(key), origin, "has to come from the environment: other users can see flags")
             return nil
         }
+        guard texts.count == 1 || type.isList else {
+            let shown = isSecret ? "\(texts.count) values" : texts.map { "\"\($0)\"" }.joined(separator: " and ")
+            self.report(layer.spelling(key), origin, "\(shown) where one value is expected")
+            return nil
+        }
+        let text = texts.joined(separator: ",")
         guard let value = Value(setting: text) else {
             let shown = isSecret ? "the value" : "\"\(text)\""
             self.report(layer.spelling(key), origin, "\(shown) is not \(type.expectation)")
             return nil
         }
+        if isSecret, layer.isFile { self.secretsInFile.append(key) }
         description.origin = origin
         description.value = isSecret ? "(secret)" : value.settingText
         return value
@@ -176,19 +186,19 @@ struct SettingsReader {
 
     // MARK: Layers
 
-    private func text(of key: String) -> (String, Layer)? {
+    private func texts(of key: String) -> (texts: [String], layer: Layer)? {
         let absolute = AbsoluteConfigKey(key.split(separator: ".").map(String.init))
         for layer in self.layers where layer.origins[layer.spelling(key)] != nil {
             // A flag without a value is a Boolean, and a list in a file is an array: neither is a string.
             if let result = try? layer.snapshot.value(forKey: absolute, type: .string),
                 case .string(let text)? = result.value?.content
             {
-                return (text, layer)
+                return ([text], layer)
             }
             if let result = try? layer.snapshot.value(forKey: absolute, type: .stringArray),
                 case .stringArray(let texts)? = result.value?.content
             {
-                return (texts.isEmpty ? "true" : texts.joined(separator: ","), layer)
+                return (texts.isEmpty ? ["true"] : texts, layer)
             }
         }
         return nil
@@ -214,10 +224,12 @@ struct SettingsReader {
         )
     }
 
-    /// What the connector's variables and those of an orchestrator are called; a service named `culvert-edge` puts
+    /// Variables that are no settings: what the connector's and those of an orchestrator are called; a service named `culvert-edge` puts
     /// `CULVERT_EDGE_PORT` and more into the environment of every pod.
     private static let foreignVariables: Set<String> = [
         "CULVERT_EDGE", "CULVERT_API_KEY", "CULVERT_TOKEN", "CULVERT_OTP", "CULVERT_STRICT",
+        // Names the file, and so is read before settings are.
+        "CULVERT_CONFIG",
     ]
 
     private mutating func addEnvironment(_ environment: [String: String]) {
@@ -247,9 +259,22 @@ struct SettingsReader {
                 providerName: name,
                 parsingOptions: .default
             )
-            self.layers.append(Layer(snapshot: snapshot, name: name, origins: origins, spelling: { $0 }))
+            self.layers.append(Layer(snapshot: snapshot, name: name, isFile: true, origins: origins, spelling: { $0 }))
         } catch {
-            self.report("--config", name, "the file can't be read as YAML: \(error)")
+            self.report("--config", name, "the file can't be read as YAML: \(Self.reason(error))")
+        }
+    }
+
+    /// What is wrong with a file and where, but nothing of its contents, among which there may be a secret.
+    private static func reason(_ error: any Error) -> String {
+        switch error as? YamlError {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            "line \(mark.line), column \(mark.column): \(problem)"
+        case .duplicatedKeysInMapping(let keys, let context):
+            "line \(context.mark.line): \(keys.joined(separator: " and ")) is there twice"
+        case .reader(let problem, _, _, _): problem
+        default: "it has to hold keys with values"
         }
     }
 

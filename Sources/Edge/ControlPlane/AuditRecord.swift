@@ -12,6 +12,7 @@ final class AuditRecord: Sendable {
     private struct Facts {
         var principal: String?
         var tunnelID: String?
+        var tokenID: String?
     }
 
     private let facts = Mutex(Facts())
@@ -28,30 +29,38 @@ final class AuditRecord: Sendable {
         self.facts.withLock { $0.tunnelID = tunnelID }
     }
 
+    /// Notes by which tunnel token, of which only the id is told.
+    func note(tokenID: String) {
+        self.facts.withLock { $0.tokenID = tokenID }
+    }
+
     /// Writes the line.
     ///
     /// - Parameters:
     ///   - logger: A logger with the request's id.
-    ///   - request: The call; of its path the query is left out.
+    ///   - method: The method of the call.
+    ///   - path: Its path; a query is left out.
     ///   - remoteAddress: Where the caller connects from.
     ///   - status: What was answered.
     ///   - code: The code of the error, if it was one.
     func write(
         to logger: Logger,
-        request: HTTPRequest,
+        method: HTTPRequest.Method,
+        path: String,
         remoteAddress: SocketAddress?,
         status: HTTPResponse.Status,
         code: String?
     ) {
         let facts = self.facts.withLock { $0 }
         var metadata: Logger.Metadata = [
-            "method": "\(request.method.rawValue)",
-            "path": "\((request.path ?? "").prefix { $0 != "?" && $0 != "#" })",
+            "method": "\(method.rawValue)",
+            "path": "\(path.prefix { $0 != "?" && $0 != "#" })",
             "status": "\(status.code)",
             "principal": "\(facts.principal ?? "-")",
             "remote": "\(remoteAddress?.ipAddress ?? "-")",
         ]
         if let tunnelID = facts.tunnelID { metadata["tunnel"] = "\(tunnelID)" }
+        if let tokenID = facts.tokenID { metadata["token"] = "\(tokenID)" }
         if let code { metadata["code"] = "\(code)" }
         logger.info("audit", metadata: metadata)
     }

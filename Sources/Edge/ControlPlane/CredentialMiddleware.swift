@@ -31,8 +31,7 @@ struct CredentialMiddleware: RouterMiddleware {
         var context = context
         context.principal = principal
         var response = try await next(request, context)
-        let policy = self.limits.callPolicy
-        response.headers[.rateLimitPolicy] = #""api";q=\#(policy.calls);w=\#(policy.seconds)"#
+        response.headers[.rateLimitPolicy] = self.limits.policyField(of: .calls)
         response.headers[.rateLimit] = APILimit.calls.field(decision)
         return response
     }
@@ -63,13 +62,13 @@ struct CredentialMiddleware: RouterMiddleware {
         guard let password = principal.oneTimePassword else { return }
         guard let code = request.headers[.culvertOTP] else { throw Problem.oneTimePasswordRequired }
         // Six digits can be guessed, so that nobody may try more than a few, not even from many addresses.
-        let mayTry = self.limits.mayTryCode(of: principal.name)
-        guard mayTry.isAllowed else { throw Problem.rateLimited(mayTry, by: .codes) }
+        let tried = self.limits.tryCode(of: principal.name)
+        guard tried.isAllowed else { throw Problem.rateLimited(tried, by: .codes) }
         let seconds = Int64(self.now().timeIntervalSince1970)
         guard self.codes.accept(code, for: password, keyName: principal.name, at: seconds) else {
-            self.limits.wrongCode(of: principal.name)
             throw Problem.invalidOneTimePassword
         }
+        self.limits.rightCode(of: principal.name)
     }
 }
 

@@ -17,6 +17,7 @@ struct HTTPControlPlane: ControlPlane {
     /// The calls that there are, for the documents and the tests that have to cover each.
     let routes: RouteTable
     private let responder: RouterResponder<ControlContext>
+    private let limits: APILimits
     private let logger: Logger
 
     /// Builds the router.
@@ -55,6 +56,7 @@ struct HTTPControlPlane: ControlPlane {
             .add(to: tunnels)
         self.responder = router.buildResponder()
         self.routes = RouteTable(router.routes.map { ($0.method, $0.path.description) })
+        self.limits = limits
         self.logger = logger
     }
 
@@ -75,17 +77,23 @@ struct HTTPControlPlane: ControlPlane {
         )
         var response: Response
         do {
+            // The listener does not read on where a body is too large, so that what it has is not to be acted upon.
+            let announced = request.headerFields[.contentLength].flatMap { Int($0) } ?? 0
+            guard max(announced, body.readableBytes) <= JSONBody.maximumLength else {
+                throw Problem.bodyTooLarge(limit: JSONBody.maximumLength)
+            }
             try self.routes.check(request)
             response = try await self.responder.respond(
                 to: Request(head: request, body: RequestBody(buffer: body)),
                 context: ControlContext(source: source)
             )
         } catch {
-            response = Self.response(to: error, requestID: requestID, logger: logger)
+            response = self.response(to: error, requestID: requestID, logger: logger)
         }
         audit.write(
             to: logger,
-            request: request,
+            method: request.method,
+            path: request.path ?? "",
             remoteAddress: remoteAddress,
             status: response.status,
             code: response.headers[.culvertError]
@@ -98,7 +106,7 @@ struct HTTPControlPlane: ControlPlane {
     }
 
     /// The answer to a call that failed.
-    private static func response(to error: any Error, requestID: RequestID, logger: Logger) -> Response {
+    private func response(to error: any Error, requestID: RequestID, logger: Logger) -> Response {
         let problem: Problem
         switch error {
         case let known as Problem:
@@ -112,6 +120,7 @@ struct HTTPControlPlane: ControlPlane {
         var headers = problem.headerFields
         headers[.contentType] = ProblemDetails.mediaType
         headers[.culvertError] = problem.code
+        if case .rateLimited(_, let limit) = problem { headers[.rateLimitPolicy] = self.limits.policyField(of: limit) }
         return Response(
             status: problem.status,
             headers: headers,

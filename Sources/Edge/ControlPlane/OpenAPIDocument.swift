@@ -30,6 +30,7 @@ enum OpenAPIDocument {
                   },
                   "400": {"$ref": "#/components/responses/problem"},
                   "401": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
                   "409": {"$ref": "#/components/responses/problem"},
                   "413": {"$ref": "#/components/responses/problem"},
                   "415": {"$ref": "#/components/responses/problem"},
@@ -59,6 +60,8 @@ enum OpenAPIDocument {
                   },
                   "400": {"$ref": "#/components/responses/problem"},
                   "401": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
                   "429": {"$ref": "#/components/responses/limited"},
                   "431": {"$ref": "#/components/responses/problem"}
                 }
@@ -77,6 +80,8 @@ enum OpenAPIDocument {
                   "400": {"$ref": "#/components/responses/problem"},
                   "401": {"$ref": "#/components/responses/problem"},
                   "404": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
                   "429": {"$ref": "#/components/responses/limited"},
                   "431": {"$ref": "#/components/responses/problem"}
                 }
@@ -96,6 +101,8 @@ enum OpenAPIDocument {
                   "400": {"$ref": "#/components/responses/problem"},
                   "401": {"$ref": "#/components/responses/problem"},
                   "404": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
                   "429": {"$ref": "#/components/responses/limited"},
                   "431": {"$ref": "#/components/responses/problem"}
                 }
@@ -112,6 +119,8 @@ enum OpenAPIDocument {
                   "400": {"$ref": "#/components/responses/problem"},
                   "401": {"$ref": "#/components/responses/problem"},
                   "404": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
                   "429": {"$ref": "#/components/responses/limited"},
                   "431": {"$ref": "#/components/responses/problem"}
                 }
@@ -128,6 +137,8 @@ enum OpenAPIDocument {
                     "content": {"application/json": {"schema": {"type": "object"}}}
                   },
                   "400": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
                   "431": {"$ref": "#/components/responses/problem"}
                 }
               }
@@ -154,7 +165,14 @@ enum OpenAPIDocument {
               "limited": {
                 "description": "Too many calls",
                 "headers": {
-                  "Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}, "required": true}
+                  "Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}, "required": true},
+                  "RateLimit": {
+                    "description": "The limit that refused the call", "schema": {"type": "string"}, "required": true
+                  },
+                  "RateLimit-Policy": {
+                    "description": "How much it allows in how many seconds", "schema": {"type": "string"},
+                    "required": true
+                  }
                 },
                 "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
               }
@@ -180,7 +198,8 @@ enum OpenAPIDocument {
                 "properties": {
                   "path_mode": {"enum": ["strip", "keep", null]},
                   "host": {
-                    "type": ["string", "null"], "pattern": "^[A-Za-z0-9._:\\[\\]-]{1,255}$",
+                    "type": ["string", "null"],
+                    "pattern": "^([A-Za-z0-9._-]{1,249}|\\[[0-9A-Fa-f:.]{2,45}\\])(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$",
                     "description": "rewrite (the local target), preserve, or the Host value itself"
                   },
                   "request_timeout_seconds": {"type": ["integer", "null"], "minimum": 1, "maximum": 3600},
@@ -192,8 +211,8 @@ enum OpenAPIDocument {
                   },
                   "ip_allow": {"$ref": "#/components/schemas/AddressRanges"},
                   "ip_deny": {"$ref": "#/components/schemas/AddressRanges"},
-                  "upgrades": {"type": "string", "enum": ["any", "websocket"]},
-                  "origin_reuse": {"type": "string", "enum": ["safe", "never"]}
+                  "upgrades": {"enum": ["any", "websocket", null]},
+                  "origin_reuse": {"enum": ["safe", "never", null]}
                 }
               },
               "AddressRanges": {

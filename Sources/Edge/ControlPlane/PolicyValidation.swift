@@ -65,16 +65,36 @@ struct PolicyValidation: Sendable {
 
     /// A host name or address with or without a port; above all, nothing that could end the field.
     private static func isHost(_ value: String) -> Bool {
-        (1...255).contains(value.utf8.count)
-            && value.utf8.allSatisfy { byte in
+        var host = value[...]
+        if let colon = value.lastIndex(of: ":"), !value.hasSuffix("]") {
+            let port = value[value.index(after: colon)...]
+            guard port.utf8.allSatisfy({ (0x31...0x39).contains($0) || (0x30 == $0 && port.first != "0") }),
+                UInt16(port) != nil
+            else { return false }
+            host = value[..<colon]
+        }
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            // Whether it is one is the origin's to say: this keeps out what ends the field, as a schema can tell it.
+            return (4...47).contains(host.utf8.count)
+                && host.dropFirst().dropLast().utf8.allSatisfy { $0 == 0x3a || $0 == 0x2e || Self.isHexadecimal($0) }
+        }
+        return (1...249).contains(host.utf8.count)
+            && host.utf8.allSatisfy { byte in
                 switch byte {
                 case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
                 case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-                case UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: ":"): true
-                case UInt8(ascii: "["), UInt8(ascii: "]"): true
+                case UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"): true
                 default: false
                 }
             }
+    }
+
+    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"): true
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): true
+        default: false
+        }
     }
 
     private static func problem(_ member: String, _ detail: String) -> Problem {

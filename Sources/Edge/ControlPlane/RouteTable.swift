@@ -27,7 +27,7 @@ struct RouteTable: Sendable {
     ///
     /// - Throws: ``Problem/notFound`` or ``Problem/methodNotAllowed(allowed:)``.
     func check(_ request: HTTPRequest) throws {
-        let path = (request.path ?? "").prefix { $0 != "?" && $0 != "#" }
+        let path = (request.path ?? "").prefix { $0 != "?" }
         let matching = self.routes.filter { Self.matches(path, pattern: $0.path) }
         // As in the router: a path that is spelt out is that call, not a parameter of another one.
         let spelledOut = matching.filter { $0.path == path }

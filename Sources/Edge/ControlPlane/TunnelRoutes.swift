@@ -39,13 +39,14 @@ struct TunnelRoutes: Sendable {
         var policy = call.policy ?? TunnelPolicy()
         try PolicyValidation(maxConnections: self.settings.maxConnections).check(policy)
         policy.host = policy.host.resolved(localPort: call.localPort)
-        policy.basicAuth = policy.basicAuth.map(PasswordHash.hashed)
         let id = try self.id(named: call.name)
         context.audit.note(tunnelID: id.description)
 
         let decision = self.limits.creation(by: principal.name)
         guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .creations) }
 
+        // Slow on purpose, and so behind the limit.
+        policy.basicAuth = policy.basicAuth.map(PasswordHash.hashed)
         var specification = TunnelSpecification(
             id: id,
             name: call.name,
@@ -53,6 +54,7 @@ struct TunnelRoutes: Sendable {
             policy: policy,
             createdAt: self.now()
         )
+        try await self.checkToken(of: specification)
         do {
             specification = try await self.registry.create(specification).specification
         } catch TunnelRegistryError.nameTaken {
@@ -82,9 +84,8 @@ struct TunnelRoutes: Sendable {
     @Sendable
     private func list(_ request: Request, _ context: ControlContext) async throws -> Response {
         let principal = try context.requirePrincipal()
-        let query = request.uri.queryParameters
         var limit = 50
-        if let text = query["limit"] {
+        if let text = try self.parameter("limit", of: request) {
             guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text),
                 (1...200).contains(number)
             else {
@@ -93,7 +94,7 @@ struct TunnelRoutes: Sendable {
             limit = number
         }
         var cursor: TunnelID?
-        if let text = query["cursor"] {
+        if let text = try self.parameter("cursor", of: request) {
             guard let id = TunnelID(text) else {
                 throw Problem.invalidParameter(field: "cursor", detail: "cursor has to be what next_cursor said.")
             }
@@ -166,6 +167,28 @@ struct TunnelRoutes: Sendable {
             edge: self.settings.publicURL,
             lifetime: self.settings.tokenLifetime
         )
+    }
+
+    /// Refuses a policy that makes the tunnel's token longer than connectors can send it.
+    private func checkToken(of specification: TunnelSpecification) async throws {
+        let (token, _) = try await self.issue(for: specification)
+        guard token.utf8.count <= TunnelTokens.maximumLength else {
+            throw Problem.invalidBody(
+                field: "policy",
+                detail:
+                    "policy is too long for the tunnel's token, which has \(TunnelTokens.maximumLength / 1024) KiB at "
+                    + "most: name fewer addresses or users."
+            )
+        }
+    }
+
+    /// The value of a parameter of the query; `nil` if it is not there.
+    private func parameter(_ name: Substring, of request: Request) throws -> Substring? {
+        let values = request.uri.queryParameters.filter { $0.key == name }.map(\.value)
+        guard values.count <= 1 else {
+            throw Problem.invalidParameter(field: String(name), detail: "\(name) is there twice.")
+        }
+        return values.first
     }
 
     /// The tunnel in the path, if the caller may know of it.

@@ -31,10 +31,18 @@ final class APILimits: Sendable {
         }
     }
 
-    /// How many calls a key may make in how many seconds, for the field that says so.
-    var callPolicy: (calls: Int, seconds: Int) {
-        let limit = self.state.withLock { $0.calls.limit }
-        return (Int(limit.burst), max(1, Int((limit.burst / limit.perSecond).rounded())))
+    /// The value of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers §3): how much in how many seconds.
+    func policyField(of limit: APILimit) -> String {
+        let rate = self.state.withLock { state in
+            switch limit {
+            case .calls: state.calls.limit
+            case .logins: state.failures.limit
+            case .codes: state.wrongCodes.limit
+            case .creations: state.creations.limit
+            }
+        }
+        let seconds = max(1, Int((rate.burst / rate.perSecond).rounded()))
+        return "\"\(limit.rawValue)\";q=\(Int(rate.burst));w=\(seconds)"
     }
 
     private let state: Mutex<State>
@@ -68,15 +76,17 @@ final class APILimits: Sendable {
     }
 
     /// Whether another one-time code of a key may be looked at.
-    func mayTryCode(of keyName: String) -> RateDecision {
+    ///
+    /// It is counted as wrong before it is known to be, so that many at once are no way around the limit.
+    func tryCode(of keyName: String) -> RateDecision {
         let now = self.now()
-        return self.state.withLock { $0.wrongCodes.peek(keyName, now: now) }
+        return self.state.withLock { $0.wrongCodes.take(keyName, now: now) }
     }
 
-    /// Counts a wrong one-time code of a key.
-    func wrongCode(of keyName: String) {
+    /// Takes back what ``tryCode(of:)`` counted, since the code was right.
+    func rightCode(of keyName: String) {
         let now = self.now()
-        _ = self.state.withLock { $0.wrongCodes.take(keyName, now: now) }
+        self.state.withLock { $0.wrongCodes.giveBack(keyName, now: now) }
     }
 
     /// Counts the making of a tunnel.

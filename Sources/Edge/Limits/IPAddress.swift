@@ -9,8 +9,9 @@ struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// 4 or 16 bytes in network order.
     let bytes: [UInt8]
 
-    /// Reads an address as text; `nil` for anything else.
+    /// Reads an address as text; `nil` for anything else, also for one that names an interface or goes on after a NUL.
     init?(_ text: String) {
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "%") }) else { return nil }
         // A port makes the address complete for the parser; it is not looked at.
         guard let address = try? SocketAddress(ipAddress: text, port: 0) else { return nil }
         self.init(address)
@@ -47,13 +48,18 @@ struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     let prefixLength: Int
 
     /// Reads a range; `nil` unless it is an address, with or without `/` and a prefix length.
+    ///
+    /// A range of IPv4 addresses in IPv6 clothes is that of the IPv4 addresses.
     init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard let first = parts.first, let address = IPAddress(String(first)), parts.count <= 2 else { return nil }
         let bits = address.bytes.count * 8
         if parts.count == 2 {
-            guard let length = Int(parts[1]), (0...bits).contains(length), parts[1].first != "+" else { return nil }
-            self.prefixLength = length
+            let clothes = bits == 32 && first.contains(":") ? 96 : 0
+            guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(parts[1]),
+                (clothes...clothes + bits).contains(length)
+            else { return nil }
+            self.prefixLength = length - clothes
         } else {
             self.prefixLength = bits
         }

@@ -10,9 +10,6 @@ extension VisitorHandler {
         var head: RequestHead
         var body: BodyReader
         var collected = ByteBuffer()
-
-        /// The longest body of a call, in bytes.
-        static let maximumBody = 64 << 10
     }
 
     /// A whole head has come: finds out where it goes.
@@ -182,6 +179,9 @@ extension VisitorHandler {
     // MARK: The control API
 
     private func beginControlCall(_ head: RequestHead) {
+        if case .length(let length) = head.framing, length > UInt64(JSONBody.maximumLength) {
+            return self.callControlPlane(ControlCall(head: head, body: BodyReader(head.framing)), isComplete: false)
+        }
         if head.version == .http11, head.framing != .none, head.section.tokens(.expect).contains("100-continue") {
             self.write(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
             self.flushIfNeeded()
@@ -198,8 +198,10 @@ extension VisitorHandler {
         do {
             while let bytes = try call.body.read(&self.inbound, contentOnly: true) {
                 call.collected.writeImmutableBuffer(bytes)
-                guard call.collected.readableBytes <= ControlCall.maximumBody else {
-                    self.refuse(.bodyTooLarge, detail: "A call to the control API has at most 64 KiB.")
+                // What is too large is refused by the control plane, which also writes the audit log; the rest is not
+                // read.
+                guard call.collected.readableBytes <= JSONBody.maximumLength else {
+                    self.callControlPlane(call, isComplete: false)
                     return false
                 }
             }
@@ -215,7 +217,7 @@ extension VisitorHandler {
         return true
     }
 
-    private func callControlPlane(_ call: ControlCall) {
+    private func callControlPlane(_ call: ControlCall, isComplete: Bool = true) {
         guard let context, let record = self.record else { return }
         self.phase = .answering
         self.cancelDeadline()
@@ -231,7 +233,7 @@ extension VisitorHandler {
         }
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
         let (controlPlane, remoteAddress) = (self.services.controlPlane, self.callerAddress)
-        let isKeepAlive = call.head.isKeepAlive && call.head.version == .http11
+        let isKeepAlive = call.head.isKeepAlive && call.head.version == .http11 && isComplete
         let isHead = call.head.isHead
         context.eventLoop.makeFutureWithTask { [request, body = call.collected] in
             await controlPlane.respond(
@@ -277,11 +279,17 @@ extension VisitorHandler {
 
     private func connect(_ head: RequestHead, tunnelID: String) {
         guard let context, let record = self.record else { return }
+        let method = HTTPRequest.Method(head.methodText) ?? .get
+        guard method != .get || head.framing == .none else {
+            return self.refuse(head, .badRequest, detail: "An upgrade of a connector has no body.")
+        }
         self.phase = .answering
+        let isHead = head.isHead
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
         let (endpoint, remoteAddress) = (self.services.connectEndpoint, self.callerAddress)
         context.eventLoop.makeFutureWithTask { [fields = head.section.textFields] in
             await endpoint.decide(
+                method: method,
                 tunnelID: tunnelID,
                 fields: fields,
                 remoteAddress: remoteAddress,
@@ -291,7 +299,7 @@ extension VisitorHandler {
         .whenSuccess { decision in
             switch decision {
             case .refuse(let response, let body):
-                handler.value.answer(response, body, isKeepAlive: false, isHead: false)
+                handler.value.answer(response, body, isKeepAlive: false, isHead: isHead)
             case .accept(let fields, let makeHandler):
                 handler.value.upgrade(fields, makeHandler)
             }

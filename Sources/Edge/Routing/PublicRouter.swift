@@ -23,12 +23,12 @@ struct PublicRouter: Sendable {
     ///   - target: The request target as it came.
     ///   - host: The value of `Host`; empty if there is none.
     func route(method: String, target: String, host: String) -> Route {
-        guard method != "CONNECT" else { return .refused("CONNECT is for proxies, which this is not") }
+        guard method != "CONNECT" else { return .refused("CONNECT is for proxies, which this is not.") }
         let hostID = self.tunnelID(host: host)
         // The asterisk form is about a server as a whole (RFC 9112 §3.2.4): a tunnel with a host of its own is one.
         if hostID == nil || method != "OPTIONS" || target != "*" {
             guard target.utf8.first == UInt8(ascii: "/") else {
-                return .refused("the request target must begin with a slash")
+                return .refused("The request target has to begin with a slash.")
             }
         }
         if let hostID { return .tunnel(hostID, prefixLength: 0) }

@@ -19,11 +19,13 @@ protocol ConnectEndpoint: Sendable {
     /// Decides on an upgrade.
     ///
     /// - Parameters:
+    ///   - method: The method.
     ///   - tunnelID: The last segment of the path, as it came.
     ///   - fields: The header fields in the order of their arrival.
     ///   - remoteAddress: Where the connector connects from.
     ///   - requestID: The id under which the request is logged.
     func decide(
+        method: HTTPRequest.Method,
         tunnelID: String,
         fields: [(name: String, value: String)],
         remoteAddress: SocketAddress?,

@@ -49,6 +49,7 @@ final class TokenConnectEndpoint: ConnectEndpoint {
     }
 
     func decide(
+        method: HTTPRequest.Method = .get,
         tunnelID: String,
         fields: [(name: String, value: String)],
         remoteAddress: SocketAddress?,
@@ -56,8 +57,46 @@ final class TokenConnectEndpoint: ConnectEndpoint {
     ) async -> ConnectDecision {
         var logger = self.logger
         logger[metadataKey: "request_id"] = "\(requestID)"
+        let audit = AuditRecord()
+        let decision = await self.decision(
+            on: method,
+            tunnelID: tunnelID,
+            fields: fields,
+            remoteAddress: remoteAddress,
+            requestID: requestID,
+            logger: logger,
+            audit: audit
+        )
+        let (status, code): (HTTPResponse.Status, String?) =
+            switch decision {
+            case .refuse(let response, _): (response.status, response.headerFields[.culvertError])
+            case .accept: (.switchingProtocols, nil)
+            }
+        audit.write(
+            to: logger,
+            method: method,
+            path: "/api/tunnel/connect/\(tunnelID)",
+            remoteAddress: remoteAddress,
+            status: status,
+            code: code
+        )
+        return decision
+    }
+
+    private func decision(
+        on method: HTTPRequest.Method,
+        tunnelID: String,
+        fields: [(name: String, value: String)],
+        remoteAddress: SocketAddress?,
+        requestID: RequestID,
+        logger: Logger,
+        audit: AuditRecord
+    ) async -> ConnectDecision {
+        if let id = TunnelID(tunnelID) { audit.note(tunnelID: id.description) }
         let answer = ProblemAnswer(requestID: requestID)
         guard self.readiness.isReady else { return answer.refuse(.draining) }
+        // RFC 6455 §4.1: an upgrade is a GET.
+        guard method == .get else { return answer.refuse(.methodNotAllowed(allowed: [.get])) }
         let responseFields: [WebSocketHandshake.Field]
         switch WebSocketHandshake.accept(fields: fields) {
         case .success(let fields): responseFields = fields
@@ -79,6 +118,8 @@ final class TokenConnectEndpoint: ConnectEndpoint {
             self.metrics.connectorRefused()
             return answer.refuse(.invalidToken)
         }
+        audit.note(principal: authorised.claims.own)
+        audit.note(tokenID: authorised.claims.jti)
         let id = self.lastSessionID.add(1, ordering: .relaxed).newValue
         let (metrics, configuration) = (self.metrics, self.configuration)
         return .accept(
@@ -180,7 +221,7 @@ struct ProblemAnswer {
         fields[.cacheControl] = "no-store"
         fields[.culvertError] = details.code
         fields[.culvertRequestID] = self.requestID.description
-        let status = HTTPResponse.Status(integerLiteral: details.status)
+        let status = HTTPResponse.Status(code: details.status, reasonPhrase: ErrorPage.reason(details.status))
         return .refuse(HTTPResponse(status: status, headerFields: fields), ByteBuffer(bytes: body))
     }
 }

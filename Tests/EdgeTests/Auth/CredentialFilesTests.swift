@@ -29,6 +29,80 @@ struct CredentialFilesTests {
         }
     }
 
+    /// Runs a test in a folder of its own.
+    private func inFolder(_ body: (URL) throws -> Void) throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("culvert-keys-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try body(folder)
+    }
+
+    private func record(_ name: String) -> APIKeyRecord {
+        APIKeyRecord(name: name, role: .user, sha256: String(repeating: "0", count: 64))
+    }
+
+    @Test(
+        "A file that is not as it has to be is refused with the place; a misspelt second factor is not left out",
+        arguments: [
+            ("", "the file is not JSON: line 1, column 1: it ends too early"),
+            ("{\"keys\":[\n}", "the file is not JSON: line 2, column 1: a value is expected"),
+            ("[]", "the file has to be an object"), ("{}", "keys is missing"),
+            (
+                #"{"keys":[{"name":"a","role":"user","sha256":"","otp_secret":"x"}]}"#,
+                "keys[0].otp_secret is not known here"
+            ),
+            (#"{"keys":[{"name":"a","role":"owner","sha256":""}]}"#, "keys[0].role has to be user or admin"),
+            (#"{"keys":[{"name":"a","name":"b"}]}"#, "keys[0].name is there twice"),
+        ]
+    )
+    func malformed(text: String, message: String) throws {
+        try self.inFolder { folder in
+            let file = folder.appendingPathComponent("api-keys.json")
+            try Data(text.utf8).write(to: file)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+            #expect(throws: CredentialFiles.Failure(path: file.path, message: message)) {
+                try CredentialFiles.read(APIKeyFile.self, at: file.path)
+            }
+        }
+    }
+
+    @Test("Fifty changes at once are all kept, nothing else is left in the folder, and the file is private")
+    func concurrentChanges() throws {
+        try self.inFolder { folder in
+            let path = folder.appendingPathComponent("api-keys.json").path
+            DispatchQueue.concurrentPerform(iterations: 50) { number in
+                try? CredentialFiles.update(at: path) { (file: APIKeyFile?) in
+                    APIKeyFile(keys: (file?.keys ?? []) + [self.record("key-\(number)")])
+                }
+            }
+            let keys = try CredentialFiles.read(APIKeyFile.self, at: path).keys
+            #expect(Set(keys.map(\.name)).count == 50)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["api-keys.json"])
+            let attributes = try FileManager.default.attributesOfItem(atPath: path)
+            #expect(attributes[.posixPermissions] as? Int == 0o600)
+        }
+    }
+
+    @Test("A change keeps a link a link, and lets the group read what it could read")
+    func changeThroughLink() throws {
+        try self.inFolder { folder in
+            let (file, link) = (folder.appendingPathComponent("kept.json"), folder.appendingPathComponent("link.json"))
+            try Data(#"{"keys":[]}"#.utf8).write(to: file)
+            try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: file.path)
+            try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: "kept.json")
+            try CredentialFiles.update(at: link.path) { (_: APIKeyFile?) in APIKeyFile(keys: [self.record("a")]) }
+            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link.path) == "kept.json")
+            #expect(try CredentialFiles.read(APIKeyFile.self, at: file.path).keys.map(\.name) == ["a"])
+            #expect(try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int == 0o640)
+        }
+    }
+
+    @Test("A name is one word", arguments: [("a", true), ("a b", false), ("", false), ("a:b", false), ("é", false)])
+    func names(name: String, isName: Bool) {
+        #expect(APIKeyStore.errors(in: [self.record(name)]).isEmpty == isName)
+        #expect(!APIKeyRecord.isName(String(repeating: "a", count: 65)))
+    }
+
     @Test("Everything that is wrong with the files is told at once, with the setting and the file")
     func everyProblem() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("culvert-keys-\(UUID().uuidString)")

@@ -51,4 +51,16 @@ struct OneTimePasswordTests {
         #expect(codes.accept(code, for: self.password, keyName: "b", at: now))
         #expect(codes.accept(self.password.code(counter: current + 1), for: self.password, keyName: "a", at: now + 30))
     }
+
+    @Test("The URI holds any name that a key may have")
+    func uri() {
+        let password = OneTimePassword(secret: Array("12345678901234567890".utf8))
+        let secret = Base32.encode(password.secret)
+        for (name, label) in [("alice@work", "alice@work"), ("a?b&c%d#e/f", "a%3Fb%26c%25d%23e%2Ff")] {
+            #expect(
+                password.uri(name: name)
+                    == "otpauth://totp/Culvert:\(label)?secret=\(secret)&issuer=Culvert&algorithm=SHA1&digits=6&period=30"
+            )
+        }
+    }
 }

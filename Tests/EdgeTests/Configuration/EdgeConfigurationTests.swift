@@ -49,7 +49,7 @@ struct EdgeConfigurationTests {
         let strict = self.read(
             ["--environment", "production", "--public-url", "http://a.b", "--proxies-trusted", "10.0.0.0/8,0.0.0.0/0"]
                 + keys,
-            ["CULVERT_AUTH_API_KEY": "key"]
+            ["CULVERT_AUTH_API_KEY": "key-of-some-length"]
         )
         #expect(strict.1.map { $0.prefix { $0 != " " } } == ["public.url", "auth.api-key", "proxies.trusted"])
         #expect(self.read(["--dev", "--environment", "production", "--public-url", "https://a.b"]).1.count == 1)
@@ -59,7 +59,7 @@ struct EdgeConfigurationTests {
         )
         #expect(problems == [])
         #expect(configuration.tunnels.tokenLifetime == .hours(24 * 7))
-        let sandbox = self.read(keys, ["CULVERT_AUTH_API_KEY": "key"])
+        let sandbox = self.read(keys, ["CULVERT_AUTH_API_KEY": "key-of-some-length"])
         #expect(sandbox.1 == [])
         #expect(sandbox.0.environment == .sandbox)
         #expect(sandbox.0.tunnels.tokenLifetime == .hours(24 * 30))
@@ -108,9 +108,68 @@ struct EdgeConfigurationTests {
         #expect(problems.count == 2)
         #expect(problems.first?.contains("there is no API key") == true)
         let environment = [
-            "CULVERT_AUTH_API_KEY": "k", "CULVERT_AUTH_SIGNING_KEY": String(repeating: "AAAA", count: 11),
+            "CULVERT_AUTH_API_KEY": "key-of-some-length",
+            "CULVERT_AUTH_SIGNING_KEY": String(repeating: "AAAA", count: 11),
         ]
         #expect(self.read([], environment).1 == [])
+    }
+
+    @Test(
+        "An API key that is empty, short or no word is refused outside --dev",
+        arguments: ["", "k", "a b c d e f g h i"]
+    )
+    func weakKey(key: String) {
+        let environment = [
+            "CULVERT_AUTH_API_KEY": key, "CULVERT_AUTH_SIGNING_KEY": String(repeating: "AAAA", count: 11),
+        ]
+        let problem = "auth.api-key (environment): the key has to be at least 16 ASCII characters without a space"
+        #expect(self.read([], environment).1 == [problem])
+        #expect(self.read(["--dev"], ["CULVERT_AUTH_API_KEY": key]).1.isEmpty == (key == "k"))
+    }
+
+    @Test("What is wrong with a file is told with its place, and without its contents, which may be secret")
+    func malformedFile() {
+        let secret = "auth:\n  api-key: do-not-show-this-one\n"
+        for (text, problem) in [
+            ("\(secret)log: {a: b: c}", "line 3, column 11: did not find expected ',' or '}'"),
+            ("\(secret)\(secret)", "line 1: auth is there twice"), ("- \(secret)", "it has to hold keys with values"),
+            ("do-not-show-this-one", "it has to hold keys with values"),
+        ] {
+            let problems = self.read(["--dev"], file: text).1
+            #expect(problems == ["--config (edge.yaml): the file can't be read as YAML: \(problem)"])
+        }
+    }
+
+    @Test("A value too many is refused, as are addresses that two listeners can't share")
+    func conflicts() {
+        let twice = self.read(["--dev", "--log-level", "info", "--log-level", "debug", "--event-loops", "1", "2"]).1
+        #expect(
+            twice == [
+                "--log-level (flag): \"info\" and \"debug\" where one value is expected",
+                "--event-loops (flag): \"1\" and \"2\" where one value is expected",
+            ]
+        )
+        let shared = self.read(["--dev", "--listen", "127.0.0.1:9", "--admin-listen", "127.0.0.1:9"]).1
+        #expect(
+            shared == ["admin.listen (flag): listen has the same address: health and metrics need one of their own"]
+        )
+        #expect(self.read(["--dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).1 == [])
+    }
+
+    @Test("Numbers and sizes that nothing could live with are refused, naming the bounds")
+    func numberBounds() {
+        let (_, problems) = self.read([
+            "--dev", "--http-max-head-size", "0", "--limits-api-calls-per-second", "\(Int.max)",
+            "--event-loops", "\(Int.max)", "--shutdown-delay", "25h",
+        ])
+        #expect(
+            problems == [
+                "http.max-head-size (flag): 0 is not from 1KiB to 1MiB",
+                "limits.api-calls-per-second (flag): \(Int.max) is not from 1 to 1000000000",
+                "shutdown.delay (flag): 25h is not from 0ms to 1d",
+                "event-loops (flag): \(Int.max) is not from 0 to 1024",
+            ]
+        )
     }
 
     @Test("With --dev a public address is refused, since the keys are printed")
@@ -143,7 +202,10 @@ struct EdgeConfigurationTests {
 
     @Test("The connector's variables and those of an orchestrator are not ours")
     func foreignVariables() {
-        let environment = ["CULVERT_EDGE": "http://e", "CULVERT_EDGE_PORT_8989_TCP": "x", "CULVERT_API_KEY": "k"]
+        let environment = [
+            "CULVERT_EDGE": "http://e", "CULVERT_EDGE_PORT_8989_TCP": "x", "CULVERT_API_KEY": "k",
+            "CULVERT_CONFIG": "f",
+        ]
         #expect(self.read(["--dev"], environment).1 == [])
     }
 

@@ -91,6 +91,8 @@ struct LimitTests {
             ("192.0.2.7", "192.0.2.7", true), ("192.0.2.7", "192.0.2.8", false), ("10.0.0.0/9", "10.128.0.0", false),
             ("2001:db8::/33", "2001:db8:7fff::1", true), ("2001:db8::/33", "2001:db8:8000::1", false),
             ("::/0", "1.2.3.4", false), ("192.0.2.0/24", "::ffff:192.0.2.3", true),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", true), ("::ffff:10.0.0.0/104", "11.0.0.0", false),
+            ("::ffff:192.0.2.7", "192.0.2.7", true), ("10.9.9.9/8", "10.0.0.1", true),
         ]
     )
     func ranges(range: String, address: String, isInside: Bool) throws {
@@ -99,7 +101,12 @@ struct LimitTests {
 
     @Test(
         "What is no range is refused",
-        arguments: ["", "10", "10.0.0.0/33", "::/129", "10.0.0.0/", "a/8", "1.2.3.4/8/9"]
+        arguments: [
+            "", "10", "10.0.0.0/33", "::/129", "10.0.0.0/", "a/8", "1.2.3.4/8/9", "10.0.0.0/-0", "10.0.0.0/+8",
+            "10.0.0.0/٨", "10.0.0.1\u{0}", "10.0.0.1\u{0}x/8", "fe80::1%eth0", " 10.0.0.1", "010.0.0.1",
+            // These would be everybody, and nobody means them.
+            "::ffff:10.0.0.0/8", "::ffff:10.0.0.0/95", "::ffff:10.0.0.0/129",
+        ]
     )
     func malformedRanges(text: String) {
         #expect(AddressRange(text) == nil)

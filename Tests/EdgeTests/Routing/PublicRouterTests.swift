@@ -77,6 +77,6 @@ struct PublicRouterTests {
                 }
             }
         }
-        #expect(self.route("/my-app/", method: "CONNECT") == .refused("CONNECT is for proxies, which this is not"))
+        #expect(self.route("/my-app/", method: "CONNECT") == .refused("CONNECT is for proxies, which this is not."))
     }
 }
