@@ -67,7 +67,11 @@ final class StatusPanel: Sendable {
 
     /// Begins to watch the terminal and to draw.
     func open() {
-        self.watch(SIGWINCH) { $0.schedule(in: 0) }
+        self.watch(SIGWINCH) { panel in
+            // What was printed above has moved.
+            panel.surface.withLockedValue { $0.reservedRows = 0 }
+            panel.schedule(in: 0)
+        }
         self.watch(SIGCONT) { $0.schedule(in: 0) }
         // These would leave the terminal without its cursor.
         signal(SIGTSTP, SIG_IGN)
@@ -126,7 +130,9 @@ final class StatusPanel: Sendable {
         }
     }
 
-    /// Draws the last picture and gives the terminal back as it was. Nothing is drawn after that.
+    /// Draws the last picture and gives the terminal back as it was.
+    ///
+    /// Nothing is drawn after that.
     func close() {
         let wasClosed = self.shared.withLockedValue { shared in
             defer { shared.isClosed = true }

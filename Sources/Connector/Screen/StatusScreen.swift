@@ -53,7 +53,7 @@ struct StatusScreen: Sendable {
         let width = max(1, size.columns - 1)
         let height = max(1, size.rows - 1)
         var lines = self.head(state, width: width)
-        let totals = self.fitted(self.totals(state) + self.messages(state), to: width)
+        let totals = self.fitted(self.totals(state, width: width) + self.messages(state), to: width)
         // Many tunnels leave the latest request in sight.
         let room = height - lines.count - totals.count - (state.requests.isEmpty ? 0 : 2)
         lines += self.tunnels(state, size: size, room: room, at: date)
@@ -135,18 +135,19 @@ struct StatusScreen: Sendable {
             return [self.row("Session", StyledLine("leaving: finishing what is in flight", .doubtful))]
         case .starting, .serving: break
         }
-        var line = StyledLine()
-        for connection in connections { line.append(self.sign(of: connection)) }
-        if !connections.isEmpty { line.append(" ") }
+        var summary = StyledLine()
+        for connection in connections { summary.append(self.sign(of: connection)) }
+        if !connections.isEmpty { summary.append(" ") }
         let connected = connections.count { $0 == .connected || $0 == .draining }
-        line.append(self.summary(connections), connected > 0 ? .good : .doubtful)
+        summary.append(self.summary(connections), connected > 0 ? .good : .doubtful)
+        var parts = [summary]
         if connected > 0, connected < connections.count {
-            line.append(" \(self.signs.dot) \(connected) of \(connections.count) connections")
+            parts.append(StyledLine("\(connected) of \(connections.count) connections"))
         }
         if let roundTrip = tunnel.roundTrips.values.min() {
-            line.append(" \(self.signs.dot) \(Self.text(of: roundTrip)) round trip")
+            parts.append(StyledLine("\(Self.text(of: roundTrip)) round trip"))
         }
-        var lines = [self.row("Session", line)]
+        var lines = self.flow("Session", parts, width: width)
         let waiting = connections.compactMap { connection -> (Date, String)? in
             if case .waiting(let date, let reason) = connection { (date, reason) } else { nil }
         }
@@ -201,22 +202,15 @@ struct StatusScreen: Sendable {
         return lines
     }
 
-    private func totals(_ state: StatusState) -> [StyledLine] {
+    private func totals(_ state: StatusState, width: Int) -> [StyledLine] {
         guard !state.tunnels.isEmpty else { return [] }
-        var requests = StyledLine(Self.grouped(state.requestCount))
-        if state.openCount > 0 { requests.append(" \(self.signs.dot) \(state.openCount) open") }
-        if state.errorCount > 0 {
-            requests.append(" \(self.signs.dot) ")
-            requests.append("\(Self.grouped(state.errorCount)) failed", .bad)
-        }
-        var lines = [self.row("Requests", requests)]
+        var requests = [StyledLine(Self.grouped(state.requestCount))]
+        if state.openCount > 0 { requests.append(StyledLine("\(state.openCount) open")) }
+        if state.errorCount > 0 { requests.append(StyledLine("\(Self.grouped(state.errorCount)) failed", .bad)) }
         let percentiles = [50, 90, 99].compactMap { percent in
-            state.responseTimes.percentile(percent).map { "p\(percent) \(Self.text(of: $0))" }
+            state.responseTimes.percentile(percent).map { StyledLine("p\(percent) \(Self.text(of: $0))") }
         }
-        if !percentiles.isEmpty {
-            lines.append(self.row("Response", StyledLine(percentiles.joined(separator: " \(self.signs.dot) "))))
-        }
-        return lines
+        return self.flow("Requests", requests, width: width) + self.flow("Response", percentiles, width: width)
     }
 
     private func messages(_ state: StatusState) -> [StyledLine] {
@@ -263,6 +257,21 @@ struct StatusScreen: Sendable {
         line.pad(to: Self.label)
         line.append(content)
         return line
+    }
+
+    /// Puts parts beside each other with dots between them, as many on a line as fit.
+    private func flow(_ label: String, _ parts: [StyledLine], width: Int) -> [StyledLine] {
+        var lines: [StyledLine] = []
+        for part in parts {
+            if var last = lines.last, last.width + self.signs.dot.count + 2 + part.width <= width - Self.label {
+                last.append(" \(self.signs.dot) ")
+                last.append(part)
+                lines[lines.count - 1] = last
+            } else {
+                lines.append(part)
+            }
+        }
+        return lines.enumerated().map { self.row($0.offset == 0 ? label : "", $0.element) }
     }
 
     private func trouble(_ label: String, _ line: StyledLine, reason: String, width: Int) -> [StyledLine] {

@@ -36,6 +36,8 @@ struct TerminalDevice: Sendable {
 
     /// Lets output that Ctrl-S held flow again.
     func resumeOutput() {
+        // Only a stop by this very call can be undone by it.
+        tcflow(self.descriptor, TCOOFF)
         tcflow(self.descriptor, TCOON)
     }
 

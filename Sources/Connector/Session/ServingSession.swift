@@ -80,13 +80,14 @@ struct ServingSession: Sendable {
         )
         // A reader of our output that goes away must not take the tunnel with it.
         signal(SIGPIPE, SIG_IGN)
-        let display = self.display
+        let (display, format) = (self.display, self.format)
         display.open(tunnelCount: preparations.count)
         let stopped = StatusEvent.stopped(exitCode: CommandStatus.success.rawValue, message: "stopped")
         let signals = Task {
             var isLeaving = false
             for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
                 if isLeaving {
+                    if format == .json { display.report(stopped) }
                     display.close(stopped)
                     Foundation.exit(CommandStatus.success.rawValue)
                 }
@@ -99,7 +100,7 @@ struct ServingSession: Sendable {
         // Whatever ends the run, the terminal is given back before anything else is printed.
         defer { display.close(stopped) }
         try await lifecycle.run()
-        if self.format == .json { display.report(stopped) }
+        if format == .json { display.report(stopped) }
     }
 
     /// Calls the control API, again and again while the trouble may pass.

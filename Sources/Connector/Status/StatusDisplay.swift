@@ -68,7 +68,9 @@ final class StatusDisplay: Sendable {
         self.panel?.open()
     }
 
-    /// Shows the last of the run, and gives the terminal back. What is printed after that stands below.
+    /// Shows the last of the run, and gives the terminal back.
+    ///
+    /// What is printed after that stands below.
     func close(_ ending: StatusEvent) {
         self.panel?.update { $0.take(ending, at: Date()) }
         self.panel?.close()

@@ -101,11 +101,11 @@ struct StatusScreenTests {
                             → http://localhost:3000
                 Session     ●● online · 12 ms round trip
                 Requests    1,237 · 1 open · 2 failed
-                Response    p50 4.0 ms · p90 7.0 ms · p99 …
+                Response    p50 4.0 ms · p90 7.0 ms
+                            p99 7.0 ms
 
                  —   GET     /slow                     60 s
                 503  DELETE  /api/users/7              12 s
-                404  GET     /a/rather/long/path/t…   1.2 s
                 """
         )
     }
@@ -119,7 +119,8 @@ struct StatusScreenTests {
                 Forwarding
                 https://edge.example/my-app/
                             → http://local…
-                Session     ●● online · 12…
+                Session     ●● online
+                            12 ms round tr…
                 Requests    0
                 """
         )
