@@ -129,7 +129,7 @@ class Bench:
             "--listen", f"127.0.0.1:{self.edge_port}", "--admin-listen", f"127.0.0.1:{self.admin_port}",
             CULVERT_AUTH_API_KEY=self.key, CULVERT_LOG_LEVEL="warning", CULVERT_EVENT_LOOPS="1",
             CULVERT_LIMITS_CREATIONS_PER_HOUR="100000", CULVERT_LIMITS_TUNNELS_PER_KEY="100000",
-            CULVERT_LIMITS_API_CALLS_PER_SECOND="100000",
+            CULVERT_LIMITS_API_CALLS_PER_SECOND="100000", CULVERT_LIMITS_CONNECTS_PER_SECOND="100000",
         )  # fmt: skip
         wait_for(f"http://127.0.0.1:{self.admin_port}/healthz")
         self.start(

@@ -51,6 +51,7 @@ struct EdgeServer: Service {
     private let tokens: TunnelTokens
     private let keys: APIKeyStore
     private let limits: APILimits
+    private let pace: ConnectPace
     private let tls: ListenerCertificate?
 
     /// Makes the parts that need no socket.
@@ -81,6 +82,7 @@ struct EdgeServer: Service {
         self.tokens = try await TunnelTokens(keys: credentials.signingKeys)
         self.keys = try APIKeyStore(credentials.apiKeys)
         self.limits = APILimits(configuration.limits)
+        self.pace = ConnectPace(perSecond: configuration.connectsPerSecond)
         self.tls = try ListenerCertificate(configuration)
     }
 
@@ -173,6 +175,7 @@ struct EdgeServer: Service {
                 try await self.tokens.replaceKeys(with: credentials.signingKeys)
                 try self.keys.replace(with: credentials.apiKeys)
                 self.limits.replace(with: configuration.limits)
+                self.pace.replace(perSecond: configuration.connectsPerSecond)
                 self.closeSessionsOfRemovedKeys()
                 self.logger.notice("reloaded keys and limits")
             } catch {
@@ -227,6 +230,7 @@ struct EdgeServer: Service {
                 tokens: self.tokens,
                 configuration: self.sessionConfiguration,
                 readiness: self.readiness,
+                pace: self.pace,
                 metrics: self.metrics,
                 logger: Logger(label: "culvert.connect")
             ),

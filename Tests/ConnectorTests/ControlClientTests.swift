@@ -25,9 +25,10 @@ struct ControlClientTests {
             edge: edge.address,
             credentials: try Credentials(apiKey: "the-key", oneTimeCode: oneTimeCode)
         )
+        let call = try ControlCall(access: access, certificateAuthorityFile: nil, proxies: .direct)
         let outcome: Result<Answer, EdgeFailure>
         do {
-            outcome = .success(try await ControlCall(access: access, certificateAuthorityFile: nil).perform(body))
+            outcome = .success(try await call.perform(body))
         } catch {
             outcome = .failure(error)
         }

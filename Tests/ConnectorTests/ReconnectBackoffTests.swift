@@ -36,16 +36,37 @@ struct ReconnectBackoffTests {
     func retryAfter() {
         var backoff = ReconnectBackoff()
         #expect(backoff.nextDelay(atLeast: .seconds(7), draw: 0) == .seconds(7))
-        #expect(backoff.nextDelay(atLeast: .seconds(7), draw: 1) == .milliseconds(7_500))
+        #expect(backoff.nextDelay(atLeast: .seconds(7), draw: 1) == .seconds(8))
     }
 
-    @Test("Only a session that lived 60 s starts the back-off anew")
+    @Test("A wait that the edge asks for is no failure")
+    func noFailure() {
+        var backoff = ReconnectBackoff()
+        for _ in 0..<10 { _ = backoff.nextDelay(atLeast: .seconds(3), draw: 1) }
+        #expect(backoff.ceiling == .milliseconds(250))
+    }
+
+    @Test("A session that lived 60 s starts the back-off anew, a shorter one brings it down to 4 s")
     func health() {
         var backoff = ReconnectBackoff()
-        for _ in 0..<5 { _ = backoff.nextDelay(draw: 0) }
+        for _ in 0..<9 { _ = backoff.nextDelay(draw: 0) }
+        backoff.sessionEnded(afterLiving: .zero)
+        #expect(backoff.ceiling == .seconds(30), "it never was active")
+        backoff.sessionEnded(afterLiving: .milliseconds(1))
+        #expect(backoff.ceiling == .seconds(4))
         backoff.sessionEnded(afterLiving: .seconds(59))
-        #expect(backoff.ceiling == .seconds(8))
+        #expect(backoff.ceiling == .seconds(4))
         backoff.sessionEnded(afterLiving: .seconds(60))
+        #expect(backoff.ceiling == .milliseconds(250))
+        backoff.sessionEnded(afterLiving: .seconds(1))
+        #expect(backoff.ceiling == .milliseconds(250))
+    }
+
+    @Test("When the network is another one, earlier failures say nothing")
+    func reset() {
+        var backoff = ReconnectBackoff()
+        for _ in 0..<9 { _ = backoff.nextDelay(draw: 0) }
+        backoff.reset()
         #expect(backoff.ceiling == .milliseconds(250))
     }
 }

@@ -63,7 +63,10 @@ struct ReconnectPolicyTests {
 
     @Test(
         "What is not an edge ends the first contact, and is tried again once an edge was there",
-        arguments: [.notAnEdge(address: "x", reason: "y"), refused(200), refused(301), refused(404), refused(501)]
+        arguments: [
+            .notAnEdge(address: "x", reason: "y"), .untrusted(address: "x", reason: "y"), refused(200), refused(301),
+            refused(404), refused(501),
+        ]
             as [EdgeFailure]
     )
     func notAnEdge(failure: EdgeFailure) {

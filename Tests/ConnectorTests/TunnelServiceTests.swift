@@ -20,13 +20,15 @@ struct TunnelServiceTests {
         to target: String = "9",
         connections: Int = 1,
         retries: Bool = true,
+        network: NetworkWatch = NetworkWatch(),
         body: (AsyncStream<ConnectionReport>, ServiceGroup) async throws -> Void
     ) async throws -> CommandFailure? {
         let (reports, continuation) = AsyncStream.makeStream(of: ConnectionReport.self)
         let service = TunnelService(
             dialer: try .fixture(edge: edge.address, target: target),
             connections: connections,
-            retries: retries
+            retries: retries,
+            network: network
         ) { continuation.yield($0) }
         let lifecycle = ServiceGroup(
             configuration: .init(
@@ -139,6 +141,62 @@ struct TunnelServiceTests {
         let start = ContinuousClock.now
         await bell.wait(for: .milliseconds(20), index: 0)
         #expect(.now - start >= .milliseconds(20))
+    }
+
+    @Test("A change of the network ends a wait of two minutes")
+    func networkEndsWait() async throws {
+        let network = NetworkWatch()
+        let edge = try await FakeEdge.start(.bytes("HTTP/1.1 503 x\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n"))
+        try await self.serving(edge, network: network) { reports, _ in
+            for await case .waiting in reports { break }
+            edge.answer(with: .accept)
+            // The wait begins a moment after it is reported.
+            let telling = Task {
+                while !Task.isCancelled {
+                    network.tell()
+                    try? await Task.sleep(for: .milliseconds(10))
+                }
+            }
+            _ = try await edge.nextSession()
+            telling.cancel()
+        }
+        try await edge.stop()
+    }
+
+    @Test("A change of the network ends an attempt that nobody answers")
+    func networkEndsAttempt() async throws {
+        let network = NetworkWatch()
+        let edge = try await FakeEdge.start(.silence)
+        try await self.serving(edge, network: network) { _, _ in
+            for await case .request in edge.events { break }
+            edge.answer(with: .accept)
+            let telling = Task {
+                while !Task.isCancelled {
+                    network.tell()
+                    try? await Task.sleep(for: .milliseconds(100))
+                }
+            }
+            _ = try await edge.nextSession()
+            telling.cancel()
+        }
+        try await edge.stop()
+    }
+
+    @Test("A session that answers when it is asked whether it is there survives a change of the network")
+    func networkKeepsSession() async throws {
+        let network = NetworkWatch()
+        let edge = try await FakeEdge.start()
+        try await self.serving(edge, network: network) { reports, _ in
+            _ = try await edge.nextSession()
+            for await case .active in reports { break }
+            network.tell()
+            try await Task.sleep(for: .milliseconds(2_500))
+        }
+        for await case .ended(let code) in edge.events {
+            #expect(code == .shutdown)
+            break
+        }
+        try await edge.stop()
     }
 
     @Test("When the edge drains, the replacement is there before the old session goes")

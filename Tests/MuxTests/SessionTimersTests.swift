@@ -149,6 +149,20 @@ struct SessionTimersTests {
         #expect(!session.core.isSuspect)
     }
 
+    @Test("a peer that is doubted for good ends the session unless it says something within two seconds")
+    func doubtForGood() {
+        for isAnswered in [false, true] {
+            var session = self.quietSession(role: .connector)
+            session.core.doubt(givingUp: true, now: session.now)
+            #expect(session.output().compactMap(\.pingNumber).count == 1)
+            session.tick(after: .milliseconds(1_900))
+            #expect(session.core.end == nil)
+            if isAnswered { session.core.receivedBytes(now: session.now) }
+            session.tick(after: .milliseconds(200))
+            #expect(session.core.end?.code == (isAnswered ? nil : .keepaliveTimeout))
+        }
+    }
+
     @Test("a PING without any byte for three round trips and a second, at least two, makes the peer SUSPECT")
     func suspect() {
         var session = self.quietSession(role: .edge)

@@ -50,16 +50,16 @@ struct DiagnoseCommand: AsyncParsableCommand {
         guard let edge = given ?? token?.edge ?? access?.edge else {
             throw CommandFailure(.usage, "Which edge? Give --edge URL or --token-file FILE.")
         }
-        var tls = TLSConfiguration.makeClientConfiguration()
-        if let file = self.edgeOptions.certificateAuthorityFile { tls.trustRoots = .file(file) }
+        let certificateAuthorityFile = self.edgeOptions.certificateAuthorityFile
         do {
             return Diagnosis(
                 edge: edge,
                 credentials: access.flatMap { $0.edge == edge ? $0.credentials : nil },
                 token: token,
                 target: try self.target.map(OriginTarget.fromCommandLine),
-                edgeTLS: try NIOSSLContext(configuration: tls),
-                certificateAuthorityFile: self.edgeOptions.certificateAuthorityFile,
+                edgeTLS: try NIOSSLContext(configuration: .toEdge(certificateAuthorityFile: certificateAuthorityFile)),
+                certificateAuthorityFile: certificateAuthorityFile,
+                proxy: try ProxyRules(environment: environment).proxy(for: edge),
                 group: MultiThreadedEventLoopGroup.singleton
             )
         } catch let failure as CommandFailure {

@@ -10,7 +10,7 @@ enum CommandStatus: Int32, Sendable, CaseIterable {
     case usage = 64
     /// The edge can't be reached, or is not an edge.
     case unavailable = 69
-    /// The edge refused the API key, the one-time code or the tunnel token.
+    /// The edge refused the API key, the one-time code or the tunnel token, or a proxy its user name and password.
     case refused = 77
     /// A file, an environment variable or a value in one of them is wrong.
     case configuration = 78

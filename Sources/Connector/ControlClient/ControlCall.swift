@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AsyncHTTPClient
+import Foundation
 import NIOPosix
 
 /// One call of the control API by a command that does nothing else.
@@ -9,18 +10,26 @@ import NIOPosix
 struct ControlCall: Sendable {
     let access: EdgeAccess
     let certificateAuthorityFile: String?
+    let proxy: ProxyAddress?
 
     /// Finds out which edge to call and with which key.
     init(_ edgeOptions: EdgeOptions, _ credentialOptions: CredentialOptions) throws(CommandFailure) {
-        self.init(
-            access: try credentialOptions.resolve(edgeOptions),
+        try self.init(
+            access: credentialOptions.resolve(edgeOptions),
             certificateAuthorityFile: edgeOptions.certificateAuthorityFile
         )
     }
 
-    init(access: EdgeAccess, certificateAuthorityFile: String?) {
+    /// - Parameters:
+    ///   - proxies: Which proxy to go through; by default what the environment says.
+    init(
+        access: EdgeAccess,
+        certificateAuthorityFile: String?,
+        proxies: ProxyRules = ProxyRules(environment: ProcessInfo.processInfo.environment)
+    ) throws(CommandFailure) {
         self.access = access
         self.certificateAuthorityFile = certificateAuthorityFile
+        self.proxy = try proxies.proxy(for: access.edge)
     }
 
     /// Makes the call.
@@ -29,9 +38,15 @@ struct ControlCall: Sendable {
     ) async throws(EdgeFailure) -> Answer {
         let http = HTTPClient.control(
             on: MultiThreadedEventLoopGroup.singleton,
-            certificateAuthorityFile: self.certificateAuthorityFile
+            certificateAuthorityFile: self.certificateAuthorityFile,
+            proxy: self.proxy
         )
-        let client = ControlClient(edge: self.access.edge, credentials: self.access.credentials, http: http)
+        let client = ControlClient(
+            edge: self.access.edge,
+            credentials: self.access.credentials,
+            http: http,
+            proxy: self.proxy
+        )
         let outcome: Result<Answer, EdgeFailure>
         do {
             outcome = .success(try await call(client))

@@ -13,6 +13,8 @@ struct ControlClient: Sendable {
     let edge: EdgeAddress
     let credentials: Credentials
     let http: HTTPClient
+    /// What ``http`` reaches the edge through.
+    var proxy: ProxyAddress?
     /// How long one call may take.
     var timeout = TimeAmount.seconds(30)
 
@@ -109,7 +111,7 @@ struct ControlClient: Sendable {
             headers = response.headers
             answer = try await response.body.collect(upTo: Self.largestAnswer)
         } catch {
-            throw EdgeFailure(error, reaching: self.edge)
+            throw EdgeFailure(error, reaching: self.edge, through: self.proxy)
         }
         guard (200...299).contains(status) else {
             throw .refused(

@@ -16,8 +16,12 @@ import Darwin
 
 extension EdgeFailure {
     /// Puts an error of connecting to an edge, or of calling it, into one sentence.
-    init(_ error: any Error, reaching edge: EdgeAddress) {
+    init(_ error: any Error, reaching edge: EdgeAddress, through proxy: ProxyAddress? = nil) {
         let address = edge.description
+        if let proxy, let trouble = ProxyTrouble(error, connectingTo: proxy) {
+            self = .proxy(proxy, to: edge, trouble)
+            return
+        }
         switch error {
         case let failure as EdgeFailure:
             self = failure
@@ -37,6 +41,16 @@ extension EdgeFailure {
             self = .notAnEdge(address: address, reason: "it closed the connection without an answer")
         case is HTTPParserError:
             self = .notAnEdge(address: address, reason: "its answer is not HTTP")
+        case let error as NIOSSLError where "\(error)".contains("CERTIFICATE_VERIFY_FAILED"):
+            self = .untrusted(
+                address: address,
+                reason: "its certificate is not trusted; --ca-file names a private authority"
+            )
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+            self = .untrusted(
+                address: address,
+                reason: "its certificate is for another name than \(edge.host); use a name that the certificate has"
+            )
         case let error as NIOSSLError:
             self = .tls(address: address, reason: Self.tlsReason(error))
         case let error as BoringSSLError:
@@ -63,16 +77,14 @@ extension EdgeFailure {
         }
     }
 
-    private static func systemReason(_ error: IOError) -> String {
+    /// What the system says went wrong.
+    static func systemReason(_ error: IOError) -> String {
         let text = String(cString: strerror(error.errnoCode))
         return text.prefix(1).lowercased() + text.dropFirst()
     }
 
     private static func tlsReason(_ error: NIOSSLError) -> String {
         let text = "\(error)"
-        if text.contains("CERTIFICATE_VERIFY_FAILED") {
-            return "its certificate is not trusted; --ca-file names a private authority"
-        }
         if text.contains("WRONG_VERSION_NUMBER") {
             return "it does not speak TLS; use http:// for it"
         }

@@ -21,14 +21,22 @@ struct Diagnosis: Sendable {
     let target: OriginTarget?
     let edgeTLS: NIOSSLContext
     let certificateAuthorityFile: String?
+    /// The proxy that the edge is reached through, if any.
+    let proxy: ProxyAddress?
     let group: any EventLoopGroup
 
     /// Runs all steps; those that need a failed one are skipped.
     func run() async -> DiagnosisReport {
         var steps: [DiagnosisStep] = []
-        let name = await self.resolve()
-        steps.append(name)
-        let reach = await self.ifPassed(name, "edge port") { await self.connect() }
+        let reach: DiagnosisStep
+        if let proxy = self.proxy {
+            // The edge's name is the proxy's to resolve: here it may well be unknown.
+            reach = await self.pass(proxy)
+        } else {
+            let name = await self.resolve()
+            steps.append(name)
+            reach = await self.ifPassed(name, "edge port") { await self.connect() }
+        }
         steps.append(reach)
         let tls = self.edge.usesTLS ? await self.ifPassed(reach, "edge TLS") { await self.shakeHands() } : reach
         if self.edge.usesTLS { steps.append(tls) }
@@ -64,12 +72,12 @@ struct Diagnosis: Sendable {
             return DiagnosisStep(name: name, verdict: .passed, finding: finding, elapsed: .now - start)
         } catch {
             var failureStatus = status
-            if case .stop(let failure) = ReconnectPolicy(retries: false).decide(
-                afterCall: EdgeFailure(error, dialling: self.edge)
-            ), failure.status == .refused {
+            let failure = EdgeFailure(error, dialling: self.edge, through: self.proxy)
+            if case .stop(let end) = ReconnectPolicy(retries: false).decide(afterCall: failure), end.status == .refused
+            {
                 failureStatus = .refused
             }
-            let finding = (error as? OriginFailure)?.description ?? EdgeFailure(error, dialling: self.edge).description
+            let finding = (error as? OriginFailure)?.description ?? failure.description
             return DiagnosisStep(
                 name: name,
                 verdict: .failed,
@@ -104,20 +112,49 @@ struct Diagnosis: Sendable {
         }
     }
 
+    private func pass(_ proxy: ProxyAddress) async -> DiagnosisStep {
+        await self.step("proxy") {
+            let channel = try await self.openChannel(on: self.group.next())
+            try await channel.close()
+            return "\(proxy) lets through to \(self.edge.host), port \(self.edge.port)"
+        }
+    }
+
+    /// Opens a connection to the edge, through the proxy if there is one.
+    private func openChannel(on eventLoop: any EventLoop) async throws -> any Channel {
+        let bootstrap = ClientBootstrap(group: eventLoop).connectTimeout(OriginDialer.connectTimeout)
+        guard let proxy = self.proxy else {
+            return try await bootstrap.connect(host: self.edge.host, port: self.edge.port).get()
+        }
+        let connect = ProxyConnect(host: self.edge.host, port: self.edge.port, credentials: proxy.credentials)
+        return try await bootstrap.connect(host: proxy.host, port: proxy.port).flatMap { channel in
+            let opened = eventLoop.makePromise(of: Void.self)
+            do {
+                try channel.pipeline.syncOperations.addHandler(
+                    ProxyConnectHandler(connect, limit: OriginDialer.connectTimeout, promise: opened)
+                )
+            } catch {
+                opened.fail(error)
+            }
+            return opened.futureResult.map { channel }
+        }.get()
+    }
+
     private func shakeHands() async -> DiagnosisStep {
         await self.step("edge TLS", advice: "A private certificate authority is named with --ca-file.") {
             let eventLoop = self.group.next()
+            let channel = try await self.openChannel(on: eventLoop)
             let ready = eventLoop.makePromise(of: Void.self)
-            let channel = try await ClientBootstrap(group: eventLoop)
-                .connectTimeout(OriginDialer.connectTimeout)
-                .connect(host: self.edge.host, port: self.edge.port)
-                .flatMapThrowing { channel in
+            eventLoop.execute {
+                do {
                     try channel.pipeline.syncOperations.addHandlers(
                         NIOSSLClientHandler(context: self.edgeTLS, addressing: self.edge.host),
                         HandshakeWaiter(promise: ready)
                     )
-                    return channel
-                }.get()
+                } catch {
+                    ready.fail(error)
+                }
+            }
             let address = self.edge.description
             let timeout = channel.eventLoop.scheduleTask(in: OriginDialer.connectTimeout) {
                 ready.fail(EdgeFailure.timedOut(address: address, step: "the TLS handshake"))
@@ -161,6 +198,7 @@ struct Diagnosis: Sendable {
                 token: token,
                 group: self.group,
                 tls: self.edge.usesTLS ? self.edgeTLS : nil,
+                proxy: self.proxy,
                 targets: [:],
                 originTLS: nil,
                 governor: MemoryGovernor(),

@@ -26,6 +26,7 @@ struct BundleMember: Sendable {
     let bundle: SessionSettings.Bundle
     var policy: ReconnectPolicy
     let bell: ReconnectBell
+    let network: NetworkWatch
     let report: @Sendable (ConnectionReport) -> Void
 
     /// How long what is in flight may take when the program is asked to stop.
@@ -52,7 +53,7 @@ struct BundleMember: Sendable {
                 do {
                     self.report(.connecting(index: self.index))
                     let session = try await cancelWhenGracefulShutdown {
-                        try await self.dialer.dial(bundle: self.bundle)
+                        try await self.dialer.dial(bundle: self.bundle, network: self.network)
                     }
                     self.report(.opened(index: self.index, session))
                     switch await state.follow(session) {
@@ -76,6 +77,10 @@ struct BundleMember: Sendable {
                     }
                 } catch let failure as EdgeFailure {
                     decision = state.policy.decide(after: failure)
+                } catch is NetworkChanged {
+                    // What the attempt was stuck in is no longer there.
+                    backoff.reset()
+                    continue
                 } catch is CancellationError {
                     return
                 }
@@ -90,7 +95,7 @@ struct BundleMember: Sendable {
                     guard !Task.isShuttingDownGracefully else { return }
                     let delay = backoff.nextDelay(atLeast: minimum, draw: .random(in: 0...1))
                     self.report(.waiting(index: self.index, delay, reason: reason))
-                    await self.bell.wait(for: delay, index: self.index)
+                    if await self.bell.wait(for: delay, index: self.index) == .networkChanged { backoff.reset() }
                 }
             }
         }
@@ -98,6 +103,8 @@ struct BundleMember: Sendable {
 
     private mutating func follow(_ session: LiveSession) async -> Outcome {
         let (report, bell, index) = (self.report, self.bell, self.index)
+        let subscription = self.network.subscribe { session.verify() }
+        defer { self.network.cancel(subscription) }
         let outcome = await withGracefulShutdownHandler { () -> (Outcome, wasActive: Bool) in
             var activeSince: ContinuousClock.Instant?
             for await event in session.events {

@@ -10,8 +10,12 @@ enum EdgeFailure: Error, Equatable, CustomStringConvertible {
     case unreachable(address: String, reason: String)
     /// Something took too long.
     case timedOut(address: String, step: String)
-    /// The TLS handshake failed, or the certificate is not to be trusted.
+    /// The TLS handshake failed.
     case tls(address: String, reason: String)
+    /// The certificate that the edge, or somebody between, shows is not to be trusted.
+    case untrusted(address: String, reason: String)
+    /// The proxy that the edge is to be reached through did not open a connection to it.
+    case proxy(ProxyAddress, to: EdgeAddress, ProxyTrouble)
     /// The edge, or something in front of it, answered with another status than was hoped for.
     case refused(status: Int, retryAfter: Duration?, problem: ProblemDetails?)
     /// What answered does not speak our protocol.
@@ -22,7 +26,9 @@ enum EdgeFailure: Error, Equatable, CustomStringConvertible {
         case .unresolved(let host): "The name \(host) does not resolve."
         case .unreachable(let address, let reason): "No edge answers at \(address): \(reason)."
         case .timedOut(let address, let step): "The edge at \(address) did not finish \(step) in time."
-        case .tls(let address, let reason): "No secure connection to \(address): \(reason)."
+        case .tls(let address, let reason), .untrusted(let address, let reason):
+            "No secure connection to \(address): \(reason)."
+        case .proxy(let proxy, let edge, let trouble): trouble.sentences(proxy: proxy, edge: edge)
         case .refused(let status, _, let problem): Self.refusal(status: status, problem: problem)
         case .notAnEdge(let address, let reason): "What answers at \(address) is not a Culvert edge: \(reason)."
         }

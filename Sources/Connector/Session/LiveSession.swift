@@ -49,6 +49,11 @@ struct LiveSession: Sendable {
         }
     }
 
+    /// Asks the edge at once whether it is still there, and gives the session up if it says nothing soon.
+    func verify() {
+        self.handler.eventLoop.execute { [handler] in handler.value.doubt(givingUp: true) }
+    }
+
     /// Ends the session at once.
     func close() {
         self.handler.eventLoop.execute { [handler] in handler.value.close(code: .shutdown, reason: "") }

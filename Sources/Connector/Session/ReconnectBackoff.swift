@@ -9,6 +9,11 @@ struct ReconnectBackoff: Sendable {
     var initial: Duration = .milliseconds(250)
     /// The highest ceiling.
     var limit: Duration = .seconds(30)
+    /// The highest ceiling while attempts succeed, but their sessions don't last.
+    ///
+    /// The edge is there, and whoever waits for the tunnel is better served by a path that breaks every few seconds
+    /// than by one that is not even tried.
+    var limitAfterSuccess: Duration = .seconds(4)
     /// A session that lived this long was healthy: the next failure starts from the beginning.
     var healthyAfter: Duration = .seconds(60)
     /// Attempts that failed in a row.
@@ -25,18 +30,29 @@ struct ReconnectBackoff: Sendable {
     ///
     /// - Parameter lifetime: How long the session was active; zero if it never was.
     mutating func sessionEnded(afterLiving lifetime: Duration) {
-        if lifetime >= self.healthyAfter { self.failures = 0 }
+        guard lifetime > .zero else { return }
+        if lifetime >= self.healthyAfter { return self.reset() }
+        while self.failures > 0, self.ceiling > self.limitAfterSuccess { self.failures -= 1 }
+    }
+
+    /// Starts from the beginning: what has failed so far says nothing of the next attempt.
+    mutating func reset() {
+        self.failures = 0
     }
 
     /// Gives the wait before the next attempt, and raises the ceiling of the one after it.
     ///
+    /// A wait that the edge asked for is no failure: it knows when it has room, and a second is added at most.
+    ///
     /// - Parameters:
-    ///   - minimum: What the edge asked for (`Retry-After`); the draw is added to it, so that those who were told the
-    ///     same time don't come back in the same instant.
+    ///   - minimum: What the edge asked for (`Retry-After`, in whole seconds); the draw is added to it, so that those
+    ///     who were told the same time don't come back in the same instant.
     ///   - draw: A uniform random number from 0 to 1.
     mutating func nextDelay(atLeast minimum: Duration = .zero, draw: Double) -> Duration {
+        let draw = min(max(draw, 0), 1)
+        if minimum > .zero { return minimum + .seconds(1) * draw }
         let ceiling = self.ceiling
         self.failures += 1
-        return minimum + ceiling * min(max(draw, 0), 1)
+        return ceiling * draw
     }
 }

@@ -3,20 +3,33 @@
 import NIOConcurrencyHelpers
 import ServiceLifecycle
 
-/// Wakes the members of a bundle that wait for their next attempt when one of them gets through.
+/// Wakes the members of a bundle that wait for their next attempt: one of them got through, or the network changed.
 ///
 /// Each member backs off on its own, so that an edge that is away is not pestered by all at once; but when one has found
 /// it, the others need not sit out what may be half a minute.
 final class ReconnectBell: Sendable {
-    private let waiting = NIOLockedValueBox<[Int: AsyncStream<Void>.Continuation]>([:])
+    /// Why a wait ended.
+    enum Wake: Sendable, Equatable {
+        /// Its time was over, or the program is to stop.
+        case timeUp
+        /// Another member has found the edge.
+        case edgeFound
+        /// The reasons for which earlier attempts failed may be gone.
+        case networkChanged
+    }
+
+    private let waiting = NIOLockedValueBox<[Int: AsyncStream<Wake>.Continuation]>([:])
 
     /// Lets every waiting member go on.
-    func ring() {
+    func ring(_ wake: Wake = .edgeFound) {
         let waiting = self.waiting.withLockedValue { waiting in
             defer { waiting = [:] }
             return waiting
         }
-        for continuation in waiting.values { continuation.finish() }
+        for continuation in waiting.values {
+            continuation.yield(wake)
+            continuation.finish()
+        }
     }
 
     /// Waits for the time, the bell, or the request to stop, whichever comes first.
@@ -24,17 +37,26 @@ final class ReconnectBell: Sendable {
     /// - Parameters:
     ///   - duration: How long to wait at most.
     ///   - index: Which member waits.
-    func wait(for duration: Duration, index: Int) async {
-        let (rung, continuation) = AsyncStream.makeStream(of: Void.self)
+    @discardableResult
+    func wait(for duration: Duration, index: Int) async -> Wake {
+        let (rung, continuation) = AsyncStream.makeStream(of: Wake.self)
         self.waiting.withLockedValue { $0[index] = continuation }
-        await cancelWhenGracefulShutdown {
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { try? await Task.sleep(for: duration) }
-                group.addTask { for await _ in rung {} }
-                await group.next()
+        let wake = await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Wake.self) { group in
+                group.addTask {
+                    try? await Task.sleep(for: duration)
+                    return .timeUp
+                }
+                group.addTask {
+                    for await wake in rung { return wake }
+                    return .timeUp
+                }
+                let first = await group.next() ?? .timeUp
                 group.cancelAll()
+                return first
             }
         }
         self.waiting.withLockedValue { $0[index] = nil }
+        return wake
     }
 }

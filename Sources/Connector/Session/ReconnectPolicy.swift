@@ -18,8 +18,9 @@ struct ReconnectPolicy: Sendable {
     var retries = true
     /// Whether a session has ever been active.
     ///
-    /// A first contact with something that is not an edge is a typing mistake;
-    /// later it is a proxy that has lost its edge for a moment.
+    /// A first contact with something that is not an edge, or that shows a certificate for something else, is a
+    /// mistake in a setting; later it is a proxy that has lost its edge for a moment, or a certificate that somebody
+    /// is going to renew.
     var hasBeenActive = false
 
     /// Longest `Retry-After` that is honoured: a wrong clock somewhere must not silence a connector for a day.
@@ -44,9 +45,26 @@ struct ReconnectPolicy: Sendable {
             default:
                 return self.firstContact(failure)
             }
-        case .notAnEdge:
+        case .notAnEdge, .untrusted:
             return self.firstContact(failure)
         case .unresolved, .unreachable, .timedOut, .tls:
+            return self.retry(failure.description)
+        case .proxy(_, _, let trouble):
+            return self.decide(after: trouble, failure)
+        }
+    }
+
+    private func decide(after trouble: ProxyTrouble, _ failure: EdgeFailure) -> ReconnectDecision {
+        switch trouble {
+        case .unresolved, .unreachable, .timedOut:
+            return self.retry(failure.description)
+        case .refused(let status?) where ProxyTrouble.isPassing(status):
+            return self.retry(failure.description)
+        case .refused, .notAProxy:
+            return self.firstContact(failure)
+        case .authentication:
+            // A proxy that has let us through before asks its own directory, which may be away for a moment.
+            guard self.hasBeenActive else { return .stop(CommandFailure(.refused, failure.description)) }
             return self.retry(failure.description)
         }
     }

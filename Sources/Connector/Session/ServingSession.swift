@@ -32,9 +32,11 @@ struct ServingSession: Sendable {
     private let certificateAuthorityFile: String?
     private let connections: Int
     private let retries: Bool
+    private let proxies = ProxyRules(environment: ProcessInfo.processInfo.environment)
     private let group: any EventLoopGroup
     private let display: StatusDisplay
     private let format: LogFormat
+    private let network = NetworkWatch()
 
     /// Prepares a run.
     ///
@@ -96,7 +98,11 @@ struct ServingSession: Sendable {
                 await lifecycle.triggerGracefulShutdown()
             }
         }
-        defer { signals.cancel() }
+        let watch = Task { await self.network.run(logger: self.logger) }
+        defer {
+            signals.cancel()
+            watch.cancel()
+        }
         // Whatever ends the run, the terminal is given back before anything else is printed.
         defer { display.close(stopped) }
         try await lifecycle.run()
@@ -108,9 +114,14 @@ struct ServingSession: Sendable {
         _ access: EdgeAccess,
         _ call: @escaping @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
     ) async throws -> Answer {
-        let http = HTTPClient.control(on: self.group, certificateAuthorityFile: self.certificateAuthorityFile)
+        let proxy = try self.proxies.proxy(for: access.edge)
+        let http = HTTPClient.control(
+            on: self.group,
+            certificateAuthorityFile: self.certificateAuthorityFile,
+            proxy: proxy
+        )
         defer { http.shutdown { _ in } }
-        let client = ControlClient(edge: access.edge, credentials: access.credentials, http: http)
+        let client = ControlClient(edge: access.edge, credentials: access.credentials, http: http, proxy: proxy)
         let policy = ReconnectPolicy(retries: self.retries)
         var backoff = ReconnectBackoff()
         while true {
@@ -170,6 +181,7 @@ struct ServingSession: Sendable {
             group: self.group,
             tls: tunnel.edge.usesTLS
                 ? try Self.edgeTLS(certificateAuthorityFile: self.certificateAuthorityFile) : nil,
+            proxy: try self.proxies.proxy(for: tunnel.edge),
             targets: [TargetName.primary: tunnel.target],
             originTLS: tunnel.target.usesTLS ? try Self.originTLS(verifies: tunnel.verifiesOriginTLS) : nil,
             governor: MemoryGovernor(),
@@ -180,16 +192,14 @@ struct ServingSession: Sendable {
             dialer: dialer,
             connections: self.connections,
             retries: self.retries,
+            network: self.network,
             report: report
         )
     }
 
     private static func edgeTLS(certificateAuthorityFile: String?) throws(CommandFailure) -> NIOSSLContext {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.applicationProtocols = ["http/1.1"]
-        if let certificateAuthorityFile { tls.trustRoots = .file(certificateAuthorityFile) }
         do {
-            return try NIOSSLContext(configuration: tls)
+            return try NIOSSLContext(configuration: .toEdge(certificateAuthorityFile: certificateAuthorityFile))
         } catch {
             throw CommandFailure(.configuration, "The certificates to trust can't be used: \(error).")
         }

@@ -7,6 +7,9 @@ import NIOPosix
 import NIOSSL
 import Protocol
 
+/// An attempt was given up because the network changed meanwhile; another one may succeed at once.
+struct NetworkChanged: Error {}
+
 /// Opens sessions: resolves and connects, TLS, the WebSocket handshake, HELLO.
 struct SessionDialer: Sendable {
     let edge: EdgeAddress
@@ -15,6 +18,8 @@ struct SessionDialer: Sendable {
     let group: any EventLoopGroup
     /// How to speak TLS to the edge; nothing for a plain `http://` edge.
     let tls: NIOSSLContext?
+    /// The proxy to go through, if any.
+    var proxy: ProxyAddress?
     /// The local targets by name, and how to speak TLS to them.
     let targets: [String: OriginTarget]
     let originTLS: OriginTLS?
@@ -24,19 +29,30 @@ struct SessionDialer: Sendable {
     /// Who hears of the local server, and of the requests if somebody looks.
     var observer: OriginObserver?
 
-    /// How long resolving and connecting may take.
+    /// How long connecting may take.
     static let connectTimeout = TimeAmount.seconds(10)
     /// How long TLS and the handshake may take after that.
     static let handshakeTimeout = TimeAmount.seconds(15)
 
+    /// An attempt that has not got through by then is given up when the network changes: it may be stuck on a path, or
+    /// with a name server, that is gone.
+    static let settledAfter = Duration.seconds(1)
+
     /// Opens one session.
     ///
-    /// - Parameter bundle: The place of the session among those of this connector.
-    /// - Throws: ``EdgeFailure``, or `CancellationError` at once when the task is cancelled.
-    func dial(bundle: SessionSettings.Bundle) async throws -> LiveSession {
+    /// - Parameters:
+    ///   - bundle: The place of the session among those of this connector.
+    ///   - network: Tells when the network changes.
+    /// - Throws: ``EdgeFailure``, ``NetworkChanged``, or `CancellationError` at once when the task is cancelled.
+    func dial(bundle: SessionSettings.Bundle, network: NetworkWatch = NetworkWatch()) async throws -> LiveSession {
         let eventLoop = self.group.next()
         let outcome = eventLoop.makePromise(of: LiveSession.self)
         eventLoop.execute { self.connect(on: eventLoop, bundle: bundle, outcome: outcome) }
+        let start = ContinuousClock.now
+        let subscription = network.subscribe {
+            if .now - start >= Self.settledAfter { outcome.fail(NetworkChanged()) }
+        }
+        defer { network.cancel(subscription) }
         do {
             return try await withTaskCancellationHandler {
                 try await outcome.futureResult.get()
@@ -46,8 +62,10 @@ struct SessionDialer: Sendable {
             }
         } catch let error as CancellationError {
             throw error
+        } catch let change as NetworkChanged {
+            throw change
         } catch {
-            throw EdgeFailure(error, dialling: self.edge)
+            throw EdgeFailure(error, dialling: self.edge, through: self.proxy)
         }
     }
 
@@ -60,17 +78,44 @@ struct SessionDialer: Sendable {
         ClientBootstrap(group: eventLoop)
             .connectTimeout(Self.connectTimeout)
             .channelOption(.autoRead, value: false)
-            .connect(host: self.edge.host, port: self.edge.port)
+            .connect(host: self.proxy?.host ?? self.edge.host, port: self.proxy?.port ?? self.edge.port)
             .assumeIsolated()
             .whenComplete { result in
                 switch result {
                 case .success(let channel):
                     outcome.futureResult.whenFailure { _ in channel.close(promise: nil) }
-                    self.shakeHands(on: channel, bundle: bundle, outcome: outcome)
+                    self.passProxy(on: channel, outcome: outcome) {
+                        self.shakeHands(on: channel, bundle: bundle, outcome: outcome)
+                    }
                 case .failure(let error):
                     outcome.fail(error)
                 }
             }
+    }
+
+    /// Has the proxy, if there is one, open a connection to the edge.
+    private func passProxy(
+        on channel: any Channel,
+        outcome: EventLoopPromise<LiveSession>,
+        then proceed: @escaping () -> Void
+    ) {
+        guard let proxy = self.proxy else { return proceed() }
+        let opened = channel.eventLoop.makePromise(of: Void.self)
+        opened.futureResult.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success: proceed()
+            case .failure(let error): outcome.fail(error)
+            }
+        }
+        let connect = ProxyConnect(host: self.edge.host, port: self.edge.port, credentials: proxy.credentials)
+        do {
+            try channel.pipeline.syncOperations.addHandler(
+                ProxyConnectHandler(connect, limit: Self.handshakeTimeout, promise: opened)
+            )
+            try channel.syncOptions?.setOption(.autoRead, value: true)
+        } catch {
+            opened.fail(error)
+        }
     }
 
     private func shakeHands(
@@ -141,7 +186,7 @@ struct SessionDialer: Sendable {
 
 extension EdgeFailure {
     /// Puts the outcome of a WebSocket handshake into one sentence.
-    init(_ error: any Error, dialling edge: EdgeAddress) {
+    init(_ error: any Error, dialling edge: EdgeAddress, through proxy: ProxyAddress? = nil) {
         let address = edge.description
         switch error {
         case let refusal as WebSocketClientHandshake.Refusal:
@@ -163,7 +208,7 @@ extension EdgeFailure {
                 failure == .connectionClosed
                 ? .unreachable(address: address, reason: reason) : .notAnEdge(address: address, reason: reason)
         default:
-            self.init(error, reaching: edge)
+            self.init(error, reaching: edge, through: proxy)
         }
     }
 }

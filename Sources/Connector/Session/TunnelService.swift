@@ -9,6 +9,8 @@ struct TunnelService: Service {
     /// How many sessions the bundle has, 1 to 8.
     let connections: Int
     let retries: Bool
+    /// Tells when the machine's connections may have become something else.
+    var network = NetworkWatch()
     let report: @Sendable (ConnectionReport) -> Void
 
     /// Runs until the program is asked to stop, or every place of the bundle is another's.
@@ -20,6 +22,8 @@ struct TunnelService: Service {
         let (firstContact, met) = AsyncStream.makeStream(of: Void.self)
         let report = self.report
         let bell = ReconnectBell()
+        let subscription = self.network.subscribe { bell.ring(.networkChanged) }
+        defer { self.network.cancel(subscription) }
         try await withThrowingDiscardingTaskGroup { group in
             for index in 0..<count {
                 group.addTask {
@@ -32,7 +36,8 @@ struct TunnelService: Service {
                         dialer: self.dialer,
                         bundle: .init(id: id, index: index, count: count),
                         policy: ReconnectPolicy(retries: self.retries, hasBeenActive: index > 0),
-                        bell: bell
+                        bell: bell,
+                        network: self.network
                     ) { event in
                         if case .active = event { met.finish() }
                         report(event)

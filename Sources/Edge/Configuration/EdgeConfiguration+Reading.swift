@@ -206,6 +206,12 @@ extension EdgeConfiguration {
         reader.read("limits.api-calls-per-second", into: &calls, in: bounds, help: "API calls of a key")
         reader.read("limits.failed-logins-per-minute", into: &failures, in: bounds, help: "wrong keys of an address")
         reader.read("limits.creations-per-hour", into: &creations, in: bounds, help: "tunnels that a key makes")
+        reader.read(
+            "limits.connects-per-second",
+            into: &self.connectsPerSecond,
+            in: bounds,
+            help: "connectors that are let in a second when a crowd of them arrives"
+        )
         self.limits.calls = RateLimit(calls, perSeconds: 1)
         self.limits.failures = RateLimit(failures, perSeconds: 60)
         self.limits.creations = RateLimit(creations, perSeconds: 3600)

@@ -83,6 +83,8 @@ struct EdgeConfiguration: Sendable {
     var http = HTTP()
     var tunnels = Tunnels()
     var limits = APILimits.Settings()
+    /// How many connectors are let in a second when a crowd of them arrives.
+    var connectsPerSecond = ConnectPace.defaultPerSecond
     var credentials = Credentials()
 
     /// The URL under which the edge is reached, without a trailing slash.

@@ -24,6 +24,7 @@ enum Problem: Error, Equatable {
     case unsupportedMediaType
     case rateLimited(RateDecision, by: APILimit)
     case draining
+    case crowded(retryAfter: Int)
     case internalError
 
     /// The stable code.
@@ -46,6 +47,7 @@ enum Problem: Error, Equatable {
         case .unsupportedMediaType: "unsupported_media_type"
         case .rateLimited: "rate_limited"
         case .draining: "draining"
+        case .crowded: "crowded"
         case .internalError: "internal_error"
         }
     }
@@ -62,7 +64,7 @@ enum Problem: Error, Equatable {
         case .bodyTooLarge: .contentTooLarge
         case .unsupportedMediaType: .unsupportedMediaType
         case .rateLimited: .tooManyRequests
-        case .draining: .serviceUnavailable
+        case .draining, .crowded: .serviceUnavailable
         case .internalError: .internalServerError
         }
     }
@@ -86,6 +88,7 @@ enum Problem: Error, Equatable {
         case .unsupportedMediaType: "Send the body as Content-Type: application/json."
         case .rateLimited(let decision, let limit): "\(limit.complaint): try again in \(decision.resetSeconds) s."
         case .draining: "This edge is about to stop: try again at once, another one will answer."
+        case .crowded(let seconds): "Many connectors arrive at once: this one is expected in \(seconds) s."
         case .internalError: "The edge failed; its log says why under this request id."
         }
     }
@@ -110,6 +113,7 @@ enum Problem: Error, Equatable {
         case .unsupportedMediaType: "The body has another media type"
         case .rateLimited: "Too many calls"
         case .draining: "About to stop"
+        case .crowded: "Many arrive at once"
         case .internalError: "The edge failed"
         }
     }
@@ -144,6 +148,8 @@ enum Problem: Error, Equatable {
             fields[.rateLimit] = limit.field(decision)
         case .draining:
             fields[.retryAfter] = "1"
+        case .crowded(let seconds):
+            fields[.retryAfter] = String(seconds)
         default:
             break
         }

@@ -10,6 +10,7 @@ final class EdgeMetrics: Sendable {
     private let activeSessions = Atomic<Int>(0)
     private let sessions = Atomic<UInt64>(0)
     private let refusedConnectors = Atomic<UInt64>(0)
+    private let putOffConnectors = Atomic<UInt64>(0)
     private let bytesReceived = Atomic<UInt64>(0)
     private let bytesSent = Atomic<UInt64>(0)
     private let activeRequests = Atomic<Int>(0)
@@ -78,6 +79,9 @@ final class EdgeMetrics: Sendable {
     /// A connector's token was refused.
     func connectorRefused() { self.refusedConnectors.add(1, ordering: .relaxed) }
 
+    /// A connector was told to come a little later.
+    func connectorPutOff() { self.putOffConnectors.add(1, ordering: .relaxed) }
+
     /// A visitor's request has begun.
     func requestStarted() { self.activeRequests.add(1, ordering: .relaxed) }
 
@@ -107,6 +111,12 @@ final class EdgeMetrics: Sendable {
             .counter,
             "Connectors whose token was refused",
             self.refusedConnectors.load(ordering: .relaxed)
+        )
+        text.add(
+            "culvert_connectors_put_off_total",
+            .counter,
+            "Connectors that were told to come a little later",
+            self.putOffConnectors.load(ordering: .relaxed)
         )
         text.add("culvert_requests", .gauge, "Requests in flight", self.activeRequests.load(ordering: .relaxed))
         let received = self.bytesReceived.load(ordering: .relaxed)

@@ -19,6 +19,7 @@ final class TokenConnectEndpoint: ConnectEndpoint {
     private let tokens: TunnelTokens
     private let configuration: SessionConfiguration
     private let readiness: Readiness
+    private let pace: ConnectPace
     private let metrics: EdgeMetrics
     private let logger: Logger
     private let lastSessionID = Atomic<UInt64>(0)
@@ -30,6 +31,7 @@ final class TokenConnectEndpoint: ConnectEndpoint {
     ///   - tokens: Verifies tokens.
     ///   - configuration: What the edge's side of each session brings along.
     ///   - readiness: Whether the edge takes connectors at all.
+    ///   - pace: Spreads connectors that come all at once.
     ///   - metrics: Counts sessions and refusals.
     ///   - logger: Where refusals and sessions are logged.
     init(
@@ -37,6 +39,7 @@ final class TokenConnectEndpoint: ConnectEndpoint {
         tokens: TunnelTokens,
         configuration: SessionConfiguration = SessionConfiguration(role: .edge),
         readiness: Readiness,
+        pace: ConnectPace = ConnectPace(),
         metrics: EdgeMetrics,
         logger: Logger
     ) {
@@ -44,6 +47,7 @@ final class TokenConnectEndpoint: ConnectEndpoint {
         self.tokens = tokens
         self.configuration = configuration
         self.readiness = readiness
+        self.pace = pace
         self.metrics = metrics
         self.logger = logger
     }
@@ -120,6 +124,11 @@ final class TokenConnectEndpoint: ConnectEndpoint {
         }
         audit.note(principal: authorised.claims.own)
         audit.note(tokenID: authorised.claims.jti)
+        // After the token: whoever has none can't take a place in the queue.
+        if case .comeBack(let seconds) = self.pace.arrive() {
+            self.metrics.connectorPutOff()
+            return answer.refuse(.crowded(retryAfter: seconds))
+        }
         let id = self.lastSessionID.add(1, ordering: .relaxed).newValue
         let (metrics, configuration) = (self.metrics, self.configuration)
         return .accept(

@@ -182,8 +182,11 @@ public final class SessionHandler {
     }
 
     /// Asks the peer at once whether it is there; until it says anything it is suspect.
-    public func doubt() {
-        self.core.doubt(now: .now())
+    ///
+    /// - Parameter givingUp: Whether the session ends if nothing comes within 2 to 6 seconds, depending on the round
+    ///   trip: for when this side's network has changed.
+    public func doubt(givingUp: Bool = false) {
+        self.core.doubt(givingUp: givingUp, now: .now())
         // Told before anything else can happen, so that the answer that clears it is told, too.
         self.tellSuspicion()
         self.setNeedsPump()

@@ -55,6 +55,14 @@ extension SessionCore {
         if silence >= self.idleTimeout {
             return self.fail(ProtocolViolation(.keepaliveTimeout, "nothing received for \(silence.seconds) s"))
         }
+        if let givesUpAt {
+            if now >= givesUpAt {
+                return self.fail(
+                    ProtocolViolation(.keepaliveTimeout, "no answer when it was asked whether it is there")
+                )
+            }
+            self.isAttentive = true
+        }
         if silence >= self.keepaliveInterval {
             if !self.pings.hasUnanswered { self.pings.want() }
             self.isAttentive = true
@@ -93,9 +101,14 @@ extension SessionCore {
     /// Asks at once whether the peer is there; until it says anything it is suspect.
     ///
     /// For when something else casts doubt on it, before any silence does.
-    public mutating func doubt(now: NIODeadline) {
+    ///
+    /// - Parameters:
+    ///   - givingUp: Whether the session ends if the peer stays silent for as long as suspicion takes.
+    ///   - now: The time.
+    public mutating func doubt(givingUp: Bool = false, now: NIODeadline) {
         guard self.phase == .active || self.phase == .draining else { return }
         self.pings.want()
+        if givingUp, self.givesUpAt == nil { self.givesUpAt = now + self.patience }
         if self.suspectedSince == nil { self.suspectedSince = now }
         self.isAttentive = true
     }

@@ -71,6 +71,8 @@ public struct SessionCore {
     var roundTrip: RoundTripTime
     var keepaliveInterval: TimeAmount
     var suspectedSince: NIODeadline?
+    /// Until when the peer has to say something after it was asked whether it is there.
+    var givesUpAt: NIODeadline?
     var lastDataAt: NIODeadline?
     /// When the latest answer to a PING came: the peer's program was alive then, not only its kernel.
     public internal(set) var lastEcho: NIODeadline?
@@ -187,6 +189,7 @@ public struct SessionCore {
     public mutating func receivedBytes(now: NIODeadline) {
         self.lastReceived = now
         self.suspectedSince = nil
+        self.givesUpAt = nil
     }
 }
 

@@ -17,7 +17,7 @@ struct ProblemTests {
         .tunnelNotFound, .methodNotAllowed(allowed: []), .nameTaken("n"), .nameReserved("n"),
         .tooManyTunnels(limit: 1), .bodyTooLarge(limit: 1), .unsupportedMediaType,
         .rateLimited(Self.decision, by: .calls),
-        .draining, .internalError,
+        .draining, .internalError, .crowded(retryAfter: 7),
     ]
 
     /// Fails to compile when there is a new error, which then has to be added above.
@@ -41,6 +41,7 @@ struct ProblemTests {
         case .rateLimited: 15
         case .draining: 16
         case .internalError: 17
+        case .crowded: 18
         }
     }
 
@@ -101,6 +102,7 @@ struct ProblemTests {
         #expect(Problem.rateLimited(Self.decision, by: .calls).headerFields[.retryAfter] == "3")
         #expect(Problem.rateLimited(Self.decision, by: .logins).headerFields[.rateLimit] == #""logins";r=0;t=3"#)
         #expect(Problem.draining.headerFields[.retryAfter] == "1")
+        #expect(Problem.crowded(retryAfter: 7).headerFields[.retryAfter] == "7")
         #expect(Problem.missingCredentials.headerFields[.wwwAuthenticate]?.hasPrefix("Bearer ") == true)
         #expect(Problem.methodNotAllowed(allowed: [.get, .head]).headerFields[.allow] == "GET, HEAD")
     }

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("A crowd returns", .serialized)
+    struct ReturningCrowd {
+        private static let programs = 5
+        private static let tunnelsOfEach = 100
+
+        @Test("After a restart of the edge, 500 connectors come back over at least 5 s, and all within 30 s")
+        func afterRestart() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(
+                in: scratch,
+                arguments: [
+                    "--dev", "--limits-tunnels-per-key", "1000", "--limits-creations-per-hour", "1000000",
+                    "--limits-api-calls-per-second", "1000000",
+                ]
+            )
+            let connectors = try (0..<Self.programs).map { number in
+                let tunnels = (0..<Self.tunnelsOfEach).map { "  - {name: t-\(number)-\($0), target: 9}" }
+                let file = scratch.file("tunnels-\(number).yaml")
+                try Data((["connections: 1", "tunnels:"] + tunnels).joined(separator: "\n").utf8).write(to: file)
+                return try RunningProcess(
+                    Programs.product("culvert"),
+                    ["start", "--config", file.path, "--edge", edge.url],
+                    environment: ["CULVERT_API_KEY": edge.apiKey],
+                    in: scratch
+                )
+            }
+            let all = Double(Self.programs * Self.tunnelsOfEach)
+            try await eventually("all connectors", within: .seconds(120)) {
+                try await edge.metric("culvert_sessions", in: scratch) == all ? () : nil
+            }
+            let memory = try connectors.map { try $0.figures().residentKibibytes / 1024 }
+            print("crowd: \(Int(all)) tunnels in \(Self.programs) programs of \(memory) MiB")
+
+            try await edge.crash()
+            try await Task.sleep(for: .seconds(1))
+            try await edge.restart()
+            let ready = ContinuousClock.now
+            var first: Duration?
+            var half: Duration?
+            try await eventually("all connectors again", within: .seconds(90)) {
+                let back = try await edge.metric("culvert_sessions", in: scratch)
+                let elapsed = ContinuousClock.now - ready
+                if back > 0, first == nil { first = elapsed }
+                if back >= all / 2, half == nil { half = elapsed }
+                return back == all ? () : nil
+            }
+            let last = ContinuousClock.now - ready
+            let putOff = try await edge.metric("culvert_connectors_put_off_total", in: scratch)
+            let processor = try edge.process.processorTime()
+            print(
+                "crowd: first back \(first ?? .zero), half \(half ?? .zero), all \(last) after the edge;"
+                    + " \(Int(putOff)) times put off; the edge's processor time, its start included, \(processor)"
+            )
+            #expect(last - (first ?? last) >= .seconds(5))
+            #expect(last <= .seconds(30))
+            #expect(connectors.filter(\.isRunning).count == Self.programs)
+        }
+    }
+}
