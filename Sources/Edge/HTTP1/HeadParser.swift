@@ -172,7 +172,9 @@ struct HeadParser {
         return minor == 0x30 ? .http10 : .http11
     }
 
-    /// Name or address with an optional port (RFC 9110 §7.2); in particular no user, path or list. It may be empty.
+    /// Whether the text is a name or address with an optional port (RFC 9110 §7.2).
+    ///
+    /// It may be empty; it is in particular no user, path or list.
     static func isHost(_ host: String) -> Bool {
         let bytes = host.utf8
         let nameEnd: String.Index
