@@ -11,7 +11,7 @@ struct CulvertCommand: AsyncParsableCommand {
         version: ProgramVersion.current,
         subcommands: [
             HTTPCommand.self, ConnectCommand.self, TunnelsCommand.self, LoginCommand.self, DiagnoseCommand.self,
-            StartCommand.self,
+            StartCommand.self, ConfigCommand.self,
         ]
     )
 }

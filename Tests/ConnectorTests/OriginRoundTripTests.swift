@@ -234,7 +234,7 @@ extension SessionDialer {
             group: MultiThreadedEventLoopGroup.singleton,
             tls: nil,
             targets: [TargetName.primary: try OriginTarget(parsing: target)],
-            originTLS: try OriginTLS(verifies: false),
+            originTLS: try OriginTLS(OriginTrust(verifies: false)),
             governor: MemoryGovernor(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )

@@ -18,7 +18,8 @@ struct ConnectCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("token-file"),
-        help: ArgumentHelp("A file with the tunnel token, - for standard input (CULVERT_TOKEN).", valueName: "file")
+        help: ArgumentHelp("A file with the tunnel token, - for standard input (CULVERT_TOKEN).", valueName: "file"),
+        completion: .file()
     )
     var tokenFile: String?
 
@@ -54,9 +55,10 @@ struct ConnectCommand: AsyncParsableCommand {
                 edge: edge,
                 publicURL: publicURL,
                 target: target,
-                verifiesOriginTLS: self.originOptions.originTLSVerify == .on
+                originTrust: try self.originOptions.originTrust(for: target),
+                connections: self.originOptions.connections
             )
-            try await session.run([{ _ in tunnel }])
+            try await session.run { _ in tunnel }
         }
     }
 

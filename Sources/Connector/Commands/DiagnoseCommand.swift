@@ -21,7 +21,8 @@ struct DiagnoseCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("token-file"),
-        help: ArgumentHelp("Try a tunnel with this token, - for standard input (CULVERT_TOKEN).", valueName: "file")
+        help: ArgumentHelp("Try a tunnel with this token, - for standard input (CULVERT_TOKEN).", valueName: "file"),
+        completion: .file()
     )
     var tokenFile: String?
 

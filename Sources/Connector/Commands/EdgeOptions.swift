@@ -12,7 +12,11 @@ struct EdgeOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The edge to use (CULVERT_EDGE).", valueName: "url"))
     var edge: String?
 
-    @Option(name: .customLong("ca-file"), help: "Trust the edge by these PEM certificates only.")
+    @Option(
+        name: .customLong("ca-file"),
+        help: ArgumentHelp("Trust the edge by these PEM certificates only.", valueName: "file"),
+        completion: .file()
+    )
     var certificateAuthorityFile: String?
 
     @Flag(name: .customLong("no-retry"), help: "Give up with exit code 69 instead of trying again.")
@@ -54,7 +58,8 @@ enum LogThreshold: String, CaseIterable, ExpressibleByArgument {
 struct CredentialOptions: ParsableArguments {
     @Option(
         name: .customLong("api-key-file"),
-        help: ArgumentHelp("A file with the API key, - for standard input (CULVERT_API_KEY).", valueName: "file")
+        help: ArgumentHelp("A file with the API key, - for standard input (CULVERT_API_KEY).", valueName: "file"),
+        completion: .file()
     )
     var apiKeyFile: String?
 
@@ -70,28 +75,4 @@ struct CredentialOptions: ParsableArguments {
             environment: ProcessInfo.processInfo.environment
         )
     }
-}
-
-/// The options of every command that serves a tunnel.
-struct OriginOptions: ParsableArguments {
-    @Option(
-        name: .customLong("origin-tls-verify"),
-        help: "Whether an https:// target has to show a certificate that is trusted: on or off."
-    )
-    var originTLSVerify: Switch = .on
-
-    @Option(help: ArgumentHelp("How many connections to keep to the edge, 1 to 8.", valueName: "n"))
-    var connections = 2
-
-    func validate() throws {
-        guard (1...8).contains(self.connections) else {
-            throw ValidationError("--connections is a number from 1 to 8.")
-        }
-    }
-}
-
-/// On or off.
-enum Switch: String, CaseIterable, ExpressibleByArgument {
-    case on
-    case off
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Protocol
 
 /// `culvert http TARGET`: makes a tunnel and serves it.
 struct HTTPCommand: AsyncParsableCommand {
@@ -47,10 +48,11 @@ struct HTTPCommand: AsyncParsableCommand {
                 access: access,
                 name: self.name,
                 target: target,
-                hostHeader: self.hostHeader,
-                verifiesOriginTLS: self.originOptions.originTLSVerify == .on
+                policy: TunnelPolicy(host: HostPolicy(self.hostHeader)),
+                originTrust: try self.originOptions.originTrust(for: target),
+                connections: self.originOptions.connections
             )
-            try await session.run([tunnel.prepare])
+            try await session.run(tunnel.prepare)
         }
     }
 }

@@ -27,7 +27,8 @@ struct LoginCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("api-key-file"),
-        help: ArgumentHelp("A file with the API key, - for standard input (CULVERT_API_KEY).", valueName: "file")
+        help: ArgumentHelp("A file with the API key, - for standard input (CULVERT_API_KEY).", valueName: "file"),
+        completion: .file()
     )
     var apiKeyFile: String?
 

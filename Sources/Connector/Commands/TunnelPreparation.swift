@@ -7,18 +7,19 @@ struct TunnelPreparation: Sendable {
     var access: EdgeAccess
     var name: String?
     var target: OriginTarget
-    /// `rewrite`, `preserve` or the value that the local server sees in `Host`.
-    var hostHeader = "rewrite"
-    var verifiesOriginTLS = true
+    /// What the edge does with the requests of visitors; ``HostPolicy/local`` becomes the target's own address.
+    var policy: TunnelPolicy
+    var originTrust: OriginTrust
+    var connections: Int
 
     /// Makes the tunnel.
     func prepare(_ session: ServingSession) async throws -> ServingSession.Tunnel {
+        var policy = self.policy
+        if policy.host == .local { policy.host = .rewrite(self.target.hostField) }
         let request = CreateTunnelRequest(
             name: self.name,
             localPort: self.target.port.flatMap(UInt16.init),
-            policy: TunnelPolicy(
-                host: self.hostHeader == "rewrite" ? .rewrite(self.target.hostField) : HostPolicy(self.hostHeader)
-            )
+            policy: policy
         )
         let access = self.access
         let tunnel = try await session.callControl(access) { client async throws(EdgeFailure) in
@@ -31,7 +32,8 @@ struct TunnelPreparation: Sendable {
             edge: access.edge,
             publicURL: tunnel.url,
             target: self.target,
-            verifiesOriginTLS: self.verifiesOriginTLS
+            originTrust: self.originTrust,
+            connections: self.connections
         ) {
             // A tunnel that was deleted meanwhile stays deleted: only its token is asked for.
             let answer = try await session.callControl(try access.withoutOneTimeCode()) {

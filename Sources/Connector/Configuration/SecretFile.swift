@@ -12,18 +12,27 @@ enum SecretFile {
     /// - Parameters:
     ///   - path: The file, or `-`.
     ///   - what: What it should hold, for the error.
-    static func read(_ path: String, what: String) throws(CommandFailure) -> String {
+    ///   - environment: Where `CREDENTIALS_DIRECTORY` is looked for.
+    static func read(
+        _ path: String,
+        what: String,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(CommandFailure) -> String {
         let data: Data
-        if path == "-" {
-            data = FileHandle.standardInput.readDataToEndOfFile()
-        } else {
-            do {
-                data = try Data(contentsOf: URL(fileURLWithPath: path))
-            } catch {
-                throw CommandFailure(.configuration, "The file \(path), which should hold \(what), can't be read.")
-            }
+        do {
+            data = try BoundedFile.read(
+                ServiceCredential.location(of: path, environment: environment) ?? path,
+                limit: Self.longest
+            )
+        } catch {
+            let trouble =
+                switch error {
+                case .unreadable: "can't be read: see whether it is there, and whether this user may read it"
+                case .tooLarge: "is too large for that"
+                }
+            throw CommandFailure(.configuration, "The file \(path), which should hold \(what), \(trouble).")
         }
-        guard data.count <= Self.longest, let text = String(data: data, encoding: .utf8) else {
+        guard let text = String(data: data, encoding: .utf8) else {
             throw CommandFailure(.configuration, "The file \(path) does not hold \(what).")
         }
         let secret = text.trimmingCharacters(in: .whitespacesAndNewlines)

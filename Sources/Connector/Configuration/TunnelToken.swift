@@ -6,7 +6,7 @@ import Foundation
 ///
 /// The signature is the edge's business: the connector holds no key to check it with, and gains nothing by forging
 /// the few claims it reads. The token itself never leaves this value except through ``secret``.
-struct TunnelToken: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+struct TunnelToken: Equatable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// The token as the edge made it.
     ///
     /// For the `Authorization` field and nothing else.
@@ -54,12 +54,16 @@ struct TunnelToken: Sendable, CustomStringConvertible, CustomDebugStringConverti
     var customMirror: Mirror { Mirror(self, children: ["tunnelID": self.tunnelID]) }
 
     /// Ids go into a request target, so only what an edge may issue is let through (`[a-z0-9-]{3,63}`).
-    private static func isTunnelID(_ text: String) -> Bool {
+    static func isTunnelID(_ text: String) -> Bool {
         (3...63).contains(text.utf8.count)
             && text.utf8.allSatisfy {
                 (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
                     || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "-")
             }
+    }
+
+    static func == (one: TunnelToken, other: TunnelToken) -> Bool {
+        one.secret == other.secret
     }
 
     private static func base64URL(_ text: Substring) -> Data? {

@@ -8,16 +8,14 @@ struct OriginTLS: Sendable {
     let context: NIOSSLContext
 
     /// Reads the trust roots.
-    ///
-    /// - Parameters:
-    ///   - verifies: Whether the certificate has to be trusted and to match the name.
-    ///   - certificateAuthorityFile: A PEM file of the only roots to trust; `nil` means those of the system.
-    init(verifies: Bool, certificateAuthorityFile: String? = nil) throws {
+    init(_ trust: OriginTrust) throws {
         var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.certificateVerification = verifies ? .fullVerification : .none
+        configuration.certificateVerification = trust.verifies ? .fullVerification : .none
         // An origin that also speaks HTTP/2 must not choose it: what the stream carries is HTTP/1.1.
         configuration.applicationProtocols = ["http/1.1"]
-        if let certificateAuthorityFile { configuration.trustRoots = .file(certificateAuthorityFile) }
+        if let authorities = trust.authorities {
+            configuration.trustRoots = .certificates(try authorities.certificates())
+        }
         self.context = try NIOSSLContext(configuration: configuration)
     }
 

@@ -9,7 +9,6 @@ import NIOPosix
 import NIOSSL
 import Protocol
 import ServiceLifecycle
-import UnixSignals
 
 /// One run of a command that serves a tunnel, from reading the certificates to the last byte after SIGTERM.
 struct ServingSession: Sendable {
@@ -19,8 +18,10 @@ struct ServingSession: Sendable {
         var edge: EdgeAddress
         var publicURL: String
         var target: OriginTarget
-        /// Whether an `https://` target has to show a certificate that is trusted.
-        var verifiesOriginTLS: Bool
+        /// Which certificates an `https://` target may show.
+        var originTrust: OriginTrust
+        /// How many connections to keep to the edge, 1 to 8.
+        var connections: Int
         /// Asks for a new token when the edge refuses the one at hand; nothing if there is no key to ask with.
         var renew: (@Sendable () async throws -> TunnelToken)?
     }
@@ -30,16 +31,20 @@ struct ServingSession: Sendable {
 
     let logger: Logger
     private let certificateAuthorityFile: String?
-    private let connections: Int
     private let retries: Bool
     private let proxies = ProxyRules(environment: ProcessInfo.processInfo.environment)
     private let group: any EventLoopGroup
-    private let display: StatusDisplay
-    private let format: LogFormat
     private let network = NetworkWatch()
+    /// What a person or a program sees of the run.
+    let display: StatusDisplay
 
     /// Prepares a run.
     ///
+    /// - Parameters:
+    ///   - edgeOptions: How to reach edges.
+    ///   - statusOptions: What to show.
+    ///   - connections: How many connections a tunnel will keep; more threads than that would have nothing to do.
+    ///   - logger: For everything that happens.
     /// - Throws: ``CommandFailure`` if the certificates can't be used.
     init(
         edgeOptions: EdgeOptions,
@@ -47,10 +52,8 @@ struct ServingSession: Sendable {
         connections: Int,
         logger: Logger
     ) throws(CommandFailure) {
-        self.format = edgeOptions.logFormat ?? .text
-        self.display = StatusDisplay(options: statusOptions, format: self.format, logger: logger)
+        self.display = StatusDisplay(options: statusOptions, format: edgeOptions.logFormat ?? .text, logger: logger)
         self.logger = self.display.logger
-        self.connections = connections
         self.retries = !edgeOptions.noRetry
         self.certificateAuthorityFile = edgeOptions.certificateAuthorityFile
         // A file that can't be used is better reported now than as trouble with the edge.
@@ -61,52 +64,25 @@ struct ServingSession: Sendable {
 
     /// Finds out what to serve, and serves it until the program is asked to stop.
     ///
-    /// The first SIGTERM or SIGINT ends the run in good order, the second at once. Of several tunnels one that fails
-    /// leaves the others alone.
+    /// A terminal that is closed is such a request, too.
     ///
-    /// - Parameter preparations: Each makes or reads one tunnel.
-    /// - Throws: The first failure, once no tunnel is left.
-    func run(_ preparations: [Preparation]) async throws {
-        let service = PreparedTunnels(session: self, preparations: preparations)
-        let lifecycle = ServiceGroup(
-            configuration: .init(
-                services: [
-                    .init(
-                        service: service,
-                        successTerminationBehavior: .gracefullyShutdownGroup,
-                        failureTerminationBehavior: .gracefullyShutdownGroup
-                    )
-                ],
-                logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
-            )
-        )
-        // A reader of our output that goes away must not take the tunnel with it.
-        signal(SIGPIPE, SIG_IGN)
-        let (display, format) = (self.display, self.format)
-        display.open(tunnelCount: preparations.count)
-        let stopped = StatusEvent.stopped(exitCode: CommandStatus.success.rawValue, message: "stopped")
-        let signals = Task {
-            var isLeaving = false
-            for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
-                if isLeaving {
-                    if format == .json { display.report(stopped) }
-                    display.close(stopped)
-                    Foundation.exit(CommandStatus.success.rawValue)
-                }
-                isLeaving = true
-                display.report(.leaving(signal: "\(signal)"))
-                await lifecycle.triggerGracefulShutdown()
-            }
-        }
+    /// - Parameter prepare: Makes or reads the tunnel.
+    /// - Throws: ``CommandFailure`` when no further attempt can succeed.
+    func run(_ prepare: @escaping Preparation) async throws {
+        self.display.expect(tunnelCount: 1)
+        try await self.run(PreparedTunnel(session: self, prepare: prepare) {}, hangUp: .leave)
+    }
+
+    /// Runs a service that serves tunnels with this session until the program is asked to stop.
+    ///
+    /// - Parameters:
+    ///   - service: What serves them.
+    ///   - hangUp: What SIGHUP means.
+    /// - Throws: What the service throws.
+    func run(_ service: some Service, hangUp: SignalledRun.HangUp) async throws {
         let watch = Task { await self.network.run(logger: self.logger) }
-        defer {
-            signals.cancel()
-            watch.cancel()
-        }
-        // Whatever ends the run, the terminal is given back before anything else is printed.
-        defer { display.close(stopped) }
-        try await lifecycle.run()
-        if format == .json { display.report(stopped) }
+        defer { watch.cancel() }
+        try await SignalledRun(hangUp: hangUp, display: self.display).run(service)
     }
 
     /// Calls the control API, again and again while the trouble may pass.
@@ -141,10 +117,19 @@ struct ServingSession: Sendable {
         }
     }
 
-    fileprivate func serve(_ tunnel: Tunnel) async throws {
+    /// Serves a tunnel until the task's graceful shutdown.
+    ///
+    /// - Parameters:
+    ///   - tunnel: What to serve.
+    ///   - onActive: Runs each time a connection to the edge stands.
+    func serve(_ tunnel: Tunnel, onActive: @escaping @Sendable () -> Void) async throws {
         let id = tunnel.token.tunnelID
         let status = self.display.open(tunnel: id, url: tunnel.publicURL, target: tunnel.target)
         defer { self.display.close(tunnel: id) }
+        let report: @Sendable (ConnectionReport) -> Void = { report in
+            status.report(report)
+            if case .active = report { onActive() }
+        }
         var token = tunnel.token
         var renewedAt: ContinuousClock.Instant?
         while true {
@@ -152,7 +137,7 @@ struct ServingSession: Sendable {
                 return try await self.service(
                     for: tunnel,
                     token: token,
-                    report: status.report,
+                    report: report,
                     observer: status.observer
                 ).run()
             } catch let failure as CommandFailure where failure.status == .refused {
@@ -183,14 +168,14 @@ struct ServingSession: Sendable {
                 ? try Self.edgeTLS(certificateAuthorityFile: self.certificateAuthorityFile) : nil,
             proxy: try self.proxies.proxy(for: tunnel.edge),
             targets: [TargetName.primary: tunnel.target],
-            originTLS: tunnel.target.usesTLS ? try Self.originTLS(verifies: tunnel.verifiesOriginTLS) : nil,
+            originTLS: tunnel.target.usesTLS ? try Self.originTLS(tunnel.originTrust) : nil,
             governor: MemoryGovernor(),
             logger: self.logger,
             observer: observer
         )
         return TunnelService(
             dialer: dialer,
-            connections: self.connections,
+            connections: tunnel.connections,
             retries: self.retries,
             network: self.network,
             report: report
@@ -205,49 +190,11 @@ struct ServingSession: Sendable {
         }
     }
 
-    private static func originTLS(verifies: Bool) throws(CommandFailure) -> OriginTLS {
+    private static func originTLS(_ trust: OriginTrust) throws(CommandFailure) -> OriginTLS {
         do {
-            return try OriginTLS(verifies: verifies)
+            return try OriginTLS(trust)
         } catch {
             throw CommandFailure(.configuration, "The certificates to trust can't be used: \(error).")
         }
-    }
-}
-
-/// Prepares tunnels, which a request to stop interrupts, and then serves them side by side.
-private struct PreparedTunnels: Service {
-    let session: ServingSession
-    let preparations: [ServingSession.Preparation]
-
-    func run() async throws {
-        let failures = await withTaskGroup(of: (any Error)?.self) { group in
-            for prepare in self.preparations {
-                group.addTask {
-                    do {
-                        try await self.serve(prepare)
-                        return nil
-                    } catch {
-                        if self.preparations.count > 1 { self.session.logger.error("\(error)") }
-                        return error
-                    }
-                }
-            }
-            var failures: [any Error] = []
-            for await case let failure? in group { failures.append(failure) }
-            return failures
-        }
-        // Where some tunnel was served to the end, the others' failures have been told and were not what ended the run.
-        if failures.count == self.preparations.count, let first = failures.first { throw first }
-    }
-
-    private func serve(_ prepare: @escaping ServingSession.Preparation) async throws {
-        let tunnel: ServingSession.Tunnel
-        do {
-            tunnel = try await cancelWhenGracefulShutdown { try await prepare(self.session) }
-        } catch {
-            if Task.isShuttingDownGracefully { return }
-            throw error
-        }
-        try await self.session.serve(tunnel)
     }
 }

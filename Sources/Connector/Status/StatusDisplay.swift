@@ -22,7 +22,15 @@ final class StatusDisplay: Sendable {
     private let traits: TerminalTraits
     private let showsCode: Bool
     private let logsRequests: Bool
-    private let namesTunnels = NIOLockedValueBox(false)
+    private let state = NIOLockedValueBox(State())
+
+    private struct State {
+        var namesTunnels = false
+        /// How many runs each tunnel has: one that is replaced has two for a moment.
+        var runs: [String: Int] = [:]
+        /// The URLs that have been printed.
+        var announced: Set<String> = []
+    }
 
     /// Prepares the display of a run.
     ///
@@ -60,11 +68,16 @@ final class StatusDisplay: Sendable {
         self.logger = Logger(label: "culvert") { _ in PanelLog(panel: panel, file: file, level: level) }
     }
 
+    /// Whether a program reads the lines.
+    var isForPrograms: Bool { self.format == .json }
+
+    /// Says how many tunnels there are going to be; of several, each line names its own.
+    func expect(tunnelCount: Int) {
+        self.state.withLockedValue { $0.namesTunnels = $0.namesTunnels || tunnelCount > 1 }
+    }
+
     /// Begins to show the run.
-    ///
-    /// - Parameter tunnelCount: How many tunnels it has; of several, each line names its own.
-    func open(tunnelCount: Int) {
-        self.namesTunnels.withLockedValue { $0 = tunnelCount > 1 }
+    func open() {
         self.panel?.open()
     }
 
@@ -90,6 +103,7 @@ final class StatusDisplay: Sendable {
         url: String,
         target: OriginTarget
     ) -> (report: @Sendable (ConnectionReport) -> Void, observer: OriginObserver) {
+        self.state.withLockedValue { $0.runs[id, default: 0] += 1 }
         self.panel?.update { $0.opened(tunnel: id, url: url, target: "\(target)") }
         let hear: @Sendable (StatusEvent) -> Void = { event in self.take(event, of: id) }
         let status = ConnectionStatus(
@@ -108,14 +122,20 @@ final class StatusDisplay: Sendable {
         return (report, observer)
     }
 
-    /// Forgets a tunnel that is served no more.
+    /// Forgets a tunnel that is served no more, unless another run of it goes on.
     func close(tunnel id: String) {
+        let isLast = self.state.withLockedValue { state in
+            let left = (state.runs[id] ?? 1) - 1
+            state.runs[id] = left > 0 ? left : nil
+            return left <= 0
+        }
+        guard isLast else { return }
         self.panel?.update { $0.closed(tunnel: id) }
     }
 
     private func take(_ event: StatusEvent, of id: String) {
         // To a program one tunnel is as good as several.
-        let isNamed = self.format == .json || self.namesTunnels.withLockedValue { $0 }
+        let isNamed = self.format == .json || self.state.withLockedValue { $0.namesTunnels }
         self.logger.report(event, tunnel: isNamed ? id : nil)
         self.panel?.update { $0.take(event, of: id, at: Date()) }
     }
@@ -128,6 +148,8 @@ final class StatusDisplay: Sendable {
     // MARK: The URL
 
     private func announce(_ url: String) {
+        // A tunnel whose settings were changed is where it was.
+        guard self.state.withLockedValue({ $0.announced.insert(url).inserted }) else { return }
         if self.panel == nil { ConnectionStatus.printLine(url) }
         guard self.showsCode else { return }
         guard let code = QRCode(url) else {

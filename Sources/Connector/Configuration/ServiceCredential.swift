@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// A file that systemd hands to the service with `LoadCredential=`, because the service itself may not read it.
+///
+/// The credential is named after the path, so that one configuration works in the service and by hand.
+enum ServiceCredential {
+    /// The name of a file's credential: its path with `-` for each slash, as in `etc-culvert-token`.
+    ///
+    /// - Parameter path: An absolute path; others have no credential.
+    static func name(of path: String) -> String? {
+        guard path.hasPrefix("/"), path.utf8.count <= 200, !path.contains(":") else { return nil }
+        let name = path.split(separator: "/").joined(separator: "-")
+        return name.isEmpty ? nil : name
+    }
+
+    /// Where the file's credential is; nothing if there is none.
+    static func location(of path: String, environment: [String: String]) -> String? {
+        guard let folder = environment["CREDENTIALS_DIRECTORY"], let name = self.name(of: path) else { return nil }
+        let location = "\(folder)/\(name)"
+        return FileManager.default.fileExists(atPath: location) ? location : nil
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import ServiceLifecycle
+
+/// Serves several tunnels side by side, and follows changes of what is wanted.
+///
+/// One that fails leaves the others alone.
+struct TunnelSet: Service {
+    /// What is wanted, and how each of it is made.
+    struct Wish: Sendable {
+        var tunnels: [WantedTunnel]
+        /// Gives the way to make or read a tunnel.
+        ///
+        /// The second argument is the id of the tunnel that an earlier run had, if there was one.
+        var prepare: @Sendable (WantedTunnel, String?) -> ServingSession.Preparation
+    }
+
+    private enum Event: Sendable {
+        case reload
+        case prepared(TunnelRuns.ID, tunnelID: String)
+        case active(TunnelRuns.ID)
+        case ended(TunnelRuns.ID, (any Error)?)
+    }
+
+    private let session: ServingSession
+    private let initial: Wish
+    private let read: @Sendable () throws(CommandFailure) -> Wish
+    private let events: AsyncStream<Event>
+    private let continuation: AsyncStream<Event>.Continuation
+
+    /// Makes the set.
+    ///
+    /// - Parameters:
+    ///   - session: What all tunnels share.
+    ///   - initial: What is wanted at first.
+    ///   - read: Finds out anew what is wanted; if it throws, everything stays as it is.
+    init(
+        session: ServingSession,
+        initial: Wish,
+        read: @escaping @Sendable () throws(CommandFailure) -> Wish
+    ) {
+        self.session = session
+        self.initial = initial
+        self.read = read
+        (self.events, self.continuation) = AsyncStream.makeStream()
+    }
+
+    /// Asks to find out anew what is wanted.
+    func reload() {
+        self.continuation.yield(.reload)
+    }
+
+    /// Serves until the program is asked to stop, or until no tunnel is left.
+    ///
+    /// - Throws: The first failure, if no tunnel was served to the end.
+    func run() async throws {
+        var wish = self.initial
+        var runs = TunnelRuns()
+        var lifecycles: [TunnelRuns.ID: ServiceGroup] = [:]
+        var tunnelIDs: [TunnelRuns.ID: String] = [:]
+        var failure: (any Error)?
+        var hasServedToTheEnd = false
+        self.session.display.expect(tunnelCount: wish.tunnels.count)
+        await withDiscardingTaskGroup { tasks in
+            var steps = runs.want(wish.tunnels)
+            var events = self.events.makeAsyncIterator()
+            while true {
+                for step in steps {
+                    switch step {
+                    case .keep:
+                        break
+                    case .stop(let id):
+                        await lifecycles[id]?.triggerGracefulShutdown()
+                    case .start(let id, let tunnel):
+                        let lifecycle = self.lifecycle(of: id, wish.prepare(tunnel, nil))
+                        lifecycles[id] = lifecycle
+                        tasks.addTask { await self.run(id, lifecycle) }
+                    case .replace(let old, let id, let tunnel):
+                        let lifecycle = self.lifecycle(of: id, wish.prepare(tunnel, tunnelIDs[old]))
+                        lifecycles[id] = lifecycle
+                        tunnelIDs[id] = tunnelIDs[old]
+                        tasks.addTask { await self.run(id, lifecycle) }
+                    }
+                }
+                guard !runs.isEmpty, let event = await events.next() else { break }
+                steps = []
+                switch event {
+                case .reload:
+                    guard !Task.isShuttingDownGracefully, let new = self.readAgain() else { continue }
+                    wish = new
+                    self.session.display.expect(tunnelCount: wish.tunnels.count)
+                    steps = runs.want(wish.tunnels)
+                    self.tell(steps)
+                case .prepared(let id, let tunnelID):
+                    tunnelIDs[id] = tunnelID
+                case .active(let id):
+                    steps = runs.becameActive(id)
+                case .ended(let id, let error):
+                    lifecycles[id] = nil
+                    tunnelIDs[id] = nil
+                    let wasAlone = wish.tunnels.count == 1
+                    guard runs.ended(id) else { continue }
+                    if let error {
+                        failure = failure ?? error
+                        if !wasAlone || !runs.isEmpty { self.session.logger.error("\(error)") }
+                    } else {
+                        hasServedToTheEnd = true
+                    }
+                }
+            }
+        }
+        if let failure, !hasServedToTheEnd { throw failure }
+    }
+
+    private func lifecycle(
+        of id: TunnelRuns.ID,
+        _ prepare: @escaping ServingSession.Preparation
+    ) -> ServiceGroup {
+        let continuation = self.continuation
+        return ServiceGroup(
+            running: PreparedTunnel(session: self.session) { session in
+                let tunnel = try await prepare(session)
+                continuation.yield(.prepared(id, tunnelID: tunnel.token.tunnelID))
+                return tunnel
+            } onActive: {
+                continuation.yield(.active(id))
+            }
+        )
+    }
+
+    private func run(_ id: TunnelRuns.ID, _ lifecycle: ServiceGroup) async {
+        do {
+            try await lifecycle.run()
+            self.continuation.yield(.ended(id, nil))
+        } catch {
+            self.continuation.yield(.ended(id, error))
+        }
+    }
+
+    private func readAgain() -> Wish? {
+        do {
+            return try self.read()
+        } catch {
+            for line in error.message.split(separator: "\n") { self.session.logger.error("\(line)") }
+            self.session.logger.error("Nothing was changed: correct the file and send SIGHUP again.")
+            return nil
+        }
+    }
+
+    private func tell(_ steps: [TunnelRuns.Step]) {
+        var counts = (kept: 0, started: 0, replaced: 0, stopped: 0)
+        for step in steps {
+            switch step {
+            case .keep: counts.kept += 1
+            case .start: counts.started += 1
+            case .replace: counts.replaced += 1
+            case .stop: counts.stopped += 1
+            }
+        }
+        self.session.logger.info(
+            "read the tunnels again",
+            metadata: [
+                "kept": "\(counts.kept)", "started": "\(counts.started)", "replaced": "\(counts.replaced)",
+                "stopped": "\(counts.stopped)",
+            ]
+        )
+    }
+}
