@@ -2,7 +2,8 @@
 #
 # Both programs in one small image: culvert-edge, which it starts, and culvert.
 #
-#   docker build -t culvert/culvert-edge:$(cat VERSION) --build-arg VERSION=$(cat VERSION) .
+#   docker build -t culvert/culvert-edge:$(cat VERSION) --build-arg VERSION=$(cat VERSION) \
+#       --build-arg REVISION=$(git rev-parse HEAD) .
 #   docker run --read-only --cap-drop ALL -p 8989:8989 -e CULVERT_CONFIG=/etc/culvert/edge.yaml -v …:/etc/culvert:ro …
 
 FROM docker.io/library/swift:6.3.1-bookworm AS build
@@ -14,6 +15,9 @@ COPY Sources Sources
 # SwiftPM wants to see the folders of all targets, also of those that are not built.
 COPY Tests Tests
 COPY Fuzz Fuzz
+# What --version tells beside the version; a build of a clone without it works as well.
+ARG REVISION=
+RUN sed -i "s/\(static let revision = \)\"\"/\1\"$(printf %.12s "${REVISION}")\"/" Sources/Protocol/ProgramVersion.swift
 RUN swift build --configuration release --static-swift-stdlib -Xlinker -s --product culvert-edge \
     && swift build --configuration release --static-swift-stdlib -Xlinker -s --product culvert \
     && mkdir /programs \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Protocol
 
 /// `culvert`: exposes local servers through an edge.
 @main
@@ -8,10 +9,17 @@ struct CulvertCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "culvert",
         abstract: "Expose a local server through a Culvert edge.",
-        version: ProgramVersion.current,
+        discussion: """
+            Examples:
+              culvert login --edge https://edge.example.com
+              culvert http 3000
+              culvert connect --token-file token.txt --to 3000
+              culvert start --config culvert.yaml
+            """,
+        version: ProgramVersion.description,
         subcommands: [
-            HTTPCommand.self, ConnectCommand.self, TunnelsCommand.self, LoginCommand.self, DiagnoseCommand.self,
-            StartCommand.self, ConfigCommand.self,
+            HTTPCommand.self, ConnectCommand.self, StartCommand.self, TunnelsCommand.self, LoginCommand.self,
+            DiagnoseCommand.self, ConfigCommand.self, ServiceCommand.self, CompletionsCommand.self, ManualCommand.self,
         ]
     )
 }

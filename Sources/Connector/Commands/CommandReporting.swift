@@ -19,10 +19,14 @@ extension AsyncParsableCommand {
             let decision = ReconnectPolicy(retries: false).decide(afterCall: error)
             guard case .stop(let reported) = decision else { throw ExitCode(CommandStatus.unavailable.rawValue) }
             failure = reported
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            failure = CommandFailure(.bug, "Something went wrong that should not: \(error). Please report it.")
         }
         switch format ?? .text {
         case .text:
-            StandardStream.error.write("culvert: \(failure.message)\n")
+            for line in failure.message.split(separator: "\n") { StandardStream.error.write("culvert: \(line)\n") }
         case .json:
             let event = StatusEvent.stopped(exitCode: failure.status.rawValue, message: failure.message)
             Logger(label: "culvert") { _ in StandardErrorLog(format: .json, level: .error) }.report(event)

@@ -20,8 +20,9 @@ struct LoginCommand: AsyncParsableCommand {
             The key is read from --api-key-file, from CULVERT_API_KEY, or typed. It is tried before it is stored, in a
             file that only you can read.
 
-            Example:
+            Examples:
               culvert login --edge https://edge.example.com
+              culvert login --edge https://edge.example.com --api-key-file key.txt
             """
     )
 

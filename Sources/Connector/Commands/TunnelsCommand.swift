@@ -22,7 +22,14 @@ struct TunnelsCommand: AsyncParsableCommand {
 
     /// `culvert tunnels list`.
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the tunnels of the API key.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the tunnels of the API key.",
+            discussion: """
+                Examples:
+                  culvert tunnels list
+                  culvert tunnels list --json
+                """
+        )
 
         @Flag(help: "Print the JSON of the control API.")
         var json = false
@@ -44,7 +51,14 @@ struct TunnelsCommand: AsyncParsableCommand {
 
     /// `culvert tunnels status ID`.
     struct Status: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Describe one tunnel.")
+        static let configuration = CommandConfiguration(
+            abstract: "Describe one tunnel.",
+            discussion: """
+                Examples:
+                  culvert tunnels status my-app
+                  culvert tunnels status my-app --json
+                """
+        )
 
         @Argument(help: "The tunnel's id or name.")
         var tunnel: String
@@ -69,7 +83,11 @@ struct TunnelsCommand: AsyncParsableCommand {
     /// `culvert tunnels delete ID`.
     struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Delete a tunnel: its token ends and its connectors are sent away."
+            abstract: "Delete a tunnel: its token ends and its connectors are sent away.",
+            discussion: """
+                Examples:
+                  culvert tunnels delete my-app
+                """
         )
 
         @Argument(help: "The tunnel's id or name.")

@@ -14,6 +14,18 @@ enum CommandStatus: Int32, Sendable, CaseIterable {
     case refused = 77
     /// A file, an environment variable or a value in one of them is wrong.
     case configuration = 78
+
+    /// What the code tells, for the manual.
+    var meaning: String {
+        switch self {
+        case .success: "The program was asked to stop, or did what it was asked to do."
+        case .bug: "Something went wrong that is our fault."
+        case .usage: "The command line makes no sense."
+        case .unavailable: "The edge can't be reached and --no-retry was given, or what answers is no edge."
+        case .refused: "The edge refused the API key, the one-time code or the tunnel token."
+        case .configuration: "A file, an environment variable or a value in one of them is wrong."
+        }
+    }
 }
 
 /// The end of a command: one sentence for a person and an exit code for a program.

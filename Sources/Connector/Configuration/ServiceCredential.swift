@@ -8,10 +8,13 @@ import Foundation
 enum ServiceCredential {
     /// The name of a file's credential: its path with `-` for each slash, as in `etc-culvert-token`.
     ///
+    /// A dash becomes `_.` and an underscore `__`, so that no two paths have one name.
+    ///
     /// - Parameter path: An absolute path; others have no credential.
     static func name(of path: String) -> String? {
         guard path.hasPrefix("/"), path.utf8.count <= 200, !path.contains(":") else { return nil }
-        let name = path.split(separator: "/").joined(separator: "-")
+        let escaped = path.replacing("_", with: "__").replacing("-", with: "_.")
+        let name = escaped.split(separator: "/").joined(separator: "-")
         return name.isEmpty ? nil : name
     }
 

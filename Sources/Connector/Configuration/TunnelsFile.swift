@@ -36,6 +36,8 @@ struct TunnelsFile: Equatable, Sendable {
     var apiKeyFile: String?
     var connections: Int?
     var tunnels: [Entry] = []
+    /// The files with secrets and certificates that are named, in the order of the file.
+    var namedFiles: [String] = []
 
     /// The largest file that is read.
     static let largestFile = 1 << 20

@@ -40,6 +40,7 @@ extension TunnelsFile {
         } else {
             reader.report(nil, "“tunnels” is missing: list at least one tunnel with its target.")
         }
+        self.namedFiles = reader.namedFiles
         guard reader.problems.isEmpty else {
             throw Problems(list: reader.problems.sorted { ($0.line ?? 0) < ($1.line ?? 0) })
         }
@@ -70,6 +71,7 @@ extension TunnelsFile.Problem {
 struct TunnelsFileReader {
     let folder: String
     private(set) var problems: [TunnelsFile.Problem] = []
+    private(set) var namedFiles: [String] = []
 
     init(folder: String) {
         self.folder = folder
@@ -146,8 +148,10 @@ struct TunnelsFileReader {
     /// Gives a path, which starts at the folder of the file.
     mutating func path(_ node: Node, _ name: String) -> String? {
         guard let text = self.text(node, name) else { return nil }
-        guard !text.hasPrefix("/"), !self.folder.isEmpty else { return text }
-        return self.folder + "/" + text
+        let isWhole = text.hasPrefix("/") || self.folder.isEmpty
+        let path = isWhole ? text : self.folder + "/" + text
+        self.namedFiles.append(path)
+        return path
     }
 
     /// Gives what comes of a file that is named; a failure is reported at the place of its name.

@@ -84,7 +84,7 @@ struct OriginFailure: Error, Equatable, CustomStringConvertible {
         if case .handshakeFailed(let detail) = error {
             let text = "\(detail)"
             if text.contains("CERTIFICATE_VERIFY_FAILED") {
-                return "the certificate of \(address) is not trusted; --origin-tls-verify off accepts it"
+                return "the certificate of \(address) is not trusted; --origin-ca-file names its authority"
             }
             if text.contains("WRONG_VERSION_NUMBER") {
                 return "\(address) does not speak TLS; use http:// for it"

@@ -2,6 +2,7 @@
 
 import Foundation
 import NIOCore
+import Protocol
 
 /// Draws the live status as lines of text, for a window of a given size.
 struct StatusScreen: Sendable {

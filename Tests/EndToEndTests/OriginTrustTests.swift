@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("Targets with TLS", .serialized)
+    struct OriginTrust {
+        /// `openssl s_server` with a certificate that only its own file vouches for.
+        private func startOrigin(in scratch: ScratchFolder) async throws -> (port: Int, file: String, RunningProcess) {
+            let (key, certificate) = (scratch.file("o.key").path, scratch.file("o.pem").path)
+            let maker = try RunningProcess(
+                "openssl",
+                [
+                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out",
+                    certificate,
+                ],
+                in: scratch
+            )
+            _ = try await maker.successfulOutput(within: .seconds(20))
+            let port = try FreePort.next()
+            let server = try RunningProcess(
+                "openssl",
+                ["s_server", "-accept", "\(port)", "-key", key, "-cert", certificate, "-www", "-quiet"],
+                in: scratch
+            )
+            try await eventually("a server with TLS") {
+                try await Curl.get("https://localhost:\(port)/", ["--cacert", certificate], in: scratch).status == 200
+                    ? () : nil
+            }
+            return (port, certificate, server)
+        }
+
+        @Test("An https:// target needs a trusted certificate, one of its own authority, or verification switched off")
+        func verification() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            let (port, file, server) = try await self.startOrigin(in: scratch)
+            defer { withExtendedLifetime(server) {} }
+            for (options, status) in [
+                ([], 502), (["--origin-ca-file", file], 200), (["--origin-tls-verify", "off"], 200),
+            ] {
+                let connector = try RunningProcess(
+                    Programs.product("culvert"),
+                    ["http", "https://localhost:\(port)", "--edge", edge.url] + options,
+                    environment: ["CULVERT_API_KEY": edge.apiKey],
+                    in: scratch
+                )
+                let url = try await connector.line(startingWith: "http")
+                let answer = try await Curl.get(url, in: scratch)
+                #expect(answer.status == status, "\(options): \(answer.body)")
+                if status == 502 {
+                    #expect(connector.standardError.contains("--origin-ca-file"), "\(connector.standardError)")
+                }
+            }
+        }
+    }
+}
