@@ -117,6 +117,33 @@ struct StrictJSONTests {
         _ = try JSONOutline(Array(allowed.utf8))
     }
 
+    @Test("Whatever is cut out of a text or changed in it, nothing but texts that a decoder takes as well is taken")
+    func mutations() {
+        let text = Array(
+            #"{"text":"\u00e9\ud83d\ude00é\n","number":-1.5e+3,"inner":[{"kind":null},[true,false,[]],{}]}"#.utf8
+        )
+        let bytes = Array("{}[]\",:\\u0d8-+.eEtfn \n".utf8) + [0x00, 0x1f, 0x80, 0xc3, 0xff]
+        var variants: [[UInt8]] = []
+        for index in text.indices {
+            variants += [Array(text[..<index]), Array(text[..<index]) + text[(index + 1)...]]
+            for byte in bytes {
+                var changed = text
+                changed[index] = byte
+                variants.append(changed)
+                changed = text
+                changed.insert(byte, at: index)
+                variants.append(changed)
+            }
+        }
+        var taken = 0
+        for variant in variants where (try? JSONOutline(variant)) != nil {
+            taken += 1
+            let object = try? JSONSerialization.jsonObject(with: Data(variant), options: .fragmentsAllowed)
+            #expect(object != nil, "\(String(decoding: variant, as: UTF8.self))")
+        }
+        #expect((100..<variants.count / 2).contains(taken))
+    }
+
     @Test("Of a very long name only the beginning is told")
     func longName() throws {
         let message = try #require(self.fault(#"{"\#(String(repeating: "x", count: 60_000))":1}"#))
