@@ -29,7 +29,7 @@ struct PublicListener: Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             // Otherwise the kernel takes megabytes for a visitor who reads slowly, and then nothing for a minute, as if
             // nothing were read.
-            .childChannelOption(.unsentLowWaterMark, value: 128 << 10)
+            .childChannelOption(.unsentLowWaterMark, value: 256 << 10)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 1)

@@ -78,14 +78,15 @@ struct PublicURLs: Equatable {
     /// drop them.
     func publicCookie(_ value: String) -> String {
         let parts = value.split(separator: ";", omittingEmptySubsequences: false)
-        guard let pair = parts.first else { return value }
-        let isHostCookie = pair.trimmingSpaces().asciiLowercased().hasPrefix("__host-")
+        guard let pair = parts.first, !pair.trimmingSpaces().asciiLowercased().hasPrefix("__host-") else {
+            return value
+        }
         let changed = parts.dropFirst().compactMap { part -> String? in
             guard let equals = part.firstIndex(of: "=") else { return String(part) }
             let attribute = part[part.index(after: equals)...]
             let text = attribute.trimmingSpaces()
             switch part[..<equals].trimmingSpaces().asciiLowercased() {
-            case "path" where text.hasPrefix("/") && !isHostCookie:
+            case "path" where text.hasPrefix("/"):
                 let leading = attribute.prefix { $0 == " " || $0 == "\t" }
                 let trailing = attribute.dropFirst(leading.count + text.count)
                 return "\(part[...equals])\(leading)\(self.publicPath(text))\(trailing)"
@@ -100,7 +101,9 @@ struct PublicURLs: Equatable {
 
     /// Whether a cookie of this domain would reach other tunnels, or, being the origin's own, no visitor at all.
     private func isShared(_ domain: String) -> Bool {
-        if self.isPathMode || domain == AuthorityReference.name(self.originHost).asciiLowercased() { return true }
+        if self.isPathMode || AuthorityReference.areSame(domain, AuthorityReference.name(self.originHost)) {
+            return true
+        }
         guard let wildcardDomain = self.wildcardDomain, !domain.isEmpty else { return false }
         return wildcardDomain == domain || wildcardDomain.hasSuffix("." + domain)
     }
@@ -142,7 +145,20 @@ private struct AuthorityReference {
 
     /// Whether the authority is this host; a port that the scheme implies makes no difference.
     func names(_ host: String) -> Bool {
-        !self.authority.isEmpty && self.withoutImpliedPort(self.authority) == self.withoutImpliedPort(host[...])
+        guard !self.authority.isEmpty else { return false }
+        let (own, other) = (self.withoutImpliedPort(self.authority), self.withoutImpliedPort(host[...]))
+        return Self.areSame(own, other[...])
+    }
+
+    /// Whether two authorities are the same place: a server on a loopback address calls it by any of its names.
+    static func areSame(_ one: String, _ other: Substring) -> Bool {
+        Self.withoutLoopback(one) == Self.withoutLoopback(other.asciiLowercased())
+    }
+
+    private static func withoutLoopback(_ authority: String) -> String {
+        let name = Self.name(authority)
+        guard name == "127.0.0.1" || name == "[::1]" else { return authority }
+        return "localhost" + authority.dropFirst(name.count)
     }
 
     private func withoutImpliedPort(_ authority: Substring) -> String {

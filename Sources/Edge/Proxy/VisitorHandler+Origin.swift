@@ -203,7 +203,9 @@ extension VisitorHandler: OriginLinkConsumer {
             self.exchange?.hasOriginEnded = false
             self.exchange?.fromOrigin = ByteBuffer()
             self.retry()
-        case .answer: self.answer(error, detail: detail.map { "The connector says: \($0)" })
+        case .answer:
+            let isSilent = error == .originClosed && !isReused && self.exchange?.state.hasResponseBytes == false
+            self.answer(error, detail: detail.map { "The connector says: \($0)" } ?? (isSilent ? Self.silence : nil))
         case .cut:
             self.exchange?.record.error = error
             self.cutExchange()
@@ -212,6 +214,10 @@ extension VisitorHandler: OriginLinkConsumer {
             self.concludeExchange()
         }
     }
+
+    /// What is to be said of an origin that takes a request and closes without a byte: OpenSSL does, in most servers.
+    private static let silence =
+        "It sent nothing at all. A server that expects TLS does that: then forward to an https:// target."
 
     func originStoppedReading(isReused: Bool) {
         guard let exchange = self.exchange else { return }

@@ -85,11 +85,18 @@ extension VisitorHandler {
             case .headTooLarge: .headerTooLarge
             case .unsupportedVersion: .versionNotSupported
             }
-        self.refuse(error, detail: "\(fault.reason.prefix(1).uppercased())\(fault.reason.dropFirst()).")
+        let detail = "\(fault.reason.prefix(1).uppercased())\(fault.reason.dropFirst())."
+        self.refuse(error, detail: detail, isHTML: fault.kind == .headTooLarge && self.isFromBrowser)
+    }
+
+    /// Whether what came of a head that is too long shows that a browser sent it: too many cookies bring people here.
+    private var isFromBrowser: Bool {
+        let lines = String(buffer: self.inbound).asciiLowercased().split(separator: "\r\n")
+        return ErrorPage.prefersHTML(accept: lines.filter { $0.hasPrefix("accept:") }.map { String($0.dropFirst(7)) })
     }
 
     /// Answers and closes: what follows on the connection can't be understood, or won't be read.
-    func refuse(_ error: VisitorError, detail: String?) {
+    func refuse(_ error: VisitorError, detail: String?, isHTML: Bool = false) {
         var record =
             self.record
             ?? RequestRecord(
@@ -104,7 +111,7 @@ extension VisitorHandler {
             )
         if self.record == nil { self.services.accessLog.started() }
         self.record = nil
-        self.writeError(error, detail: detail, record: &record, isHTML: false, isHead: false, isClosing: true)
+        self.writeError(error, detail: detail, record: &record, isHTML: isHTML, isHead: false, isClosing: true)
         record.finish(in: self.services.accessLog)
         self.closeSoon()
     }

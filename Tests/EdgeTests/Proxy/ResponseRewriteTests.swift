@@ -124,7 +124,9 @@ struct ResponseRewriteTests {
             ("http://edge.test/a", "http://edge.test/my-app/a"),
             ("https://EDGE.test:443/a", "https://EDGE.test:443/my-app/a"),
             ("http://edge.test:443/a", "http://edge.test:443/a"), ("https:///a", "https:///a"),
-            ("http://localhost:3001/a", "http://localhost:3001/a"),
+            ("http://127.0.0.1:3000/a", "https://edge.test/my-app/a"), ("//[::1]:3000/a", "//edge.test/my-app/a"),
+            ("http://localhost:3001/a", "http://localhost:3001/a"), ("http://127.0.0.1/a", "http://127.0.0.1/a"),
+            ("http://127.0.0.1:3000@evil/a", "http://127.0.0.1:3000@evil/a"),
             ("http://localhost:3000.evil/a", "http://localhost:3000.evil/a"),
             ("http://localhost:3000@evil/a", "http://localhost:3000@evil/a"),
         ]
@@ -224,7 +226,8 @@ struct ResponseRewriteTests {
             ("a=b; PATH = /x ;Secure", "a=b; PATH = /my-app/x ;Secure"),
             ("a=b; Path=/my-app/x", "a=b; Path=/my-app/x"), ("a=b; Path=x", "a=b; Path=x"),
             ("a=b; Domain=edge.test; HttpOnly", "a=b; HttpOnly"), ("a=b; domain=.localhost", "a=b"),
-            ("__Host-a=b; Path=/; Secure", "__Host-a=b; Path=/; Secure"), ("a=/; b=c", "a=/; b=c"), ("", ""),
+            ("__Host-a=b; Path=/; Secure", "__Host-a=b; Path=/; Secure"),
+            ("__host-a=b; Domain=localhost", "__host-a=b; Domain=localhost"), ("a=/; b=c", "a=/; b=c"), ("", ""),
             ("a=b; Expires=Wed, 21 Oct 2026 07:28:00 GMT", "a=b; Expires=Wed, 21 Oct 2026 07:28:00 GMT"),
         ]
     )

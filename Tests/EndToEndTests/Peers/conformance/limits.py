@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the edge does not wait for. It has to be given short times and few connections: see ConformanceTests."""
 
+import socket
+import time
+
 from case import OK, Case, chunked, get
 from connections import problem, truncated
-from harness import HEAD, Drip, Ended, Failure, Pause, Shut, StillOpen, Take, Until
+from harness import HEAD, PATIENCE, Drip, Ended, Failure, Pause, Shut, StillOpen, Take, Until
 
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 UPLOAD = get(method=b"POST", fields=b"Content-Length: 1000000\r\n")
@@ -31,6 +34,23 @@ def refuses_more(_, place):
     finally:
         for end in ends:
             end.close()
+
+
+def reads_slowly(_, place):
+    """Whether a visitor who reads 400 kB a second, and so less than the kernel would take for it, goes on getting them."""
+    with socket.create_connection(place.address, PATIENCE) as visitor:
+        visitor.sendall(place.fill(get()))
+        for _ in range(60):
+            wanted = 40_000
+            while wanted > 0:
+                try:
+                    more = visitor.recv(wanted)
+                except OSError as error:
+                    raise Failure(f"cut off: {error}") from None
+                if not more:
+                    raise Failure("cut off")
+                wanted -= len(more)
+            time.sleep(0.1)
 
 
 def slow(name, begin, piece):
@@ -70,6 +90,13 @@ SLOW_VISITORS = [
         [get(method=b"POST", fields=b"Content-Length: 6000\r\n")]
         + [step for _ in range(10) for step in (b"x" * 600, Pause(0.4))] + [Until(b"ok")],
         [HEAD, Take(6000), OK],
+    ),
+    Case(
+        "no limit: a visitor that reads slowly",
+        [],
+        [HEAD, b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n", Drip(bytes(65536), 0, 30)],
+        judge=reads_slowly,
+        compares_request=False,
     ),
     Case("limit: connections", [], [], request=b"", judge=refuses_more, edge_only=True),
 ]

@@ -180,6 +180,10 @@ SIZES = [
     refused("a target of 300 KB", head(line=b"GET {base}/" + b"a" * 300_000 + b" HTTP/1.1"), 431, b"header_too_large"),
     refused("20 000 fields", head(b"".join(b"A%d: 1\r\n" % i for i in range(20_000))), 431, b"header_too_large"),
     refused("129 fields", head(b"A: 1\r\n" * 128), 431, b"header_too_large"),
+    refused(
+        "a head of a browser's that never ends",
+        head(b"Accept: text/html\r\nCookie: " + b"a" * 100_000)[:-4], 431, b"header_too_large",
+    ),
     refused("a head that never ends", head(b"A: " + b"a" * 100_000)[:-4], 431, b"header_too_large"),
 ]
 

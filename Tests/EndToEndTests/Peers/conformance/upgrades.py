@@ -150,10 +150,12 @@ REFUSED = [
     ),
     Case(
         "308 to an upgrade of the edge's own: a glued request is dropped",
-        [b"GET {base} HTTP/1.1\r\nHost: {host}\r\nUpgrade: any\r\nConnection: Upgrade\r\n\r\n" + get(b"/smuggled"), Ended()],
+        [b"GET {base} HTTP/1.1\r\nHost: {host}\r\nUpgrade: any\r\nConnection: Upgrade\r\n\r\n" + get(b"/smuggled"),
+         Ended()],
         [],
         request=b"",
-        response=b"HTTP/1.1 308 Permanent Redirect\r\nLocation: {base}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        response=b"HTTP/1.1 308 Permanent Redirect\r\nLocation: {base}/\r\nContent-Length: 0\r\n"
+        b"Connection: close\r\n\r\n",
         edge_only=True,
     ),
     Case(
