@@ -22,7 +22,7 @@ extension EndToEnd {
             _ arguments: [String],
             _ environment: [String: String],
             in scratch: ScratchFolder
-        ) async throws -> (end: RunningProcess.End, text: String) {
+        ) async throws -> (end: ChildProcess.End, text: String) {
             let process = try RunningProcess(
                 Programs.product("culvert"),
                 arguments,
@@ -172,7 +172,7 @@ extension EndToEnd {
                 _ host: String,
                 _ more: [String],
                 _ environment: [String: String] = [:]
-            ) async throws -> (RunningProcess.End, String) {
+            ) async throws -> (ChildProcess.End, String) {
                 let process = try RunningProcess(
                     Programs.product("culvert"),
                     ["tunnels", "list", "--edge", "https://\(host):\(edge.port)"] + more,

@@ -111,7 +111,7 @@ extension EndToEnd {
         @Test("When the machine's addresses change, a dead path is noticed in seconds rather than half a minute")
         func addressChange() async throws {
             // An address for documentation (RFC 5737), of no use to anybody.
-            func ip(_ verb: String, _ scratch: ScratchFolder) async throws -> RunningProcess.End {
+            func ip(_ verb: String, _ scratch: ScratchFolder) async throws -> ChildProcess.End {
                 try await RunningProcess("ip", ["addr", verb, "192.0.2.78/32", "dev", "lo"], in: scratch).end()
             }
             let scratch = try ScratchFolder()
