@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOCore
+import Protocol
 
 /// Asking an HTTP proxy for a connection to the edge, apart from I/O (RFC 9110 §9.3.6).
 struct ProxyConnect {
