@@ -49,6 +49,7 @@ struct SignalledRun: Sendable {
                 if isLeaving {
                     // A shell and the system both say that the terminal is gone: that is no second wish to leave.
                     guard signal != .sighup else { continue }
+                    if display.isForPrograms { display.report(stopped) }
                     display.close(stopped)
                     Foundation.exit(CommandStatus.success.rawValue)
                 }
