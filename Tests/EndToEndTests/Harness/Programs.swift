@@ -16,6 +16,12 @@ enum Programs {
         return folder.appendingPathComponent(name).path
     }
 
+    /// Whether the programs are those that users get, optimised and in one file each.
+    static var areReleased: Bool {
+        let folder = ProcessInfo.processInfo.environment["CULVERT_E2E_BIN"] ?? ""
+        return folder.split(separator: "/").contains("release")
+    }
+
     /// The Python of the environment that `scripts/test` makes, which has the `websockets` library.
     static var python: String {
         self.repository.appendingPathComponent(".venv-tests/bin/python").path
