@@ -52,11 +52,12 @@ struct ModelRun {
     init(seed: UInt64, mutation: Mutation? = nil) {
         self.random = SplitMix(seed: seed)
         self.mutation = mutation
-        let governor = MemoryGovernor()
+        // One in four is short of memory most of the time (P8).
+        let governor = MemoryGovernor(budget: seed % 4 == 3 ? 48 << 10 : 1 << 30)
         self.sides = [SessionRole.edge, .connector].map { role in
             var configuration = SessionConfiguration(role: role, governor: governor)
             configuration.settings.maximumStreams = 6
-            configuration.settings.initialWindow = 16_384
+            configuration.settings.initialWindow = seed % 2 == 0 ? 16_384 : 65_536
             configuration.settings.connectionWindow = 262_144
             configuration.budget = 4 << 20
             return ModelSide(core: SessionCore(configuration: configuration, seed: seed, now: .uptimeNanoseconds(0)))
@@ -75,10 +76,10 @@ struct ModelRun {
         self.now = self.now + .microseconds(Int64.random(in: 0...2_000, using: &self.random))
         switch Int.random(in: 0..<100, using: &self.random) {
         case 0..<30: try self.deliver(to: index)
-        case 30..<55: self.emit(from: index)
+        case 30..<55: try self.emit(from: index)
         case 55..<62: self.open(at: index)
         case 62..<64: self.sides[index].core.tick(now: self.now)
-        default: self.act(at: index)
+        default: try self.act(at: index)
         }
         try self.takeEvents(of: index)
         try self.check(index)
@@ -86,10 +87,9 @@ struct ModelRun {
 
     // MARK: Moving messages
 
-    private mutating func emit(from index: Int) {
-        var message = ByteBuffer()
-        let limit = Int.random(in: 600...16_380, using: &self.random)
-        guard self.sides[index].core.poll(into: &message, limit: limit, now: self.now) else { return }
+    private mutating func emit(from index: Int) throws {
+        let limit = Int.random(in: 1_024...16_380, using: &self.random)
+        guard let message = try self.sides[index].emit(limit: limit, now: self.now) else { return }
         self.totals.messages += 1
         self.wires[1 - index].append(message)
         if self.mutation == .noBarrier { self.sides[index].core.forgetZombies() }
@@ -98,11 +98,13 @@ struct ModelRun {
     private mutating func deliver(to index: Int) throws {
         guard !self.wires[index].isEmpty else { return }
         let message = self.wires[index].removeFirst()
-        self.sides[index].countFrames(message)
         if self.mutation == .zombieCreditKept {
             self.sides[index].core.receiveKeepingZombieCredit(message, now: self.now)
         } else {
             self.sides[index].core.receive(message, now: self.now)
+        }
+        guard self.sides[index].core.lastReceived == self.now else {
+            throw Violation(description: "I11 side \(index) does not take a message")
         }
     }
 
@@ -133,7 +135,8 @@ struct ModelRun {
         let metadata = OpenMetadata(target: "web")
         guard
             let key = try? self.sides[index].core.open(
-                kind: .http,
+                kind: .tcp,
+                priority: Priority(urgency: UInt8.random(in: 0...7, using: &self.random)),
                 metadata: metadata,
                 deadline: .seconds(60),
                 now: self.now
@@ -143,7 +146,7 @@ struct ModelRun {
         self.sides[index].streams[key] = ModelStream(isOpener: true)
     }
 
-    private mutating func act(at index: Int) {
+    private mutating func act(at index: Int) throws {
         guard
             let key = self.sides[index].streams.keys.sorted(by: { $0.slot < $1.slot })
                 .randomElement(using: &self.random), let stream = self.sides[index].streams[key]
@@ -172,27 +175,34 @@ struct ModelRun {
         case 50..<54 where self.sides[index].isOnWire(key):
             self.sides[index].streams[key]?.isStopped = true
             self.sides[index].core.stopReading(key, code: .cancelled, now: self.now)
-        default: self.read(key, at: index)
+        default: try self.read(key, at: index)
         }
     }
 
     private mutating func write(_ key: StreamKey, at index: Int) {
         guard let stream = self.sides[index].streams[key], stream.mayWrite else { return }
-        let count = Int.random(in: 1...6_000, using: &self.random)
+        let most = Int.random(in: 0..<16, using: &self.random) == 0 ? 40_000 : 6_000
+        let count = Int.random(in: 1...most, using: &self.random)
         self.sides[index].streams[key]?.written += count
         self.sides[index].core.write(key, ModelStream.bytes(at: stream.written, count: count))
     }
 
-    private mutating func read(_ key: StreamKey, at index: Int) {
+    /// I3: what is read is a prefix of what was written, and at the end all of it.
+    private mutating func read(_ key: StreamKey, at index: Int) throws {
+        let offset = self.sides[index].streams[key]?.read ?? 0
         switch self.sides[index].core.read(key, now: self.now) {
         case .bytes(let bytes):
             self.totals.delivered += bytes.readableBytes
-            let offset = self.sides[index].streams[key]?.read ?? 0
-            if bytes != ModelStream.bytes(at: offset, count: bytes.readableBytes) {
-                self.sides[index].corruption = "bytes from offset \(offset) on are wrong"
+            guard bytes == ModelStream.bytes(at: offset, count: bytes.readableBytes) else {
+                throw Violation(description: "I3 bytes from offset \(offset) on are wrong")
             }
             self.sides[index].streams[key]?.read = offset + bytes.readableBytes
-        case .end: self.sides[index].streams[key]?.sawEnd = true
+        case .end:
+            self.sides[index].streams[key]?.sawEnd = true
+            let written = self.sides[index].number(of: key).flatMap { self.sides[1 - index].written[$0] }
+            guard self.sides[index].streams[key]?.isStopped == true || written == offset else {
+                throw Violation(description: "I3 \(offset) of \(written ?? 0) bytes were read at the end")
+            }
         case .nothing: break
         }
     }
@@ -217,9 +227,9 @@ struct ModelRun {
 
     // MARK: Checking
 
-    private func check(_ index: Int) throws {
-        if let corruption = self.sides[index].corruption { throw Violation(description: corruption) }
+    private mutating func check(_ index: Int) throws {
         try ModelInvariants.check(self.sides[index].core)
+        try self.sides[index].limits.judge(self.sides[index].core)
     }
 
     /// Lets both sides finish everything, and looks at what is left (I12).
@@ -232,10 +242,11 @@ struct ModelRun {
                     hasMoved = true
                 }
                 try self.takeEvents(of: index)
-                if self.finishAll(at: index) { hasMoved = true }
+                self.sides[index].core.tick(now: self.now)
+                if try self.finishAll(at: index) { hasMoved = true }
                 try self.takeEvents(of: index)
                 let before = self.totals.messages
-                for _ in 0..<8 { self.emit(from: index) }
+                for _ in 0..<8 { try self.emit(from: index) }
                 if self.totals.messages > before { hasMoved = true }
                 self.now = self.now + .milliseconds(5)
                 try self.check(index)
@@ -247,7 +258,7 @@ struct ModelRun {
         }
     }
 
-    private mutating func finishAll(at index: Int) -> Bool {
+    private mutating func finishAll(at index: Int) throws -> Bool {
         var hasMoved = false
         for key in self.sides[index].streams.keys.sorted(by: { $0.slot < $1.slot }) {
             guard let stream = self.sides[index].streams[key] else { continue }
@@ -262,7 +273,7 @@ struct ModelRun {
                 hasMoved = true
             }
             while self.sides[index].core.isReadable(key) {
-                self.read(key, at: index)
+                try self.read(key, at: index)
                 hasMoved = true
             }
         }

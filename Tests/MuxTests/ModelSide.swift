@@ -30,21 +30,33 @@ struct ModelStream {
 struct ModelSide {
     var core: SessionCore
     var streams: [StreamKey: ModelStream] = [:]
-    var corruption: String?
+    /// How much was written to each stream when its latest frames went out, by its number.
+    var written: [StreamID: Int] = [:]
+    var order = ModelOrder()
+    var turns = ModelTurns()
+    var limits = ModelLimits()
 
     func isOnWire(_ key: StreamKey) -> Bool {
         guard let slot = self.core.streams.slot(of: key) else { return false }
         return self.core.streams[slot].wire == .live
     }
 
-    /// I9: whole frames only, no empty DATA without FIN; the decoder refuses anything else.
-    mutating func countFrames(_ message: ByteBuffer) {
-        var decoder = FrameDecoder(message: message)
-        do {
-            while try decoder.next() != nil {}
-        } catch {
-            self.corruption = "a message of ours does not decode: \(error)"
+    func number(of key: StreamKey) -> StreamID? {
+        guard let slot = self.core.streams.slot(of: key), self.core.streams[slot].id != .session else { return nil }
+        return self.core.streams[slot].id
+    }
+
+    /// Has the core write a message, and judges it (I9, I10).
+    mutating func emit(limit: Int, now: NIODeadline) throws -> ByteBuffer? {
+        self.turns.begin(self.core)
+        var message = ByteBuffer()
+        guard self.core.poll(into: &message, limit: limit, now: now) else { return nil }
+        for (key, stream) in self.streams {
+            if let id = self.number(of: key) { self.written[id] = stream.written }
         }
+        let frames = try self.order.judge(message, limit: limit, role: self.core.role)
+        try self.turns.judge(frames, self.core)
+        return message
     }
 }
 
@@ -78,7 +90,7 @@ enum ModelInvariants {
         // I6
         let window = core.connectionReceive.window
         let available = Int(core.connectionReceive.granted) - Int(core.connectionReceive.received)
-        if !core.isConnectionUpdateDue, core.peer != nil {
+        if !core.isConnectionUpdateDue, core.peer != nil, core.level == .normal, held + core.withheld == 0 {
             try require(available * 4 >= window * 3, "I6 only \(available) of \(window) bytes of credit left")
         }
         // I7
@@ -104,8 +116,8 @@ enum ModelInvariants {
         try require(core.scheduler.isEmpty, "I12 the scheduler still holds streams")
     }
 
-    private static func require(_ condition: Bool, _ message: String) throws {
-        if !condition { throw ModelRun.Violation(description: message) }
+    static func require(_ condition: Bool, _ message: @autoclosure () -> String) throws {
+        if !condition { throw ModelRun.Violation(description: message()) }
     }
 }
 

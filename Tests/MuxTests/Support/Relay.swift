@@ -133,6 +133,8 @@ private final class RelayHalf: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        // The end of a connection arrives no sooner than bytes do.
+        guard self.state.value.mode == .passing else { return }
         self.partner.close(promise: nil)
     }
 }
