@@ -48,6 +48,42 @@ struct LoopbackTests {
         try await pair.close()
     }
 
+    @Test("a write that can't go out any more fails when the session ends, also where there is something left to read")
+    func promisesAtTheEnd() async throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        // The connector sends "hello" and FIN, and reads nothing: what the edge writes stays here.
+        let pair = try await RelayedPair.make { stream in
+            try? stream.syncOptions?.setOption(.autoRead, value: false)
+            stream.accept()
+            stream.writeAndFlush(ByteBuffer(string: "hello"), promise: nil)
+            stream.close(mode: .output, promise: nil)
+        }
+        let edge = pair.edge
+        let (early, late) = (loop.makePromise(of: Void.self), loop.makePromise(of: Void.self))
+        let opened = try await edge.eventLoop.submit {
+            let stream = try edge.value.openStream(kind: .tcp, metadata: OpenMetadata(target: "web")) {
+                try $0.syncOptions?.setOption(.autoRead, value: false)
+            }
+            stream.writeAndFlush(ByteBuffer(repeating: 1, count: 4 << 20), promise: early)
+            return NIOLoopBound(stream, eventLoop: edge.eventLoop)
+        }.get()
+        while try await edge.eventLoop.submit({ edge.value.bufferedByteCount }).get() < 5 { await Task.yield() }
+        try await pair.close()
+        await pair.edgeWitness.wait { $0.end != nil }
+        await #expect(throws: ChannelError.ioOnClosedChannel) { try await early.futureResult.get() }
+        try await edge.eventLoop.submit {
+            #expect(opened.value.isActive, "what came has not been read")
+            #expect(edge.value.promising.isEmpty)
+            opened.value.writeAndFlush(ByteBuffer(string: "more"), promise: late)
+        }.get()
+        await #expect(throws: ChannelError.ioOnClosedChannel) { try await late.futureResult.get() }
+        let closed = try await edge.eventLoop.submit {
+            opened.value.read()
+            return opened.value.closeFuture
+        }.get()
+        try await closed.get()
+    }
+
     @Test("after an orderly drain both ends say SHUTDOWN, and neither that the session was lost")
     func drain() async throws {
         let pair = try await RelayedPair.make { stream in

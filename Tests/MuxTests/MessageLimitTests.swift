@@ -22,6 +22,17 @@ struct MessageLimitTests {
         return session.messages(limit: limit)
     }
 
+    @Test("a frame larger than the limit goes out alone")
+    func largeFrame() {
+        var session = ScriptedSession()
+        var metadata = OpenMetadata(target: String(repeating: "t", count: 255))
+        metadata.host = String(repeating: "h", count: 255)
+        let key = try? session.core.open(kind: .http, metadata: metadata, now: session.now)
+        if let key { session.core.write(key, ByteBuffer(repeating: 1, count: 4_000)) }
+        let messages = session.messages(limit: 300)
+        #expect(messages.map(\.readableBytes) == [538, 4_008])
+    }
+
     @Test("no message of OPENs with a PING behind them passes the limit", arguments: 16_000..<16_384)
     func opensAndPing(_ limit: Int) {
         let messages = self.messages(limit: limit)

@@ -101,6 +101,29 @@ struct SessionTimersTests {
         #expect(session.core.liveCount == 0)
     }
 
+    @Test("nor does a peer that answers no PING at all and so holds up the one behind a RESET")
+    func barrierNeverSent() {
+        var session = self.quietSession()
+        for _ in 0..<8 {
+            session.core.doubt(now: session.now)
+            _ = session.output()
+        }
+        let key = session.accepted(2)
+        session.core.reset(key, code: .cancelled)
+        #expect(session.output().compactMap(\.pingNumber).isEmpty, "eight are unanswered already")
+        for _ in 0..<59 {
+            session.advance(by: .seconds(1))
+            session.receive(.ping(1))
+            session.tick()
+        }
+        #expect(session.endCode == nil)
+        session.advance(by: .seconds(1))
+        session.receive(.ping(1))
+        session.tick()
+        #expect(session.endCode == .keepaliveTimeout)
+        #expect(session.core.streams.count == 1 && session.core.liveCount == 0)
+    }
+
     @Test("a clock that goes back ends nothing and asks nothing")
     func clockBack() {
         var session = self.quietSession()

@@ -22,7 +22,7 @@ struct LoopbackPair: Sendable {
     ) async throws -> LoopbackPair {
         let group = MultiThreadedEventLoopGroup.singleton
         let (edgeLoop, connectorLoop) = (group.next(), group.next())
-        let listener = try await Self.listen(on: edgeLoop, port: 0)
+        let listener = try await Self.listen(on: edgeLoop, port: 0, maximumStreams: maximumStreams)
         guard let address = listener.channel.localAddress else { throw ChannelError.unknownLocalAddress }
         let connector = try await Self.connect(
             to: address,
@@ -39,6 +39,7 @@ struct LoopbackPair: Sendable {
         on loop: any EventLoop,
         host: String = "127.0.0.1",
         port: Int,
+        maximumStreams: UInt32 = 1_024,
         fixedWindow: Int? = nil
     ) async throws -> (channel: any Channel, session: EventLoopFuture<NIOLoopBound<SessionHandler>>) {
         let promise = loop.makePromise(of: NIOLoopBound<SessionHandler>.self)
@@ -51,6 +52,8 @@ struct LoopbackPair: Sendable {
                     channel.closeFuture.whenComplete { _ in withExtendedLifetime(observer) {} }
                     var configuration = SessionConfiguration(role: .edge)
                     configuration.fixedWindow = fixedWindow
+                    // Each stream begins with 16 KiB at least, and is not opened where those are not left.
+                    configuration.budget = max(configuration.budget, Int(maximumStreams) * 65_536)
                     try channel.pipeline.syncOperations.addHandler(
                         SessionHandler(configuration: configuration, delegate: observer)
                     )

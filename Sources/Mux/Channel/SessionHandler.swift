@@ -352,6 +352,10 @@ public final class SessionHandler {
                 ]
             )
         }
+        // Nothing more goes out: who waits for that hears of it, also where there is still something to be read.
+        let promising = self.promising
+        self.promising = []
+        for stream in promising { stream.failPromises(ChannelError.ioOnClosedChannel) }
         self.delegate?.sessionDidEnd(self, end: end)
         guard let context, self.closing == .open else { return }
         if end.code == .keepaliveTimeout || end.code == .sessionLost {

@@ -46,8 +46,8 @@ extension StreamChannel: ChannelCore {
     }
 
     public func write0(_ data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard self.state == .active, !self.isOutputClosed else {
-            promise?.fail(self.state == .closed ? ChannelError.ioOnClosedChannel : ChannelError.outputClosed)
+        guard self.state == .active, !self.isOutputClosed, self.session.core.end == nil else {
+            promise?.fail(self.isOutputClosed ? ChannelError.outputClosed : ChannelError.ioOnClosedChannel)
             return
         }
         let bytes = self.unwrapData(data, as: ByteBuffer.self)

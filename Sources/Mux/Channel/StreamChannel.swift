@@ -206,7 +206,7 @@ public final class StreamChannel: @unchecked Sendable {
         }
     }
 
-    private func failPromises(_ error: any Error) {
+    func failPromises(_ error: any Error) {
         let promises = self.promises
         self.promises.removeAll()
         for waiting in promises { waiting.promise.fail(error) }

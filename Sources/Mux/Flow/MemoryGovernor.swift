@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Synchronization
 
 /// Counts what all sessions of the process buffer, and says how short memory is (docs/protocol.md §B.7.2).
@@ -13,8 +14,22 @@ public final class MemoryGovernor: Sendable {
     /// Makes a governor.
     ///
     /// - Parameter budget: What all sessions together may buffer, in bytes.
-    public init(budget: Int = 1 << 30) {
+    public init(budget: Int = MemoryGovernor.defaultBudget) {
         self.budget = budget
+    }
+
+    /// A quarter of the memory that the process may use, at most 1 GiB; in bytes.
+    public static let defaultBudget = MemoryGovernor.budget(
+        machine: ProcessInfo.processInfo.physicalMemory,
+        group: try? String(contentsOfFile: "/sys/fs/cgroup/memory.max", encoding: .utf8)
+    )
+
+    /// - Parameters:
+    ///   - machine: The memory of the machine, in bytes.
+    ///   - group: What the control group of a container says of its limit: a number of bytes, or `max`.
+    static func budget(machine: UInt64, group: String?) -> Int {
+        let limit = group.flatMap { UInt64($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+        return Int(min(min(machine, limit ?? machine) / 4, 1 << 30))
     }
 
     /// What all sessions buffer now, in bytes.

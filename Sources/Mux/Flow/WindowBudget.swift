@@ -10,6 +10,9 @@ struct WindowBudget: Hashable {
     /// What the windows beyond that pin now: granted and not consumed, over all live streams.
     private(set) var committed = 0
 
+    /// No stream begins with less credit, in bytes.
+    static let smallestWindow = 16_384
+
     init(total: Int, reserved: Int) {
         self.total = total
         self.reserved = reserved
@@ -20,13 +23,14 @@ struct WindowBudget: Hashable {
         assert(self.committed >= 0, "the session's windows pin less than nothing")
     }
 
-    /// The credit to grant with OPEN, in bytes: less, the more is pinned already.
-    func initialWindow(level: MemoryLevel) -> Int {
-        guard level == .normal else { return 16_384 }
+    /// The credit to grant with OPEN, in bytes: less, the more is pinned already; `nil` if nothing is left.
+    func initialWindow(level: MemoryLevel) -> Int? {
         let free = self.total - self.reserved - self.committed
-        if free >= (self.total - self.reserved) / 2 { return 262_144 }
-        if free >= (self.total - self.reserved) / 4 { return 65_536 }
-        return 16_384
+        guard free >= Self.smallestWindow else { return nil }
+        guard level == .normal else { return Self.smallestWindow }
+        if free >= (self.total - self.reserved) / 2 { return min(free, 262_144) }
+        if free >= (self.total - self.reserved) / 4 { return min(free, 65_536) }
+        return Self.smallestWindow
     }
 
     /// The greatest window that a stream of window `current` may grow to, in bytes.

@@ -9,6 +9,9 @@ public struct SessionConfiguration: Sendable {
     /// What this side's HELLO says.
     public var settings: SessionSettings
     /// What the windows of one session may pin in memory, in bytes (docs/protocol.md §B.7.3).
+    ///
+    /// What the peer's streams may pin from the start, `maximumStreams` times `initialWindow` of ``settings``, is set
+    /// aside of it: at least that and 1 MiB are taken.
     public var budget: Int
     /// How many opens may wait for a slot; further ones fail at once.
     public var maximumWaitingOpens = 1_024

@@ -62,17 +62,21 @@ extension SessionCore {
             self.releaseHeld(held)
         }
         if self.streams[slot].wire == .live, self.streams[slot].state.receiving == .open {
-            let factor = self.streams[slot].tuner.consumed(
-                self.streams[slot].receiveWindow.consumed,
-                roundTrip: self.roundTrip.minimum,
-                now: now
-            )
-            if let factor { self.growWindow(slot, by: factor, now: now) }
+            if self.configuration.fixedWindow == nil { self.tuneWindow(slot, now: now) }
             if self.streams[slot].receiveWindow.isGrantDue(window: self.streams[slot].tuner.window) {
                 self.require(.windowUpdate, of: slot)
             }
         }
         self.rebudget(slot)
+    }
+
+    private mutating func tuneWindow(_ slot: Int, now: NIODeadline) {
+        let factor = self.streams[slot].tuner.consumed(
+            self.streams[slot].receiveWindow.consumed,
+            roundTrip: self.roundTrip.minimum,
+            now: now
+        )
+        if let factor { self.growWindow(slot, by: factor, now: now) }
     }
 
     /// Makes a stream's window larger as far as the budget allows, and tells the peer.

@@ -7,7 +7,8 @@ extension SessionCore {
     ///
     /// - Parameters:
     ///   - buffer: Where to append; what it holds already is left alone.
-    ///   - limit: How large the message may become, in bytes; passed only by a single frame that is larger.
+    ///   - limit: How large the message may become, in bytes, at least 1 024; passed only by a single OPEN or DATA frame
+    ///     that is larger.
     ///   - now: The time.
     /// - Returns: Whether anything was written. Call again until it is not, or until the connection takes no more.
     public mutating func poll(into buffer: inout ByteBuffer, limit: Int, now: NIODeadline) -> Bool {
@@ -31,8 +32,8 @@ extension SessionCore {
         }
         let end = start + limit
         self.writeSessionControl(into: &buffer)
-        if self.writeStreamControl(into: &buffer, end: end, now: now),
-            self.writeOpens(into: &buffer, end: end, now: now)
+        if self.writeStreamControl(into: &buffer, start: start, end: end, now: now),
+            self.writeOpens(into: &buffer, start: start, end: end, now: now)
         {
             self.writePing(into: &buffer, start: start, end: end, now: now)
             self.writeData(into: &buffer, start: start, end: end, now: now)
@@ -115,9 +116,16 @@ extension SessionCore {
     private static let largestStreamControl = WireFormat.headerLength + 260
 
     /// Whether everything that was due has been written.
-    private mutating func writeStreamControl(into buffer: inout ByteBuffer, end: Int, now: NIODeadline) -> Bool {
+    private mutating func writeStreamControl(
+        into buffer: inout ByteBuffer,
+        start: Int,
+        end: Int,
+        now: NIODeadline
+    ) -> Bool {
         while let key = self.controlQueue.first {
-            guard buffer.writerIndex + Self.largestStreamControl + 64 <= end else { return false }
+            guard buffer.writerIndex + Self.largestStreamControl + 64 <= end || buffer.writerIndex == start else {
+                return false
+            }
             self.controlQueue.removeFirst()
             guard let slot = self.streams.slot(of: key) else { continue }
             guard self.streams[slot].wire != .waiting else {
@@ -151,7 +159,7 @@ extension SessionCore {
                 : .reset(id, farewell.code, reason: farewell.reason)
             self.streams[slot].farewell = nil
             FrameEncoder.encode(frame, into: &buffer)
-            self.barrier.add(id)
+            self.barrier.add(id, now: now)
             return
         }
         if control.contains(.openAck) {
@@ -176,25 +184,40 @@ extension SessionCore {
         }
     }
 
-    /// Numbers are given when OPEN is written, so that a cancelled open leaves no gap (§B.5).
-    private mutating func writeOpens(into buffer: inout ByteBuffer, end: Int, now: NIODeadline) -> Bool {
-        while self.hasFreeSlot, !self.isPeerDraining, let waiting = self.waitingOpens.first {
-            let start = buffer.writerIndex
+    /// Writes the OPEN frames that have a slot.
+    ///
+    /// Numbers are given now, so that a cancelled open leaves no gap (§B.5), and windows are taken from the budget: what
+    /// waits pins nothing.
+    ///
+    /// - Returns: Whether no message is needed for more of them.
+    private mutating func writeOpens(
+        into buffer: inout ByteBuffer,
+        start: Int,
+        end: Int,
+        now: NIODeadline
+    ) -> Bool {
+        while !self.isPeerDraining, let waiting = self.waitingOpens.first, let window = self.windowToOpen {
+            let frameStart = buffer.writerIndex
             let id = Self.streamID(ordinal: self.openedCount + 1, role: self.role)
-            FrameEncoder.encode(.open(id, waiting.frame), into: &buffer)
-            if buffer.writerIndex > end {
-                buffer.moveWriterIndex(to: start)
+            var frame = waiting.frame
+            frame.window = UInt32(window)
+            FrameEncoder.encode(.open(id, frame), into: &buffer)
+            if buffer.writerIndex > end, frameStart > start {
+                buffer.moveWriterIndex(to: frameStart)
                 return false
             }
             self.waitingOpens.removeFirst()
             guard let slot = self.streams.slot(of: waiting.key) else {
-                buffer.moveWriterIndex(to: start)
+                buffer.moveWriterIndex(to: frameStart)
                 continue
             }
             self.openedCount += 1
             self.liveCount += 1
             self.streams.assign(id, to: slot)
             self.streams[slot].wire = .live
+            self.streams[slot].receiveWindow = ReceiveWindow(granted: UInt64(window))
+            self.streams[slot].tuner = WindowTuner(window: window, now: now)
+            self.rebudget(slot)
             if self.streams[slot].control.isAnyDue { self.require([], of: slot) }
             self.schedule(slot)
             self.suspectIfSilent(now: now)

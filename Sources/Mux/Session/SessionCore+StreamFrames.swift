@@ -125,6 +125,8 @@ extension SessionCore {
         now: NIODeadline
     ) throws(ProtocolViolation) {
         let count = payload.readableBytes
+        // Also where it is discarded: it costs as much to look at.
+        if count < 64, !isLast { try self.conduct.smallData(now: now) }
         switch self.standing(of: id) {
         case .idle: throw self.idle("DATA", id)
         case .closed: throw self.closed("DATA", id)
@@ -137,7 +139,6 @@ extension SessionCore {
             self.releaseCredit(count)
         case .live(let slot):
             try self.connectionReceive.receive(count)
-            if count < 64, !isLast { try self.conduct.smallData(now: now) }
             let isKept = try self.streams[slot].state.receivedData(isLast: isLast)
             try self.streams[slot].receiveWindow.receive(count)
             self.lastDataAt = now

@@ -7,7 +7,8 @@ extension SessionCore {
 
     /// Opens a stream.
     ///
-    /// OPEN goes out as soon as the peer has a slot; bytes written meanwhile ride behind it.
+    /// OPEN goes out as soon as the peer has a slot and the session's budget has room for a window; bytes written
+    /// meanwhile ride behind it.
     ///
     /// - Parameters:
     ///   - kind: What the bytes of the stream are.
@@ -28,12 +29,11 @@ extension SessionCore {
         }
         guard self.waitingOpens.count < self.configuration.maximumWaitingOpens else { throw .tooManyWaiting }
         guard (1...255).contains(metadata.target.utf8.count) else { throw .invalidMetadata }
-        let window = self.configuration.fixedWindow ?? self.budget.initialWindow(level: self.level)
         let milliseconds = UInt32(clamping: max(1, min(deadline.nanoseconds / 1_000_000, 60_000)))
         let frame = OpenFrame(
             kind: kind,
             priority: priority,
-            window: UInt32(window),
+            window: 0,
             deadlineMilliseconds: milliseconds,
             metadata: metadata
         )
@@ -42,13 +42,12 @@ extension SessionCore {
             kind: kind,
             urgency: priority.urgency,
             sendWindow: SendWindow(limit: UInt64(peer.initialWindow)),
-            receiveWindow: ReceiveWindow(granted: UInt64(window)),
-            tuner: WindowTuner(window: window, now: now)
+            receiveWindow: ReceiveWindow(granted: 0),
+            tuner: WindowTuner(window: 0, now: now)
         )
         record.answerDeadline = now + .milliseconds(Int64(milliseconds)) + .seconds(2)
         self.isAttentive = true
         let key = self.streams.insert(record)
-        self.rebudget(key.slot)
         self.waitingOpens.append((key, frame))
         return key
     }
@@ -144,7 +143,10 @@ extension SessionCore {
         guard let slot = self.openSlot(key) else { return }
         switch self.streams[slot].wire {
         case .waiting:
-            self.waitingOpens.removeAll { $0.key == key }
+            // Deadlines pass oldest first, so that one is mostly at the front.
+            if let index = self.waitingOpens.firstIndex(where: { $0.key == key }) {
+                self.waitingOpens.remove(at: index)
+            }
             self.dropReceived(slot)
             self.streams[slot].sendQueue.removeAll()
             self.streams[slot].wire = .closed

@@ -128,7 +128,7 @@ extension SessionCore {
         }
         if let deadline = self.streams[slot].answerDeadline {
             self.isAttentive = true
-            if now >= deadline { return self.abortUnanswered(slot) }
+            if now >= deadline { return self.abort(slot, .deadlineExceeded, "OPEN was not answered in time") }
         }
         if let deadline = self.streams[slot].stopDeadline {
             self.isAttentive = true
@@ -144,14 +144,6 @@ extension SessionCore {
                 self.require(.blocked, of: slot)
             }
         }
-    }
-
-    private mutating func abortUnanswered(_ slot: Int) {
-        if self.streams[slot].wire == .waiting {
-            let key = self.streams.key(of: slot)
-            self.waitingOpens.removeAll { $0.key == key }
-        }
-        self.abort(slot, .deadlineExceeded, "OPEN was not answered in time")
     }
 
     private mutating func watchConnectionCredit(now: NIODeadline) {

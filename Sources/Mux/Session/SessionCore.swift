@@ -120,9 +120,10 @@ public struct SessionCore {
         let settings = configuration.settings
         self.slots = StreamSlots(concurrency: settings.maximumStreams)
         self.connectionReceive = ConnectionReceiveWindow(window: Int(settings.connectionWindow))
+        let reserved = Int(settings.maximumStreams) * Int(settings.initialWindow)
         self.budget = WindowBudget(
-            total: configuration.budget,
-            reserved: Int(settings.maximumStreams) * Int(settings.initialWindow)
+            total: max(configuration.budget, reserved + Self.ownBudget),
+            reserved: reserved
         )
         self.started = now
         self.lastReceived = now
@@ -133,6 +134,9 @@ public struct SessionCore {
         self.conduct = PeerConduct(now: now)
         configuration.governor.sessionStarted()
     }
+
+    /// What a budget leaves at least for streams that this side opens, in bytes.
+    private static let ownBudget = 1 << 20
 
     /// The next thing that happened, oldest first.
     public mutating func nextEvent() -> SessionEvent? {
@@ -174,8 +178,14 @@ public struct SessionCore {
             && self.waitingOpens.count < self.configuration.maximumWaitingOpens
     }
 
-    /// Whether an own stream could be opened without waiting.
-    public var hasFreeSlot: Bool { self.openedCount < self.peerStreamLimit }
+    /// Whether an own stream could be opened without waiting: the peer has a slot, the budget room for a window.
+    public var hasFreeSlot: Bool { self.windowToOpen != nil }
+
+    /// The window of the next own stream, in bytes, if it can be opened now.
+    var windowToOpen: Int? {
+        guard self.openedCount < self.peerStreamLimit else { return nil }
+        return self.configuration.fixedWindow ?? self.budget.initialWindow(level: self.level)
+    }
 
     /// Whether the stream of this number is opened by this side.
     func isOwn(_ id: StreamID) -> Bool { id.isOpenedByEdge == (self.role == .edge) }

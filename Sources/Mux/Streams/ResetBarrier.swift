@@ -8,22 +8,27 @@ import Protocol
 /// streams after that: so no timer is needed but the one that ends a session whose peer never answers.
 struct ResetBarrier {
     private var next: [StreamID] = []
+    /// When the first of those was reset.
+    private var nextSince: NIODeadline?
     private var current: [StreamID] = []
     private var outstanding: (ping: UInt64, since: NIODeadline)?
 
-    /// Since when the answer is awaited, if it is.
-    var waitingSince: NIODeadline? { self.outstanding?.since }
+    /// Since when the oldest of the streams has waited to be forgotten, if any has: for the answer to its PING, or for
+    /// the PING, which a peer that answers none holds up.
+    var waitingSince: NIODeadline? { self.outstanding?.since ?? self.nextSince }
 
     /// Whether a PING is to be sent behind what has been serialised.
     var isPingWanted: Bool { self.outstanding == nil && !self.next.isEmpty }
 
     /// RESET or REJECT for the stream has been serialised.
-    mutating func add(_ stream: StreamID) {
+    mutating func add(_ stream: StreamID, now: NIODeadline) {
+        if self.next.isEmpty { self.nextSince = now }
         self.next.append(stream)
     }
 
     mutating func pingSent(_ number: UInt64, now: NIODeadline) {
         self.outstanding = (number, now)
+        self.nextSince = nil
         swap(&self.current, &self.next)
         self.next.removeAll(keepingCapacity: true)
     }

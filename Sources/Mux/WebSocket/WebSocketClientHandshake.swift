@@ -121,7 +121,8 @@ public struct WebSocketClientHandshake {
                     contentType: fields["content-type"],
                     body: ""
                 ),
-                fields["content-length"].flatMap { Int($0) }
+                // What is no length (a negative number, two of them) leaves the end of the connection to tell.
+                fields["content-length"].flatMap { UInt32($0) }.map { Int($0) }
             )
             return nil
         }

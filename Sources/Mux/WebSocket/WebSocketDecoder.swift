@@ -100,11 +100,15 @@ public struct WebSocketDecoder {
                     return (header, Self.unmask(payload, header.mask))
                 }
             }
-            guard self.following.readableBytes > 0 else { return nil }
+            guard self.following.readableBytes > 0 else {
+                // What has been taken is let go: whoever read it can use its memory again.
+                if self.current.readableBytes == 0 { self.current = ByteBuffer() }
+                return nil
+            }
             // The longest header has 14 bytes: one byte at a time until it is complete is at most 13 rounds.
             let wanted = header.map { $0.length + $0.payloadLength - self.current.readableBytes } ?? 1
             let count = min(wanted, self.following.readableBytes)
-            if let header { self.current.reserveCapacity(minimumWritableBytes: header.payloadLength) }
+            if header != nil { self.current.reserveCapacity(minimumWritableBytes: wanted) }
             if let slice = self.following.readSlice(length: count) { self.current.writeImmutableBuffer(slice) }
         }
     }

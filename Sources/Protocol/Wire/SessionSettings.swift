@@ -2,16 +2,18 @@
 import NIOCore
 
 /// What HELLO says: limits that hold for the peer's sending, for the whole session (docs/protocol.md §B.4.1).
+///
+/// A peer refuses a HELLO whose values lie outside of the ranges named here.
 public struct SessionSettings: Hashable, Sendable {
-    /// Credit on each stream that the peer opens, before any WINDOW_UPDATE, in bytes.
+    /// Credit on each stream that the peer opens, before any WINDOW_UPDATE, in bytes: 16 384 to 16 777 216.
     public var initialWindow: UInt32 = 65_536
-    /// Credit for all streams together at the start, in bytes.
+    /// Credit for all streams together at the start, in bytes: 262 144 to 1 073 741 824.
     public var connectionWindow: UInt32 = 16_777_216
-    /// How many streams the peer may open, counted from the start of the session.
+    /// How many streams the peer may open, counted from the start of the session: 0 to 65 535.
     public var maximumStreams: UInt32 = 0
-    /// The largest WebSocket message accepted, in bytes.
+    /// The largest WebSocket message accepted, in bytes: 16 384 to 1 048 576.
     public var maximumMessage: UInt32 = 65_536
-    /// After so long without a byte the session is declared dead, in milliseconds.
+    /// After so long without a byte the session is declared dead, in milliseconds: 5 000 to 300 000.
     public var idleTimeoutMilliseconds: UInt32 = 30_000
     /// The sender's program, for logs; at most 64 bytes.
     public var implementation: String?

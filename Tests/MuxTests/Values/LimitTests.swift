@@ -98,6 +98,34 @@ struct PeerConductTests {
         #expect(session.endCode == .enhanceCalm)
     }
 
+    @Test("small DATA counts where it is discarded, too: on a stopped stream, on a zombie, above the final GOAWAY")
+    func discardedSmallData() {
+        for kind in 0..<3 {
+            var session = ScriptedSession()
+            let key = session.accepted(2)
+            var id: StreamID = 2
+            switch kind {
+            case 0: session.core.stopReading(key, code: .cancelled, now: session.now)
+            case 1: session.core.reset(key, code: .cancelled)
+            default:
+                session.core.startDrain(
+                    code: .shutdown,
+                    gracePeriod: .seconds(30),
+                    reconnectAfter: .zero,
+                    now: session.now
+                )
+                session.settle()
+                id = 4
+                session.receive(.opening(id))
+            }
+            _ = session.output()
+            for _ in 0..<400 { session.receive((0..<100).map { _ in .bytes(id, 1) }) }
+            #expect(session.endCode == nil)
+            session.receive(.bytes(id, 1))
+            #expect(session.endCode == .enhanceCalm)
+        }
+    }
+
     @Test("DATA of 64 bytes, or that ends its stream, costs nothing")
     func freeData() {
         var session = ScriptedSession()

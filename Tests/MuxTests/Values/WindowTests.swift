@@ -163,8 +163,41 @@ struct WindowBudgetTests {
     @Test("1 024 opens in a row stay within the budget")
     func manyOpens() {
         var budget = WindowBudget(total: 64 << 20, reserved: 0)
-        for _ in 0..<1_024 { budget.change(by: budget.initialWindow(level: .normal)) }
+        for _ in 0..<1_024 { budget.change(by: budget.initialWindow(level: .normal) ?? 0) }
         #expect(budget.committed <= budget.total)
+        #expect(budget.initialWindow(level: .normal) == 16_384)
+    }
+
+    @Test("when the budget is used up, opens wait until a stream has ended, though the peer has slots")
+    func usedUp() {
+        var session = ScriptedSession(
+            configure: {
+                $0.settings.maximumStreams = 0
+                $0.budget = 1 << 20
+            },
+            peer: { $0.maximumStreams = 1_000 }
+        )
+        let keys = (0..<100).map { _ in session.open() }
+        let windows = session.output().compactMap { if case .open(_, let open) = $0 { open.window } else { nil } }
+        #expect(windows.first == 262_144 && windows.last == 16_384)
+        #expect(windows.reduce(0, +) == 1 << 20)
+        #expect(!session.core.hasFreeSlot)
+        #expect(session.core.waitingOpens.count == 100 - windows.count)
+        session.core.reset(keys[0], code: .cancelled)
+        #expect(session.output().filter { if case .open = $0 { true } else { false } }.count > 1)
+        #expect(session.core.committedByteCount <= 1 << 20)
+        #expect(session.endCode == nil)
+    }
+
+    @Test("a budget that the peer's streams use up from the start is raised for some of our own")
+    func raised() {
+        var session = ScriptedSession {
+            $0.settings.maximumStreams = 1_024
+            $0.budget = 64 << 20
+        }
+        for _ in 0..<8 { _ = session.open() }
+        #expect(session.output().filter { if case .open = $0 { true } else { false } }.count == 8)
+        #expect(session.core.committedByteCount <= session.core.budget.total)
     }
 
     @Test("growth stops at three quarters of what is not reserved, and one stream gets at most a quarter")
@@ -257,6 +290,22 @@ struct WindowTunerTests {
     }
 }
 
+@Suite("A window for measurements")
+struct FixedWindowTests {
+    @Test("it stays as it is, however little or much of it is used")
+    func stays() {
+        var session = ScriptedSession { $0.fixedWindow = 1 << 20 }
+        let key = session.accepted(2)
+        for round in 0..<40 {
+            session.advance(by: ScriptedSession.roundTrip)
+            session.receive(.bytes(2, round < 20 ? 1 : 16_352))
+            _ = session.drain(key)
+            _ = session.output()
+        }
+        #expect(session.core.streams[key.slot].tuner.window == 1 << 20)
+    }
+}
+
 @Suite("The memory of the process (B.7.2)")
 struct MemoryGovernorTests {
     @Test("half of the budget is pressure, more than four fifths is critical")
@@ -272,6 +321,18 @@ struct MemoryGovernorTests {
         #expect(governor.level == .critical)
         governor.change(by: -801)
         #expect(governor.level == .normal)
+    }
+
+    @Test(
+        "the budget is a quarter of what the process may use, at most 1 GiB",
+        arguments: [
+            (64 << 30, nil, 1 << 30), (2 << 30, nil, 512 << 20), (64 << 30, "max\n", 1 << 30),
+            (64 << 30, "268435456\n", 64 << 20), (1 << 30, "9223372036854771712\n", 256 << 20),
+        ] as [(UInt64, String?, Int)]
+    )
+    func defaultBudget(_ machine: UInt64, _ group: String?, _ budget: Int) {
+        #expect(MemoryGovernor.budget(machine: machine, group: group) == budget)
+        #expect((1...(1 << 30)).contains(MemoryGovernor().budget))
     }
 
     @Test("sessions share the budget evenly")

@@ -204,6 +204,13 @@ struct WebSocketClientHandshakeTests {
         #expect(self.outcomes(answer).allSatisfy { $0 == .success(.refused(refusal)) })
     }
 
+    @Test("a length that is none is as good as no length", arguments: ["-1", "-9223372036854775808", "x", "4, 4", "+"])
+    func badLength(_ length: String) {
+        let refusal = WebSocketClientHandshake.Refusal(status: 403, retryAfter: nil, contentType: nil, body: "oops")
+        let answer = self.answer(["HTTP/1.1 403 Forbidden", "Content-Length: \(length)"], body: "oops")
+        #expect(self.outcomes(answer).allSatisfy { $0 == .success(.refused(refusal)) })
+    }
+
     @Test("what is not HTTP, too long a head and an early end fail")
     func nonsense() {
         #expect(self.outcomes(ByteBuffer(string: "SSH-2.0-x\r\n\r\n")).allSatisfy { $0 == .failure(.notHTTP) })
