@@ -18,6 +18,8 @@ extension EndToEnd {
 
             var edge: Tally
             var nginx: Tally?
+            var traefik: Tally?
+            var rest: Tally?
         }
 
         private func report(

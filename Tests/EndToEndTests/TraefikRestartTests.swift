@@ -78,6 +78,7 @@ extension EndToEnd {
                 try self.load("\(traefik.url)/tunnel-\(name)/files/file", seconds: seconds, in: scratch)
             }
             try await Task.sleep(for: .seconds(4))
+            var refused: [Substring] = []
 
             for round in 1...Self.rounds {
                 // As Kubernetes replaces a pod: the next one is ready and among the endpoints, then the last is asked
@@ -88,6 +89,7 @@ extension EndToEnd {
                 try await Task.sleep(for: .seconds(1))
                 try chart.writeDynamic(edgePorts: [next.port])
                 #expect(try await current.process.end() == .exited(0))
+                refused += current.failedRequests
                 current = next
                 try await Task.sleep(for: .seconds(2))
             }
@@ -99,6 +101,8 @@ extension EndToEnd {
                 #expect(!output.contains("Non-2xx"), "\(output)")
                 #expect(!output.contains("Socket errors"), "\(output)")
             }
+            refused += current.failedRequests
+            #expect(refused == [])
             try Data().write(to: scratch.file("stop"))
             let tally = try JSONDecoder().decode(
                 Steady.self,

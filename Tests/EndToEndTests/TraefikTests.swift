@@ -12,6 +12,7 @@ extension EndToEnd {
             let traefik: TraefikProxy
             let edge: ChartEdge
             let connector: RunningProcess
+            let apiKey: String
             let url: String
 
             init(originPort: Int) async throws {
@@ -19,6 +20,7 @@ extension EndToEnd {
                 let chart = try await ChartFiles(in: self.scratch)
                 self.traefik = try await TraefikProxy(chart, in: self.scratch)
                 self.edge = try await ChartEdge(chart, publicURL: self.traefik.url, in: self.scratch)
+                self.apiKey = chart.apiKey
                 try chart.writeDynamic(edgePorts: [self.edge.port])
                 try await self.traefik.waitUntilItAnswers(in: self.scratch)
                 self.connector = try RunningProcess(
@@ -27,7 +29,7 @@ extension EndToEnd {
                     environment: ["CULVERT_API_KEY": chart.apiKey],
                     in: self.scratch
                 )
-                self.url = try await self.connector.line(startingWith: "http") + "/"
+                self.url = try await self.connector.line(startingWith: "http")
             }
         }
 
@@ -113,6 +115,36 @@ extension EndToEnd {
             ]
             let ours = tally.failures.filter { failure in !traefiks.contains { failure.contains($0) } }
             #expect(ours == [])
+        }
+
+        @Test("What the conformance suite gets through Traefik alone passes through Traefik, edge and connector")
+        func conformance() async throws {
+            let originPort = try FreePort.next()
+            let fixture = try await Fixture(originPort: originPort)
+            let scratch = try ScratchFolder()
+            let chart = try await ChartFiles(in: scratch)
+            let alone = try await TraefikProxy(chart, in: scratch)
+            try chart.writeDynamic(edgePorts: [originPort])
+            try await eventually("the way to an origin that is not there yet") {
+                try await Curl.get(alone.url, in: scratch).status == 502 ? () : nil
+            }
+            let suite = try RunningProcess(
+                Programs.python,
+                [
+                    Programs.peer("conformance"), "exchanges", "--edge", fixture.traefik.url, "--culvert",
+                    try Programs.product("culvert"), "--traefik", alone.url, "--origin-port", "\(originPort)",
+                ] + (Programs.isFullSize ? ["--everything"] : []),
+                environment: ["CULVERT_API_KEY": fixture.apiKey],
+                in: scratch
+            )
+            let output = try await suite.successfulOutput(within: .seconds(300))
+            let report = try JSONDecoder().decode(Conformance.Report.self, from: Data(output.utf8))
+            let reference = try #require(report.traefik)
+            print("Conformance: Traefik alone \(reference); of what passes, and the edge's own, both \(report.edge)")
+            if let rest = report.rest { print("Of what Traefik alone fails or means otherwise: \(rest)") }
+            #expect(report.edge.failures == [])
+            #expect(reference.cases >= 318)
+            #expect(reference.cases - reference.failures.count >= 200)
         }
 
         @Test("200 WebSocket conversations pass, and the origin sees who the visitor is")

@@ -2,7 +2,8 @@
 """What the chart renders, looked at from all sides: called by scripts/check-chart.
 
 Every combination of toggles has to render, to be valid by the Kubernetes schemas, to pass the restricted Pod Security
-Standard, and to hold a configuration and credentials that the edge itself takes.
+Standard, and to hold a configuration and credentials that the edge itself takes. Alerts and the dashboard have to ask
+what Prometheus understands, and the release's bill of materials to be one.
 """
 
 import argparse
@@ -19,9 +20,13 @@ import tempfile
 import threading
 
 import kubernetes_validate
+import promql_parser
 import yaml
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
-CHART = pathlib.Path(__file__).resolve().parents[2] / "helm" / "culvert-edge"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CHART = ROOT / "helm" / "culvert-edge"
 URL = "config.public.url=https://tunnels.example.com"
 KUBERNETES = ["1.27", "1.34"]
 
@@ -365,6 +370,29 @@ def check_schema(schema, values, path=""):
         check(False, f"values.schema.json knows {path}{key}, which is not in values.yaml")
 
 
+def check_queries():
+    """Alerts and panels ask what Prometheus understands; gives their number."""
+    alerts = yaml.safe_load((CHART / "alerts" / "culvert-edge.yaml").read_text())
+    queries = {rule["alert"]: rule["expr"] for group in alerts["groups"] for rule in group["rules"]}
+    for panel in json.loads((CHART / "dashboards" / "culvert-edge.json").read_text())["panels"]:
+        for number, target in enumerate(panel.get("targets", [])):
+            queries[f"{panel['title']}/{number}"] = target["expr"].replace("$__rate_interval", "5m")
+    for name, query in queries.items():
+        try:
+            promql_parser.parse(query)
+        except ValueError as error:
+            problems.append(f"the query of {name}: {error}")
+    return len(queries)
+
+
+def check_bill_of_materials():
+    """What scripts/release writes is valid by the schema of CycloneDX."""
+    program = ROOT / "scripts" / "lib" / "bill_of_materials.py"
+    result = run(sys.executable, str(program), "1.2.3", str(ROOT / "Package.resolved"))
+    error = JsonStrictValidator(SchemaVersion.V1_5).validate_str(result.stdout) if result.returncode == 0 else result.stderr
+    check(error is None, f"bill of materials: {error}")
+
+
 def main():
     """Runs all checks."""
     parser = argparse.ArgumentParser()
@@ -398,10 +426,15 @@ def main():
         ours, theirs = set(flattened(values["config"])), set(settings) - CHART_OWNS
         check(ours == theirs, f"config: only in the chart {sorted(ours - theirs)}, only in the edge {sorted(theirs - ours)}")
         check_upgrade(chart, folder)
+    queries = check_queries()
+    check_bill_of_materials()
 
     for problem in itertools.islice(problems, 40):
         print(f"chart: {problem}", file=sys.stderr)
-    print(f"{count} combinations of values, {len(kinds)} kinds of object, {len(TYPOS)} typos, {len(problems)} problems")
+    print(
+        f"{count} combinations of values, {len(kinds)} kinds of object, {len(TYPOS)} typos, {queries} queries, "
+        f"{len(problems)} problems"
+    )
     sys.exit(1 if problems else 0)
 
 

@@ -31,6 +31,8 @@ final class TraefikProxy {
                 "--entryPoints.web.forwardedHeaders.trustedIPs=127.0.0.0/8",
                 // What the chart's notes ask for: without it an upload ends after a minute.
                 "--entryPoints.web.transport.respondingTimeouts.readTimeout=0",
+                // Nor is a path with two slashes the same as one with one.
+                "--entryPoints.web.http.sanitizePath=false",
                 "--entryPoints.stranger.address=127.0.0.1:\(self.strangerPort)",
                 "--providers.file.filename=\(chart.dynamicFile.path)", "--providers.file.watch=true",
                 "--providers.providersThrottleDuration=100ms", "--log.level=ERROR",
@@ -134,5 +136,11 @@ final class ChartEdge {
             guard process.isRunning else { throw HarnessFailure("the edge has ended\n\(process.transcript)") }
             return try await Curl.get(admin, in: scratch).status == 200 ? () : nil
         }
+    }
+
+    /// The lines of its access log about requests that ended with an error of the edge.
+    var failedRequests: [Substring] {
+        self.process.standardError.split(separator: "\n")
+            .filter { $0.contains(#""message":"access""#) && $0.contains(#""error":"#) }
     }
 }

@@ -24,6 +24,7 @@ SETTINGS = [
     "config.shutdown.grace=3s",
     "traefik.enabled=true",
     "traefik.entryPoints={web}",
+    "config.public.wildcard-domain=tunnels.test",
 ]
 
 

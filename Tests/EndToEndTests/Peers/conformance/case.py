@@ -4,7 +4,7 @@
 import dataclasses
 import typing
 
-from harness import GRACE, Failure, Take, Until, differing, without_added
+from harness import GRACE, Body, Failure, Until, differing, without_added
 
 
 @dataclasses.dataclass
@@ -45,8 +45,8 @@ class Case:
             return place.fill(self.response)
         return place.fill(b"".join(step for script in self.scripts() for step in script if isinstance(step, bytes)))
 
-    def run(self, origin, place, allow=lambda message: message):
-        """Raises Failure; `allow` makes messages equal that differ in what a reference proxy may change."""
+    def run(self, origin, place):
+        """Raises Failure."""
         origin.begin([[place.fill_step(step) for step in script] for script in self.scripts()])
         end = place.connect()
         try:
@@ -55,18 +55,18 @@ class Case:
                     end.take(place.fill_step(step))
                 except Failure as failure:
                     raise Failure(f"visitor: {failure}; origin: {origin.state()}") from None
-            self._compare_response(end, place, allow)
+            self._compare_response(end, place)
             origin.finish()
-            self._compare_request(origin, place, allow)
+            self._compare_request(origin, place)
         finally:
             end.close()
             origin.close()
 
-    def _compare_response(self, end, place, allow):
+    def _compare_response(self, end, place):
         if self.judge:
             return self.judge(end, place)
-        expected = allow(self.expected_response(place))
-        arrived = lambda: allow(bytes(end.received))
+        expected = place.allow(self.expected_response(place))
+        arrived = lambda: place.allow(bytes(end.received))
         try:
             end.wait("the response", lambda: len(arrived()) >= len(expected) or end.ended)
             end.wait("nothing", lambda: len(arrived()) > len(expected), GRACE)
@@ -75,10 +75,10 @@ class Case:
         if arrived() != expected:
             raise differing("the response", expected, arrived())
 
-    def _compare_request(self, origin, place, allow):
+    def _compare_request(self, origin, place):
         received = b"".join(bytes(end.received) for end in origin.ends)
-        expected = allow(self.expected_request(place))
-        arrived = allow(without_added(received))
+        expected = place.allow(self.expected_request(place))
+        arrived = place.allow(without_added(received))
         if self.compares_request and arrived != expected:
             raise differing("the request", expected, arrived)
         if self.look:
@@ -110,4 +110,4 @@ def answer(body=b"ok", fields=b"", status=b"200 OK"):
 
 def reading(body):
     """The origin's steps for a request with that body."""
-    return [Until(b"\r\n\r\n"), Take(len(body))]
+    return [Until(b"\r\n\r\n"), Body(len(body))]

@@ -12,6 +12,9 @@ import socket
 import struct
 import threading
 import time
+import typing
+
+import messages
 
 # For whatever must come, in seconds; a case that passes never waits so long.
 PATIENCE = 5
@@ -38,6 +41,17 @@ class Take:
     """Waits for so many bytes more."""
 
     count: int
+
+
+@dataclasses.dataclass
+class Body:
+    """Waits for a body of so many bytes, or for all of it where the way there may change how it is cut in chunks."""
+
+    count: int
+
+
+class Whole:
+    """Waits until the last message is complete."""
 
 
 @dataclasses.dataclass
@@ -131,6 +145,9 @@ class End:
                 if len(self.received) < self.taken + count:
                     raise Failure(f"ended before {count} bytes; got {bytes(self.received[-300:])!r} ({self.ended})")
                 self.taken += count
+            case _ if step is Whole:
+                self.wait("a whole message", lambda: messages.is_whole(self.received) or self.ended)
+                self.taken = len(self.received)
             case Ended(within, how):
                 self.wait(f"the end within {within} s", lambda: self.ended, within)
                 if how and self.ended != how:
@@ -179,8 +196,8 @@ class End:
 class Origin:
     """The local server: each connection of a case takes the next of the case's scripts."""
 
-    def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    def __init__(self, port=0):
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=64)
         self.port = self.listener.getsockname()[1]
         self.scripts = []
         self.ends = []
@@ -199,18 +216,19 @@ class Origin:
             end = End(self.listener.accept()[0])
             self.ends.append(end)
             script = self.scripts.pop(0) if self.scripts else None
-            thread = threading.Thread(target=self._run, args=(end, script), daemon=True)
+            # A script that outlives its case must not speak into the next one.
+            thread = threading.Thread(target=self._run, args=(end, script, self.failures), daemon=True)
             self.running.append(thread)
             thread.start()
 
-    def _run(self, end, script):
+    def _run(self, end, script, failures):
         if script is None:
-            return self.failures.put(Failure("the origin got a connection too many"))
+            return failures.put(Failure("the origin got a connection too many"))
         try:
             for step in script:
                 end.take(step)
         except Failure as failure:
-            self.failures.put(Failure(f"origin: {failure}"))
+            failures.put(Failure(f"origin: {failure}"))
 
     def state(self):
         """What it has got, for a message."""
@@ -240,6 +258,10 @@ class Place:
     origin: bytes
     port: bytes
     source: str = "127.0.0.1"
+    # Makes messages equal that differ in nothing but what the proxy on the way may change.
+    allow: typing.Callable = messages.as_it_is
+    # Whether chunks are cut anew.
+    reframes: bool = False
 
     def fill(self, template):
         return (
@@ -253,6 +275,8 @@ class Place:
                 return self.fill(step)
             case Until(end):
                 return Until(self.fill(end))
+            case Body(count):
+                return Whole if self.reframes else Take(count)
             case _:
                 return step
 

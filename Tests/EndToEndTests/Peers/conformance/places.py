@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ways to the origin: tunnels of the edge with several policies, and nginx as a plain proxy."""
+"""The ways to the origin: tunnels of the edge with several policies, and proxies that we did not write."""
 
 import ctypes
 import json
@@ -11,12 +11,35 @@ import socket
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
+import messages
 from harness import Place
 
 # What the edge has to be given as public.wildcard-domain.
 DOMAIN = "tunnels.test"
+
+# Cases that ask for something else than the edge has to do behind a Traefik that it trusts, with the chart's settings.
+BEHIND_TRAEFIK_OTHERWISE = {
+    # The chain holds Traefik's own address, too, and a trusted proxy's fields pass.
+    "forwarding: the edge says how the request came",
+    "dropped: what strangers say of how the request came",
+    "dropped: Connection does not take our fields out",
+    "dropped: forwarding: a trusted proxy's chain is kept and its address added",
+    "dropped: forwarding: two fields are one chain",
+    "forwarding: a trusted proxy's own fields pass",
+    # Traefik drops trailers that are not announced, so that the origin waits for them in vain.
+    "chunked request: trailers that speak for the head are dropped",
+    # The chart's status map avoids 502.
+    "break: the origin closes before a response",
+    "break: the origin resets before a response",
+    "break: the origin closes in the head of a response",
+    "break: the origin closes after an interim response",
+    # Traefik keeps the connection to the visitor.
+    "only websocket, by policy: another protocol is not asked for",
+    "only websocket, by policy: not in a list with others",
+}
 
 PR_SET_PDEATHSIG = 1
 
@@ -52,6 +75,11 @@ class _Programs:
                 process.wait()
 
 
+def _address(url):
+    parts = urllib.parse.urlsplit(url)
+    return (parts.hostname, parts.port)
+
+
 class Tunnels(_Programs):
     """One tunnel a policy, made when a case asks for it.
 
@@ -69,12 +97,13 @@ class Tunnels(_Programs):
         "password": {"basic_auth": [{"username": "me", "password": "secret"}]},
     }
 
-    def __init__(self, edge, address, culvert, origin):
+    def __init__(self, edge, culvert, origin, allow=messages.as_it_is):
         super().__init__()
         self.edge = edge
-        self.address = address
+        self.address = _address(edge)
         self.culvert = culvert
         self.origin = origin
+        self.allow = allow
         self.ids = {}
 
     def place(self, name):
@@ -93,6 +122,8 @@ class Tunnels(_Programs):
             origin=seen.encode(),
             port=str(port).encode(),
             source="127.0.0.2" if "proxy" in ways else "127.0.0.1",
+            allow=self.allow,
+            reframes=self.allow is messages.by_meaning,
         )
 
     def _open(self, policy):
@@ -183,17 +214,26 @@ class Nginx(_Programs):
             host=host,
             origin=host if policy == "preserve" else self.seen,
             port=str(self.origin.port).encode(),
+            allow=messages.in_one_order,
         )
 
-    @staticmethod
-    def allow(message):
-        """Takes out what nginx adds, and puts the fields of each head in one order: it has an order of its own, which
-        means nothing between fields of different names (RFC 9110 §5.3)."""
-        message = re.sub(rb"(?:Server: nginx|Date: [^\r\n]*|Connection: keep-alive)\r\n", b"", message)
 
-        def ordered(head):
-            lines = head[2].splitlines(keepends=True)
-            return head[1] + b"".join(sorted(lines, key=lambda line: line.split(b":")[0].lower()))
+class Traefik:
+    """A Traefik that somebody has started in front of the bare origin. It passes `Host` on as it came."""
 
-        start = rb"((?:HTTP/1|[!-~]+ [!-~]+ HTTP/1)[^\r\n]*\r\n)"
-        return re.sub(start + rb"((?:[^\r\n]+\r\n)*)", ordered, message)
+    def __init__(self, url, origin):
+        self.address = _address(url)
+        self.origin = origin
+
+    def place(self, name):
+        """The visitor's way through it."""
+        host = f"name.{DOMAIN}" if name.endswith("@host") else f"{self.address[0]}:{self.address[1]}"
+        return Place(
+            address=self.address,
+            base=b"",
+            host=host.encode(),
+            origin=host.encode(),
+            port=str(self.origin.port).encode(),
+            allow=messages.by_meaning,
+            reframes=True,
+        )
