@@ -193,43 +193,5 @@ extension EndToEnd {
             // A kernel that takes bytes is no echo.
             #expect(try await shown().lastEchoAt == last)
         }
-
-        @Test("The edge's own TLS serves visitors, the API and connectors")
-        func ownTLS() async throws {
-            let scratch = try ScratchFolder()
-            let origin = try await NginxOrigin(in: scratch)
-            let (certificate, key) = (scratch.file("tls.pem"), scratch.file("tls.key"))
-            let openssl = try RunningProcess(
-                "openssl",
-                [
-                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                    "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key.path, "-out",
-                    certificate.path,
-                ],
-                in: scratch
-            )
-            _ = try await openssl.successfulOutput(within: .seconds(20))
-            let edge = try await EdgeProcess(
-                in: scratch,
-                arguments: ["--dev", "--tls-certificate", certificate.path, "--tls-key", key.path],
-                scheme: "https"
-            )
-            let trust = ["--cacert", certificate.path]
-            let tunnel = try await edge.createTunnel(options: trust, in: scratch)
-            #expect(tunnel.url?.hasPrefix("https://127.0.0.1:") == true)
-            let connector = try RunningProcess(
-                Programs.product("culvert"),
-                ["connect", "--to", "\(origin.port)", "--ca-file", certificate.path],
-                environment: ["CULVERT_TOKEN": tunnel.token],
-                in: scratch
-            )
-            let url = "\(edge.url)/\(tunnel.id)/saw/"
-            try await eventually("an answer over TLS") {
-                let answer = try await Curl.get(url, trust, in: scratch)
-                return answer.status == 200 && answer["Saw-Forwarded-Proto"] == "https" ? () : nil
-            }
-            #expect(try await Curl.get(url, in: scratch).exitCode == 60, "a certificate that nobody trusts")
-            #expect(connector.isRunning)
-        }
     }
 }
