@@ -46,7 +46,8 @@ struct EdgeServer: Service {
     private let reload: @Sendable () throws -> (EdgeConfiguration, CredentialSet)
     private let logger = Logger(label: "culvert.edge")
     private let readiness = Readiness()
-    private let metrics: EdgeMetrics
+    /// Its figures.
+    let metrics: EdgeMetrics
     private let registry: InMemoryTunnelRegistry
     private let tokens: TunnelTokens
     private let keys: APIKeyStore

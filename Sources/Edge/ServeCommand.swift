@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Logging
+import Metrics
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
@@ -52,6 +53,8 @@ struct ServeCommand: AsyncParsableCommand {
                     return (outcome.configuration, isDevelopment ? credentials : outcome.credentials)
                 }
             )
+            // What libraries record is shown beside it.
+            MetricsSystem.bootstrap(server.metrics.registry)
             try await ServiceGroup(
                 services: [server],
                 gracefulShutdownSignals: [.sigterm, .sigint],

@@ -1,189 +1,204 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Metrics
 import Protocol
 import Synchronization
 
-/// The figures of the edge, as Prometheus reads them.
+/// The figures of the edge, recorded with swift-metrics.
 ///
 /// Labels never name tunnels or visitors, so that the number of series is fixed.
 final class EdgeMetrics: Sendable {
-    private let activeSessions = Atomic<Int>(0)
-    private let sessions = Atomic<UInt64>(0)
-    private let refusedConnectors = Atomic<UInt64>(0)
-    private let putOffConnectors = Atomic<UInt64>(0)
-    private let bytesReceived = Atomic<UInt64>(0)
-    private let bytesSent = Atomic<UInt64>(0)
-    private let activeRequests = Atomic<Int>(0)
-    private let streams = Atomic<Int>(0)
-    private let stalls = Atomic<UInt64>(0)
-    private let retries = Atomic<UInt64>(0)
-    private let rememberedCallers = Atomic<Int>(0)
-    private let loopLag = Mutex(LatencyHistogram())
-    private let finished = Mutex(Finished())
-
-    private struct Finished {
-        var byStatusClass: [Int: UInt64] = [:]
-        var byErrorCode: [String: UInt64] = [:]
-        var byPeerLimit: [PeerLimit: UInt64] = [:]
-        var overhead = LatencyHistogram()
-        var origin = LatencyHistogram()
-        var total = LatencyHistogram()
-    }
-
+    /// Where they are kept; the backend of swift-metrics for the whole process.
+    let registry: MetricRegistry
     private let labels: String
+    /// Sessions and requests, of which a drain waits for the last.
+    private let busy = Atomic<Int>(0)
+
+    private let activeSessions: Meter
+    private let sessions: Counter
+    private let refusedConnectors: Counter
+    private let putOffConnectors: Counter
+    private let activeRequests: Meter
+    private let requestsByClass: [Counter]
+    private let errorsByCode: [String: Counter]
+    private let limitsByName: [PeerLimit: Counter]
+    private let bytesReceived: Counter
+    private let bytesSent: Counter
+    private let total: Timer
+    private let overhead: Timer
+    private let origin: Timer
+    private let streams: Meter
+    private let stalls: Counter
+    private let retries: Counter
+    private let rememberedCallers: Meter
+    private let loopLag: Timer
 
     /// Makes figures that are all zero.
     ///
     /// - Parameter environment: A label of all of them.
     init(environment: RunEnvironment? = nil) {
-        self.labels = environment.map { "environment=\"\($0.rawValue)\"" } ?? ""
+        let registry = MetricRegistry(Self.descriptions)
+        self.registry = registry
+        self.labels = environment.map { PrometheusText.labels([("environment", $0.rawValue)]) } ?? ""
+        self.activeSessions = Meter(label: "culvert_sessions", factory: registry)
+        self.sessions = Counter(label: "culvert_sessions_total", factory: registry)
+        self.refusedConnectors = Counter(label: "culvert_connectors_refused_total", factory: registry)
+        self.putOffConnectors = Counter(label: "culvert_connectors_put_off_total", factory: registry)
+        self.activeRequests = Meter(label: "culvert_requests", factory: registry)
+        // Series that begin with zero: of one that begins with its first event Prometheus sees no increase.
+        self.requestsByClass = (0...5).map { Self.requests(ofClass: $0, registry) }
+        self.errorsByCode = Dictionary(
+            uniqueKeysWithValues: VisitorError.allCases.map { ($0.code, Self.errors($0.code, registry)) }
+        )
+        self.limitsByName = Dictionary(
+            uniqueKeysWithValues: PeerLimit.allCases.map { limit in
+                let dimensions = [("limit", limit.rawValue)]
+                return (
+                    limit, Counter(label: "culvert_session_limits_total", dimensions: dimensions, factory: registry)
+                )
+            }
+        )
+        self.bytesReceived = Counter(label: "culvert_received_bytes_total", factory: registry)
+        self.bytesSent = Counter(label: "culvert_sent_bytes_total", factory: registry)
+        self.total = Timer(label: "culvert_request_seconds", factory: registry)
+        self.overhead = Timer(label: "culvert_overhead_seconds", factory: registry)
+        self.origin = Timer(label: "culvert_origin_seconds", factory: registry)
+        self.streams = Meter(label: "culvert_streams", factory: registry)
+        self.stalls = Counter(label: "culvert_window_stalls_total", factory: registry)
+        self.retries = Counter(label: "culvert_retries_total", factory: registry)
+        self.rememberedCallers = Meter(label: "culvert_rate_limit_callers", factory: registry)
+        self.loopLag = Timer(label: "culvert_event_loop_lag_seconds", factory: registry)
+    }
+
+    private static func requests(ofClass hundreds: Int, _ registry: MetricRegistry) -> Counter {
+        Counter(label: "culvert_requests_total", dimensions: [("class", "\(hundreds)xx")], factory: registry)
+    }
+
+    private static func errors(_ code: String, _ registry: MetricRegistry) -> Counter {
+        Counter(label: "culvert_errors_total", dimensions: [("code", code)], factory: registry)
     }
 
     /// Whether sessions or requests are still there.
-    var isBusy: Bool {
-        self.activeSessions.load(ordering: .relaxed) > 0 || self.activeRequests.load(ordering: .relaxed) > 0
-    }
+    var isBusy: Bool { self.busy.load(ordering: .relaxed) > 0 }
 
     /// A connector's session has joined its tunnel.
     func sessionOpened() {
-        self.activeSessions.add(1, ordering: .relaxed)
-        self.sessions.add(1, ordering: .relaxed)
+        self.busy.add(1, ordering: .relaxed)
+        self.activeSessions.increment()
+        self.sessions.increment()
     }
 
     /// A session that had joined has ended.
     ///
     /// - Parameter limits: How often the connector passed which limit of the protocol.
     func sessionClosed(limits: [PeerLimit: Int] = [:]) {
-        self.activeSessions.subtract(1, ordering: .relaxed)
-        guard !limits.isEmpty else { return }
-        self.finished.withLock { finished in
-            for (limit, count) in limits { finished.byPeerLimit[limit, default: 0] += UInt64(count) }
-        }
+        self.busy.subtract(1, ordering: .relaxed)
+        self.activeSessions.decrement()
+        for (limit, count) in limits { self.limitsByName[limit]?.increment(by: count) }
     }
 
     /// What a session does has changed.
     func sessionChanged(from old: SessionFigures, to new: SessionFigures) {
-        self.streams.add(new.streams - old.streams, ordering: .relaxed)
-        self.stalls.add(new.stalls - old.stalls, ordering: .relaxed)
+        self.streams.increment(by: Double(new.streams - old.streams))
+        self.stalls.increment(by: new.stalls - old.stalls)
     }
 
     /// A request was sent once more, on another stream.
-    func requestRetried() { self.retries.add(1, ordering: .relaxed) }
+    func requestRetried() { self.retries.increment() }
 
     /// The rate limits remember so many callers.
-    func limitsRemember(callers: Int) { self.rememberedCallers.store(callers, ordering: .relaxed) }
+    func limitsRemember(callers: Int) { self.rememberedCallers.set(callers) }
 
     /// Something that was to run on an event loop did so later than it should have.
-    func loopLagged(seconds: Double) { self.loopLag.withLock { $0.record(seconds: seconds) } }
+    func loopLagged(seconds: Double) { self.loopLag.recordSeconds(seconds) }
 
     /// A connector's token was refused.
-    func connectorRefused() { self.refusedConnectors.add(1, ordering: .relaxed) }
+    func connectorRefused() { self.refusedConnectors.increment() }
 
     /// A connector was told to come a little later.
-    func connectorPutOff() { self.putOffConnectors.add(1, ordering: .relaxed) }
+    func connectorPutOff() { self.putOffConnectors.increment() }
 
     /// A visitor's request has begun.
-    func requestStarted() { self.activeRequests.add(1, ordering: .relaxed) }
+    func requestStarted() {
+        self.busy.add(1, ordering: .relaxed)
+        self.activeRequests.increment()
+    }
 
     /// A visitor's request is over.
     ///
     /// - Parameter entry: What the access log says of it.
     func requestFinished(_ entry: AccessLogEntry) {
-        self.activeRequests.subtract(1, ordering: .relaxed)
-        self.bytesReceived.add(UInt64(max(0, entry.bytesReceived)), ordering: .relaxed)
-        self.bytesSent.add(UInt64(max(0, entry.bytesSent)), ordering: .relaxed)
-        self.finished.withLock { finished in
-            finished.byStatusClass[entry.status / 100, default: 0] += 1
-            if let code = entry.errorCode { finished.byErrorCode[code, default: 0] += 1 }
-            finished.total.record(seconds: entry.milliseconds / 1000)
-            if let overhead = entry.overheadMilliseconds { finished.overhead.record(seconds: overhead / 1000) }
-            if let origin = entry.originMilliseconds { finished.origin.record(seconds: origin / 1000) }
+        self.busy.subtract(1, ordering: .relaxed)
+        self.activeRequests.decrement()
+        self.bytesReceived.increment(by: entry.bytesReceived)
+        self.bytesSent.increment(by: entry.bytesSent)
+        let hundreds = entry.status / 100
+        // Statuses beyond 5xx are an origin's own invention.
+        (self.requestsByClass.indices.contains(hundreds)
+            ? self.requestsByClass[hundreds] : Self.requests(ofClass: hundreds, self.registry)).increment()
+        if let code = entry.errorCode {
+            (self.errorsByCode[code] ?? Self.errors(code, self.registry)).increment()
         }
+        self.total.recordMilliseconds(entry.milliseconds)
+        if let overhead = entry.overheadMilliseconds { self.overhead.recordMilliseconds(overhead) }
+        if let origin = entry.originMilliseconds { self.origin.recordMilliseconds(origin) }
     }
 
     /// The figures in the text format of Prometheus.
     func prometheusText() -> String {
         var text = PrometheusText(labels: self.labels)
-        text.add("culvert_sessions", .gauge, "Connector sessions", self.activeSessions.load(ordering: .relaxed))
-        text.add("culvert_sessions_total", .counter, "Sessions so far", self.sessions.load(ordering: .relaxed))
-        text.add(
-            "culvert_connectors_refused_total",
-            .counter,
-            "Connectors whose token was refused",
-            self.refusedConnectors.load(ordering: .relaxed)
-        )
-        text.add(
-            "culvert_connectors_put_off_total",
-            .counter,
-            "Connectors that were told to come a little later",
-            self.putOffConnectors.load(ordering: .relaxed)
-        )
-        text.add("culvert_requests", .gauge, "Requests in flight", self.activeRequests.load(ordering: .relaxed))
-        let received = self.bytesReceived.load(ordering: .relaxed)
-        let sent = self.bytesSent.load(ordering: .relaxed)
-        text.add("culvert_received_bytes_total", .counter, "Body bytes from visitors", received)
-        text.add("culvert_sent_bytes_total", .counter, "Body bytes to visitors", sent)
-        let finished = self.finished.withLock { $0 }
-        text.add(
-            "culvert_requests_total",
-            .counter,
-            "Requests by class of status",
-            finished.byStatusClass.sorted { $0.key < $1.key }.map { ("class=\"\($0.key)xx\"", "\($0.value)") }
-        )
-        text.add(
-            "culvert_errors_total",
-            .counter,
-            "Requests that ended with an error of the edge, by its code",
-            finished.byErrorCode.sorted { $0.key < $1.key }.map { ("code=\"\($0.key)\"", "\($0.value)") }
-        )
-        text.add(
-            "culvert_session_limits_total",
-            .counter,
-            "Limits of the mux protocol that connectors passed, by limit; counted when their session ends",
-            PeerLimit.allCases.map { ("limit=\"\($0.rawValue)\"", "\(finished.byPeerLimit[$0] ?? 0)") }
-        )
-        text.add("culvert_request_seconds", "Duration of requests", finished.total)
-        text.add(
-            "culvert_overhead_seconds",
-            "From a request's head to the moment when it was on its way to the connector",
-            finished.overhead
-        )
-        text.add(
-            "culvert_origin_seconds",
-            "From there to the head of the answer: the connector, the local server and the way",
-            finished.origin
-        )
-        self.addInnerFigures(to: &text)
+        self.registry.write(to: &text)
         ProcessFigures.now()?.add(to: &text)
         return text.description
     }
+}
 
-    private func addInnerFigures(to text: inout PrometheusText) {
-        text.add("culvert_streams", .gauge, "Streams to connectors", self.streams.load(ordering: .relaxed))
-        text.add(
+extension EdgeMetrics {
+    /// What docs/operations.md explains, in its order.
+    private static let descriptions = [
+        MetricDescription("culvert_sessions", .gauge, "Connector sessions"),
+        MetricDescription("culvert_sessions_total", .counter, "Sessions so far"),
+        MetricDescription("culvert_connectors_refused_total", .counter, "Connectors whose token was refused"),
+        MetricDescription(
+            "culvert_connectors_put_off_total",
+            .counter,
+            "Connectors that were told to come a little later"
+        ),
+        MetricDescription("culvert_requests", .gauge, "Requests in flight"),
+        MetricDescription("culvert_requests_total", .counter, "Requests by class of status"),
+        MetricDescription(
+            "culvert_errors_total",
+            .counter,
+            "Requests that ended with an error of the edge, by its code"
+        ),
+        MetricDescription(
+            "culvert_session_limits_total",
+            .counter,
+            "Limits of the mux protocol that connectors passed, by limit; counted when their session ends"
+        ),
+        MetricDescription("culvert_received_bytes_total", .counter, "Body bytes from visitors"),
+        MetricDescription("culvert_sent_bytes_total", .counter, "Body bytes to visitors"),
+        MetricDescription("culvert_request_seconds", .histogram, "Duration of requests"),
+        MetricDescription(
+            "culvert_overhead_seconds",
+            .histogram,
+            "From a request's head to the moment when it was on its way to the connector"
+        ),
+        MetricDescription(
+            "culvert_origin_seconds",
+            .histogram,
+            "From there to the head of the answer: the connector, the local server and the way"
+        ),
+        MetricDescription("culvert_streams", .gauge, "Streams to connectors"),
+        MetricDescription(
             "culvert_window_stalls_total",
             .counter,
-            "Times that a stream had something to send and no credit for it",
-            self.stalls.load(ordering: .relaxed)
-        )
-        text.add(
-            "culvert_retries_total",
-            .counter,
-            "Requests that were sent once more on another stream",
-            self.retries.load(ordering: .relaxed)
-        )
-        text.add(
-            "culvert_rate_limit_callers",
-            .gauge,
-            "Callers that the rate limits of the API remember",
-            self.rememberedCallers.load(ordering: .relaxed)
-        )
-        text.add(
-            "culvert_event_loop_lag_seconds",
-            "How late work of the event loops began",
-            self.loopLag.withLock { $0 }
-        )
-    }
+            "Times that a stream had something to send and no credit for it"
+        ),
+        MetricDescription("culvert_retries_total", .counter, "Requests that were sent once more on another stream"),
+        MetricDescription("culvert_rate_limit_callers", .gauge, "Callers that the rate limits of the API remember"),
+        MetricDescription("culvert_event_loop_lag_seconds", .histogram, "How late work of the event loops began"),
+    ]
 }
 
 /// What one session adds to the figures of all.

@@ -49,23 +49,55 @@ struct PrometheusText: CustomStringConvertible {
         self.sample(name, "", "\(value)")
     }
 
-    /// Adds a figure with labels.
-    mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [(labels: String, value: String)]) {
-        self.head(name, kind, help)
-        for sample in samples { self.sample(name, sample.labels, sample.value) }
+    /// Adds a metric with all its series.
+    mutating func add(_ metric: MetricDescription, _ series: [(labels: String, value: MetricValue)]) {
+        self.head(metric.name, metric.kind, metric.help)
+        for (labels, value) in series {
+            switch value {
+            case .number(let number): self.sample(metric.name, labels, Self.text(number))
+            case .histogram(let histogram): self.add(histogram, of: metric.name, labels)
+            }
+        }
     }
 
-    /// Adds a histogram.
-    mutating func add(_ name: String, _ help: String, _ histogram: LatencyHistogram) {
-        self.head(name, .histogram, help)
+    private mutating func add(_ histogram: LatencyHistogram, of name: String, _ labels: String) {
+        let prefix = labels.isEmpty ? "" : labels + ","
         var cumulative: UInt64 = 0
         for (bound, count) in zip(LatencyHistogram.bounds, histogram.counts) {
             cumulative += count
-            self.sample("\(name)_bucket", "le=\"\(bound)\"", "\(cumulative)")
+            self.sample("\(name)_bucket", "\(prefix)le=\"\(bound)\"", "\(cumulative)")
         }
-        self.sample("\(name)_bucket", "le=\"+Inf\"", "\(histogram.count)")
-        self.sample("\(name)_sum", "", "\(histogram.sum)")
-        self.sample("\(name)_count", "", "\(histogram.count)")
+        self.sample("\(name)_bucket", "\(prefix)le=\"+Inf\"", "\(histogram.count)")
+        self.sample("\(name)_sum", labels, "\(histogram.sum)")
+        self.sample("\(name)_count", labels, "\(histogram.count)")
+    }
+
+    /// A name that Prometheus takes: what is not allowed in one becomes `_`.
+    static func name(_ label: String) -> String {
+        let isFine = { (byte: UInt8) in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: ":"):
+                true
+            default: false
+            }
+        }
+        let name = String(decoding: label.utf8.map { isFine($0) ? $0 : UInt8(ascii: "_") }, as: UTF8.self)
+        return name.first?.isNumber ?? true ? "_" + name : name
+    }
+
+    /// Labels as samples have them: `code="timeout"`.
+    static func labels(_ dimensions: [(String, String)]) -> String {
+        dimensions.map { name, value in
+            let escaped = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+            return "\(Self.name(name))=\"\(escaped)\""
+        }
+        .joined(separator: ",")
+    }
+
+    /// A number without a fraction that is none.
+    private static func text(_ number: Double) -> String {
+        Int(exactly: number).map { "\($0)" } ?? "\(number)"
     }
 
     private mutating func sample(_ name: String, _ labels: String, _ value: String) {
