@@ -49,6 +49,8 @@ final class RotatingLogFile: Sendable {
         var line = line
         self.state.withLock { state in
             if state.size > 0, state.size + line.utf8.count > self.maxSize { self.rotate(&state) }
+            // It could not be opened when the last one was full: the disk or the descriptors may have been.
+            if state.descriptor < 0 { self.open(&state) }
             guard state.descriptor >= 0 else { return }
             state.size += line.withUTF8 { LogSink.writeAll(UnsafeRawBufferPointer($0), to: state.descriptor) }
         }
@@ -60,6 +62,10 @@ final class RotatingLogFile: Sendable {
             let source = number == 1 ? self.path : "\(self.path).\(number - 1)"
             _ = rename(source, "\(self.path).\(number)")
         }
+        self.open(&state)
+    }
+
+    private func open(_ state: inout State) {
         state.descriptor = Self.open(self.path)
         state.size = state.descriptor < 0 ? 0 : Self.size(of: state.descriptor)
     }

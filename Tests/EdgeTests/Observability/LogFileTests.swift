@@ -44,6 +44,23 @@ struct LogFileTests {
         }
     }
 
+    @Test("A next file that can't be opened is tried again with every line")
+    func comesBack() throws {
+        try self.inFolder { folder in
+            let inner = folder.appendingPathComponent("logs")
+            try FileManager.default.createDirectory(at: inner, withIntermediateDirectories: true)
+            let path = inner.appendingPathComponent("edge.log")
+            let file = try RotatingLogFile(path: path.path, maxSize: 20, keptFiles: 1)
+            file.write("line 1..\nline 2..\n")
+            try FileManager.default.removeItem(at: inner)
+            file.write("line 3..\n")
+            #expect(self.text(path) == nil)
+            try FileManager.default.createDirectory(at: inner, withIntermediateDirectories: true)
+            file.write("line 4..\n")
+            #expect(self.text(path) == "line 4..\n")
+        }
+    }
+
     @Test("A file that can't be written is a mistake in the configuration, told at the start")
     func unwritable() {
         #expect(throws: CredentialFiles.Failure.self) {
