@@ -1,27 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Synchronization
 
 /// Ports on loopback that nobody listens on.
 enum FreePort {
-    /// A port that was free a moment ago.
-    ///
-    /// The system hands out such ports in a wide circle, so another program is unlikely to be given this one too
-    /// before the test uses it.
+    /// Below those that the system gives to outgoing connections: one of them must not take the port of a program that
+    /// a test stops and starts again.
+    private static let range = 12_000..<32_000
+    private static let given = Mutex<Set<Int>>([])
+
+    /// A port that was free a moment ago, and that no test has been given before.
     static func next() throws -> Int {
+        for _ in 0..<1_000 {
+            let port = Int.random(in: self.range)
+            guard self.given.withLock({ $0.insert(port).inserted }), try self.isFree(port) else { continue }
+            return port
+        }
+        throw HarnessFailure("no port from \(self.range) is free")
+    }
+
+    private static func isFree(_ port: Int) throws -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw HarnessFailure("socket: errno \(errno)") }
         defer { close(descriptor) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                bind(descriptor, generic, length) == 0 ? getsockname(descriptor, generic, &length) : -1
+                bind(descriptor, generic, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        guard result == 0 else { throw HarnessFailure("bind: errno \(errno)") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }
