@@ -139,8 +139,11 @@ final class ChartEdge {
     }
 
     /// The lines of its access log about requests that ended with an error of the edge.
+    ///
+    /// An upgraded connection that ended with its edge is none of them.
     var failedRequests: [Substring] {
         self.process.standardError.split(separator: "\n")
             .filter { $0.contains(#""message":"access""#) && $0.contains(#""error":"#) }
+            .filter { !$0.contains(#""status":"101""#) }
     }
 }

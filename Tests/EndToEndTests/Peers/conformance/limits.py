@@ -57,7 +57,7 @@ def slow(name, begin, piece):
     """A visitor of whom a byte comes now and then is answered and cut off."""
     return Case(
         f"limit: {name} of which a byte comes now and then",
-        [begin, Drip(piece)],
+        [begin, Drip(piece, 0.3)],
         [HEAD, CUT],
         judge=problem(408, b"request_timeout", ends=True),
         compares_request=False,

@@ -36,7 +36,13 @@ BEHIND_TRAEFIK_OTHERWISE = {
     "break: the origin resets before a response",
     "break: the origin closes in the head of a response",
     "break: the origin closes after an interim response",
+    # Traefik's rule for hosts of tunnels knows them without the root's dot.
+    "route by host with the root's dot",
     # Traefik keeps the connection to the visitor.
+    "HTTP/1.0 visitor: no coding, where there is no body either: HEAD",
+    "HTTP/1.0 visitor: no coding, where there is no body either: 304",
+    "HTTP/1.0 visitor: an answer of the edge ends the connection that it would keep",
+    "308 to an upgrade of the edge's own: a glued request is dropped",
     "only websocket, by policy: another protocol is not asked for",
     "only websocket, by policy: not in a list with others",
 }
