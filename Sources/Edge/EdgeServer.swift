@@ -114,6 +114,7 @@ struct EdgeServer: Service {
             "listening",
             metadata: [
                 "listen": "\(addresses.listen)", "admin": "\(addresses.admin)", "url": "\(addresses.publicURL)",
+                "version": "\(ProgramVersion.description)",
             ]
         )
         self.started(addresses)

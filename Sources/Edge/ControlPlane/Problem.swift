@@ -147,7 +147,8 @@ enum Problem: Error, Equatable {
             fields[.retryAfter] = String(max(1, decision.resetSeconds))
             fields[.rateLimit] = limit.field(decision)
         case .draining:
-            fields[.retryAfter] = "1"
+            // At once: the next edge is there already, and a proxy in front may lead to it the second time.
+            fields[.retryAfter] = "0"
         case .crowded(let seconds):
             fields[.retryAfter] = String(seconds)
         default:

@@ -40,6 +40,11 @@ final class EdgeMetrics: Sendable {
         let registry = MetricRegistry(Self.descriptions)
         self.registry = registry
         self.labels = environment.map { PrometheusText.labels([("environment", $0.rawValue)]) } ?? ""
+        Meter(
+            label: "culvert_build_info",
+            dimensions: [("version", ProgramVersion.current), ("revision", ProgramVersion.revision)],
+            factory: registry
+        ).set(1)
         self.activeSessions = Meter(label: "culvert_sessions", factory: registry)
         self.sessions = Counter(label: "culvert_sessions_total", factory: registry)
         self.refusedConnectors = Counter(label: "culvert_connectors_refused_total", factory: registry)
@@ -156,6 +161,7 @@ final class EdgeMetrics: Sendable {
 extension EdgeMetrics {
     /// What docs/operations.md explains, in its order.
     private static let descriptions = [
+        MetricDescription("culvert_build_info", .gauge, "Always 1; the labels say what runs"),
         MetricDescription("culvert_sessions", .gauge, "Connector sessions"),
         MetricDescription("culvert_sessions_total", .counter, "Sessions so far"),
         MetricDescription("culvert_connectors_refused_total", .counter, "Connectors whose token was refused"),

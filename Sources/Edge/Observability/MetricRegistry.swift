@@ -32,7 +32,8 @@ final class MetricRegistry: MetricsFactory {
     private struct State {
         var families: [Family] = []
         var indices: [String: Int] = [:]
-        var count = 0
+        /// By name and labels.
+        var cells: [String: any MetricCell] = [:]
     }
 
     private let state = Mutex(State())
@@ -82,20 +83,19 @@ final class MetricRegistry: MetricsFactory {
         let name = PrometheusText.name(label)
         let labels = PrometheusText.labels(dimensions)
         return self.state.withLock { state in
+            let key = "\(name){\(labels)}"
+            if let cell = state.cells[key] as? Cell { return cell }
             let known = state.indices[name]
-            if let known, let series = state.families[known].series.first(where: { $0.labels == labels }) {
-                // Somebody else's metric of another kind can't be shown under the same name.
-                return series.cell as? Cell ?? make()
-            }
+            // Somebody else's metric of another kind can't be shown under the same name.
             let isOfKind = known.map { state.families[$0].description.kind == kind } ?? true
-            guard isOfKind, state.count < Self.maxSeries else { return make() }
+            guard isOfKind, state.cells.count < Self.maxSeries else { return make() }
             let index = known ?? state.families.count
             if known == nil {
                 state.indices[name] = index
                 state.families.append(Family(description: MetricDescription(name, kind, "Recorded by a library")))
             }
             let cell = make()
-            state.count += 1
+            state.cells[key] = cell
             state.families[index].series.append((labels, cell))
             return cell
         }

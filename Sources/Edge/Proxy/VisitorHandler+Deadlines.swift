@@ -60,7 +60,9 @@ extension VisitorHandler {
 
     /// What an upload has to bring in its time to get more, in bytes, until the origin begins to answer: a visitor who
     /// sends a byte now and then only wants to keep a connection busy.
-    private static let minimumProgress = 256
+    ///
+    /// In the 60 s that are the default, a sensor that sends a byte a second brings more.
+    private static let minimumProgress = 16
 
     /// More of an upload came.
     func uploadProgressed(_ bytes: Int) {

@@ -101,7 +101,7 @@ struct ProblemTests {
     func fields() {
         #expect(Problem.rateLimited(Self.decision, by: .calls).headerFields[.retryAfter] == "3")
         #expect(Problem.rateLimited(Self.decision, by: .logins).headerFields[.rateLimit] == #""logins";r=0;t=3"#)
-        #expect(Problem.draining.headerFields[.retryAfter] == "1")
+        #expect(Problem.draining.headerFields[.retryAfter] == "0")
         #expect(Problem.crowded(retryAfter: 7).headerFields[.retryAfter] == "7")
         #expect(Problem.missingCredentials.headerFields[.wwwAuthenticate]?.hasPrefix("Bearer ") == true)
         #expect(Problem.methodNotAllowed(allowed: [.get, .head]).headerFields[.allow] == "GET, HEAD")

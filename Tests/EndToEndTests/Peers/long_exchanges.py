@@ -4,8 +4,8 @@
 
     long_exchanges.py ORIGIN_PORT TUNNEL_URL UPLOAD_SECONDS EVENTS_SECONDS
 
-Plays the origin on ORIGIN_PORT and two visitors of TUNNEL_URL at once: one that uploads a byte every half second, and
-one that listens to an event every second. Prints `{"uploaded": …, "received": …, "events": …, "worst_ms": …}`.
+Plays the origin on ORIGIN_PORT and two visitors of TUNNEL_URL at once: one that uploads a byte every second, and one
+that listens to an event every second. Prints `{"uploaded": …, "received": …, "events": …, "worst_ms": …}`.
 """
 
 import http.client
@@ -62,14 +62,14 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
 def upload(url, seconds):
     """What the origin says it got, and what was sent."""
-    count = seconds * 2
+    count = seconds
     connection = http.client.HTTPConnection(url.hostname, url.port, timeout=30)
     connection.putrequest("PUT", url.path)
     connection.putheader("Content-Length", str(count))
     connection.endheaders()
     for _ in range(count):
         connection.send(b"x")
-        time.sleep(0.5)
+        time.sleep(1)
     return int(connection.getresponse().read()), count
 
 
