@@ -26,6 +26,8 @@ struct SessionAdmissionTests {
             registry: self.registry,
             tokens: tokens,
             readiness: readiness,
+            // Here they come faster than an edge would let them in.
+            pace: ConnectPace(perSecond: 100_000),
             metrics: self.metrics,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         )
