@@ -131,8 +131,9 @@ struct ServingSession: Sendable {
         let status = self.display.open(tunnel: id, url: tunnel.publicURL, target: tunnel.target)
         defer { self.display.close(tunnel: id) }
         let report: @Sendable (ConnectionReport) -> Void = { report in
-            status.report(report)
+            // Whoever reads that a connection stands may rely on what follows from it.
             if case .active = report { onActive() }
+            status.report(report)
         }
         var token = tunnel.token
         var renewedAt: ContinuousClock.Instant?
