@@ -232,6 +232,28 @@ struct TunnelServiceTests {
         try await edge.stop()
     }
 
+    @Test("After an edge that left in good order, the next one is looked for at once, whatever failed before")
+    func nextEdgeAtOnce() async throws {
+        let refusal = Self.response("503 Service Unavailable")
+        let edge = try await FakeEdge.start(refusal)
+        try await self.serving(edge) { reports, _ in
+            var failures = 0
+            for await case .waiting in reports {
+                failures += 1
+                if failures == 4 { break }
+            }
+            edge.answer(with: .accept)
+            let session = try await edge.nextSession()
+            edge.answer(with: refusal)
+            session.perform { $0.drain(gracePeriod: .seconds(1), reconnectAfter: .milliseconds(1)) }
+            for await case .waiting(_, let delay, _) in reports {
+                #expect(delay <= .milliseconds(250))
+                break
+            }
+        }
+        try await edge.stop()
+    }
+
     @Test("Asked to stop, the connector says goodbye and ends without a failure")
     func goodbye() async throws {
         let edge = try await FakeEdge.start()

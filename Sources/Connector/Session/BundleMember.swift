@@ -62,6 +62,9 @@ struct BundleMember: Sendable {
                         decision = state.policy.decide(afterEnd: code, reason: reason)
                     case .draining(let code, let reconnectAfter):
                         leaving.addTask { await Self.seeOff(session) }
+                        // An edge that leaves in good order is no failure, however many there were before: visitors
+                        // wait at the next one.
+                        backoff.reset()
                         let next = state.policy.decide(afterEnd: code, reason: "")
                         guard case .retry = next else {
                             decision = next
