@@ -22,4 +22,9 @@ struct CulvertCommand: AsyncParsableCommand {
             DiagnoseCommand.self, ConfigCommand.self, ServiceCommand.self, CompletionsCommand.self, ManualCommand.self,
         ]
     )
+
+    /// Runs the command that the arguments name.
+    static func main() async {
+        await self.main(Array(ArgumentSecrets.takeArguments().dropFirst()))
+    }
 }

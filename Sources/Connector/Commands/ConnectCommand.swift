@@ -23,7 +23,7 @@ struct ConnectCommand: AsyncParsableCommand {
     )
     var tokenFile: String?
 
-    @Option(help: "The tunnel token itself. Other users of this machine can see it in ps: prefer --token-file.")
+    @Option(help: "The tunnel token itself. Prefer --token-file: arguments stay in the history of the shell.")
     var token: String?
 
     @Option(name: .customLong("to"), help: "The local server: a port, host:port, http://…, https://… or unix:/path.")
@@ -39,7 +39,7 @@ struct ConnectCommand: AsyncParsableCommand {
             let environment = ProcessInfo.processInfo.environment
             let logger = self.edgeOptions.makeLogger()
             if self.token != nil, self.tokenFile == nil {
-                logger.warning("A token given as an argument can be seen by other users in ps; use --token-file.")
+                logger.warning("An argument stays in the history of the shell, token and all; use --token-file.")
             }
             let token = try Self.token(file: self.tokenFile, argument: self.token, environment: environment)
             let edge = try self.edge(for: token, environment: environment)
