@@ -196,7 +196,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
-            exclude: ["Peers"],
+            exclude: ["Peers", "Screens"],
             swiftSettings: settings
         ),
     ]

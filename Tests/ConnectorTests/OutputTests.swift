@@ -87,6 +87,16 @@ struct OutputTests {
                 longer-id  offline  0            7         https://e/longer-id/[1m
                 """
         )
+        #expect(TunnelTable.list(tunnels, width: 70) == TunnelTable.list(tunnels))
+        #expect(
+            TunnelTable.list(tunnels, width: 60) == """
+                ID         STATE    CONNECTIONS  REQUESTS
+                a          offline  0            7
+                  https://e/a/[1m
+                longer-id  offline  0            7
+                  https://e/longer-id/[1m
+                """
+        )
         #expect(TunnelTable.list([]) == "No tunnels.")
         #expect(TunnelTable.details(tunnels[0]).contains("Last request  never\n"))
     }

@@ -26,7 +26,10 @@ extension AsyncParsableCommand {
         }
         switch format ?? .text {
         case .text:
-            for line in failure.message.split(separator: "\n") { StandardStream.error.write("culvert: \(line)\n") }
+            let columns = TerminalDevice(.error).columns
+            for line in failure.message.split(separator: "\n") {
+                StandardStream.error.write(String(line).hanging(from: "culvert: ", columns: columns) + "\n")
+            }
         case .json:
             let event = StatusEvent.stopped(exitCode: failure.status.rawValue, message: failure.message)
             Logger(label: "culvert") { _ in StandardErrorLog(format: .json, level: .error) }.report(event)

@@ -35,7 +35,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
     func run() async throws {
         try await self.reportingFailures(as: self.edgeOptions.logFormat) {
             let report = try await self.makeDiagnosis().run()
-            ConnectionStatus.printLine(report.text)
+            ConnectionStatus.printLine(report.text(columns: TerminalDevice().columns))
             if report.status != .success { throw ExitCode(report.status.rawValue) }
         }
     }
@@ -66,7 +66,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
         } catch let failure as CommandFailure {
             throw failure
         } catch {
-            throw CommandFailure(.configuration, "The certificates can't be used: \(error).")
+            throw CommandFailure.certificates(certificateAuthorityFile, error)
         }
     }
 }

@@ -52,28 +52,19 @@ struct LoginCommand: AsyncParsableCommand {
                 certificateAuthorityFile: self.edgeOptions.certificateAuthorityFile
             ).perform { client async throws(EdgeFailure) in try await client.list() }
             try LoginFile(edge: edge.description, apiKey: credentials.apiKey).write(to: path)
-            ConnectionStatus.printLine("Logged in to \(edge), which has \(tunnels.count) tunnels of this key.")
+            let count = tunnels.count == 1 ? "1 tunnel" : "\(tunnels.count) tunnels"
+            ConnectionStatus.printLine("Logged in to \(edge), which has \(count) of this key.")
         }
     }
 
-    private func apiKey(environment: [String: String]) throws(CommandFailure) -> String {
+    private func apiKey(environment: [String: String]) throws -> String {
         if let apiKeyFile { return try SecretFile.read(apiKeyFile, what: "an API key") }
         if let key = environment["CULVERT_API_KEY"], !key.isEmpty { return key }
         guard isatty(STDIN_FILENO) == 1 else { return try SecretFile.read("-", what: "an API key") }
-        StandardStream.error.write("API key: ")
-        let key = Self.readHidden() ?? ""
-        StandardStream.error.write("\n")
-        return key
-    }
-
-    /// Reads a line from the terminal without showing it.
-    private static func readHidden() -> String? {
-        var shown = termios()
-        guard tcgetattr(STDIN_FILENO, &shown) == 0 else { return readLine() }
-        var hidden = shown
-        hidden.c_lflag &= ~tcflag_t(ECHO)
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
-        defer { tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown) }
-        return readLine()
+        switch HiddenLine.ask("API key: ") {
+        case .typed(let key): return key
+        // What a shell says of a program that Ctrl-C ended.
+        case .interrupted: throw ExitCode(128 + SIGINT)
+        }
     }
 }

@@ -43,7 +43,9 @@ struct TunnelsCommand: AsyncParsableCommand {
                     client async throws(EdgeFailure) in try await client.list()
                 }
                 try ConnectionStatus.printLine(
-                    self.json ? JSONText.of(TunnelList(tunnels: tunnels)) : TunnelTable.list(tunnels)
+                    self.json
+                        ? JSONText.of(TunnelList(tunnels: tunnels))
+                        : TunnelTable.list(tunnels, width: TerminalDevice().columns)
                 )
             }
         }
@@ -75,7 +77,9 @@ struct TunnelsCommand: AsyncParsableCommand {
                 let status = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
                     client async throws(EdgeFailure) in try await client.status(of: id)
                 }
-                try ConnectionStatus.printLine(self.json ? JSONText.of(status) : TunnelTable.details(status))
+                try ConnectionStatus.printLine(
+                    self.json ? JSONText.of(status) : TunnelTable.details(status, width: TerminalDevice().columns)
+                )
             }
         }
     }

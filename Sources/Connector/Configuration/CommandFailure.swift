@@ -41,3 +41,21 @@ struct CommandFailure: Error, Equatable, CustomStringConvertible {
 
     var description: String { self.message }
 }
+
+extension CommandFailure {
+    /// Says that the certificates by which an edge is trusted can't be used.
+    ///
+    /// - Parameters:
+    ///   - file: The value of `--ca-file`.
+    ///   - error: What the TLS library says, for where it was not the file.
+    static func certificates(_ file: String?, _ error: any Error) -> CommandFailure {
+        guard let file else {
+            return CommandFailure(.configuration, "The certificates to trust can't be used: \(error).")
+        }
+        return CommandFailure(
+            .configuration,
+            "The file \(file), which should hold certificates, can't be used: see whether it is there, in PEM, and "
+                + "whether this user may read it."
+        )
+    }
+}

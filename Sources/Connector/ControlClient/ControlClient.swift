@@ -56,11 +56,16 @@ struct ControlClient: Sendable {
 
     /// Checks that an edge is there, without a key.
     func findEdge() async throws(EdgeFailure) {
+        let answer: Data
         do {
-            _ = try await self.exchange(.GET, "/api/openapi.json", body: nil, isAuthorized: false)
+            answer = try await self.exchange(.GET, "/api/openapi.json", body: nil, isAuthorized: false)
         } catch .refused(_, _, .some(let problem)) where problem.type.hasPrefix("urn:culvert:") {
             // Whatever it refuses, it does so as an edge.
+            return
         }
+        // Many a server has an answer for every path.
+        let description = try? JSONDecoder().decode(APIDescription.self, from: answer)
+        guard description?.info.title == APIDescription.title else { throw self.notAnEdge }
     }
 
     private func encode(_ request: some Encodable) throws(EdgeFailure) -> Data {
@@ -78,9 +83,24 @@ struct ControlClient: Sendable {
     ) async throws(EdgeFailure) -> Answer {
         let answer = try await self.exchange(method, path, body: body)
         guard let value = try? APICoding.makeDecoder().decode(Answer.self, from: answer) else {
-            throw .notAnEdge(address: self.edge.description, reason: "its answer is not the JSON of the control API")
+            throw self.notAnEdge
         }
         return value
+    }
+
+    private var notAnEdge: EdgeFailure {
+        .notAnEdge(address: self.edge.description, reason: "its answer is not the JSON of the control API")
+    }
+
+    /// What tells the description of an edge's API from anybody else's.
+    private struct APIDescription: Decodable {
+        struct Information: Decodable {
+            var title: String
+        }
+
+        var info: Information
+
+        static let title = "Culvert control API"
     }
 
     /// Sends one call and returns the body of its 2xx answer.

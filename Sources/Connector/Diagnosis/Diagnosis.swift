@@ -183,7 +183,7 @@ struct Diagnosis: Sendable {
             let tunnels = try await self.withClient(credentials) { client async throws(EdgeFailure) in
                 try await client.list()
             }
-            return "accepted; \(tunnels.count) tunnels"
+            return "accepted; \(tunnels.count) \(tunnels.count == 1 ? "tunnel" : "tunnels")"
         }
     }
 

@@ -32,7 +32,9 @@ struct DiagnosisReport: Equatable, Sendable {
     }
 
     /// The report for people, a line a step and one more for advice.
-    var text: String {
+    ///
+    /// - Parameter columns: How wide the window is; nothing for a program.
+    func text(columns: Int?) -> String {
         let width = self.steps.map(\.name.count).max() ?? 0
         return self.steps.map { step in
             let mark =
@@ -42,10 +44,12 @@ struct DiagnosisReport: Equatable, Sendable {
                 case .skipped: "-   "
                 }
             let name = step.name + String(repeating: " ", count: width - step.name.count)
-            var line = "\(mark)  \(name)  \(PeerText.printable(step.finding))"
-            if let elapsed = step.elapsed { line += " (\(elapsed.inMilliseconds))" }
+            var finding = PeerText.printable(step.finding)
+            if let elapsed = step.elapsed { finding += " (\(elapsed.inMilliseconds))" }
+            var line = finding.hanging(from: "\(mark)  \(name)  ", columns: columns)
             if let advice = step.advice {
-                line += "\n" + String(repeating: " ", count: width + 8) + PeerText.printable(advice)
+                let indent = String(repeating: " ", count: width + 8)
+                line += "\n" + PeerText.printable(advice).hanging(from: indent, columns: columns)
             }
             return line
         }.joined(separator: "\n")

@@ -56,6 +56,8 @@ final class StatusPanel: Sendable {
     private static let patience = 0.4
     /// How often the round trip is looked up.
     private static let roundTripInterval = 2.0
+    /// How long after a connection is up its first round trip ought to be known.
+    private static let firstRoundTrip = 0.3
     /// How long the last frame may take.
     private static let farewellTime = DispatchTimeInterval.seconds(1)
 
@@ -77,7 +79,8 @@ final class StatusPanel: Sendable {
         signal(SIGTSTP, SIG_IGN)
         self.watch(SIGTSTP) { panel in
             panel.leaveTerminal()
-            kill(getpid(), SIGSTOP)
+            // Unlike kill(), raise() stops this thread at once, before it draws anything more.
+            raise(SIGSTOP)
         }
         signal(SIGQUIT, SIG_IGN)
         self.watch(SIGQUIT) { panel in
@@ -110,6 +113,7 @@ final class StatusPanel: Sendable {
                 break
             }
         }
+        if case .active = report { self.queue.asyncAfter(deadline: .now() + Self.firstRoundTrip) { self.look() } }
     }
 
     /// Prints a text once, above the panel.
@@ -182,8 +186,8 @@ final class StatusPanel: Sendable {
 
     /// Draws, if the terminal is ours and takes it.
     private func draw(_ state: StatusState, on surface: inout Surface, at date: Date, isLast: Bool) -> Bool {
-        // A run that never had a tunnel leaves nothing behind but what is said of its end.
-        if isLast, state.tunnels.isEmpty {
+        // A run whose tunnels nobody could ever reach leaves nothing behind but what is said of its end.
+        if isLast, !state.hasBeenOnline {
             guard surface.hasDrawn, self.device.isForeground, !surface.isAway else { return true }
             self.device.write(surface.frames.removal(size: self.device.size))
             return true
@@ -242,13 +246,21 @@ final class StatusPanel: Sendable {
         self.signals.withLockedValue { $0.append(source) }
     }
 
+    /// Looks up the round trip now and then.
     private func measure() {
+        guard self.look() else { return }
+        self.queue.asyncAfter(deadline: .now() + Self.roundTripInterval) { [weak self] in self?.measure() }
+    }
+
+    /// Looks up the round trips that are known; says whether there is still somebody to see them.
+    @discardableResult
+    private func look() -> Bool {
         let sessions = self.shared.withLockedValue { $0.isClosed ? nil : $0.sessions }
-        guard let sessions else { return }
+        guard let sessions else { return false }
         for (key, session) in sessions {
             session.withRoundTripTime { [weak self] time in self?.measured(time, key) }
         }
-        self.queue.asyncAfter(deadline: .now() + Self.roundTripInterval) { [weak self] in self?.measure() }
+        return true
     }
 
     private func measured(_ time: TimeAmount, _ key: SessionKey) {

@@ -54,7 +54,7 @@ struct StatusScreen: Sendable {
         let width = max(1, size.columns - 1)
         let height = max(1, size.rows - 1)
         var lines = self.head(state, width: width)
-        let totals = self.fitted(self.totals(state, width: width) + self.messages(state), to: width)
+        let totals = self.fitted(self.totals(state, width: width) + self.messages(state, width: width), to: width)
         // Many tunnels leave the latest request in sight.
         let room = height - lines.count - totals.count - (state.requests.isEmpty ? 0 : 2)
         lines += self.tunnels(state, size: size, room: room, at: date)
@@ -117,7 +117,9 @@ struct StatusScreen: Sendable {
     private func start(_ state: StatusState, width: Int, at date: Date) -> [StyledLine] {
         if state.phase == .over { return [self.row("Session", StyledLine("ended", .faint))] }
         guard let retry = state.retry else {
-            return [self.row("Session", StyledLine("\(self.signs.connecting) reaching the edge", .doubtful))]
+            var line = StyledLine(self.signs.connecting, .doubtful)
+            line.append(" reaching the edge")
+            return [self.row("Session", line)]
         }
         let trouble = StyledLine("\(self.signs.waiting) \(Self.countdown(to: retry.date, from: date))", .bad)
         return self.trouble("Session", trouble, reason: retry.reason, width: width)
@@ -133,14 +135,15 @@ struct StatusScreen: Sendable {
         switch phase {
         case .over: return [self.row("Session", StyledLine("ended", .faint))]
         case .leaving:
-            return [self.row("Session", StyledLine("leaving: finishing what is in flight", .doubtful))]
+            return [self.row("Session", StyledLine("leaving: finishing what is in flight"))]
         case .starting, .serving: break
         }
         var summary = StyledLine()
         for connection in connections { summary.append(self.sign(of: connection)) }
         if !connections.isEmpty { summary.append(" ") }
         let connected = connections.count { $0 == .connected || $0 == .draining }
-        summary.append(self.summary(connections), connected > 0 ? .good : .doubtful)
+        let isOffline = !connections.isEmpty && connections.allSatisfy(\.isWaiting)
+        summary.append(self.summary(connections), connected > 0 ? .good : isOffline ? .bad : .plain)
         var parts = [summary]
         if connected > 0, connected < connections.count {
             parts.append(StyledLine("\(connected) of \(connections.count) connections"))
@@ -154,7 +157,7 @@ struct StatusScreen: Sendable {
         }
         // The members of a bundle dial one address: what ails one ails the others, and the soonest attempt matters.
         if let next = waiting.min(by: { $0.0 < $1.0 }) {
-            let trouble = StyledLine(Self.countdown(to: next.0, from: date), connected > 0 ? .doubtful : .bad)
+            let trouble = StyledLine(Self.countdown(to: next.0, from: date), connected > 0 ? .plain : .bad)
             lines += self.trouble("", trouble, reason: next.1, width: width)
         }
         return lines
@@ -196,7 +199,7 @@ struct StatusScreen: Sendable {
             lines = [StyledLine("Forwarding", .faint), url, self.row("", target)]
         }
         if let trouble = tunnel.originTrouble {
-            lines += self.wrapped(trouble, width: width - Self.label, limit: 2).map {
+            lines += trouble.wrapped(to: width - Self.label, limit: 2).map {
                 self.row("", StyledLine($0, .bad))
             }
         }
@@ -214,11 +217,15 @@ struct StatusScreen: Sendable {
         return self.flow("Requests", requests, width: width) + self.flow("Response", percentiles, width: width)
     }
 
-    private func messages(_ state: StatusState) -> [StyledLine] {
-        state.messages.map { message in
-            var line = StyledLine(self.time(message.date) + "  ", .faint)
-            line.append(message.text, message.isError ? .bad : .doubtful)
-            return line
+    private func messages(_ state: StatusState, width: Int) -> [StyledLine] {
+        state.messages.flatMap { message in
+            let time = self.time(message.date) + "  "
+            return message.text.wrapped(to: width - time.count, limit: 3).enumerated().map { index, text in
+                var line = StyledLine(index == 0 ? time : "", .faint)
+                line.pad(to: time.count)
+                line.append(text, message.isError ? .bad : .plain)
+                return line
+            }
         }
     }
 
@@ -277,24 +284,11 @@ struct StatusScreen: Sendable {
 
     private func trouble(_ label: String, _ line: StyledLine, reason: String, width: Int) -> [StyledLine] {
         [self.row(label, line)]
-            + self.wrapped(reason, width: width - Self.label, limit: 3).map { self.row("", StyledLine($0)) }
+            + reason.wrapped(to: width - Self.label, limit: 3).map { self.row("", StyledLine($0)) }
     }
 
     private func isURL(_ line: StyledLine) -> Bool {
         line.pieces.count == 1 && line.pieces[0].style == .notable
-    }
-
-    /// Breaks a text into lines at its spaces; the last one that is allowed takes the rest.
-    private func wrapped(_ text: String, width: Int, limit: Int) -> [String] {
-        var lines: [String] = []
-        for word in text.split(separator: " ") {
-            if let last = lines.last, last.displayWidth + 1 + word.displayWidth <= width || lines.count == limit {
-                lines[lines.count - 1] = last + " " + word
-            } else {
-                lines.append(String(word))
-            }
-        }
-        return lines
     }
 
     private func time(_ date: Date) -> String {

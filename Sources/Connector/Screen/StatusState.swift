@@ -49,7 +49,7 @@ struct StatusState: Sendable {
     }
 
     private(set) var phase = Phase.starting
-    /// In the order in which they were opened.
+    /// By their ids: the order in which an edge answers is none.
     private(set) var tunnels: [Tunnel] = []
     /// When the call of the edge's API is made again that keeps the tunnels from being opened, and why.
     private(set) var retry: (date: Date, reason: String)?
@@ -62,6 +62,8 @@ struct StatusState: Sendable {
     private(set) var requests: [Request] = []
     /// The latest last.
     private(set) var messages: [Message] = []
+    /// Whether a tunnel could ever be reached.
+    private(set) var hasBeenOnline = false
 
     /// How many requests are remembered.
     static let maximumRequests = 64
@@ -79,7 +81,11 @@ struct StatusState: Sendable {
         self.retry = nil
         if self.phase == .starting { self.phase = .serving }
         let tunnel = Tunnel(id: id, url: url, target: target)
-        if let index = self.index(of: id) { self.tunnels[index] = tunnel } else { self.tunnels.append(tunnel) }
+        if let index = self.index(of: id) {
+            self.tunnels[index] = tunnel
+        } else {
+            self.tunnels.insert(tunnel, at: self.tunnels.firstIndex { $0.id > id } ?? self.tunnels.endIndex)
+        }
     }
 
     /// Forgets a tunnel that is served no more; the last picture keeps what there was.
@@ -106,6 +112,7 @@ struct StatusState: Sendable {
             self.tunnels[index].connections[connection] = .connecting
         case .connected(let connection):
             self.tunnels[index].connections[connection] = .connected
+            self.hasBeenOnline = true
         case .draining(let connection, _):
             self.tunnels[index].connections[connection] = .draining
         case .waiting(let connection, let delay, let reason):
@@ -156,6 +163,11 @@ struct StatusState: Sendable {
     mutating func take(message text: String, isError: Bool, at date: Date) {
         self.messages.append(Message(date: date, text: text, isError: isError))
         if self.messages.count > Self.maximumMessages { self.messages.removeFirst() }
+    }
+
+    /// Drops the lines of the log: what they told of is over.
+    mutating func forgetMessages() {
+        self.messages = []
     }
 
     private mutating func remember(_ request: Request) {

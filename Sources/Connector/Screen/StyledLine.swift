@@ -7,6 +7,7 @@ enum TextStyle: Equatable, Sendable {
     case faint
     case good
     case notable
+    /// Yellow, which can hardly be read on white: for signs and numbers, never for a sentence.
     case doubtful
     case bad
 

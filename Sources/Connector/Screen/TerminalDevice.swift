@@ -10,9 +10,19 @@ import Musl
 import Darwin
 #endif
 
-/// The terminal on standard output: its size, its modes, and who may write to it.
+/// A terminal: its size, its modes, and who may write to it.
 struct TerminalDevice: Sendable {
-    private let descriptor = STDOUT_FILENO
+    private let descriptor: Int32
+
+    /// The terminal on a standard stream; on standard output if nothing else is said.
+    init(_ stream: StandardStream = .output) {
+        self.descriptor = stream == .output ? STDOUT_FILENO : STDERR_FILENO
+    }
+
+    /// How wide the window is; nothing if the stream goes elsewhere.
+    var columns: Int? {
+        isatty(self.descriptor) == 1 ? self.size.columns : nil
+    }
 
     /// The size of the window; a usual one if the terminal does not know.
     var size: TerminalSize {

@@ -191,7 +191,7 @@ struct ServingSession: Sendable {
         do {
             return try NIOSSLContext(configuration: .toEdge(certificateAuthorityFile: certificateAuthorityFile))
         } catch {
-            throw CommandFailure(.configuration, "The certificates to trust can't be used: \(error).")
+            throw CommandFailure.certificates(certificateAuthorityFile, error)
         }
     }
 

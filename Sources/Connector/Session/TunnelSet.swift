@@ -90,6 +90,8 @@ struct TunnelSet: Service {
                     guard !Task.isShuttingDownGracefully, let new = self.readAgain() else { continue }
                     wish = new
                     self.session.display.expect(tunnelCount: wish.tunnels.count)
+                    // What was wrong with the file is right now.
+                    self.session.display.forgetWarnings()
                     steps = runs.want(wish.tunnels)
                     self.tell(steps)
                 case .prepared(let id, let tunnelID):

@@ -76,6 +76,11 @@ final class StatusDisplay: Sendable {
         self.state.withLockedValue { $0.namesTunnels = $0.namesTunnels || tunnelCount > 1 }
     }
 
+    /// Drops the warnings that the screen shows: what they told of is over.
+    func forgetWarnings() {
+        self.panel?.update { $0.forgetMessages() }
+    }
+
     /// Begins to show the run.
     func open() {
         self.panel?.open()

@@ -69,6 +69,23 @@ struct StatusStateTests {
         #expect(state.tunnels[0].connections == [0: .replaced, 1: .draining])
     }
 
+    @Test("Tunnels stand in the order of their ids, and it is known whether one was ever online")
+    func tunnels() {
+        var state = StatusState()
+        for id in ["c", "a", "b", "a"] {
+            state.opened(tunnel: id, url: "https://e/\(id)/", target: "http://localhost:1")
+        }
+        #expect(state.tunnels.map(\.id) == ["a", "b", "c"])
+        state.take(.connecting(connection: 0), of: "b", at: Self.date)
+        #expect(!state.hasBeenOnline)
+        state.take(.connected(connection: 0), of: "b", at: Self.date)
+        state.take(.waiting(connection: 0, retryIn: .seconds(1), reason: "lost"), of: "b", at: Self.date)
+        #expect(state.hasBeenOnline)
+        state.take(message: "odd", isError: false, at: Self.date)
+        state.forgetMessages()
+        #expect(state.messages.isEmpty)
+    }
+
     @Test("A local server that is away is named until it answers")
     func origin() {
         var state = self.opened()
