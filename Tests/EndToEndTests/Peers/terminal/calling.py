@@ -35,6 +35,11 @@ def tunnels_status_online(stage, album):
         served.start(f"culvert http {stage.origin.port} --name my-app")
         wait_until_online(served)
         stage.edge.visit("/my-app/")
+        # The edge measures for itself.
+        shell.wait(
+            "the round trips of the edge",
+            lambda _: all(session.get("round_trip_ms") for session in stage.edge.call("GET", "my-app/status")["sessions"]),
+        )
         shell.run("culvert tunnels status my-app")
         album.take(shell, "two connections")
 
