@@ -57,6 +57,8 @@ final class ChildProcess {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT, 0o600)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors, O_WRONLY | O_CREAT, 0o600)
+        // A program that got a test's listening socket would keep its port after the test has closed it.
+        try Self.closeOthers(&actions)
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -97,6 +99,19 @@ final class ChildProcess {
         guard waitpid(self.identifier, &status, WNOHANG) == self.identifier else { return nil }
         self.reaped = End(status: status)
         return self.reaped
+    }
+
+    /// Has the program close everything that the test run has open, but for the first three.
+    private static func closeOthers(_ actions: inout posix_spawn_file_actions_t) throws {
+        #if os(Linux)
+        // In the C library since glibc 2.34, but not among what Swift imports from it.
+        typealias CloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, CInt) -> CInt
+        guard let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") else {
+            throw HarnessFailure("the C library can't close a child's descriptors: glibc 2.34 or newer is needed")
+        }
+        let closeFrom = unsafeBitCast(symbol, to: CloseFrom.self)
+        guard closeFrom(&actions, STDERR_FILENO + 1) == 0 else { throw HarnessFailure("posix_spawn: no memory") }
+        #endif
     }
 
     /// Lends an array of C strings that ends with a null pointer.
