@@ -43,7 +43,7 @@ struct OriginRoundTripTests {
     @Test("Who watches hears of the request, and the bytes are the same")
     func watched() async throws {
         let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-        let origin = try await LocalOrigin.start(.reset(after: answer))
+        let origin = try await LocalOrigin.start(.answer(answer))
         let edge = try await FakeEdge.start()
         let (events, continuation) = AsyncStream.makeStream(of: HTTPTap.Event.self)
         var dialer = try SessionDialer.fixture(edge: edge.address, target: "127.0.0.1:\(origin.port)")

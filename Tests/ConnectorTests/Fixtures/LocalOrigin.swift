@@ -20,7 +20,11 @@ struct LocalOrigin: Sendable {
         case echo
         /// Sends so many bytes at once and finishes, whatever comes.
         case send(Int)
+        /// Sends the text as soon as something comes, and finishes.
+        case answer(String)
         /// Sends the text as soon as something comes, then resets the connection.
+        ///
+        /// A moment later: what a program has not read by then is lost to it, and to the tunnel as well.
         case reset(after: String)
         /// Reads and says nothing; reports how each connection ends.
         case swallow
@@ -99,13 +103,16 @@ private final class BehaviourHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch self.behaviour {
         case .echo: context.write(data, promise: nil)
+        case .answer(let text):
+            context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+            context.close(mode: .output, promise: nil)
         case .reset(let text):
             if let socket = context.channel as? any SocketOptionProvider {
                 _ = socket.setSoLinger(linger(l_onoff: 1, l_linger: 0))
             }
             let channel = context.channel
             context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: text))).assumeIsolated().whenComplete { _ in
-                channel.close(promise: nil)
+                channel.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(200)) { channel.close(promise: nil) }
             }
         case .send, .swallow: break
         }
