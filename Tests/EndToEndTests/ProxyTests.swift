@@ -68,7 +68,7 @@ extension EndToEnd {
             let (_, diagnosis) = try await self.run(["diagnose", "--edge", name], environment, in: scratch)
             #expect(diagnosis.contains("ok    proxy"))
             #expect(diagnosis.contains("http://127.0.0.1:\(port) lets through to edge.culvert.test"))
-            #expect(diagnosis.contains("accepted; 1 tunnels"))
+            #expect(diagnosis.contains("accepted; 1 tunnel "))
             for text in [connector.standardOutput, connector.standardError, diagnosis] {
                 #expect(!text.contains("ss/w0rd") && !text.contains("ss%2Fw0rd"))
             }
