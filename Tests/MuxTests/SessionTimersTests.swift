@@ -135,18 +135,34 @@ struct SessionTimersTests {
         #expect(session.endCode == nil)
     }
 
-    @Test("while DATA flows one PING a second samples the round trip")
+    @Test("while much DATA flows one PING a second samples the round trip, and none while little does")
     func samples() {
+        for (bytes, expected) in [(7_000, 4...6), (1_000, 0...0)] {
+            var session = self.quietSession()
+            let key = session.accepted(2)
+            var pings = 0
+            for _ in 0..<50 {
+                session.receive(.bytes(2, bytes))
+                _ = session.drain(key)
+                session.tick(after: .milliseconds(100))
+                pings += session.settle().compactMap(\.pingNumber).count
+            }
+            #expect(expected.contains(pings), "\(bytes) bytes every 100 ms")
+        }
+    }
+
+    @Test("a session with little to do is asked for the time when its keepalive is due, one with much within a second")
+    func attention() {
         var session = self.quietSession()
         let key = session.accepted(2)
-        var pings = 0
-        for _ in 0..<50 {
-            session.receive(.bytes(2, 1_000))
-            _ = session.drain(key)
-            session.tick(after: .milliseconds(100))
-            pings += session.settle().compactMap(\.pingNumber).count
-        }
-        #expect((4...6).contains(pings))
+        session.tick(after: .milliseconds(100))
+        session.receive(.bytes(2, 40_000))
+        _ = session.drain(key)
+        _ = session.settle()
+        #expect((session.core.nextTick(now: session.now) ?? .distantPast) > session.now + .seconds(5))
+        session.receive(.bytes(2, 40_000))
+        _ = session.settle()
+        #expect((session.core.nextTick(now: session.now) ?? .distantFuture) <= session.now + .seconds(1))
     }
 
     // MARK: Suspicion

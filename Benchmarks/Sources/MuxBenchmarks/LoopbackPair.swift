@@ -11,6 +11,9 @@ struct LoopbackPair: Sendable {
     private let connector: any Channel
     private let listener: any Channel
 
+    /// What a benchmark of opening streams must not run into.
+    private static let opensPerSecond = 1e7
+
     /// Connects a pair, each side on its own event loop.
     ///
     /// - Parameters:
@@ -52,6 +55,7 @@ struct LoopbackPair: Sendable {
                     channel.closeFuture.whenComplete { _ in withExtendedLifetime(observer) {} }
                     var configuration = SessionConfiguration(role: .edge)
                     configuration.fixedWindow = fixedWindow
+                    configuration.opensPerSecond = Self.opensPerSecond
                     // Each stream begins with 16 KiB at least, and is not opened where those are not left.
                     configuration.budget = max(configuration.budget, Int(maximumStreams) * 65_536)
                     try channel.pipeline.syncOperations.addHandler(
@@ -75,6 +79,7 @@ struct LoopbackPair: Sendable {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     var configuration = SessionConfiguration(role: .connector)
+                    configuration.opensPerSecond = Self.opensPerSecond
                     configuration.settings.maximumStreams = maximumStreams
                     configuration.settings.initialWindow = maximumStreams > 1_024 ? 16_384 : 65_536
                     configuration.budget = max(128 << 20, Int(maximumStreams) * 65_536 * 2)

@@ -37,8 +37,10 @@ struct SessionBenchmarks: AsyncParsableCommand {
                 func start() {
                     started += 1
                     let promise = pair.edgeLoop.makePromise(of: Int.self)
-                    promise.futureResult.assumeIsolated().whenComplete { _ in
+                    promise.futureResult.assumeIsolated().whenComplete { result in
                         finished += 1
+                        // A stream that was refused is no exchange.
+                        if (try? result.get()) != request.readableBytes { return done.fail(ChannelError.eof) }
                         if finished == rounds { done.succeed() } else if started < rounds { start() }
                     }
                     do {

@@ -38,8 +38,8 @@ public final class SessionHandler {
     var isReading = false
     private var isDispatching = false
     var isPumpScheduled = false
-    private var tickAt: NIODeadline?
-    private var tickTask: Scheduled<Void>?
+    var tickAt: NIODeadline?
+    var tickTask: NIOScheduledCallback?
     var unsentLimit = UnsentLimit()
     var unwritableSince: NIODeadline?
     /// What the delegate was last told.
@@ -307,36 +307,6 @@ public final class SessionHandler {
             while let event = self.core.nextEvent() { self.dispatch(event) }
             self.isDispatching = false
         }
-    }
-
-    // MARK: The clock
-
-    /// Sees to it that the core hears of the time when it needs to.
-    func scheduleTick() {
-        guard let context, let next = self.core.nextTick(now: .now()) else {
-            self.tickTask?.cancel()
-            self.tickTask = nil
-            return
-        }
-        if let tickAt, tickAt <= next, self.tickTask != nil { return }
-        self.tickTask?.cancel()
-        self.tickAt = next
-        self.tickTask = context.eventLoop.assumeIsolated().scheduleTask(deadline: next) {
-            self.tickTask = nil
-            self.tick()
-        }
-    }
-
-    private func tick() {
-        let now = NIODeadline.now()
-        self.core.tick(now: now)
-        let idle = TimeAmount.milliseconds(Int64(self.core.configuration.settings.idleTimeoutMilliseconds))
-        if let unwritableSince, now - unwritableSince >= idle {
-            self.core.transportFailed(ProtocolViolation(exceeding: .unsentOutput, "the peer takes nothing"))
-        }
-        self.adaptUnsentLimit(now: now)
-        self.dispatchEvents()
-        self.pump()
     }
 
     // MARK: The end

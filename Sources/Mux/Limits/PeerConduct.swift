@@ -14,8 +14,8 @@ struct PeerConduct {
     /// How many oddities were let pass.
     private(set) var glitchCount = 0
 
-    init(now: NIODeadline) {
-        self.opens = TokenBucket(rate: 2_000, burst: 4_000, now: now)
+    init(opensPerSecond: Double, now: NIODeadline) {
+        self.opens = TokenBucket(rate: opensPerSecond, burst: opensPerSecond * 2, now: now)
         self.pings = TokenBucket(rate: 100, burst: 200, now: now)
         self.smallData = TokenBucket(rate: 20_000, burst: 40_000, now: now)
         self.glitches = TokenBucket(rate: 100, burst: 1_000, now: now)

@@ -13,7 +13,12 @@ public struct SessionConfiguration: Sendable {
     /// What the peer's streams may pin from the start, `maximumStreams` times `initialWindow` of ``settings``, is set
     /// aside of it: at least that and 1 MiB are taken.
     public var budget: Int
-    /// How many opens may wait for a slot; further ones fail at once.
+    /// How many streams a side may open in a second, and twice as many at once, the same on both sides
+    /// (docs/protocol.md §B.12).
+    ///
+    /// Of the peer's, more are refused; of this side's, more wait.
+    public var opensPerSecond = 2_000.0
+    /// How many opens may wait for a slot or for their turn; further ones fail at once.
     public var maximumWaitingOpens = 1_024
     /// How long a stream of kind http may be held up before it is reset with FLOW_STALL.
     public var stallTimeout = TimeAmount.seconds(120)

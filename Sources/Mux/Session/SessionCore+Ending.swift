@@ -27,7 +27,7 @@ extension SessionCore {
             if self.phase == .helloWait { self.end(gracefully: code) }
             return
         }
-        self.isAttentive = true
+        self.attend()
         if let running = self.drain {
             self.drain?.deadline = min(running.deadline, deadline)
             return

@@ -98,7 +98,7 @@ extension SessionCore {
         let isDrainPingWanted = self.drain?.isPingWanted == true
         guard self.pings.isWanted || self.barrier.isPingWanted || isDrainPingWanted else { return }
         // One that has to wait for its turn goes out with a tick.
-        self.isAttentive = true
+        self.attend()
         // Behind a message full of OPENs it waits for the next one.
         guard buffer.writerIndex + Self.pingLength <= end || buffer.writerIndex == start else { return }
         guard let number = self.pings.send(now: now) else { return }
@@ -206,6 +206,12 @@ extension SessionCore {
                 buffer.moveWriterIndex(to: frameStart)
                 return false
             }
+            guard self.openPace.take(now: now) else {
+                buffer.moveWriterIndex(to: frameStart)
+                // The next tick brings the next ones.
+                self.attend()
+                return true
+            }
             self.waitingOpens.removeFirst()
             guard let slot = self.streams.slot(of: waiting.key) else {
                 buffer.moveWriterIndex(to: frameStart)
@@ -252,7 +258,7 @@ extension SessionCore {
             if room < wanted || room < 0, buffer.writerIndex > start, room < Self.sliver { return }
             let count = buffer.writerIndex > start ? min(wanted, room) : wanted
             self.writeFrame(of: slot, count, isLast: isFinishing && count == queued, into: &buffer)
-            self.lastDataAt = now
+            self.noteData(count)
         }
     }
 
@@ -283,7 +289,7 @@ extension SessionCore {
     }
 
     private mutating func noteConnectionBlocked() {
-        self.isAttentive = true
+        self.attend()
         guard self.connectionBlockedReported != self.connectionSend.limit else { return }
         self.connectionBlockedReported = self.connectionSend.limit
         self.isConnectionBlockedDue = true

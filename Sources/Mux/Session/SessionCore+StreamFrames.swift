@@ -62,7 +62,7 @@ extension SessionCore {
         )
         let allowed = open.deadlineMilliseconds == 0 ? 10_000 : min(open.deadlineMilliseconds, 60_000)
         record.answerDeadline = now + .milliseconds(Int64(allowed))
-        self.isAttentive = true
+        self.attend(within: Self.calmInterval)
         let key = self.streams.insert(record)
         self.liveCount += 1
         if let refusal = self.refusal(of: open, now: now) {
@@ -141,7 +141,7 @@ extension SessionCore {
             try self.connectionReceive.receive(count)
             let isKept = try self.streams[slot].state.receivedData(isLast: isLast)
             try self.streams[slot].receiveWindow.receive(count)
-            self.lastDataAt = now
+            self.noteData(count)
             if isKept {
                 self.buffer(payload, of: slot)
                 if self.level == .normal {

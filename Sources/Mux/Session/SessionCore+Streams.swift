@@ -46,7 +46,7 @@ extension SessionCore {
             tuner: WindowTuner(window: 0, now: now)
         )
         record.answerDeadline = now + .milliseconds(Int64(milliseconds)) + .seconds(2)
-        self.isAttentive = true
+        self.attend(within: Self.calmInterval)
         let key = self.streams.insert(record)
         self.waitingOpens.append((key, frame))
         return key
@@ -131,7 +131,7 @@ extension SessionCore {
         self.streams[slot].control.remove(.windowUpdate)
         self.streams[slot].stopCode = code
         self.streams[slot].stopDeadline = now + .seconds(30)
-        self.isAttentive = true
+        self.attend(within: Self.calmInterval)
         self.require(.stopSending, of: slot)
         self.rebudget(slot)
     }
@@ -299,7 +299,7 @@ extension SessionCore {
     /// Data waits for credit: the peer is told once for each limit.
     mutating func noteBlocked(_ slot: Int) {
         let limit = self.streams[slot].sendWindow.limit
-        self.isAttentive = true
+        self.attend(within: Self.calmInterval)
         guard self.streams[slot].blockedReported != limit else { return }
         self.streams[slot].blockedReported = limit
         self.require(.blocked, of: slot)

@@ -3,20 +3,29 @@ import NIOCore
 import Protocol
 
 extension SessionCore {
-    /// How often ``tick(now:)`` is to be called while something is under way.
+    /// How soon ``tick(now:)`` is to be called at most while something is under way.
     public static let tickInterval = TimeAmount.milliseconds(100)
+    /// How soon it is to be called while something is under way that takes seconds: ticks cost, where sessions are many.
+    static let calmInterval = TimeAmount.seconds(1)
+
+    /// Sees to it that ``tick(now:)`` is called soon.
+    mutating func attend(within interval: TimeAmount = Self.tickInterval) {
+        self.attention = min(self.attention ?? interval, interval)
+    }
 
     /// When ``tick(now:)`` is to be called next: soon while something is under way, else when the keepalive is due.
     ///
     /// It only ever moves forward by itself; ask again after ``receive(_:now:)``, local actions and
     /// ``poll(into:limit:now:)``.
-    public func nextTick(now: NIODeadline) -> NIODeadline? {
+    ///
+    /// Nothing changes; it is `mutating` so that a session in a class is looked at in place rather than copied.
+    public mutating func nextTick(now: NIODeadline) -> NIODeadline? {
         switch self.phase {
         case .closing, .closed: return nil
         case .helloWait: return self.started + self.configuration.helloTimeout
         case .active, .draining: break
         }
-        if self.isAttentive { return now + Self.tickInterval }
+        if let attention { return now + attention }
         return self.lastReceived + self.keepaliveInterval
     }
 
@@ -32,7 +41,7 @@ extension SessionCore {
             return
         case .active, .draining: break
         }
-        self.isAttentive = false
+        self.attention = nil
         self.keepAlive(now: now)
         guard self.end == nil else { return self.finishBatch() }
         for slot in self.streams.indices where self.streams.isUsed(slot) {
@@ -45,6 +54,16 @@ extension SessionCore {
     }
 
     // MARK: Keepalive
+
+    /// DATA that makes another measurement of the round trip worth a PING, in bytes.
+    private static let bytesPerSample = 65_536
+
+    /// Counts DATA that was sent or received.
+    mutating func noteData(_ count: Int) {
+        let wasEnough = self.bytesSinceSample >= Self.bytesPerSample
+        self.bytesSinceSample += count
+        if !wasEnough, self.bytesSinceSample >= Self.bytesPerSample { self.attend(within: Self.calmInterval) }
+    }
 
     private var idleTimeout: TimeAmount {
         .milliseconds(Int64(self.configuration.settings.idleTimeoutMilliseconds))
@@ -61,25 +80,27 @@ extension SessionCore {
                     ProtocolViolation(.keepaliveTimeout, "no answer when it was asked whether it is there")
                 )
             }
-            self.isAttentive = true
+            self.attend()
         }
         if silence >= self.keepaliveInterval {
             if !self.pings.hasUnanswered { self.pings.want() }
-            self.isAttentive = true
+            self.attend()
         }
-        if let lastDataAt, now - lastDataAt < .seconds(1) {
-            // One sample a second while data flows.
-            if let lastSent = self.pings.lastSent, now - lastSent >= .seconds(1), !self.pings.hasUnanswered {
+        // One sample a second while so much flows that windows may have to follow it.
+        if self.bytesSinceSample >= Self.bytesPerSample, !self.pings.hasUnanswered {
+            if let lastSent = self.pings.lastSent, now - lastSent < .seconds(1) {
+                self.attend(within: .seconds(1) - (now - lastSent))
+            } else {
+                self.bytesSinceSample = 0
                 self.pings.want()
             }
-            self.isAttentive = true
         }
         // Whoever goes on sending and never answers would have the streams that were reset here remembered for good.
         if let since = self.barrier.waitingSince, now - since >= self.idleTimeout * 2 {
             return self.fail(ProtocolViolation(.keepaliveTimeout, "no PONG for \((now - since).seconds) s"))
         }
         if let oldest = self.pings.oldestUnanswered {
-            self.isAttentive = true
+            self.attend()
             if self.suspectedSince == nil, self.lastReceived < oldest, now - oldest > self.patience {
                 self.suspectedSince = now
             }
@@ -110,7 +131,7 @@ extension SessionCore {
         self.pings.want()
         if givingUp, self.givesUpAt == nil { self.givesUpAt = now + self.patience }
         if self.suspectedSince == nil { self.suspectedSince = now }
-        self.isAttentive = true
+        self.attend()
     }
 
     /// Asks for a PONG, unless one is awaited: how long the way is, and that the peer's program is alive.
@@ -127,15 +148,15 @@ extension SessionCore {
         case .waiting, .live: break
         }
         if let deadline = self.streams[slot].answerDeadline {
-            self.isAttentive = true
+            self.attend(within: Self.calmInterval)
             if now >= deadline { return self.abort(slot, .deadlineExceeded, "OPEN was not answered in time") }
         }
         if let deadline = self.streams[slot].stopDeadline {
-            self.isAttentive = true
+            self.attend(within: Self.calmInterval)
             if now >= deadline { return self.abort(slot, .cancelled, "the peer went on sending") }
         }
         if let since = self.streams[slot].blockedSince {
-            self.isAttentive = true
+            self.attend(within: Self.calmInterval)
             if self.streams[slot].kind == .http, now - since > self.configuration.stallTimeout {
                 return self.abort(slot, .flowStall, "no credit for \((now - since).seconds) s")
             }
@@ -151,7 +172,7 @@ extension SessionCore {
             self.connectionBlockedRepeated = nil
             return
         }
-        self.isAttentive = true
+        self.attend(within: Self.calmInterval)
         if let repeated = self.connectionBlockedRepeated {
             guard now - repeated >= .seconds(10) else { return }
             self.isConnectionBlockedDue = true
@@ -164,7 +185,7 @@ extension SessionCore {
     /// While memory stays critical, the streams that hold the most unread bytes are given up (§B.7.2).
     private mutating func relieveMemory(now: NIODeadline) {
         let level = self.level
-        if level != .normal { self.isAttentive = true }
+        if level != .normal { self.attend() }
         self.releaseWithheld()
         guard level == .critical else {
             self.criticalSince = nil
@@ -189,7 +210,7 @@ extension SessionCore {
 
     private mutating func advanceDrain(now: NIODeadline) {
         guard let drain = self.drain else { return }
-        self.isAttentive = true
+        self.attend()
         if drain.ping == nil, now >= drain.lingersUntil { self.drain?.isPingWanted = true }
         if !drain.isFinalSent, now >= drain.finalAt, self.goAwayDue == nil { self.sendFinalGoAway() }
         if now >= drain.deadline {

@@ -31,6 +31,8 @@ public struct SessionCore {
     var controlQueue: Deque<StreamKey> = []
     /// Opens that wait for a slot at the peer, oldest first.
     var waitingOpens: Deque<(key: StreamKey, frame: OpenFrame)> = []
+    /// Keeps below what a peer lets itself be asked a second (§B.12): what is opened faster waits rather than be refused.
+    var openPace: TokenBucket
 
     // Numbers.
     var openedCount: UInt32 = 0
@@ -73,14 +75,16 @@ public struct SessionCore {
     var suspectedSince: NIODeadline?
     /// Until when the peer has to say something after it was asked whether it is there.
     var givesUpAt: NIODeadline?
-    var lastDataAt: NIODeadline?
+    /// DATA that moved since the last PING that measured the round trip, in bytes.
+    var bytesSinceSample = 0
     /// When the latest answer to a PING came: the peer's program was alive then, not only its kernel.
     public internal(set) var lastEcho: NIODeadline?
     /// How often a stream had something to send and no credit for it.
     public internal(set) var stallCount: UInt64 = 0
     var conduct: PeerConduct
-    /// Whether something is under way whose deadline is measured in ticks rather than in keepalive intervals.
-    var isAttentive = true
+    /// How soon the clock is to be looked at, while something is under way that is measured in less than keepalive
+    /// intervals.
+    var attention: TimeAmount? = Self.tickInterval
 
     // The end.
     var drain: Drain?
@@ -131,7 +135,10 @@ public struct SessionCore {
         self.pings = Pings(firstNumber: self.random.next(), now: now)
         self.roundTrip = RoundTripTime(now: now)
         self.keepaliveInterval = .milliseconds(Int64(settings.idleTimeoutMilliseconds) / 3)
-        self.conduct = PeerConduct(now: now)
+        let opens = configuration.opensPerSecond
+        self.conduct = PeerConduct(opensPerSecond: opens, now: now)
+        // A little less than the peer lets pass, whose clock and whose view of the opens are not ours.
+        self.openPace = TokenBucket(rate: opens * 0.95, burst: opens * 1.75, now: now)
         configuration.governor.sessionStarted()
     }
 

@@ -52,6 +52,26 @@ struct PeerConductTests {
         #expect(session.endCode == nil)
     }
 
+    @Test("own opens keep below that: what comes faster waits for its turn")
+    func ownOpens() {
+        var session = ScriptedSession(
+            configure: { configuration in
+                configuration.maximumWaitingOpens = 5_000
+                configuration.budget = 1 << 30
+            },
+            peer: { $0.maximumStreams = 5_000 }
+        )
+        for _ in 0..<4_000 { _ = session.open() }
+        func opens(_ frames: [Frame]) -> Int {
+            frames.count { if case .open = $0 { true } else { false } }
+        }
+        #expect(opens(session.output()) == 3_500)
+        session.tick(after: .milliseconds(100))
+        #expect(opens(session.output()) == 190)
+        session.tick(after: .milliseconds(200))
+        #expect(opens(session.output()) == 310)
+    }
+
     @Test("the 201st PING at once is ENHANCE_CALM")
     func pings() {
         var session = ScriptedSession()
@@ -129,7 +149,7 @@ struct PeerConductTests {
     @Test("DATA of 64 bytes, or that ends its stream, costs nothing")
     func freeData() {
         var session = ScriptedSession()
-        var conduct = PeerConduct(now: session.now)
+        var conduct = PeerConduct(opensPerSecond: 2_000, now: session.now)
         for _ in 0..<40_000 { #expect(throws: Never.self) { try conduct.smallData(now: session.now) } }
         session.core.conduct = conduct
         _ = session.accepted(2)
