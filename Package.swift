@@ -64,10 +64,12 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(name: "Memory", swiftSettings: settings),
         .target(name: "Terminal", swiftSettings: settings),
         .executableTarget(
             name: "Edge",
             dependencies: [
+                "Memory",
                 "Mux",
                 "Protocol",
                 "Terminal",
@@ -94,6 +96,7 @@ let package = Package(
         .executableTarget(
             name: "Connector",
             dependencies: [
+                "Memory",
                 "Mux",
                 "Protocol",
                 "Terminal",
@@ -133,6 +136,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: settings),
         .testTarget(
             name: "TerminalTests",
             dependencies: [

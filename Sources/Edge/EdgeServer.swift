@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Logging
+import Memory
 import Mux
 import NIOCore
 import NIOPosix
@@ -122,6 +123,7 @@ struct EdgeServer: Service {
         let lag = LoopLagMeter(self.group, metrics: self.metrics)
         defer { lag.cancel() }
         await withTaskGroup { group in
+            group.addTask { await ProgramMemory.settle() }
             group.addTask { await self.removeIdleTunnels() }
             group.addTask { await self.reloadOnHangUp() }
             group.addTask { await self.watchCertificate() }

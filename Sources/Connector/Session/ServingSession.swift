@@ -3,6 +3,7 @@
 import AsyncHTTPClient
 import Foundation
 import Logging
+import Memory
 import Mux
 import NIOCore
 import NIOPosix
@@ -82,10 +83,8 @@ struct ServingSession: Sendable {
     func run(_ service: some Service, hangUp: SignalledRun.HangUp) async throws {
         let watch = Task { await self.network.run(logger: self.logger) }
         defer { watch.cancel() }
-        #if os(Linux) && canImport(Glibc)
         let settling = Task { await ProgramMemory.settle() }
         defer { settling.cancel() }
-        #endif
         try await SignalledRun(hangUp: hangUp, display: self.display).run(service)
     }
 

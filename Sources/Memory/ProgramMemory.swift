@@ -3,18 +3,19 @@
 #if os(Linux) && canImport(Glibc)
 import Foundation
 import Glibc
+#endif
 
-/// Gives memory back that the start needed and an idle connector does not.
+/// Gives memory back that the start needed and a program that waits does not.
 ///
-/// To load the program, read its command line, parse certificates and call the control API touches most of its code
-/// once. Those pages stay mapped, two thirds of what the process has resident, though hardly any of them is needed
-/// again.
-enum ProgramMemory {
-    /// When it is worth while: after the start, and when the connector has settled.
+/// To load the program, read its command line and configuration and parse certificates touches most of its code once.
+/// Those pages stay mapped, two thirds of what the process has resident, though hardly any of them is needed again.
+/// Only Linux has a way to let go of them; elsewhere nothing happens.
+package enum ProgramMemory {
+    /// When it is worth while: after the start, and when the program has settled.
     private static let moments = [Duration.seconds(2), .seconds(30)]
 
     /// Gives memory back at the right moments, until the task is cancelled.
-    static func settle() async {
+    package static func settle() async {
         for moment in self.moments {
             do {
                 try await Task.sleep(for: moment)
@@ -28,7 +29,8 @@ enum ProgramMemory {
     /// Lets go of the pages of the program's code.
     ///
     /// Code that is needed again comes back from the kernel's page cache, without a disk being asked.
-    static func release() {
+    package static func release() {
+        #if os(Linux) && canImport(Glibc)
         guard let maps = try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8),
             let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         else { return }
@@ -37,6 +39,7 @@ enum ProgramMemory {
             // Only advice: where it is not taken, nothing changes.
             _ = madvise(start, Int(range.count), Int32(MADV_DONTNEED))
         }
+        #endif
     }
 
     /// The mappings that hold a program's code, from the text of `/proc/PID/maps`.
@@ -56,4 +59,3 @@ enum ProgramMemory {
         }
     }
 }
-#endif

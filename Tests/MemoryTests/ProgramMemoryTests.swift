@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#if os(Linux) && canImport(Glibc)
 import Testing
 
-@testable import Connector
+@testable import Memory
 
 @Suite("Memory that is given back")
 struct ProgramMemoryTests {
@@ -33,4 +32,3 @@ struct ProgramMemoryTests {
         #expect(before == (0..<1_000).map { "\($0)" })
     }
 }
-#endif
