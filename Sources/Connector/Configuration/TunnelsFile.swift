@@ -41,8 +41,8 @@ struct TunnelsFile: Equatable, Sendable {
 
     /// The largest file that is read.
     static let largestFile = 1 << 20
-    /// The most tunnels that a file may have; an edge gives no key more unless told to.
-    static let mostTunnels = 100
+    /// The most tunnels that a file may have; an edge gives a key no more than a hundred unless told to.
+    static let mostTunnels = 1_000
     /// How many connections a tunnel keeps where the file says nothing.
     static let defaultConnections = 2
 
