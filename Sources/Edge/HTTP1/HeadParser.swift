@@ -105,11 +105,11 @@ struct HeadParser {
             throw .malformed("the request target has a space or a control character")
         }
         let section = FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: lineEnd + 2))
-        let hosts = section.values(.host)
-        guard hosts.count == 1 || (hosts.isEmpty && version == .http10) else {
-            throw .malformed(hosts.isEmpty ? "no Host" : "more than one Host")
+        let hosts = section.lines.count { $0.known == .host }
+        guard hosts == 1 || (hosts == 0 && version == .http10) else {
+            throw .malformed(hosts == 0 ? "no Host" : "more than one Host")
         }
-        if let host = hosts.first, !Self.isHost(host) { throw .malformed("Host is not a host") }
+        if let host = section.first(.host), !Self.isHost(host) { throw .malformed("Host is not a host") }
         let framing = try BodyFraming.request(section, version: version)
         let connection = section.tokens(.connection)
         let isHead = line[0..<methodEnd].elementsEqual("HEAD".utf8)
@@ -178,7 +178,7 @@ struct HeadParser {
     static func isHost(_ host: String) -> Bool {
         let bytes = host.utf8
         let nameEnd: String.Index
-        if host.hasPrefix("[") {
+        if bytes.first == UInt8(ascii: "[") {
             guard let bracket = bytes.firstIndex(of: UInt8(ascii: "]")) else { return false }
             let address = bytes[..<bracket].dropFirst()
             guard !address.isEmpty, address.allSatisfy({ Self.isHexDigit($0) || $0 == 0x3A || $0 == 0x2E }) else {

@@ -46,7 +46,8 @@ struct FieldSection {
 
     /// The values of a field in the order they came.
     func values(_ field: KnownField) -> [String] {
-        self.lines.filter { $0.known == field }.map { self.text($0.value) }
+        guard self.contains(field) else { return [] }
+        return self.lines.filter { $0.known == field }.map { self.text($0.value) }
     }
 
     func first(_ field: KnownField) -> String? {
@@ -59,21 +60,45 @@ struct FieldSection {
 
     /// The members of a field that is a list of tokens, in lower case.
     func tokens(_ field: KnownField) -> [String] {
-        var tokens: [String] = []
-        for line in self.lines where line.known == field {
-            // Byte by byte: in Swift's text the Kelvin sign is a K, and its lower case a k.
-            tokens += self.latin1Text(line.value).split(separator: ",").compactMap { member in
-                let token = member.trimmingSpaces()
-                return token.isEmpty ? nil : token.asciiLowercased()
+        guard self.contains(field) else { return [] }
+        return self.bytes.withUnsafeReadableBytes { bytes in
+            var tokens: [String] = []
+            for line in self.lines where line.known == field {
+                let value = bytes[Int(line.value.start)..<Int(line.value.start) + Int(line.value.count)]
+                for member in value.split(separator: UInt8(ascii: ",")) {
+                    let start = member.firstIndex { !$0.isSpaceOrTab } ?? member.endIndex
+                    let end = member.lastIndex { !$0.isSpaceOrTab }.map { $0 + 1 } ?? start
+                    if start < end { tokens.append(Self.lowercased(member[start..<end])) }
+                }
             }
+            return tokens
         }
-        return tokens
+    }
+
+    /// The bytes as Latin-1, with A to Z in lower case.
+    ///
+    /// Byte by byte: in Swift's text the Kelvin sign is a K, and its lower case a k.
+    private static func lowercased(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
+        String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
+            var count = 0
+            for byte in bytes {
+                if byte < 0x80 {
+                    buffer[count] = byte &- 0x41 < 26 ? byte | 0x20 : byte
+                    count += 1
+                } else {
+                    buffer[count] = 0xc0 | byte >> 6
+                    buffer[count + 1] = 0x80 | byte & 0x3f
+                    count += 2
+                }
+            }
+            return count
+        }
     }
 
     /// Which fields `Connection` names, in lower case, but for those that are never about one connection alone.
     func namedByConnection(except kept: Set<String>) -> Set<String> {
-        guard self.contains(.connection) else { return [] }
-        return Set(self.tokens(.connection)).subtracting(kept)
+        let named = self.tokens(.connection).filter { !kept.contains($0) }
+        return named.isEmpty ? [] : Set(named)
     }
 
     /// Appends a range of the head to a buffer.
@@ -86,10 +111,21 @@ struct FieldSection {
 
     /// Appends a field as it came.
     func copy(_ line: FieldLine, to buffer: inout ByteBuffer) {
+        if let whole = self.usualSpelling(line) { return self.copy(whole, to: &buffer) }
         self.copy(line.name, to: &buffer)
         buffer.writeStaticString(": ")
         self.copy(line.value, to: &buffer)
         buffer.writeStaticString("\r\n")
+    }
+
+    /// The whole line, if it is spelt as we would: one space after the colon and none at the end.
+    private func usualSpelling(_ line: FieldLine) -> FieldLine.Span? {
+        let (nameEnd, valueEnd) = (Int(line.name.start + line.name.count), Int(line.value.start + line.value.count))
+        let start = self.bytes.readerIndex
+        guard Int(line.value.start) == nameEnd + 2, self.bytes.getInteger(at: start + nameEnd + 1) == UInt8(0x20),
+            self.bytes.getInteger(at: start + valueEnd) == UInt8(0x0D)
+        else { return nil }
+        return FieldLine.Span(start: Int(line.name.start), count: valueEnd + 2 - Int(line.name.start))
     }
 
     /// Every field as text, for those who work with text: the control API and the connectors' handshake.
@@ -156,4 +192,9 @@ extension StringProtocol {
         while let last = text.last, last == " " || last == "\t" { text.removeLast() }
         return String(text)
     }
+}
+
+extension UInt8 {
+    /// Whether the byte is optional white space (RFC 9110 §5.6.3).
+    fileprivate var isSpaceOrTab: Bool { self == 0x20 || self == 0x09 }
 }

@@ -37,7 +37,8 @@ struct IPAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// The usual spelling.
     var description: String {
-        (try? SocketAddress(packedIPAddress: ByteBuffer(bytes: self.bytes), port: 0))?.ipAddress ?? "?"
+        if self.bytes.count == 4 { return "\(self.bytes[0]).\(self.bytes[1]).\(self.bytes[2]).\(self.bytes[3])" }
+        return (try? SocketAddress(packedIPAddress: ByteBuffer(bytes: self.bytes), port: 0))?.ipAddress ?? "?"
     }
 }
 

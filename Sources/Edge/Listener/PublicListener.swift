@@ -26,15 +26,20 @@ struct PublicListener: Sendable {
         return try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4_096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            // Otherwise the kernel takes megabytes for a visitor who reads slowly, and then nothing for a minute, as if
-            // nothing were read.
-            .childChannelOption(.unsentLowWaterMark, value: 256 << 10)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.autoRead, value: false)
-            .childChannelOption(.maxMessagesPerRead, value: 1)
+            // Set once, here: the kernel hands it on to the connections that it accepts, as it does TCP_NODELAY, which
+            // every listener of NIO's has. Otherwise it takes megabytes for a visitor who reads slowly, and then nothing
+            // for a minute, as if nothing were read.
+            .serverChannelOption(.unsentLowWaterMark, value: 256 << 10)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    // Here rather than as options of the listener: those take a future each.
+                    let options = channel.syncOptions
+                    try options?.setOption(.allowRemoteHalfClosure, value: true)
+                    try options?.setOption(.autoRead, value: false)
+                    try options?.setOption(.maxMessagesPerRead, value: 1)
+                    // Most heads fit into one read.
+                    let reads = AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 2_048, maximum: 65_536)
+                    try options?.setOption(.recvAllocator, value: reads)
                     let isAdmitted = connections.enter()
                     // Beyond even those who are told why, connections are closed without a word.
                     guard isAdmitted || refusals.enter() else { return channel.close(promise: nil) }

@@ -27,7 +27,7 @@ struct AccessLogEntry: Equatable, Sendable {
     /// The code of the error that the edge made, if it did.
     var errorCode: String?
     /// The trusted address of the visitor.
-    var remoteAddress: String?
+    var remoteAddress: IPAddress?
     /// The `traceparent` that the request had.
     var traceparent: String?
 }
@@ -66,7 +66,7 @@ struct AccessLog: Sendable {
             "received": "\(entry.bytesReceived)",
             "sent": "\(entry.bytesSent)",
             "ms": "\(Double(Int(entry.milliseconds * 10)) / 10)",
-            "remote": "\(entry.remoteAddress ?? "-")",
+            "remote": "\(entry.remoteAddress?.description ?? "-")",
         ]
         if let code = entry.errorCode { metadata["error"] = "\(code)" }
         if let traceparent = entry.traceparent { metadata["traceparent"] = "\(traceparent)" }

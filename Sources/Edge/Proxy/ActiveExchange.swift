@@ -7,9 +7,10 @@ struct ActiveExchange {
     var record: RequestRecord
     let tunnel: Tunnel
     let urls: PublicURLs
-    /// The head as it goes to the origin; kept for a second try.
-    let requestHead: ByteBuffer
-    let isHTML: Bool
+    /// The head as it goes to the origin; kept while a second try is possible.
+    private(set) var requestHead: ByteBuffer
+    /// What the visitor accepts, for the case that the edge has to answer.
+    private let accept: [String]
     /// Whether an origin connection may serve more than one exchange.
     let mayReuse: Bool
     var requestBody: BodyReader
@@ -42,8 +43,15 @@ struct ActiveExchange {
         self.tunnel = tunnel
         self.urls = urls
         self.requestHead = rewrite.head(head)
-        self.isHTML = ErrorPage.prefersHTML(accept: head.section.values(.accept))
+        self.accept = head.section.values(.accept)
         self.mayReuse = mayReuse
         self.responseParser = HeadParser(maximumBytes: 256 << 10, maximumFields: 1_000)
+    }
+    /// Whether an error is shown as a page.
+    var isHTML: Bool { ErrorPage.prefersHTML(accept: self.accept) }
+
+    /// The origin has begun to answer: the request is not sent again.
+    mutating func forgetRequestHead() {
+        self.requestHead = ByteBuffer()
     }
 }

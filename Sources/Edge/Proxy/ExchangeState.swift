@@ -37,6 +37,8 @@ struct ExchangeState {
     }
 
     let request: Request
+    /// Whether the visitor sends nothing after this request: it has no body, and wants the connection closed.
+    let isVisitorsLast: Bool
     private(set) var requestHalf: RequestHalf
     private(set) var responseHalf = ResponseHalf.awaitingHead
     /// Whether bytes of the request's body have gone to the origin: they can't be sent again.
@@ -50,6 +52,7 @@ struct ExchangeState {
 
     init(request: Request, hasBody: Bool) {
         self.request = request
+        self.isVisitorsLast = !hasBody && !request.isKeepAlive && !request.isUpgrade
         self.requestHalf = hasBody ? .body : .complete
         self.visitorKeepsAlive = request.isKeepAlive
     }
@@ -245,12 +248,20 @@ extension RequestHead {
     func exchangeRequest(passesUpgrade: Bool) -> ExchangeState.Request {
         ExchangeState.Request(
             isHead: self.isHead,
-            isIdempotent: ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(self.methodText),
+            isIdempotent: self.isIdempotent,
             version: self.version,
             isKeepAlive: self.isKeepAlive,
             isUpgrade: self.isUpgrade,
             passesUpgrade: passesUpgrade,
             expectsContinue: self.version == .http11 && self.section.tokens(.expect).contains("100-continue")
         )
+    }
+
+    /// Whether the request may be sent twice (RFC 9110 §9.2.2).
+    private var isIdempotent: Bool {
+        switch self.methodText {
+        case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE": true
+        default: false
+        }
     }
 }

@@ -13,8 +13,9 @@ struct IdleStreams<Element: AnyObject> {
 
     /// - Parameters:
     ///   - maximumAge: How long an element waits.
-    ///   - maximumCount: How many elements wait at most.
-    init(maximumAge: TimeAmount = .seconds(4), maximumCount: Int = 256) {
+    ///   - maximumCount: How many elements wait at most: as many as a session has streams, since a thousand visitors
+    ///     often have their answers in the same moment, and ask again in the next.
+    init(maximumAge: TimeAmount = .seconds(4), maximumCount: Int = 1_024) {
         self.maximumAge = maximumAge
         self.maximumCount = maximumCount
     }
@@ -33,6 +34,9 @@ struct IdleStreams<Element: AnyObject> {
         self.waiting.append((element, now))
         return self.waiting.count > self.maximumCount ? self.waiting.popFirst()?.element : nil
     }
+
+    /// Takes the element that has waited the longest.
+    mutating func takeOldest() -> Element? { self.waiting.popFirst()?.element }
 
     mutating func remove(_ element: Element) {
         self.waiting.removeAll { $0.element === element }

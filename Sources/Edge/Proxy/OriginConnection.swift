@@ -105,7 +105,7 @@ final class OriginConnection: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        self.pool.remove(self)
+        if self.link == nil { self.pool.remove(self) }
         let failure =
             self.failure
             ?? StreamError(code: .localReset, reason: "closed", origin: .resetByPeer, isRetrySafe: false)

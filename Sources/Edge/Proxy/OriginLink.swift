@@ -98,8 +98,10 @@ final class OriginLink: @unchecked Sendable {
             self.connection = connection
         } else {
             let connection = OriginConnection(pool: pool)
+            let session = self.session.handler.value
+            if !session.hasFreeSlot { pool.makeRoom() }
             do {
-                let channel = try self.session.handler.value.openStream(
+                let channel = try session.openStream(
                     kind: .http,
                     metadata: metadata,
                     deadline: connectTimeout

@@ -38,7 +38,7 @@ struct RequestRecord {
                     self.forwarded.map { (answered - $0).milliseconds }
                 },
                 errorCode: self.error?.code,
-                remoteAddress: self.visitor.address?.description,
+                remoteAddress: self.visitor.address,
                 traceparent: self.traceparent
             )
         )

@@ -42,7 +42,9 @@ struct RequestRewrite {
             case .host:
                 hasHost = true
                 section.copy(line.name, to: &output)
-                output.writeString(": \(self.originHost)\r\n")
+                output.writeStaticString(": ")
+                output.writeString(self.originHost)
+                output.writeStaticString("\r\n")
             case .connection, .upgrade, .te: connection.write(line, section, to: &output)
             case .transferEncoding:
                 // Its value is known to be this one, in some spelling.
@@ -60,7 +62,7 @@ struct RequestRewrite {
                 section.copy(line, to: &output)
             }
         }
-        if !hasHost { output.writeString("Host: \(self.originHost)\r\n") }
+        if !hasHost { output.writeField("Host: ", self.originHost) }
         connection.finish(&output)
         self.writeForwarding(section, to: &output)
         output.writeStaticString("\r\n")
@@ -92,39 +94,57 @@ struct RequestRewrite {
 
     private func writeForwarding(_ section: FieldSection, to output: inout ByteBuffer) {
         let address = self.visitor.address?.description
-        let chain = self.forwardedFor(section)
-        if !chain.isEmpty { output.writeString("X-Forwarded-For: \(chain.joined(separator: ", "))\r\n") }
-        output.writeString("X-Forwarded-Proto: \(self.visitor.scheme)\r\n")
-        if !self.visitor.host.isEmpty { output.writeString("X-Forwarded-Host: \(self.visitor.host)\r\n") }
+        self.writeForwardedFor(section, address, to: &output)
+        output.writeField("X-Forwarded-Proto: ", self.visitor.scheme)
+        if !self.visitor.host.isEmpty { output.writeField("X-Forwarded-Host: ", self.visitor.host) }
         if self.prefixLength > 0, self.policy.pathMode == .strip {
-            output.writeString("X-Forwarded-Prefix: /\(self.tunnelID)\r\n")
+            output.writeField("X-Forwarded-Prefix: /", self.tunnelID.description)
         }
-        if let address { output.writeString("X-Real-IP: \(address)\r\n") }
-        output.writeString("Forwarded: \(self.forwarded(address))\r\n")
+        if let address { output.writeField("X-Real-IP: ", address) }
+        self.writeForwarded(address, to: &output)
         let inherited = self.visitor.isFromTrustedProxy ? section.first(.xRequestID) : nil
-        output.writeString("X-Request-Id: \(inherited ?? self.requestID.description)\r\n")
+        output.writeField("X-Request-Id: ", inherited ?? self.requestID.description)
     }
 
     /// The chain as a trusted proxy sent it, and that proxy's own address behind it; else the visitor alone.
-    private func forwardedFor(_ section: FieldSection) -> [String] {
-        let address = self.visitor.address?.description
-        guard let proxy = self.visitor.proxy?.description else { return [address].compactMap(\.self) }
-        let chain = section.values(.xForwardedFor).filter { !$0.isEmpty }
-        if !chain.isEmpty { return chain + [proxy] }
-        return address == proxy ? [proxy] : [address, proxy].compactMap(\.self)
+    private func writeForwardedFor(_ section: FieldSection, _ address: String?, to output: inout ByteBuffer) {
+        guard let proxy = self.visitor.proxy?.description else {
+            if let address { output.writeField("X-Forwarded-For: ", address) }
+            return
+        }
+        var chain = section.values(.xForwardedFor).filter { !$0.isEmpty }
+        if chain.isEmpty, let address, address != proxy { chain.append(address) }
+        output.writeField("X-Forwarded-For: ", (chain + [proxy]).joined(separator: ", "))
     }
 
     /// One element of RFC 7239, about the visitor.
     ///
     /// A chain of them would have to trust what came in `Forwarded`, which proxies that don't know the field pass on
     /// from strangers.
-    private func forwarded(_ address: String?) -> String {
-        var pairs: [String] = []
-        if let address { pairs.append(address.contains(":") ? "for=\"[\(address)]\"" : "for=\(address)") }
+    private func writeForwarded(_ address: String?, to output: inout ByteBuffer) {
+        output.writeStaticString("Forwarded: ")
+        if let address {
+            let isQuoted = address.utf8.contains(UInt8(ascii: ":"))
+            output.writeStaticString(isQuoted ? "for=\"[" : "for=")
+            output.writeString(address)
+            output.writeStaticString(isQuoted ? "]\";" : ";")
+        }
         // A host has neither quotes nor backslashes: ``Visitor`` has none that is not well-formed.
-        if !self.visitor.host.isEmpty { pairs.append("host=\"\(self.visitor.host)\"") }
-        pairs.append("proto=\(self.visitor.scheme)")
-        return pairs.joined(separator: ";")
+        if !self.visitor.host.isEmpty {
+            output.writeStaticString("host=\"")
+            output.writeString(self.visitor.host)
+            output.writeStaticString("\";")
+        }
+        output.writeField("proto=", self.visitor.scheme)
+    }
+}
+
+extension ByteBuffer {
+    /// Appends what a line begins with, the rest of it, and its end.
+    fileprivate mutating func writeField(_ start: StaticString, _ rest: String) {
+        self.writeStaticString(start)
+        self.writeString(rest)
+        self.writeStaticString("\r\n")
     }
 }
 
@@ -143,7 +163,7 @@ private struct ConnectionField {
         self.asksForTrailers = section.tokens(.te).contains { $0 == "trailers" || $0.hasPrefix("trailers;") }
         self.options = (passesUpgrade ? ["Upgrade"] : []) + (self.asksForTrailers ? ["TE"] : [])
         self.isExact =
-            section.lines.count { $0.known == .connection } == 1
+            !self.options.isEmpty && section.lines.count { $0.known == .connection } == 1
             && section.tokens(.connection).sorted() == self.options.map { $0.lowercased() }.sorted()
     }
 

@@ -33,6 +33,11 @@ struct ResponseRewrite {
 
     var urls: PublicURLs
 
+    /// Fields that frame the message are never about one connection alone, whoever names them.
+    private static let neverNamed: Set<String> = [
+        "close", "keep-alive", "upgrade", "content-length", "transfer-encoding", "content-type",
+    ]
+
     /// The head as it goes to the visitor.
     func head(_ head: ResponseHead, framing: Framing, connection: Connection) -> ByteBuffer {
         let section = head.section
@@ -42,22 +47,18 @@ struct ResponseRewrite {
         output.writeStaticString(" ")
         section.copy(head.reason, to: &output)
         output.writeStaticString("\r\n")
-        // Fields that frame the message are never about one connection alone, whoever names them.
-        let kept: Set<String> = [
-            "close", "keep-alive", "upgrade", "content-length", "transfer-encoding", "content-type",
-        ]
-        let tokens = section.tokens(.connection)
-        let named = section.namedByConnection(except: kept)
+        let named = section.namedByConnection(except: Self.neverNamed)
         // 101 names the protocol that follows, 426 those that it would take (RFC 9110 §15.5.22). Anywhere else the field
         // is about the origin's connection alone.
         let passesUpgrade = (head.status == 101 || head.status == 426) && section.contains(.upgrade)
-        var options = [passesUpgrade ? "Upgrade" : nil, connection.option].compactMap(\.self)
+        var options = passesUpgrade ? ["Upgrade"] : []
+        if let option = connection.option { options.append(option) }
         for line in section.lines {
             if !named.isEmpty, named.contains(section.text(line.name).lowercased()) { continue }
             switch line.known {
             case .connection:
                 guard !options.isEmpty else { continue }
-                if options.map({ $0.lowercased() }) == tokens {
+                if options.map({ $0.lowercased() }) == section.tokens(.connection) {
                     section.copy(line, to: &output)
                 } else {
                     section.copy(line.name, to: &output)

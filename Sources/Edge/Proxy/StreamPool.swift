@@ -27,6 +27,11 @@ final class StreamPool {
         self.scheduleSweep()
     }
 
+    /// Gives up the connection that has waited the longest, so that another stream can have its slot.
+    func makeRoom() {
+        self.idle.takeOldest()?.discard()
+    }
+
     func remove(_ connection: OriginConnection) {
         self.idle.remove(connection)
     }

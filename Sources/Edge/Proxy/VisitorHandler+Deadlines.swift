@@ -2,7 +2,7 @@
 import NIOCore
 import Protocol
 
-extension VisitorHandler {
+extension VisitorHandler: NIOScheduledCallbackHandler {
     /// What a connection waits for, and until when.
     ///
     /// There is one at a time.
@@ -34,9 +34,7 @@ extension VisitorHandler {
         let at = now + self.duration(of: kind)
         self.deadline = Deadline(kind: kind, at: at)
         // A task that fires early looks again: moving a deadline back costs nothing.
-        if let task = self.deadlineTask, let scheduled = self.deadlineAt, scheduled <= at {
-            return withExtendedLifetime(task) {}
-        }
+        if self.deadlineTask != nil, let scheduled = self.deadlineAt, scheduled <= at { return }
         self.schedule(at)
     }
 
@@ -100,11 +98,15 @@ extension VisitorHandler {
         guard let context else { return }
         self.deadlineTask?.cancel()
         self.deadlineAt = at
-        self.deadlineTask = context.eventLoop.assumeIsolated().scheduleTask(deadline: at) {
-            self.deadlineTask = nil
-            guard let deadline = self.deadline else { return }
-            if deadline.at > .now() { self.schedule(deadline.at) } else { self.deadlinePassed(deadline.kind) }
-        }
+        // A callback rather than a task: nobody needs a future of each. An event loop that takes none is shutting down.
+        self.deadlineTask = try? context.eventLoop.assumeIsolated().scheduleCallback(at: at, handler: self)
+    }
+
+    /// The task has come to its time, if perhaps not to the deadline.
+    func handleScheduledCallback(eventLoop: some EventLoop) {
+        self.deadlineTask = nil
+        guard let deadline = self.deadline else { return }
+        if deadline.at > .now() { self.schedule(deadline.at) } else { self.deadlinePassed(deadline.kind) }
     }
 
     private var hasQueuedBytes: Bool {

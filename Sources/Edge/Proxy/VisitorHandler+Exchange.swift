@@ -218,7 +218,11 @@ extension VisitorHandler {
                 exchange.mayReuse && reuseStream && exchange.fromOrigin.readableBytes == 0 && !exchange.hasOriginEnded
             exchange.link?.release(reusable: isClean)
             exchange.record.finish(in: self.services.accessLog)
-            if keepVisitor { self.awaitNextRequest() } else { self.closeSoon() }
+            if keepVisitor {
+                self.awaitNextRequest()
+            } else {
+                self.closeSoon(isVisitorDone: exchange.state.isVisitorsLast)
+            }
         }
     }
 }

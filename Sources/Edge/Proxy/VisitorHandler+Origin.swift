@@ -63,6 +63,7 @@ extension VisitorHandler: OriginLinkConsumer {
                 if head.status == 100, self.exchange?.state.turn == .visitor { self.setExchangeDeadline() }
                 self.write(rewrite.head(head, framing: .asReceived, connection: .kept))
             case .upgrade:
+                self.exchange?.forgetRequestHead()
                 self.exchange?.record.status = 101
                 self.write(rewrite.head(head, framing: .asReceived, connection: .kept))
                 self.flushIfNeeded()
@@ -72,6 +73,7 @@ extension VisitorHandler: OriginLinkConsumer {
                 if self.hasInputEnded { self.exchangeInputEnded() }
                 self.updateReading()
             case .final(let framing, let visitorFraming, let connection):
+                self.exchange?.forgetRequestHead()
                 self.exchange?.record.status = head.status
                 self.exchange?.responseBody = BodyReader(framing)
                 self.exchange?.responseFraming = visitorFraming

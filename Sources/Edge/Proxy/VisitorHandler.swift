@@ -66,7 +66,7 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// The origin was not asked for more because the visitor takes nothing.
     var isOriginPaused = false
     var deadline: Deadline?
-    var deadlineTask: Scheduled<Void>?
+    var deadlineTask: NIOScheduledCallback?
     /// When the task fires, which may be before the deadline.
     var deadlineAt: NIODeadline?
     var headStarted: NIODeadline?
@@ -254,8 +254,12 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Closes the connection so that what was written arrives: output first, then, once the visitor has closed too or
     /// a moment has passed, the rest (RFC 9112 §9.6).
-    func closeSoon() {
+    ///
+    /// - Parameter isVisitorDone: Whether the visitor has said that it sends nothing more, so that nothing that it
+    ///   might have sent meanwhile can turn the end of the connection into a reset.
+    func closeSoon(isVisitorDone: Bool = false) {
         self.flushIfNeeded()
+        if isVisitorDone, self.inbound.readableBytes == 0 { self.hasInputEnded = true }
         if case .closed = self.phase { return }
         if case .lingering = self.phase { return }
         self.phase = .lingering

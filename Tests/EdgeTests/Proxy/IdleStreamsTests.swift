@@ -44,6 +44,17 @@ struct IdleStreamsTests {
         #expect(idle.count == 2)
     }
 
+    @Test("The one that has waited the longest makes room for another stream")
+    func oldest() {
+        var idle = IdleStreams<Item>()
+        let (one, two) = (Item(), Item())
+        _ = idle.park(one, now: self.start)
+        _ = idle.park(two, now: self.start)
+        #expect(idle.takeOldest() === one)
+        #expect(idle.take(now: self.start) === two)
+        #expect(idle.takeOldest() == nil)
+    }
+
     @Test("One that ended is not there any more")
     func removal() {
         var idle = IdleStreams<Item>()
