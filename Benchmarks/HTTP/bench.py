@@ -113,7 +113,7 @@ def main() -> int:
                     print(f"round {number + 1}  {name:34} {row:10} {line}", flush=True)
         extra["after_mib"] = memory()
         if not wanted or "idle conversations" in wanted:
-            extra["conversation_kib"] = loads.idle_conversations(bench, "culvert", 10_000)["bytes_each"] / 1024
+            extra["conversation_kib"] = loads.idle_conversations(bench, 10_000)["bytes_each"] / 1024
         if not wanted or "tunnels" in wanted:
             many = loads.many_tunnels(bench, 1_000, options.seconds)
             extra["tunnel_kib"] = many["edge_bytes_each"] / 1024

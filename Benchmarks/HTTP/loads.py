@@ -151,23 +151,27 @@ def conversations(bench: rows.Bench, row: str, count: int, seconds: float) -> di
     return result
 
 
-def idle_conversations(bench: rows.Bench, row: str, count: int) -> dict[str, float]:
-    """Resident memory that conversations cost which are open and say nothing, in bytes each."""
+def idle_conversations(bench: rows.Bench, count: int) -> dict[str, float]:
+    """Resident memory that conversations cost which are open and say nothing, in bytes each, edge and connectors."""
+    url = f"http://127.0.0.1:{bench.edge_port}/held"
 
-    async def main() -> int:
+    async def main(pids: list[int]) -> int:
         held = []
         for start in range(0, count, 100):
-            held += await asyncio.gather(
-                *(conversation(*address(bench.urls[row])) for _ in range(min(100, count - start)))
-            )
-        await asyncio.sleep(2)
-        used = sum(machine.resident_bytes(pid) for pid in bench.pids(row))
+            held += await asyncio.gather(*(conversation(*address(url)) for _ in range(min(100, count - start))))
+        await asyncio.sleep(5)
+        used = sum(machine.resident_bytes(pid) for pid in pids)
         for _, writer in held:
             writer.close()
         return used
 
-    before = sum(machine.resident_bytes(pid) for pid in bench.pids(row))
-    return {"bytes_each": (asyncio.run(main()) - before) / count}
+    with bench.connectors_to("held", 2) as connectors:
+        rows.wait_for(f"{url}/small")
+        # Until all connections stand and what the start needed has been given back.
+        time.sleep(5)
+        pids = [bench.processes["edge"].pid, *connectors]
+        before = sum(machine.resident_bytes(pid) for pid in pids)
+        return {"bytes_each": (asyncio.run(main(pids)) - before) / count}
 
 
 def many_tunnels(bench: rows.Bench, count: int, seconds: int) -> dict[str, float]:
@@ -175,12 +179,13 @@ def many_tunnels(bench: rows.Bench, count: int, seconds: int) -> dict[str, float
     names = [f"many-{index:04}" for index in range(count)]
     edge = bench.processes["edge"].pid
     before = machine.resident_bytes(edge)
-    with bench.connector_of(names) as process:
+    with bench.connector_of(names) as connectors:
         for name in names:
             rows.wait_for(f"http://127.0.0.1:{bench.edge_port}/{name}/small", 120)
+        # Until what the start needed has been given back.
         time.sleep(5)
         result = {"edge_bytes_each": (machine.resident_bytes(edge) - before) / count}
-        pids = [edge, process.pid]
+        pids = [edge, *connectors]
         start = [machine.processor_seconds(pid) for pid in pids]
         time.sleep(10)
         used = [machine.processor_seconds(pid) - since for pid, since in zip(pids, start, strict=True)]

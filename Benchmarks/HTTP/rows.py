@@ -66,6 +66,7 @@ class Bench:
             file.truncate(1 << 30)
         peers_port, origin_port, one_port, two_port = (free_port() for _ in range(4))
         here = pathlib.Path(__file__).parent
+        self.peers_port = peers_port
         self.start("peers", "python3", str(here / "peers.py"), str(peers_port))
         locations = (
             f"root {www}; location /sink {{ proxy_pass http://127.0.0.1:{peers_port}; client_max_body_size 0;"
@@ -130,6 +131,7 @@ class Bench:
             CULVERT_AUTH_API_KEY=self.key, CULVERT_LOG_LEVEL="warning", CULVERT_EVENT_LOOPS="1",
             CULVERT_LIMITS_CREATIONS_PER_HOUR="100000", CULVERT_LIMITS_TUNNELS_PER_KEY="100000",
             CULVERT_LIMITS_API_CALLS_PER_SECOND="100000", CULVERT_LIMITS_CONNECTS_PER_SECOND="100000",
+            CULVERT_HTTP_MAX_CONNECTIONS="20000",
         )  # fmt: skip
         wait_for(f"http://127.0.0.1:{self.admin_port}/healthz")
         self.start(
@@ -144,19 +146,38 @@ class Bench:
         names = {"direct": [], "one nginx": ["nginx 1"], "two nginx": ["nginx 1", "nginx 2"]}
         return [self.processes[name].pid for name in names.get(row, ["edge", "connector"])]
 
-    @contextlib.contextmanager
+    def connectors_to(self, name: str, count: int):  # noqa: ANN201
+        """A tunnel of its own with as many streams as connectors can have: 8 connections each, of 1 024 streams."""
+        return self.running({
+            f"{name} {index}": ("http", str(self.peers_port), "--name", name, "--connections", "8")
+            for index in range(count)
+        })  # fmt: skip
+
     def connector_of(self, tunnels: list[str]):  # noqa: ANN201
         """One process that serves many tunnels."""
         config = self.folder / "tunnels.yaml"
         entries = "".join(f"  - name: {name}\n    target: {self.origin_port}\n" for name in tunnels)
         config.write_text(f"connections: 1\ntunnels:\n{entries}")
-        process = self.start(
-            "many", str(self.programs / "culvert"), "start", "--config", str(config),
-            "--edge", f"http://127.0.0.1:{self.edge_port}", "--log-level", "warning", CULVERT_API_KEY=self.key,
-        )  # fmt: skip
+        return self.running({"many": ("start", "--config", str(config))})
+
+    @contextlib.contextmanager
+    def running(self, commands: dict[str, tuple[str, ...]]):  # noqa: ANN201
+        """Further connectors, by name, and their process ids."""
+        started = {
+            name: self.start(
+                name, str(self.programs / "culvert"), *command,
+                "--edge", f"http://127.0.0.1:{self.edge_port}", "--log-level", "warning", CULVERT_API_KEY=self.key,
+            )
+            for name, command in commands.items()
+        }  # fmt: skip
         try:
-            yield process
+            yield [process.pid for process in started.values()]
         finally:
-            process.terminate()
-            process.wait(20)
-            del self.processes["many"]
+            for name, process in started.items():
+                process.terminate()
+                # What hangs is an error of its own, but not to hide the one that ended the load.
+                try:
+                    process.wait(40)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                del self.processes[name]
