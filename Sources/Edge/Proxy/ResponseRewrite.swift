@@ -41,7 +41,7 @@ struct ResponseRewrite {
     /// The head as it goes to the visitor.
     func head(_ head: ResponseHead, framing: Framing, connection: Connection) -> ByteBuffer {
         let section = head.section
-        var output = ByteBufferAllocator().buffer(capacity: section.bytes.readableBytes + 128)
+        var output = ByteBufferAllocator().buffer(capacity: section.bytes.readableBytes + 512)
         output.writeStaticString("HTTP/1.1 ")
         output.writeString(String(head.status))
         output.writeStaticString(" ")

@@ -94,9 +94,14 @@ extension VisitorHandler: NIOScheduledCallbackHandler {
         }
     }
 
-    private func schedule(_ at: NIODeadline) {
+    /// How far ahead a task is scheduled at most: one that fires early looks again, while one that is too late for the
+    /// next deadline has to be cancelled, which costs more.
+    private static let furthestTask = TimeAmount.seconds(5)
+
+    private func schedule(_ deadline: NIODeadline) {
         guard let context else { return }
         self.deadlineTask?.cancel()
+        let at = min(deadline, .now() + Self.furthestTask)
         self.deadlineAt = at
         // A callback rather than a task: nobody needs a future of each. An event loop that takes none is shutting down.
         self.deadlineTask = try? context.eventLoop.assumeIsolated().scheduleCallback(at: at, handler: self)

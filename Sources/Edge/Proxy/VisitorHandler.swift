@@ -63,6 +63,8 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var isReadOutstanding = false
     private var isProcessing = false
     private var needsFlush = false
+    /// The end of what was written, not queued yet.
+    private var unsent: ByteBuffer?
     /// The origin was not asked for more because the visitor takes nothing.
     var isOriginPaused = false
     var deadline: Deadline?
@@ -71,6 +73,8 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
     var deadlineAt: NIODeadline?
     var headStarted: NIODeadline?
 
+    /// Up to how many bytes writes are put together.
+    private static let smallWrite = 4_096
     /// What a connection that is not an exchange may hold unread, in bytes.
     private static let maximumInbound = 64 << 10
 
@@ -227,17 +231,35 @@ final class VisitorHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     // MARK: Writing
 
+    /// Queues bytes; they go out with ``flushIfNeeded()``.
+    ///
+    /// Small pieces that come together, such as a head and a short body, are put into one buffer: to copy them costs less
+    /// than to queue each.
     func write(_ bytes: ByteBuffer) {
-        guard let context else { return }
-        self.needsFlush = true
         if self.hasInputEnded { self.hasWrittenSinceInputEnded = true }
-        context.write(self.wrapOutboundOut(bytes), promise: nil)
+        guard let before = self.unsent?.readableBytes else {
+            self.unsent = bytes
+            return
+        }
+        if before + bytes.readableBytes <= Self.smallWrite {
+            self.unsent?.writeImmutableBuffer(bytes)
+        } else {
+            self.queueUnsent()
+            self.unsent = bytes
+        }
     }
 
     func flushIfNeeded() {
+        self.queueUnsent()
         guard self.needsFlush, let context else { return }
         self.needsFlush = false
         context.flush()
+    }
+
+    private func queueUnsent() {
+        guard let bytes = self.unsent.take(), let context else { return }
+        self.needsFlush = true
+        context.write(self.wrapOutboundOut(bytes), promise: nil)
     }
 
     // MARK: Closing
