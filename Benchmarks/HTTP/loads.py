@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import pathlib
 import re
+import statistics
 import subprocess
 import tempfile
 import time
@@ -192,15 +193,22 @@ def many_tunnels(bench: rows.Bench, count: int, seconds: int) -> dict[str, float
         result["edge_idle_percent"] = used[0] * 10
         result["idle_percent"] = sum(used) * 10
 
-        def requests(paths: str) -> float:
+        def requests(paths: str, connections: int) -> float:
             with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
                 script.write(f"local n = 0; request = function() n = n + 1; return wrk.format('GET', {paths}) end")
                 script.flush()
                 since = [machine.processor_seconds(pid) for pid in pids]
-                done = wrk(f"http://127.0.0.1:{bench.edge_port}", 64, seconds, "-s", script.name)
+                done = wrk(f"http://127.0.0.1:{bench.edge_port}", connections, seconds, "-s", script.name)
                 spent = sum(machine.processor_seconds(pid) - at for pid, at in zip(pids, since, strict=True))
                 return spent * 1e6 / done["requests"]
 
-        result["one_us"] = requests(f"'/{names[0]}/small'")
-        result["spread_us"] = requests(f"string.format('/many-%04d/small', n % {count})")
+        one, all_of_them = f"'/{names[0]}/small'", f"string.format('/many-%04d/small', n % {count})"
+        # One at a time, and many at once, which share messages only where they are for one tunnel.
+        for connections in (1, 64):
+            costs: dict[str, list[float]] = {one: [], all_of_them: []}
+            for _ in range(3):
+                for paths, each in costs.items():
+                    each.append(requests(paths, connections))
+            result[f"one_us_{connections}"] = statistics.median(costs[one])
+            result[f"spread_us_{connections}"] = statistics.median(costs[all_of_them])
     return result

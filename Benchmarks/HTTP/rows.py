@@ -141,6 +141,17 @@ class Bench:
         )  # fmt: skip
         self.urls["culvert"] = f"{edge}/bench"
 
+    def restart_tunnel(self) -> None:
+        """Edge and connector anew: what they cost is not hidden in memory that they have had before."""
+        for name in ("connector", "edge"):
+            process = self.processes.pop(name)
+            process.terminate()
+            process.wait(40)
+        self.start_tunnel(self.origin_port)
+        wait_for(self.urls["culvert"] + "/small")
+        # Until what the start needed has been given back.
+        time.sleep(4)
+
     def pids(self, row: str) -> list[int]:
         """The processes between visitor and origin in a row."""
         names = {"direct": [], "one nginx": ["nginx 1"], "two nginx": ["nginx 1", "nginx 2"]}

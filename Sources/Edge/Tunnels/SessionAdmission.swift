@@ -29,7 +29,7 @@ final class SessionAdmission: SessionDelegate {
     private let metrics: EdgeMetrics
     private let logger: Logger
     private var session: TunnelSession?
-    private var sampling: RepeatedTask?
+    private var sampling: Scheduled<Void>?
     private var sampled = SessionFigures()
 
     /// Makes the admission of one connection.
@@ -96,7 +96,7 @@ final class SessionAdmission: SessionDelegate {
             self.session = session
             self.metrics.sessionOpened()
             session.limitLifetime(to: Date(timeIntervalSince1970: self.claims.exp))
-            self.startSampling(session)
+            self.startSampling(session, after: .milliseconds(100))
             self.logger.info(
                 "connector connected",
                 metadata: [
@@ -146,19 +146,18 @@ final class SessionAdmission: SessionDelegate {
         self.tunnel.setAvailability(handler.isSuspect ? .suspect : .ready, of: session)
     }
 
-    /// Lets other threads see the session's figures.
-    private func startSampling(_ session: TunnelSession) {
-        self.sampling = self.eventLoop.scheduleRepeatedTask(
-            initialDelay: .milliseconds(200),
-            delay: Self.samplingInterval
-        ) { [admission = NIOLoopBound(self, eventLoop: self.eventLoop)] _ in
+    /// Lets other threads see the session's figures, again and again.
+    ///
+    /// - Parameter delay: For how long not; a little more, so that all sessions of a loop have their turn together.
+    private func startSampling(_ session: TunnelSession, after delay: TimeAmount) {
+        let time = (NIODeadline.now() + delay).rounded(upTo: .milliseconds(100))
+        self.sampling = self.eventLoop.assumeIsolated().scheduleTask(deadline: time) {
             session.refreshSample()
-            if let echo = session.status.lastEchoAt { admission.value.tunnel.recordEcho(at: echo) }
+            if let echo = session.status.lastEchoAt { self.tunnel.recordEcho(at: echo) }
             let handler = session.handler.value
-            admission.value.keepEchoFresh(handler)
-            admission.value.count(
-                SessionFigures(streams: handler.activeStreamCount, stalls: handler.stallCount)
-            )
+            self.keepEchoFresh(handler)
+            self.count(SessionFigures(streams: handler.activeStreamCount, stalls: handler.stallCount))
+            self.startSampling(session, after: Self.samplingInterval)
         }
     }
 

@@ -5,11 +5,15 @@ import Protocol
 extension SessionHandler {
     /// Sees to it that the core hears of the time when it needs to.
     func scheduleTick() {
-        guard let context, let next = self.core.nextTick(now: .now()) else {
+        let now = NIODeadline.now()
+        guard let context, let due = self.core.nextTick(now: now) else {
             self.tickTask?.cancel()
             self.tickTask = nil
             return
         }
+        // What is not urgent comes when the clock of other sessions does: to wake up for each would cost more than to
+        // look at all of them.
+        let next = due - now > SessionCore.tickInterval ? due.rounded(upTo: SessionCore.tickInterval) : due
         if let tickAt, tickAt <= next, self.tickTask != nil { return }
         self.tickTask?.cancel()
         self.tickAt = next
@@ -38,5 +42,13 @@ extension SessionHandler {
         self.adaptUnsentLimit(now: now)
         self.dispatchEvents()
         self.pump()
+    }
+}
+
+extension NIODeadline {
+    /// The next point in time that is a multiple of an interval.
+    package func rounded(upTo interval: TimeAmount) -> NIODeadline {
+        let step = UInt64(max(1, interval.nanoseconds))
+        return .uptimeNanoseconds((self.uptimeNanoseconds / step + 1) * step)
     }
 }

@@ -97,11 +97,11 @@ extension SessionCore {
     private mutating func writePing(into buffer: inout ByteBuffer, start: Int, end: Int, now: NIODeadline) {
         let isDrainPingWanted = self.drain?.isPingWanted == true
         guard self.pings.isWanted || self.barrier.isPingWanted || isDrainPingWanted else { return }
-        // One that has to wait for its turn goes out with a tick.
-        self.attend()
-        // Behind a message full of OPENs it waits for the next one.
-        guard buffer.writerIndex + Self.pingLength <= end || buffer.writerIndex == start else { return }
-        guard let number = self.pings.send(now: now) else { return }
+        // Behind a message full of OPENs it waits for the next one; one that has to wait for its turn goes with a tick.
+        guard buffer.writerIndex + Self.pingLength <= end || buffer.writerIndex == start,
+            let number = self.pings.send(now: now)
+        else { return self.attend() }
+        self.attend(within: Self.calmInterval)
         if self.barrier.isPingWanted { self.barrier.pingSent(number, now: now) }
         if isDrainPingWanted {
             self.drain?.isPingWanted = false
