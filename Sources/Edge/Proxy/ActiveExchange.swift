@@ -2,7 +2,7 @@
 import NIOCore
 
 /// Everything that belongs to the exchange that a visitor's connection is busy with.
-struct ActiveExchange {
+final class ActiveExchange {
     var state: ExchangeState
     var record: RequestRecord
     let tunnel: Tunnel
@@ -51,7 +51,7 @@ struct ActiveExchange {
     var isHTML: Bool { ErrorPage.prefersHTML(accept: self.accept) }
 
     /// The origin has begun to answer: the request is not sent again.
-    mutating func forgetRequestHead() {
+    func forgetRequestHead() {
         self.requestHead = ByteBuffer()
     }
 }

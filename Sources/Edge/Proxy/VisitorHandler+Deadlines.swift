@@ -65,9 +65,8 @@ extension VisitorHandler: NIOScheduledCallbackHandler {
     /// More of an upload came.
     func uploadProgressed(_ bytes: Int) {
         guard let exchange = self.exchange else { return }
-        self.exchange?.uploadProgress += bytes
-        let isEnough =
-            exchange.state.isUnanswered ? exchange.uploadProgress + bytes >= Self.minimumProgress : bytes > 0
+        exchange.uploadProgress += bytes
+        let isEnough = exchange.state.isUnanswered ? exchange.uploadProgress >= Self.minimumProgress : bytes > 0
         if isEnough || self.deadline?.kind != .stalledUpload { self.setExchangeDeadline() }
     }
 

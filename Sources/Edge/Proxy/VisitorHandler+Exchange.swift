@@ -168,7 +168,7 @@ extension VisitorHandler {
     }
 
     func answer(_ error: VisitorError, detail: String?) {
-        guard var exchange = self.exchange else { return }
+        guard let exchange = self.exchange else { return }
         self.exchange = nil
         exchange.link?.reset(.cancelled)
         let request = exchange.state.request
