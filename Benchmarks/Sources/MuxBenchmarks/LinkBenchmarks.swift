@@ -108,18 +108,21 @@ struct LinkClient: AsyncParsableCommand {
         guard self.beside > 0 else { return }
         let more = try await self.openBulk(session, loop, count: self.beside - 1)
         try await Task.sleep(for: .seconds(self.warmUp))
-        let received = { () async throws -> Int in
-            try await loop.submit { (bulk.value + more.value).reduce(0) { $0 + $1.sink.received } }.get()
+        let received = { () async throws -> [Int] in
+            try await loop.submit { (bulk.value + more.value).map { $0.sink.received } }.get()
         }
         let (before, start) = (try await received(), ContinuousClock.now)
         let times = try await self.smallRequests(session, loop).sorted()
-        let bulkBytes = try await received() - before
+        let shares = zip(try await received(), before).map { Double($0 - $1) }
+        let bulkBytes = shares.reduce(0, +)
         report(
             "200-byte requests beside \(self.beside) bulk streams",
             [
                 "count": Double(times.count), "p50_ms": times[times.count / 2],
                 "p99_ms": times[min(times.count - 1, times.count * 99 / 100)], "max_ms": times.last ?? 0,
-                "bulk_mbit": Double(bulkBytes) * 8 / 1e6 / ((ContinuousClock.now - start) / .seconds(1)),
+                "jain_index": bulkBytes * bulkBytes
+                    / (Double(shares.count) * shares.reduce(0) { $0 + $1 * $1 }),
+                "bulk_mbit": bulkBytes * 8 / 1e6 / ((ContinuousClock.now - start) / .seconds(1)),
             ]
         )
     }
