@@ -23,7 +23,7 @@ protocol OriginLinkConsumer: AnyObject {
 /// read or one flush brought. Back-pressure is mirrored in both directions.
 ///
 /// It is `Sendable` because each of its variables belongs to one of the two loops, as marked.
-final class OriginLink: @unchecked Sendable {
+final class OriginLink: @unchecked Sendable {  // The compiler does not know which loop a variable belongs to.
     /// Why there is no stream any more.
     enum Failure {
         /// None could be opened.
@@ -192,7 +192,9 @@ final class OriginLink: @unchecked Sendable {
     }
 
     /// Carries a closure over to the loop that it is meant for.
-    private struct UncheckedBody: @unchecked Sendable {
+    ///
+    /// It is made on the visitor's loop, given away there, and run once, on the session's loop alone.
+    private struct UncheckedBody: @unchecked Sendable {  // The compiler does not see that it is given away.
         let body: (OriginConnection) -> Void
 
         init(_ body: @escaping (OriginConnection) -> Void) {
