@@ -254,7 +254,7 @@ struct EdgeServer: Service {
     }
 
     private var sessionConfiguration: SessionConfiguration {
-        var configuration = SessionConfiguration(role: .edge)
+        var configuration = EdgeSessions.configuration
         // Protocol B.9.1: a side pings after a third of its idle time-out.
         let idle = self.configuration.tunnels.heartbeatInterval.nanoseconds / 1_000_000 * 3
         configuration.settings.idleTimeoutMilliseconds = UInt32(clamping: idle)

@@ -229,10 +229,8 @@ extension SessionDialer {
     /// A dialer for tests: no TLS to the edge, none verified to the target.
     static func fixture(edge: EdgeAddress, target: String, tunnelID: String = "my-app") throws -> SessionDialer {
         SessionDialer(
-            edge: edge,
+            connection: EdgeConnection(edge: edge, group: MultiThreadedEventLoopGroup.singleton, tls: nil),
             token: try TunnelToken(parsing: TunnelTokenTests.token(#"{"sub":"\#(tunnelID)"}"#)),
-            group: MultiThreadedEventLoopGroup.singleton,
-            tls: nil,
             targets: [TargetName.primary: try OriginTarget(parsing: target)],
             originTLS: try OriginTLS(OriginTrust(verifies: false)),
             governor: MemoryGovernor(),

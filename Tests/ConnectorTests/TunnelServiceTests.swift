@@ -25,7 +25,7 @@ struct TunnelServiceTests {
     ) async throws -> CommandFailure? {
         let (reports, continuation) = AsyncStream.makeStream(of: ConnectionReport.self)
         let service = TunnelService(
-            dialer: try .fixture(edge: edge.address, target: target),
+            dialer: try SessionDialer.fixture(edge: edge.address, target: target),
             connections: connections,
             retries: retries,
             network: network

@@ -47,6 +47,7 @@ struct StartCommand: AsyncParsableCommand {
                 edgeOptions: self.edgeOptions,
                 statusOptions: self.statusOptions,
                 connections: wish.tunnels.map(\.connections).max() ?? 1,
+                sharesConnections: true,
                 logger: self.edgeOptions.makeLogger()
             )
             var later = source

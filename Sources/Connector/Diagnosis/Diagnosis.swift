@@ -194,11 +194,13 @@ struct Diagnosis: Sendable {
         let advice = "What is between here and the edge has to pass WebSocket upgrades; a token ends when it expires."
         return await self.step("tunnel", advice: advice) {
             let dialer = SessionDialer(
-                edge: self.edge,
+                connection: EdgeConnection(
+                    edge: self.edge,
+                    group: self.group,
+                    tls: self.edge.usesTLS ? self.edgeTLS : nil,
+                    proxy: self.proxy
+                ),
                 token: token,
-                group: self.group,
-                tls: self.edge.usesTLS ? self.edgeTLS : nil,
-                proxy: self.proxy,
                 targets: [:],
                 originTLS: nil,
                 governor: MemoryGovernor(),

@@ -22,7 +22,7 @@ enum ConnectionReport: Sendable {
 
 /// Keeps one session of the bundle alive for ever: dials, watches, and dials again.
 struct BundleMember: Sendable {
-    let dialer: SessionDialer
+    let dialer: any SessionOpener
     let bundle: SessionSettings.Bundle
     var policy: ReconnectPolicy
     let bell: ReconnectBell

@@ -14,49 +14,75 @@ enum LiveSessionEvent: Sendable, Equatable {
     case ended(code: ErrorCode, reason: String)
 }
 
-/// One WebSocket to the edge, as seen from outside its event loop.
+/// What can be asked of a session on its event loop.
+protocol SessionControl: AnyObject {
+    /// The smoothed round-trip time to the edge, once it is known.
+    var roundTripTime: TimeAmount? { get }
+    /// How many streams are being served.
+    var activeStreamCount: Int { get }
+    /// Takes leave: finishes what is in flight, up to the grace period, and takes no new streams.
+    func leave(gracePeriod: TimeAmount)
+    /// Asks the edge at once whether it is still there, and gives the session up if it says nothing soon.
+    func verify()
+    /// Ends the session at once.
+    func end()
+}
+
+extension SessionHandler: SessionControl {
+    func leave(gracePeriod: TimeAmount) {
+        self.drain(code: .shutdown, gracePeriod: gracePeriod, reconnectAfter: .zero)
+    }
+
+    func verify() {
+        self.doubt(givingUp: true)
+    }
+
+    func end() {
+        self.close(code: .shutdown, reason: "")
+    }
+}
+
+/// One session that serves a tunnel, as seen from outside its event loop.
 struct LiveSession: Sendable {
     /// What happens to the session, in order; finishes after ``LiveSessionEvent/ended(code:reason:)``.
     let events: AsyncStream<LiveSessionEvent>
-    private let handler: NIOLoopBound<SessionHandler>
+    private let control: NIOLoopBound<any SessionControl>
 
-    init(events: AsyncStream<LiveSessionEvent>, handler: SessionHandler, eventLoop: any EventLoop) {
+    init(events: AsyncStream<LiveSessionEvent>, control: any SessionControl, eventLoop: any EventLoop) {
         self.events = events
-        self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
+        self.control = NIOLoopBound(control, eventLoop: eventLoop)
     }
 
     /// The smoothed round-trip time to the edge, once it is known.
     func roundTripTime() async -> TimeAmount? {
-        try? await self.handler.eventLoop.submit { [handler] in handler.value.roundTripTime }.get()
+        try? await self.control.eventLoop.submit { [control] in control.value.roundTripTime }.get()
     }
 
     /// Tells the smoothed round-trip time to the edge on the session's event loop, if it is known.
     func withRoundTripTime(_ body: @escaping @Sendable (TimeAmount) -> Void) {
-        self.handler.eventLoop.execute { [handler] in
-            if let time = handler.value.roundTripTime { body(time) }
+        self.control.eventLoop.execute { [control] in
+            if let time = control.value.roundTripTime { body(time) }
         }
     }
 
     /// How many streams are being served.
     func activeStreamCount() async -> Int {
-        (try? await self.handler.eventLoop.submit { [handler] in handler.value.activeStreamCount }.get()) ?? 0
+        (try? await self.control.eventLoop.submit { [control] in control.value.activeStreamCount }.get()) ?? 0
     }
 
     /// Takes leave: finishes what is in flight, up to the grace period, and takes no new streams.
     func drain(gracePeriod: TimeAmount) {
-        self.handler.eventLoop.execute { [handler] in
-            handler.value.drain(code: .shutdown, gracePeriod: gracePeriod, reconnectAfter: .zero)
-        }
+        self.control.eventLoop.execute { [control] in control.value.leave(gracePeriod: gracePeriod) }
     }
 
     /// Asks the edge at once whether it is still there, and gives the session up if it says nothing soon.
     func verify() {
-        self.handler.eventLoop.execute { [handler] in handler.value.doubt(givingUp: true) }
+        self.control.eventLoop.execute { [control] in control.value.verify() }
     }
 
     /// Ends the session at once.
     func close() {
-        self.handler.eventLoop.execute { [handler] in handler.value.close(code: .shutdown, reason: "") }
+        self.control.eventLoop.execute { [control] in control.value.end() }
     }
 }
 

@@ -36,6 +36,8 @@ struct ServingSession: Sendable {
     private let proxies = ProxyRules(environment: ProcessInfo.processInfo.environment)
     private let group: any EventLoopGroup
     private let network = NetworkWatch()
+    /// The connections that tunnels share; nothing if each is to have its own.
+    private let shared: SharedConnections?
     /// What a person or a program sees of the run.
     let display: StatusDisplay
 
@@ -45,14 +47,17 @@ struct ServingSession: Sendable {
     ///   - edgeOptions: How to reach edges.
     ///   - statusOptions: What to show.
     ///   - connections: How many connections a tunnel will keep; more threads than that would have nothing to do.
+    ///   - sharesConnections: Whether tunnels of the same edge share them.
     ///   - logger: For everything that happens.
     /// - Throws: ``CommandFailure`` if the certificates can't be used.
     init(
         edgeOptions: EdgeOptions,
         statusOptions: StatusOptions,
         connections: Int,
+        sharesConnections: Bool = false,
         logger: Logger
     ) throws(CommandFailure) {
+        self.shared = sharesConnections ? SharedConnections() : nil
         self.display = StatusDisplay(options: statusOptions, format: edgeOptions.logFormat ?? .text, logger: logger)
         self.logger = self.display.logger
         self.retries = !edgeOptions.noRetry
@@ -163,14 +168,19 @@ struct ServingSession: Sendable {
         report: @escaping @Sendable (ConnectionReport) -> Void,
         observer: OriginObserver
     ) throws(CommandFailure) -> TunnelService {
-        // The roots of the system take megabytes: they are read only where TLS is spoken.
+        let connection: EdgeConnection
+        var sessions: SharedSessions?
+        if let shared {
+            let known = try shared.sessions(with: tunnel.edge) { () throws(CommandFailure) in
+                SharedSessions(connection: try self.connection(to: tunnel.edge), logger: self.logger)
+            }
+            (connection, sessions) = (known.connection, known)
+        } else {
+            connection = try self.connection(to: tunnel.edge)
+        }
         let dialer = SessionDialer(
-            edge: tunnel.edge,
+            connection: connection,
             token: token,
-            group: self.group,
-            tls: tunnel.edge.usesTLS
-                ? try Self.edgeTLS(certificateAuthorityFile: self.certificateAuthorityFile) : nil,
-            proxy: try self.proxies.proxy(for: tunnel.edge),
             targets: [TargetName.primary: tunnel.target],
             originTLS: tunnel.target.usesTLS ? try Self.originTLS(tunnel.originTrust) : nil,
             governor: MemoryGovernor(),
@@ -178,11 +188,21 @@ struct ServingSession: Sendable {
             observer: observer
         )
         return TunnelService(
-            dialer: dialer,
+            dialer: sessions.map { SharedDialer(sessions: $0, own: dialer) } ?? dialer,
             connections: tunnel.connections,
             retries: self.retries,
             network: self.network,
             report: report
+        )
+    }
+
+    private func connection(to edge: EdgeAddress) throws(CommandFailure) -> EdgeConnection {
+        EdgeConnection(
+            edge: edge,
+            group: self.group,
+            // The roots of the system take megabytes: they are read only where TLS is spoken.
+            tls: edge.usesTLS ? try Self.edgeTLS(certificateAuthorityFile: self.certificateAuthorityFile) : nil,
+            proxy: try self.proxies.proxy(for: edge)
         )
     }
 

@@ -5,7 +5,7 @@ import ServiceLifecycle
 
 /// Serves one tunnel: a bundle of sessions, each kept alive by its own task.
 struct TunnelService: Service {
-    let dialer: SessionDialer
+    let dialer: any SessionOpener
     /// How many sessions the bundle has, 1 to 8.
     let connections: Int
     let retries: Bool
@@ -23,7 +23,11 @@ struct TunnelService: Service {
         let report = self.report
         let bell = ReconnectBell()
         let subscription = self.network.subscribe { bell.ring(.networkChanged) }
-        defer { self.network.cancel(subscription) }
+        self.dialer.add(bell)
+        defer {
+            self.network.cancel(subscription)
+            self.dialer.remove(bell)
+        }
         try await withThrowingDiscardingTaskGroup { group in
             for index in 0..<count {
                 group.addTask {

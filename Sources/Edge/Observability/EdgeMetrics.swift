@@ -94,11 +94,15 @@ final class EdgeMetrics: Sendable {
     }
 
     /// A session that had joined has ended.
-    ///
-    /// - Parameter limits: How often the connector passed which limit of the protocol.
-    func sessionClosed(limits: [PeerLimit: Int] = [:]) {
+    func sessionClosed() {
         self.busy.subtract(1, ordering: .relaxed)
         self.activeSessions.decrement()
+    }
+
+    /// A connector's connection is over.
+    ///
+    /// - Parameter limits: How often the connector passed which limit of the protocol.
+    func limitsPassed(_ limits: [PeerLimit: Int]) {
         for (limit, count) in limits { self.limitsByName[limit]?.increment(by: count) }
     }
 

@@ -104,7 +104,8 @@ final class OriginLink: @unchecked Sendable {  // The compiler does not know whi
                 let channel = try session.openStream(
                     kind: .http,
                     metadata: metadata,
-                    deadline: connectTimeout
+                    deadline: connectTimeout,
+                    group: self.session.seat?.value.group
                 ) { stream in
                     try stream.syncOptions?.setOption(ChannelOptions.autoRead, value: false)
                     try stream.pipeline.syncOperations.addHandler(connection)

@@ -6,11 +6,16 @@ import NIOCore
 final class StreamPool {
     private var idle = IdleStreams<OriginConnection>()
     private let eventLoop: any EventLoop
+    private let makeRoomElsewhere: (() -> Void)?
     private var isSweepScheduled = false
     private var isClosed = false
 
-    init(eventLoop: any EventLoop) {
+    /// - Parameters:
+    ///   - eventLoop: The event loop of the session.
+    ///   - makeRoomElsewhere: Gives up an idle connection of another tunnel that shares the session.
+    init(eventLoop: any EventLoop, makeRoomElsewhere: (() -> Void)? = nil) {
         self.eventLoop = eventLoop
+        self.makeRoomElsewhere = makeRoomElsewhere
     }
 
     /// A connection that is known to be clean, if there is one.
@@ -29,7 +34,14 @@ final class StreamPool {
 
     /// Gives up the connection that has waited the longest, so that another stream can have its slot.
     func makeRoom() {
-        self.idle.takeOldest()?.discard()
+        if !self.giveUpOldest() { self.makeRoomElsewhere?() }
+    }
+
+    /// Gives up the connection that has waited the longest; whether there was one.
+    func giveUpOldest() -> Bool {
+        guard let oldest = self.idle.takeOldest() else { return false }
+        oldest.discard()
+        return true
     }
 
     func remove(_ connection: OriginConnection) {

@@ -72,7 +72,7 @@ extension VisitorHandler {
 
     private func openOrigin(on session: TunnelSession) {
         guard let context, let exchange = self.exchange else { return }
-        var metadata = OpenMetadata(target: TargetName.primary)
+        var metadata = OpenMetadata(target: session.target)
         metadata.remoteAddress = exchange.record.visitor.address
             .flatMap {
                 NetworkEndpoint(address: $0.bytes, port: UInt16(clamping: context.channel.remoteAddress?.port ?? 0))

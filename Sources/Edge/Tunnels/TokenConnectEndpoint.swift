@@ -15,14 +15,13 @@ import Foundation
 
 /// Lets connectors in that show a valid token of the tunnel; the tunnel is re-made from the token if need be.
 final class TokenConnectEndpoint: ConnectEndpoint {
-    private let registry: any TunnelRegistry
-    private let tokens: TunnelTokens
+    private let authority: TunnelAuthority
     private let configuration: SessionConfiguration
     private let readiness: Readiness
     private let pace: ConnectPace
     private let metrics: EdgeMetrics
     private let logger: Logger
-    private let lastSessionID = Atomic<UInt64>(0)
+    private let sessionIDs = SessionIDs()
 
     /// Makes the endpoint.
     ///
@@ -37,14 +36,13 @@ final class TokenConnectEndpoint: ConnectEndpoint {
     init(
         registry: any TunnelRegistry,
         tokens: TunnelTokens,
-        configuration: SessionConfiguration = SessionConfiguration(role: .edge),
+        configuration: SessionConfiguration = EdgeSessions.configuration,
         readiness: Readiness,
         pace: ConnectPace = ConnectPace(),
         metrics: EdgeMetrics,
         logger: Logger
     ) {
-        self.registry = registry
-        self.tokens = tokens
+        self.authority = TunnelAuthority(registry: registry, tokens: tokens)
         self.configuration = configuration
         self.readiness = readiness
         self.pace = pace
@@ -106,7 +104,7 @@ final class TokenConnectEndpoint: ConnectEndpoint {
         case .success(let fields): responseFields = fields
         case .failure(let refusal): return answer.refuse(refusal)
         }
-        let authorised: Authorised
+        let authorised: AuthorisedTunnel
         switch await self.authorise(tunnelID: tunnelID, fields: fields) {
         case .success(let success): authorised = success
         case .failure(let refusal):
@@ -129,18 +127,18 @@ final class TokenConnectEndpoint: ConnectEndpoint {
             self.metrics.connectorPutOff()
             return answer.refuse(.crowded(retryAfter: seconds))
         }
-        let id = self.lastSessionID.add(1, ordering: .relaxed).newValue
-        let (metrics, configuration) = (self.metrics, self.configuration)
+        let (metrics, configuration, readiness) = (self.metrics, self.configuration, self.readiness)
+        let (authority, sessionIDs) = (self.authority, self.sessionIDs)
         return .accept(
             responseFields: responseFields + [("Culvert-Request-Id", requestID.description)],
             makeHandler: { [logger] channel in
                 let admission = SessionAdmission(
-                    id: id,
-                    tunnel: authorised.tunnel,
+                    authorised: authorised,
+                    authority: authority,
+                    makeID: sessionIDs.next,
+                    readiness: readiness,
                     eventLoop: channel.eventLoop,
-                    remoteAddress: remoteAddress?.ipAddress,
-                    claims: authorised.claims,
-                    signedBy: authorised.signedBy,
+                    remoteAddress: remoteAddress,
                     // The peers' own pings come every third of this.
                     echoInterval: .milliseconds(Int64(configuration.settings.idleTimeoutMilliseconds) * 2 / 3),
                     metrics: metrics,
@@ -150,46 +148,29 @@ final class TokenConnectEndpoint: ConnectEndpoint {
                     configuration: configuration,
                     delegate: admission,
                     logger: logger,
-                    // Connectors open no streams. The closure also keeps the admission alive.
-                    acceptStream: { [admission] stream in
-                        stream.reject(code: .unsupportedKind, reason: "the edge takes no streams")
-                        _ = admission
-                    }
+                    // The closure also keeps the admission alive.
+                    acceptStream: { admission.accept($0) }
                 )
             }
         )
     }
 
-    /// A connector that may serve, and what it may serve.
-    private struct Authorised {
-        var tunnel: Tunnel
-        var claims: TunnelTokenClaims
-        var signedBy: SigningKeyStamp?
-    }
-
     private func authorise(
         tunnelID text: String,
         fields: [(name: String, value: String)]
-    ) async -> Result<Authorised, TokenRefusal> {
+    ) async -> Result<AuthorisedTunnel, TokenRefusal> {
         let credentials = fields.filter { $0.name.lowercased() == "authorization" }
         let token = credentials.count == 1 ? BearerCredential.token(in: credentials[0].value) : nil
-        guard let tunnelID = TunnelID(text) else {
-            return .failure(await self.tokens.refuse(.otherTunnel))
-        }
-        let claims: TunnelTokenClaims
-        switch await self.tokens.verify(token, for: tunnelID) {
-        case .failure(let refusal): return .failure(refusal)
-        case .success(let verified): claims = verified
-        }
-        let specification = TunnelSpecification(
-            id: tunnelID,
-            name: claims.name,
-            owner: claims.own,
-            policy: claims.policy ?? TunnelPolicy(),
-            createdAt: Date(timeIntervalSince1970: claims.iat)
-        )
-        guard let tunnel = try? await self.registry.restore(specification) else { return .failure(.nameTaken) }
-        return .success(Authorised(tunnel: tunnel, claims: claims, signedBy: token.flatMap(self.tokens.stamp)))
+        return await self.authority.authorise(tunnelID: text, token: token)
+    }
+}
+
+/// The numbers of sessions, each given once in the life of the edge.
+private final class SessionIDs: Sendable {
+    private let last = Atomic<UInt64>(0)
+
+    @Sendable func next() -> UInt64 {
+        self.last.add(1, ordering: .relaxed).newValue
     }
 }
 

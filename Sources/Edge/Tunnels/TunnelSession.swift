@@ -11,16 +11,24 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// One connector connection that serves a tunnel.
+/// One connector connection that serves a tunnel, which it may share with other tunnels.
 final class TunnelSession: Sendable {
     /// A number that is unique for the life of the edge.
     let id: UInt64
+    /// The number of the connection: that of the session, unless tunnels share it.
+    let connectionID: UInt64
     /// The event loop of the connection; streams may be opened there only.
     let eventLoop: any EventLoop
     /// The session itself, to be used on ``eventLoop``.
     let handler: NIOLoopBound<SessionHandler>
     /// Its idle connections to the origin, to be used on ``eventLoop``.
     let pool: NIOLoopBound<StreamPool>
+    /// The tunnel's place in a session that others share; `nil` where it has the session for itself.
+    ///
+    /// To be used on ``eventLoop``.
+    let seat: NIOLoopBound<SharedSeat>?
+    /// What the connector knows the tunnel by, for TARGET of OPEN.
+    let target: String
     /// Where the connector connects from.
     let remoteAddress: String?
     /// What the connector calls itself.
@@ -45,20 +53,41 @@ final class TunnelSession: Sendable {
     private let sample = Mutex(Sample())
 
     /// Makes a session; to be called on the handler's event loop.
+    ///
+    /// - Parameters:
+    ///   - id: A number that is unique for the life of the edge.
+    ///   - sharing: Where several tunnels share the connection: its number, what the connector knows the tunnel by, and
+    ///     its place.
+    ///   - handler: The session itself.
+    ///   - eventLoop: The event loop of the connection.
+    ///   - remoteAddress: Where the connector connects from.
+    ///   - implementation: What the connector calls itself.
+    ///   - connectedAt: When it connected.
+    ///   - tokenIssuedAt: When its token was issued, in seconds since 1970.
+    ///   - signedBy: The key that signed the token.
+    ///   - makeRoomElsewhere: Gives up an idle connection of another tunnel that shares the session.
     init(
         id: UInt64,
+        sharing: (connectionID: UInt64, target: String, seat: SharedSeat)? = nil,
         handler: SessionHandler,
         eventLoop: any EventLoop,
         remoteAddress: String?,
         implementation: String?,
         connectedAt: Date,
         tokenIssuedAt: Double,
-        signedBy: SigningKeyStamp? = nil
+        signedBy: SigningKeyStamp? = nil,
+        makeRoomElsewhere: (() -> Void)? = nil
     ) {
         self.id = id
+        self.connectionID = sharing?.connectionID ?? id
+        self.target = sharing?.target ?? TargetName.primary
+        self.seat = sharing.map { NIOLoopBound($0.seat, eventLoop: eventLoop) }
         self.eventLoop = eventLoop
         self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
-        self.pool = NIOLoopBound(StreamPool(eventLoop: eventLoop), eventLoop: eventLoop)
+        self.pool = NIOLoopBound(
+            StreamPool(eventLoop: eventLoop, makeRoomElsewhere: makeRoomElsewhere),
+            eventLoop: eventLoop
+        )
         self.remoteAddress = remoteAddress
         self.implementation = implementation
         self.connectedAt = connectedAt
@@ -88,7 +117,7 @@ final class TunnelSession: Sendable {
         self.sample.withLock { sample in
             sample.roundTrip = handler.roundTripTime
             sample.lastEcho = echo
-            sample.activeStreams = handler.activeStreamCount
+            sample.activeStreams = self.seat?.value.group.count ?? handler.activeStreamCount
             sample.isDraining = handler.phase != .active
         }
     }
@@ -100,13 +129,36 @@ final class TunnelSession: Sendable {
 
     // MARK: The end
 
-    /// Ends the session at once, from any thread.
+    /// Ends the session at once, from any thread; one that is shared goes on for the other tunnels.
     ///
     /// - Parameters:
     ///   - code: Why.
     ///   - reason: What the connector may show.
     func close(code: ErrorCode, reason: String) {
-        self.eventLoop.execute { self.handler.value.close(code: code, reason: reason) }
+        self.eventLoop.execute {
+            if let seat = self.seat {
+                seat.value.end(code: code, reason: reason)
+            } else {
+                self.handler.value.close(code: code, reason: reason)
+            }
+        }
+    }
+
+    /// Makes way for a newer session of the same connector and tunnel, from any thread.
+    func giveWay(to newer: TunnelSession) {
+        self.eventLoop.execute {
+            if let seat = self.seat, self.connectionID == newer.connectionID {
+                // The connector serves the tunnel anew, perhaps with other settings: requests under way may end.
+                self.pool.value.close()
+                seat.value.leave()
+            } else {
+                // The connector has opened the newer connection because this one was dead to it, with all it served.
+                self.handler.value.close(
+                    code: .replaced,
+                    reason: "a newer connection of the same connector has taken over"
+                )
+            }
+        }
     }
 
     /// Lets the session end in good order, from any thread.

@@ -103,6 +103,8 @@ public final class SessionHandler {
     public var stallCount: UInt64 { self.core.stallCount }
     /// What the peer's HELLO said, once it came.
     public var peer: SessionSettings? { self.core.peer }
+    /// What both sides can do beyond the minimum; nothing before the peer's HELLO came.
+    public var capabilities: Capabilities { self.core.capabilities }
     /// How often the peer has passed each limit (docs/protocol.md §B.12); most of them end the session.
     public var limitHits: [PeerLimit: Int] { self.core.limitHits }
     /// The channel that the session runs on, while it does.
@@ -117,6 +119,7 @@ public final class SessionHandler {
     ///   - priority: How large its share is.
     ///   - metadata: What else the acceptor must know.
     ///   - deadline: How long the acceptor has to answer, at most 60 s.
+    ///   - group: The streams that this one belongs to, if any.
     ///   - initializer: Adds the handlers.
     /// - Throws: ``OpenError``, or what the initializer throws; nothing was sent.
     public func openStream(
@@ -124,6 +127,7 @@ public final class SessionHandler {
         priority: Priority = .normal,
         metadata: OpenMetadata,
         deadline: TimeAmount = .seconds(10),
+        group: StreamGroup? = nil,
         initializer: (StreamChannel) throws -> Void
     ) throws -> StreamChannel {
         guard let parent = self.context?.channel else { throw OpenError.sessionUnavailable }
@@ -137,6 +141,7 @@ public final class SessionHandler {
         )
         let stream = StreamChannel(session: self, parent: parent, key: key, opening: nil)
         self.register(stream)
+        if let group { stream.join(group) }
         do {
             try initializer(stream)
         } catch {
@@ -238,6 +243,25 @@ public final class SessionHandler {
         }
         self.core.release(stream.key)
         self.setNeedsPump()
+    }
+
+    /// Ends the streams of a group at once, as if the session had ended under them.
+    ///
+    /// - Parameters:
+    ///   - group: Whose streams.
+    ///   - code: What RESET tells the peer.
+    ///   - reason: For logs, here and at the other side.
+    public func reset(_ group: StreamGroup, code: ErrorCode, reason: String) {
+        let error = StreamError(
+            code: .sessionLost,
+            reason: "\(code): \(reason)",
+            origin: .sessionLost,
+            isRetrySafe: false
+        )
+        // Handlers that are told may open further streams, which are not meant.
+        for stream in self.channels.compactMap({ $0 }) where stream.group === group {
+            stream.reset(code: code, reason: reason, telling: error)
+        }
     }
 
     private func stream(_ key: StreamKey) -> StreamChannel? {

@@ -27,6 +27,8 @@ public final class StreamChannel: @unchecked Sendable {  // NIO asks it of every
     public let opening: OpenFrame?
     let key: StreamKey
     let session: SessionHandler
+    /// The streams that this one belongs to, if any.
+    private(set) var group: StreamGroup?
 
     let closePromise: EventLoopPromise<Void>
     // Set once, at the end of init: the pipeline needs the channel.
@@ -61,7 +63,19 @@ public final class StreamChannel: @unchecked Sendable {  // NIO asks it of every
         self.pipelineStorage = ChannelPipeline(channel: self)
     }
 
+    /// Counts the stream among those of a group, until it has closed.
+    ///
+    /// - Parameter group: The group; a stream stays with its first.
+    public func join(_ group: StreamGroup) {
+        guard self.group == nil, self.state != .closed else { return }
+        self.group = group
+        group.added()
+    }
+
     // MARK: Answers to OPEN
+
+    /// Whether the stream is still to be accepted or rejected.
+    public var isUnanswered: Bool { self.state == .opening && self.opening != nil }
 
     /// Takes the stream: OPEN_ACK goes out, the channel becomes active.
     ///
@@ -94,8 +108,14 @@ public final class StreamChannel: @unchecked Sendable {  // NIO asks it of every
     ///   - code: Why.
     ///   - reason: For the other side's logs.
     public func reset(code: ErrorCode, reason: String = "") {
+        self.reset(code: code, reason: reason, telling: nil)
+    }
+
+    /// Resets the stream, of which its handlers are told why.
+    func reset(code: ErrorCode, reason: String, telling error: StreamError?) {
         guard self.state != .closed else { return }
         self.session.core.reset(self.key, code: code, reason: reason)
+        if let error { self.pipeline.fireErrorCaught(error) }
         self.finishClosing()
     }
 
@@ -224,6 +244,7 @@ public final class StreamChannel: @unchecked Sendable {  // NIO asks it of every
         self.failPromises(ChannelError.ioOnClosedChannel)
         self.session.release(self)
         if wasActive { self.pipeline.fireChannelInactive() }
+        self.group?.removed()
         // As other channels do: handlers are still there for whoever closed the channel from inside one.
         self.eventLoop.execute {
             self.removeHandlers(pipeline: self.pipeline)

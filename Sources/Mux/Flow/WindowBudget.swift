@@ -4,7 +4,7 @@ import Protocol
 /// The memory that the windows of one session may pin, exactly (docs/protocol.md §B.7.3).
 struct WindowBudget: Hashable {
     /// What all windows together may pin, in bytes.
-    let total: Int
+    private(set) var total: Int
     /// What is set aside for the credit that every stream of the peer has from the start, in bytes.
     let reserved: Int
     /// What the windows beyond that pin now: granted and not consumed, over all live streams.
@@ -16,6 +16,13 @@ struct WindowBudget: Hashable {
     init(total: Int, reserved: Int) {
         self.total = total
         self.reserved = reserved
+    }
+
+    /// Lets windows pin more.
+    ///
+    /// - Parameter total: What all windows together may pin, in bytes; less than before is ignored.
+    mutating func raise(to total: Int) {
+        self.total = max(self.total, total)
     }
 
     mutating func change(by bytes: Int) {

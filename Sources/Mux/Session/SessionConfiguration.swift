@@ -8,11 +8,15 @@ public struct SessionConfiguration: Sendable {
     public var role: SessionRole
     /// What this side's HELLO says.
     public var settings: SessionSettings
+    /// What this side can do beyond the minimum.
+    public var capabilities: Capabilities = []
     /// What the windows of one session may pin in memory, in bytes (docs/protocol.md §B.7.3).
     ///
     /// What the peer's streams may pin from the start, `maximumStreams` times `initialWindow` of ``settings``, is set
     /// aside of it: at least that and 1 MiB are taken.
     public var budget: Int
+    /// The same for a session that several tunnels share, which has more streams.
+    public var sharedBudget = 192 << 20
     /// How many streams a side may open in a second, and twice as many at once, the same on both sides
     /// (docs/protocol.md §B.12).
     ///

@@ -156,10 +156,10 @@ extension SessionCore {
         Self.streamID(ordinal: self.slots.opened, role: self.role.peer).normalised(opened: self.slots.opened)
     }
 
-    /// A drain is over when the last stream is.
+    /// A drain is over when the last stream is that carries bytes.
     mutating func settleIfOver() {
-        guard self.end == nil, self.liveCount == 0, self.waitingOpens.isEmpty, self.drain?.isFinalSent == true,
-            self.goAwayDue == nil, let code = self.drain?.code
+        guard self.end == nil, self.liveCount == self.silentCount, self.waitingOpens.isEmpty,
+            self.drain?.isFinalSent == true, self.goAwayDue == nil, let code = self.drain?.code
         else { return }
         self.end(gracefully: code)
     }

@@ -92,6 +92,8 @@ extension SessionCore {
         }
         let settings = hello.settings
         self.peer = settings
+        self.capabilities = self.configuration.capabilities.intersection(hello.capabilities)
+        if self.capabilities.contains(.sharing) { self.budget.raise(to: self.configuration.sharedBudget) }
         self.phase = .active
         self.peerStreamLimit = settings.maximumStreams
         self.connectionSend = SendWindow(limit: UInt64(settings.connectionWindow))

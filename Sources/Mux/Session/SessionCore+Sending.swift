@@ -45,7 +45,11 @@ extension SessionCore {
     }
 
     private mutating func hello() -> HelloFrame {
-        var hello = HelloFrame(role: self.role, settings: self.configuration.settings)
+        var hello = HelloFrame(
+            role: self.role,
+            capabilities: self.configuration.capabilities,
+            settings: self.configuration.settings
+        )
         let value = (0..<Int.random(in: 0...16, using: &self.random)).map { _ in
             UInt8.random(in: .min ... .max, using: &self.random)
         }
@@ -196,7 +200,9 @@ extension SessionCore {
         end: Int,
         now: NIODeadline
     ) -> Bool {
-        while !self.isPeerDraining, let waiting = self.waitingOpens.first, let window = self.windowToOpen {
+        while !self.isPeerDraining, let waiting = self.waitingOpens.first,
+            let window = self.windowToOpen(kind: waiting.frame.kind)
+        {
             let frameStart = buffer.writerIndex
             let id = Self.streamID(ordinal: self.openedCount + 1, role: self.role)
             var frame = waiting.frame
@@ -218,7 +224,7 @@ extension SessionCore {
                 continue
             }
             self.openedCount += 1
-            self.liveCount += 1
+            self.countLive(slot, 1)
             self.streams.assign(id, to: slot)
             self.streams[slot].wire = .live
             self.streams[slot].receiveWindow = ReceiveWindow(granted: UInt64(window))

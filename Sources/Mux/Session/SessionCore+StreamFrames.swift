@@ -64,7 +64,7 @@ extension SessionCore {
         record.answerDeadline = now + .milliseconds(Int64(allowed))
         self.attend(within: Self.calmInterval)
         let key = self.streams.insert(record)
-        self.liveCount += 1
+        self.countLive(key.slot, 1)
         if let refusal = self.refusal(of: open, now: now) {
             // Nobody was told of the stream, so nobody will let go of it.
             self.streams[key.slot].isReleased = true
@@ -79,7 +79,7 @@ extension SessionCore {
             self.limitHits[.opens, default: 0] += 1
             return StreamRecord.Farewell(code: .overloaded, reason: "too many streams a second")
         }
-        guard open.kind.isKnown else {
+        guard open.kind.isKnown, open.kind != .tunnel || self.capabilities.contains(.sharing) else {
             return StreamRecord.Farewell(code: .unsupportedKind, reason: "kind \(open.kind.rawValue)")
         }
         if case .failure(let fault) = open.metadata {

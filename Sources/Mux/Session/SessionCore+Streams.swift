@@ -115,7 +115,7 @@ extension SessionCore {
     }
 
     /// Above this many queued bytes a writer is asked to wait (§B.8.2).
-    var sendQueueLimit: Int { min(max((16 << 20) / max(1, self.liveCount), 16_384), 131_072) }
+    var sendQueueLimit: Int { min(max((16 << 20) / max(1, self.liveCount - self.silentCount), 16_384), 131_072) }
 
     // MARK: Ending
 
@@ -245,10 +245,15 @@ extension SessionCore {
         self.events.append(.closed(self.streams.key(of: slot), self.streams[slot].end))
     }
 
+    mutating func countLive(_ slot: Int, _ change: Int) {
+        self.liveCount += change
+        if self.streams[slot].kind == .tunnel { self.silentCount += change }
+    }
+
     /// Both sides know that the stream is over.
     mutating func closeWire(_ slot: Int) {
         self.dropOutput(slot)
-        if self.streams[slot].wire == .live || self.streams[slot].wire == .zombie { self.liveCount -= 1 }
+        if self.streams[slot].wire == .live || self.streams[slot].wire == .zombie { self.countLive(slot, -1) }
         self.streams[slot].wire = .closed
         self.streams[slot].answerDeadline = nil
         self.streams[slot].stopDeadline = nil

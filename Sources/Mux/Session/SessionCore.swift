@@ -23,6 +23,8 @@ public struct SessionCore {
     public internal(set) var phase = SessionPhase.helloWait
     /// What the peer's HELLO said.
     public internal(set) var peer: SessionSettings?
+    /// What both sides can do beyond the minimum; nothing before the peer's HELLO came.
+    public internal(set) var capabilities: Capabilities = []
 
     var events: Deque<SessionEvent> = []
     var streams = StreamTable()
@@ -40,6 +42,8 @@ public struct SessionCore {
     var slots: StreamSlots
     /// How many own streams have a record that is live or a zombie.
     var liveCount = 0
+    /// How many of these carry no bytes.
+    var silentCount = 0
 
     // Credit.
     var connectionSend = SendWindow(limit: 0)
@@ -186,11 +190,12 @@ public struct SessionCore {
     }
 
     /// Whether an own stream could be opened without waiting: the peer has a slot, the budget room for a window.
-    public var hasFreeSlot: Bool { self.windowToOpen != nil }
+    public var hasFreeSlot: Bool { self.windowToOpen(kind: .http) != nil }
 
     /// The window of the next own stream, in bytes, if it can be opened now.
-    var windowToOpen: Int? {
+    func windowToOpen(kind: StreamKind) -> Int? {
         guard self.openedCount < self.peerStreamLimit else { return nil }
+        guard kind != .tunnel else { return 0 }
         return self.configuration.fixedWindow ?? self.budget.initialWindow(level: self.level)
     }
 

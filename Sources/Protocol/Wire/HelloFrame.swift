@@ -7,8 +7,8 @@ public struct HelloFrame: Hashable, Sendable {
     public var minor: UInt8
     /// Which end of the tunnel speaks, as it stands on the wire.
     public var role: UInt8
-    /// Capability bits; version 1.0 defines none.
-    public var capabilities: UInt64
+    /// What the sender can do beyond the minimum; what both can holds for the session.
+    public var capabilities: Capabilities
     /// The limits for the other side's sending.
     public var settings: SessionSettings
     /// An entry with random number and content that every receiver must skip (RFC 8701); sent, never kept.
@@ -18,11 +18,12 @@ public struct HelloFrame: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - role: Which end of the tunnel speaks.
+    ///   - capabilities: What the sender can do beyond the minimum.
     ///   - settings: The limits for the other side's sending.
-    public init(role: SessionRole, settings: SessionSettings) {
+    public init(role: SessionRole, capabilities: Capabilities = [], settings: SessionSettings) {
         self.minor = 0
         self.role = role.rawValue
-        self.capabilities = 0
+        self.capabilities = capabilities
         self.settings = settings
     }
 
@@ -37,12 +38,12 @@ public struct HelloFrame: Hashable, Sendable {
         guard reserved == 0 else { throw ProtocolViolation(.protocolError, "reserved bits set in HELLO") }
         self.minor = minor
         self.role = role
-        self.capabilities = capabilities
+        self.capabilities = Capabilities(rawValue: capabilities)
         self.settings = try SessionSettings(entries: payload.readTypeLengthValues())
     }
 
     func write(into buffer: inout ByteBuffer) {
-        buffer.writeMultipleIntegers(WireFormat.magic, self.minor, self.role, UInt16(0), self.capabilities)
+        buffer.writeMultipleIntegers(WireFormat.magic, self.minor, self.role, UInt16(0), self.capabilities.rawValue)
         self.settings.write(into: &buffer)
         if let grease {
             buffer.writeTypeLengthValue(grease.id) { $0.writeImmutableBuffer(grease.value) }

@@ -19,6 +19,12 @@ public struct OpenMetadata: Hashable, Sendable {
     public var alpn: String?
     /// How the visitor came.
     public var scheme: Scheme?
+    /// What lets a connector serve the tunnel that the target names, for streams of kind tunnel; 1 to
+    /// ``maximumTokenLength`` ASCII bytes, and never to be logged.
+    public var token: String?
+
+    /// What a token may have for OPEN to have room for it, in bytes.
+    public static let maximumTokenLength = 7_680
 
     /// How a visitor came.
     public enum Scheme: UInt8, Sendable {
@@ -44,6 +50,7 @@ public struct OpenMetadata: Hashable, Sendable {
         static let traceparent: UInt16 = 0x0006
         static let alpn: UInt16 = 0x0007
         static let scheme: UInt16 = 0x0008
+        static let token: UInt16 = 0x0009
     }
 }
 
@@ -79,6 +86,9 @@ extension OpenMetadata {
                     let scheme = Scheme(rawValue: first)
                 else { throw Self.fault(entry) }
                 self.scheme = scheme
+            case Entry.token:
+                guard entry.value.readableBytesView.allSatisfy({ $0 < 0x80 }) else { throw Self.fault(entry) }
+                self.token = try Self.text(entry, lengths: 1...Self.maximumTokenLength)
             default:
                 if entry.isCritical { throw MetadataFault(reason: "unknown critical entry \(entry.id)") }
             }
@@ -129,6 +139,9 @@ extension OpenMetadata {
         }
         if let scheme {
             buffer.writeTypeLengthValue(Entry.scheme) { $0.writeInteger(scheme.rawValue) }
+        }
+        if let token, (1...Self.maximumTokenLength).contains(token.utf8.count), token.utf8.allSatisfy({ $0 < 0x80 }) {
+            buffer.writeTypeLengthValue(Entry.token) { $0.writeString(token) }
         }
     }
 }

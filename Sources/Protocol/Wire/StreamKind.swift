@@ -16,7 +16,11 @@ public struct StreamKind: RawRepresentable, Hashable, Sendable {
     public static let tcp = StreamKind(rawValue: 0x02)
     /// Raw TLS, routed by its server name.
     public static let tls = StreamKind(rawValue: 0x03)
+    /// No bytes: as long as the stream lives, the session that it belongs to serves the tunnel that it names.
+    ///
+    /// Connectors alone open it, where both sides have ``Capabilities/sharing`` (docs/protocol.md §B.16).
+    public static let tunnel = StreamKind(rawValue: 0x04)
 
     /// Whether this version knows the kind.
-    public var isKnown: Bool { (0x01...0x03).contains(self.rawValue) }
+    public var isKnown: Bool { (0x01...0x04).contains(self.rawValue) }
 }

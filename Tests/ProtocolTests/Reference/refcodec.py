@@ -115,7 +115,7 @@ def hello_settings(entries):
 
 METADATA = {1: lambda v: is_text(v, 1, 255), 2: is_endpoint, 3: is_endpoint, 4: lambda v: is_text(v, 0, 255),
             5: lambda v: len(v) == 16, 6: lambda v: len(v) == 55 and v.isascii(), 7: lambda v: is_text(v, 0, 32),
-            8: lambda v: v in (b"\x01", b"\x02")}
+            8: lambda v: v in (b"\x01", b"\x02"), 9: lambda v: 1 <= len(v) <= 7680 and v.isascii()}
 
 def open_target(entries):
     """-> TARGET, or None if the stream must be refused with UNSUPPORTED_METADATA."""

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a side of a session can do beyond the minimum, as bits of HELLO (docs/protocol.md §B.4.1).
+///
+/// Only what both sides can holds for a session; bits that this version does not know are kept and mean nothing.
+public struct Capabilities: OptionSet, Hashable, Sendable {
+    /// The bits on the wire.
+    public var rawValue: UInt64
+
+    /// Takes any bits.
+    public init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+
+    /// Several tunnels share the session: each is served as long as a stream of kind ``StreamKind/tunnel`` lives
+    /// (docs/protocol.md §B.16).
+    public static let sharing = Capabilities(rawValue: 1 << 2)
+}
