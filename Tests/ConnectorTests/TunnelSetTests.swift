@@ -109,6 +109,7 @@ struct TunnelSetTests {
             case .active: seen.append("active")
             case .draining: seen.append("draining")
             case .ended: seen.append("ended")
+            case .tunnel: seen.append("shared")
             case nil: throw ChannelError.eof
             }
         }
@@ -124,7 +125,7 @@ struct TunnelSetTests {
             switch await events.next() {
             case .draining: seen.append("draining")
             case .ended: seen.append("ended")
-            case .request, .active: seen.append("new")
+            case .request, .active, .tunnel: seen.append("new")
             case nil: seen.append("ended")
             }
         }

@@ -33,6 +33,11 @@ final class SharedSession: SessionDelegate {
         self.isSharing = eventLoop.makePromise()
     }
 
+    deinit {
+        // The handshake failed, of which whoever asked has heard; a promise has to be kept all the same.
+        self.isSharing.succeed(false)
+    }
+
     /// Makes a session and the handler that it speaks through; the handler holds it.
     static func make(
         on eventLoop: any EventLoop,

@@ -27,19 +27,36 @@ struct FakeEdge: Sendable {
         case request(String)
         /// A session is active.
         case active(EdgeSession, SessionSettings)
+        /// The connector asked to let a tunnel into a session that is shared, and was answered.
+        case tunnel(SharedTunnel)
         /// The connector announced that it leaves.
         case draining
         /// A session is over.
         case ended(ErrorCode)
     }
 
+    /// A stream that stands for a tunnel.
+    struct SharedTunnel: Sendable {
+        var id: String
+        var token: String?
+        var stream: NIOLoopBound<StreamChannel>
+    }
+
+    /// How sessions are shared, if they are.
+    struct Sharing: Sendable {
+        /// The tunnels that are not let in, with what they are refused with.
+        var refusals: [String: ErrorCode] = [:]
+    }
+
     let address: EdgeAddress
     let events: AsyncStream<Event>
+    private let sharing: NIOLockedValueBox<Sharing?>
     private let listener: any Channel
     private let answer: NIOLockedValueBox<Answer>
 
     /// Listens on a free port of the loopback interface.
-    static func start(_ answer: Answer = .accept, port: Int = 0) async throws -> FakeEdge {
+    static func start(_ answer: Answer = .accept, sharing: Sharing? = nil, port: Int = 0) async throws -> FakeEdge {
+        let sharing = NIOLockedValueBox(sharing)
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
         let answer = NIOLockedValueBox(answer)
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -47,7 +64,7 @@ struct FakeEdge: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
-                        UpgradeHandler(answer: answer.withLockedValue { $0 }, events: continuation)
+                        UpgradeHandler(answer: answer.withLockedValue { $0 }, sharing: sharing, events: continuation)
                     )
                 }
             }
@@ -56,6 +73,7 @@ struct FakeEdge: Sendable {
         return FakeEdge(
             address: try EdgeAddress(parsing: "http://127.0.0.1:\(port)"),
             events: events,
+            sharing: sharing,
             listener: listener,
             answer: answer
         )
@@ -64,6 +82,17 @@ struct FakeEdge: Sendable {
     /// Changes what becomes of the next upgrades.
     func answer(with answer: Answer) {
         self.answer.withLockedValue { $0 = answer }
+    }
+
+    /// Changes how sessions are shared.
+    func share(_ sharing: Sharing?) {
+        self.sharing.withLockedValue { $0 = sharing }
+    }
+
+    /// Waits for the next tunnel that was let into a shared session.
+    func nextTunnel() async throws -> SharedTunnel {
+        for await case .tunnel(let tunnel) in self.events { return tunnel }
+        throw ChannelError.eof
     }
 
     /// Waits for the next active session.
@@ -178,12 +207,18 @@ private final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandl
     typealias OutboundOut = ByteBuffer
 
     private let answer: FakeEdge.Answer
+    private let sharing: NIOLockedValueBox<FakeEdge.Sharing?>
     private let events: AsyncStream<FakeEdge.Event>.Continuation
     private var received = ""
     private var isUpgraded = false
 
-    init(answer: FakeEdge.Answer, events: AsyncStream<FakeEdge.Event>.Continuation) {
+    init(
+        answer: FakeEdge.Answer,
+        sharing: NIOLockedValueBox<FakeEdge.Sharing?>,
+        events: AsyncStream<FakeEdge.Event>.Continuation
+    ) {
         self.answer = answer
+        self.sharing = sharing
         self.events = events
     }
 
@@ -216,12 +251,32 @@ private final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandl
         context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: head + "\r\n")), promise: nil)
         self.isUpgraded = true
         do {
+            var configuration = SessionConfiguration(role: .edge)
+            if self.sharing.withLockedValue({ $0 }) != nil {
+                configuration.capabilities = .sharing
+                configuration.settings.maximumStreams = 100
+                configuration.settings.initialWindow = 16_384
+            }
             try context.pipeline.syncOperations.addHandler(
-                SessionHandler(configuration: SessionConfiguration(role: .edge), delegate: self)
+                SessionHandler(configuration: configuration, delegate: self) { self.letIn($0) }
             )
         } catch {
             context.close(promise: nil)
         }
+    }
+
+    private func letIn(_ stream: StreamChannel) {
+        guard stream.opening?.kind == .tunnel, let metadata = try? stream.opening?.metadata.get() else {
+            return stream.reject(code: .unsupportedKind)
+        }
+        if let refusal = self.sharing.withLockedValue({ $0?.refusals[metadata.target] }) {
+            stream.reject(code: refusal)
+        } else {
+            try? stream.pipeline.syncOperations.addHandler(AnswerFinish())
+            stream.accept()
+        }
+        let bound = NIOLoopBound(stream, eventLoop: stream.eventLoop)
+        self.events.yield(.tunnel(.init(id: metadata.target, token: metadata.token, stream: bound)))
     }
 
     func sessionDidBecomeActive(_ session: SessionHandler, peer: SessionSettings) {
@@ -240,5 +295,14 @@ private final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandl
 
     func sessionDidEnd(_ session: SessionHandler, end: SessionEnd) {
         self.events.yield(.ended(end.code))
+    }
+}
+
+/// Finishes when the connector has.
+private final class AnswerFinish: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed { context.close(mode: .output, promise: nil) }
     }
 }

@@ -13,69 +13,7 @@ import Testing
 /// Connectors' sessions over real sockets, without the opening handshake.
 @Suite("Sessions join and leave their tunnel")
 struct SessionAdmissionTests {
-    /// Each of these takes milliseconds; a busy machine may need longer.
-    private static let patience = TimeAmount.seconds(10)
-
-    private let metrics = EdgeMetrics()
-    private let registry = InMemoryTunnelRegistry()
-
-    private func endpoint(_ tokens: TunnelTokens) -> TokenConnectEndpoint {
-        let readiness = Readiness()
-        readiness.becomeReady()
-        return TokenConnectEndpoint(
-            registry: self.registry,
-            tokens: tokens,
-            readiness: readiness,
-            // Here they come faster than an edge would let them in.
-            pace: ConnectPace(perSecond: 100_000),
-            metrics: self.metrics,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        )
-    }
-
-    /// - Parameter behind: How far the clock of the tokens is behind the real one, in seconds.
-    private func tokens(behind: TimeInterval = 0) async throws -> TunnelTokens {
-        let secret = Data(repeating: 7, count: 32).base64EncodedString()
-        return try await TunnelTokens(
-            keys: [SigningKey(kid: "k", secret: secret)],
-            now: { Date().addingTimeInterval(-behind) }
-        )
-    }
-
-    private func specification() throws -> TunnelSpecification {
-        TunnelSpecification(
-            id: try #require(TunnelID("my-app")),
-            owner: "alice",
-            policy: TunnelPolicy(),
-            createdAt: Date()
-        )
-    }
-
-    /// Listens for connections that are past their handshake.
-    private func listen(_ endpoint: TokenConnectEndpoint, token: String) async throws -> any Channel {
-        let fields: [(name: String, value: String)] = [
-            ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", WebSocketHandshake.makeKey()),
-            ("Sec-WebSocket-Protocol", WebSocketHandshake.subprotocol), ("Authorization", "Bearer \(token)"),
-        ]
-        return try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeFutureWithTask {
-                    await endpoint.decide(
-                        tunnelID: "my-app",
-                        fields: fields,
-                        remoteAddress: nil,
-                        requestID: RequestID()
-                    )
-                }
-                .flatMapThrowing { decision in
-                    guard case .accept(_, let makeHandler) = decision else { throw ChannelError.ioOnClosedChannel }
-                    try channel.pipeline.syncOperations.addHandler(makeHandler(channel))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0)
-            .get()
-    }
+    private let fixture = AdmissionFixture()
 
     private func connect(to server: any Channel, bundle: UInt8) async throws -> any Channel {
         var configuration = SessionConfiguration(role: .connector)
@@ -94,31 +32,22 @@ struct SessionAdmissionTests {
             .get()
     }
 
-    /// Waits for something that has to come about within a time.
-    private func within(_ limit: TimeAmount, _ what: Comment, _ isTrue: () -> Bool) async throws {
-        let deadline = NIODeadline.now() + limit
-        while !isTrue() {
-            guard NIODeadline.now() < deadline else { return #expect(Bool(false), what) }
-            try await Task.sleep(for: .milliseconds(2))
-        }
-    }
-
     @Test(
         "A connector that comes back takes over at once, a hundred times, from one that is frozen",
         .timeLimit(.minutes(2))
     )
     func takeOver() async throws {
-        let tokens = try await self.tokens()
-        let (token, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 600)
-        let server = try await self.listen(self.endpoint(tokens), token: token)
-        let tunnel = try await self.registry.restore(self.specification())
+        let tokens = try await self.fixture.tokens()
+        let (token, _) = try await tokens.issue(for: self.fixture.specification(), edge: "http://e", lifetime: 600)
+        let server = try await self.fixture.listen(self.fixture.endpoint(tokens), token: token)
+        let tunnel = try await self.fixture.registry.restore(self.fixture.specification())
         var clients: [any Channel] = []
         var sessions: [Remembered] = []
         var last: UInt64 = 0
         for _ in 0..<100 {
             let client = try await self.connect(to: server, bundle: 1)
             clients.append(client)
-            try await self.within(Self.patience, "the new session serves") {
+            try await self.fixture.within(AdmissionFixture.patience, "the new session serves") {
                 tunnel.sessions.count == 1 && tunnel.sessions[0].id > last
             }
             last = tunnel.sessions.first?.id ?? 0
@@ -126,17 +55,17 @@ struct SessionAdmissionTests {
             // A frozen peer: its kernel takes bytes, but nobody answers and nothing is closed.
             try await client.setOption(.autoRead, value: false).get()
         }
-        #expect(self.metrics.prometheusText().contains("culvert_sessions_total 100\n"))
-        try await self.within(Self.patience, "the replaced ones have left") {
-            self.metrics.prometheusText().contains("\nculvert_sessions 1\n")
+        #expect(self.fixture.metrics.prometheusText().contains("culvert_sessions_total 100\n"))
+        try await self.fixture.within(AdmissionFixture.patience, "the replaced ones have left") {
+            self.fixture.metrics.prometheusText().contains("\nculvert_sessions 1\n")
         }
         for client in clients { try? await client.close() }
-        try await self.within(Self.patience, "the last one has left") {
-            tunnel.sessions.isEmpty && !self.metrics.isBusy
+        try await self.fixture.within(AdmissionFixture.patience, "the last one has left") {
+            tunnel.sessions.isEmpty && !self.fixture.metrics.isBusy
         }
         // A timer that was left behind would hold its session.
         #expect(sessions.count == 100)
-        try await self.within(Self.patience, "nothing holds a session that has ended") {
+        try await self.fixture.within(AdmissionFixture.patience, "nothing holds a session that has ended") {
             sessions.allSatisfy { $0.session == nil }
         }
         try await server.close()
@@ -149,15 +78,15 @@ struct SessionAdmissionTests {
 
     @Test("Connectors with different identities serve side by side")
     func sideBySide() async throws {
-        let tokens = try await self.tokens()
-        let (token, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 600)
-        let server = try await self.listen(self.endpoint(tokens), token: token)
-        let tunnel = try await self.registry.restore(self.specification())
+        let tokens = try await self.fixture.tokens()
+        let (token, _) = try await tokens.issue(for: self.fixture.specification(), edge: "http://e", lifetime: 600)
+        let server = try await self.fixture.listen(self.fixture.endpoint(tokens), token: token)
+        let tunnel = try await self.fixture.registry.restore(self.fixture.specification())
         let one = try await self.connect(to: server, bundle: 1)
         let other = try await self.connect(to: server, bundle: 2)
-        try await self.within(Self.patience, "both serve") { tunnel.sessions.count == 2 }
+        try await self.fixture.within(AdmissionFixture.patience, "both serve") { tunnel.sessions.count == 2 }
         try await one.close()
-        try await self.within(Self.patience, "one is left") { tunnel.sessions.count == 1 }
+        try await self.fixture.within(AdmissionFixture.patience, "one is left") { tunnel.sessions.count == 1 }
         try await other.close()
         try await server.close()
     }
@@ -165,35 +94,35 @@ struct SessionAdmissionTests {
     @Test("A live session ends with its token")
     func expiry() async throws {
         // The token is let in by a clock that is behind, and has ended by the time that the session is there.
-        let tokens = try await self.tokens(behind: 600)
-        let (token, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 600)
-        let server = try await self.listen(self.endpoint(tokens), token: token)
+        let tokens = try await self.fixture.tokens(behind: 600)
+        let (token, _) = try await tokens.issue(for: self.fixture.specification(), edge: "http://e", lifetime: 600)
+        let server = try await self.fixture.listen(self.fixture.endpoint(tokens), token: token)
         let client = try await self.connect(to: server, bundle: 1)
         try await client.closeFuture.get()
-        try await self.within(Self.patience, "it has left") { !self.metrics.isBusy }
-        #expect(self.metrics.prometheusText().contains("culvert_sessions_total 1\n"))
+        try await self.fixture.within(AdmissionFixture.patience, "it has left") { !self.fixture.metrics.isBusy }
+        #expect(self.fixture.metrics.prometheusText().contains("culvert_sessions_total 1\n"))
         try await server.close()
     }
 
     @Test("A live session ends when its tunnel is deleted")
     func deletion() async throws {
-        let tokens = try await self.tokens()
-        let (token, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 600)
-        let server = try await self.listen(self.endpoint(tokens), token: token)
-        let tunnel = try await self.registry.restore(self.specification())
+        let tokens = try await self.fixture.tokens()
+        let (token, _) = try await tokens.issue(for: self.fixture.specification(), edge: "http://e", lifetime: 600)
+        let server = try await self.fixture.listen(self.fixture.endpoint(tokens), token: token)
+        let tunnel = try await self.fixture.registry.restore(self.fixture.specification())
         let client = try await self.connect(to: server, bundle: 1)
-        try await self.within(Self.patience, "it serves") { tunnel.sessions.count == 1 }
+        try await self.fixture.within(AdmissionFixture.patience, "it serves") { tunnel.sessions.count == 1 }
         for session in tunnel.close(isDeleted: true) { session.revoke() }
         try await client.closeFuture.get()
-        try await self.within(Self.patience, "it has left") { !self.metrics.isBusy }
+        try await self.fixture.within(AdmissionFixture.patience, "it has left") { !self.fixture.metrics.isBusy }
         try await server.close()
     }
 
     @Test("A token that is refused gets one answer, whatever is wrong with it")
     func refusals() async throws {
-        let tokens = try await self.tokens()
-        let endpoint = self.endpoint(tokens)
-        let (token, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 600)
+        let tokens = try await self.fixture.tokens()
+        let endpoint = self.fixture.endpoint(tokens)
+        let (token, _) = try await tokens.issue(for: self.fixture.specification(), edge: "http://e", lifetime: 600)
         var answers = Set<String>()
         for (id, credential) in [
             ("my-app", nil), ("my-app", "Bearer x"), ("my-app", "Basic \(token)"), ("other-app", "Bearer \(token)"),

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Mux
+import NIOCore
+import NIOPosix
+import Protocol
+import ServiceLifecycle
+import Testing
+
+@testable import Connector
+
+/// Several tunnels over one connection (docs/protocol.md §B.16).
+@Suite("Tunnels that share a connection", .timeLimit(.minutes(1)))
+struct SharedSessionsTests {
+    /// One tunnel that is being served.
+    private struct Run: Sendable {
+        let reports: AsyncStream<ConnectionReport>
+        let lifecycle: ServiceGroup
+        let outcome: Task<CommandFailure?, Never>
+
+        /// Waits until the tunnel is served.
+        func active() async {
+            for await case .active in self.reports { return }
+        }
+
+        func stop() async -> CommandFailure? {
+            await self.lifecycle.triggerGracefulShutdown()
+            return await self.outcome.value
+        }
+    }
+
+    private func sessions(_ edge: FakeEdge) -> SharedSessions {
+        SharedSessions(
+            connection: EdgeConnection(edge: edge.address, group: MultiThreadedEventLoopGroup.singleton, tls: nil),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+    }
+
+    /// Begins to serve a tunnel.
+    private func serve(
+        _ tunnelID: String,
+        over sessions: SharedSessions,
+        to target: String = "9",
+        connections: Int = 1,
+        retries: Bool = true
+    ) throws -> Run {
+        let (reports, continuation) = AsyncStream.makeStream(of: ConnectionReport.self)
+        let own = try SessionDialer.fixture(edge: sessions.connection.edge, target: target, tunnelID: tunnelID)
+        let service = TunnelService(
+            dialer: SharedDialer(sessions: sessions, own: own),
+            connections: connections,
+            retries: retries
+        ) { continuation.yield($0) }
+        let lifecycle = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(
+                        service: service,
+                        successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup
+                    )
+                ],
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            )
+        )
+        let outcome = Task {
+            defer { continuation.finish() }
+            do {
+                try await lifecycle.run()
+                return nil as CommandFailure?
+            } catch {
+                return error as? CommandFailure ?? CommandFailure(.bug, "\(error)")
+            }
+        }
+        return Run(reports: reports, lifecycle: lifecycle, outcome: outcome)
+    }
+
+    @Test("They come over one, each with its token, and each request reaches the server of its tunnel")
+    func oneConnection() async throws {
+        let edge = try await FakeEdge.start(sharing: .init())
+        let one = try await LocalOrigin.start(.answer("one"))
+        let other = try await LocalOrigin.start(.answer("other"))
+        let sessions = self.sessions(edge)
+        let runs = [
+            try self.serve("one", over: sessions, to: "127.0.0.1:\(one.port)"),
+            try self.serve("other", over: sessions, to: "127.0.0.1:\(other.port)"),
+        ]
+        for run in runs { await run.active() }
+        var tokens: [String: String] = [:]
+        var session: EdgeSession?
+        var upgrades = 0
+        for await event in edge.events {
+            switch event {
+            case .request: upgrades += 1
+            case .active(let active, let peer):
+                session = active
+                #expect(peer.maximumStreams == 4_096)
+                #expect(peer.bundle?.index == 0)
+            case .tunnel(let tunnel): tokens[tunnel.id] = tunnel.token
+            default: Issue.record("unexpected: \(event)")
+            }
+            if tokens.count == 2 { break }
+        }
+        #expect(upgrades == 1)
+        for id in ["one", "other"] { #expect(tokens[id] == TunnelTokenTests.token(#"{"sub":"\#(id)"}"#)) }
+        let shared = try #require(session)
+        for id in ["one", "other"] {
+            let answer = try await shared.exchange(ByteBuffer(string: "x"), target: id)
+            #expect(String(buffer: answer.bytes) == id)
+        }
+        let stray = try await shared.exchange(ByteBuffer(string: "x"), target: "nobody")
+        #expect(stray.error?.code == .draining)
+        #expect(stray.error?.isRetrySafe == true)
+        for run in runs { #expect(await run.stop() == nil) }
+        // Who leaves last takes the connection along, in good order.
+        for await case .ended(let code) in edge.events {
+            #expect(code == .shutdown)
+            break
+        }
+        try await one.stop()
+        try await other.stop()
+        try await edge.stop()
+    }
+
+    @Test("One that the edge refuses ends with the reason; the others go on")
+    func refusal() async throws {
+        let edge = try await FakeEdge.start(sharing: .init(refusals: ["refused": .authExpired]))
+        let sessions = self.sessions(edge)
+        let good = try self.serve("good", over: sessions)
+        await good.active()
+        let refused = try self.serve("refused", over: sessions)
+        #expect(await refused.outcome.value?.status == .refused)
+        let session = try await edge.nextSession()
+        // Nothing listens at port 9: the stream came as far as to the target.
+        let exchange = try await session.exchange(ByteBuffer(string: "x"), target: "good")
+        #expect(exchange.error?.code == .connectRefused)
+        #expect(await good.stop() == nil)
+        try await edge.stop()
+    }
+
+    @Test("One whose token does not open the connection leaves that to the others")
+    func refusedUpgrade() async throws {
+        let problem = #"{"title":"t","status":401,"code":"invalid_token","detail":"No."}"#
+        let edge = try await FakeEdge.start(
+            .bytes(
+                "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/problem+json\r\n"
+                    + "Content-Length: \(problem.utf8.count)\r\n\r\n\(problem)"
+            ),
+            sharing: .init()
+        )
+        let sessions = self.sessions(edge)
+        let refused = try self.serve("refused", over: sessions)
+        #expect(await refused.outcome.value?.status == .refused)
+        edge.answer(with: .accept)
+        let good = try self.serve("good", over: sessions)
+        await good.active()
+        #expect(await good.stop() == nil)
+        try await edge.stop()
+    }
+
+    @Test("An edge that does not share gets a connection for each")
+    func fallback() async throws {
+        let edge = try await FakeEdge.start()
+        let sessions = self.sessions(edge)
+        let runs = [try self.serve("one", over: sessions), try self.serve("other", over: sessions)]
+        for run in runs { await run.active() }
+        var paths: Set<String> = []
+        for await case .request(let head) in edge.events {
+            paths.insert(String(head.prefix { $0 != "\r\n" }))
+            if paths.count == 2 { break }
+        }
+        for run in runs { #expect(await run.stop() == nil) }
+        try await edge.stop()
+    }
+
+    @Test("One that leaves finishes what is under way; the other notices nothing")
+    func leaving() async throws {
+        let edge = try await FakeEdge.start(sharing: .init())
+        let origin = try await LocalOrigin.start(.swallow)
+        let echo = try await LocalOrigin.start(.echo)
+        let sessions = self.sessions(edge)
+        let one = try self.serve("one", over: sessions, to: "127.0.0.1:\(origin.port)")
+        let other = try self.serve("other", over: sessions, to: "127.0.0.1:\(echo.port)")
+        await one.active()
+        await other.active()
+        let session = try await edge.nextSession()
+        let (accepted, acceptance) = AsyncStream.makeStream(of: NIOLoopBound<StreamChannel>.self)
+        async let conversation = session.exchange(ByteBuffer(string: "x"), target: "one", finishes: false) { stream in
+            acceptance.yield(NIOLoopBound(stream, eventLoop: stream.eventLoop))
+        }
+        var running: NIOLoopBound<StreamChannel>?
+        for await stream in accepted {
+            running = stream
+            break
+        }
+        await one.lifecycle.triggerGracefulShutdown()
+        for _ in 0..<2 { _ = try await edge.nextTunnel().stream }
+        let answer = try await session.exchange(ByteBuffer(string: "still here"), target: "other")
+        #expect(String(buffer: answer.bytes) == "still here")
+        let stream = try #require(running)
+        #expect(try await stream.eventLoop.submit { stream.value.isActive }.get())
+        stream.eventLoop.execute { stream.value.reset(code: .noError) }
+        _ = try await conversation
+        #expect(await one.outcome.value == nil)
+        let late = try await session.exchange(ByteBuffer(string: "x"), target: "one")
+        #expect(late.error?.code == .draining)
+        #expect(await other.stop() == nil)
+        try await origin.stop()
+        try await echo.stop()
+        try await edge.stop()
+    }
+
+    @Test("When the connection is lost, all come back over one new connection")
+    func reconnection() async throws {
+        let edge = try await FakeEdge.start(sharing: .init())
+        let sessions = self.sessions(edge)
+        let runs = try (0..<20).map { try self.serve("tunnel-\($0)", over: sessions) }
+        for run in runs { await run.active() }
+        let session = try await edge.nextSession()
+        for _ in runs { _ = try await edge.nextTunnel() }
+        session.perform { $0.channel?.close(promise: nil) }
+        var (upgrades, tunnels) = (0, 0)
+        for await event in edge.events {
+            if case .request = event { upgrades += 1 }
+            if case .tunnel = event { tunnels += 1 }
+            if tunnels == runs.count { break }
+        }
+        #expect(upgrades == 1)
+        for run in runs { #expect(await run.stop() == nil) }
+        try await edge.stop()
+    }
+
+    @Test("When the edge drains, all move to a new connection before the old one goes")
+    func drain() async throws {
+        let edge = try await FakeEdge.start(sharing: .init())
+        let sessions = self.sessions(edge)
+        let runs = [try self.serve("one", over: sessions), try self.serve("other", over: sessions)]
+        for run in runs { await run.active() }
+        let session = try await edge.nextSession()
+        for _ in runs { _ = try await edge.nextTunnel() }
+        session.perform {
+            $0.drain(gracePeriod: .seconds(5), reconnectAfter: .milliseconds(1), lingering: .seconds(2))
+        }
+        var tunnels = 0
+        for await event in edge.events {
+            if case .ended = event { Issue.record("the old session went before the new one came") }
+            if case .tunnel = event { tunnels += 1 }
+            if tunnels == 2 { break }
+        }
+        for await case .ended(let code) in edge.events {
+            #expect(code == .shutdown)
+            break
+        }
+        for run in runs { #expect(await run.stop() == nil) }
+        try await edge.stop()
+    }
+
+    @Test("A place that a newer run of the same tunnel took is given up without a fight")
+    func replaced() async throws {
+        let edge = try await FakeEdge.start(sharing: .init())
+        let sessions = self.sessions(edge)
+        let old = try self.serve("one", over: sessions)
+        await old.active()
+        let tunnel = try await edge.nextTunnel()
+        tunnel.stream.eventLoop.execute { tunnel.stream.value.close(mode: .output, promise: nil) }
+        for await report in old.reports {
+            if case .replaced = report { break }
+            if case .waiting = report { Issue.record("it tries to come back") }
+        }
+        #expect(await old.outcome.value == nil)
+        try await edge.stop()
+    }
+
+    @Test("Several connections of a tunnel are places of their own")
+    func bundle() async throws {
+        let edge = try await FakeEdge.start(sharing: .init())
+        let sessions = self.sessions(edge)
+        let runs = [
+            try self.serve("one", over: sessions, connections: 3),
+            try self.serve("other", over: sessions, connections: 2),
+        ]
+        var places: [UInt8] = []
+        var tunnels: [String: Int] = [:]
+        for await event in edge.events {
+            if case .active(_, let peer) = event { places.append(try #require(peer.bundle).index) }
+            if case .tunnel(let tunnel) = event { tunnels[tunnel.id, default: 0] += 1 }
+            if tunnels == ["one": 3, "other": 2] { break }
+        }
+        #expect(places.sorted() == [0, 1, 2])
+        for run in runs { #expect(await run.stop() == nil) }
+        try await edge.stop()
+    }
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Logging
+import Mux
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import Protocol
+import Testing
+
+@testable import Edge
+
+/// Several tunnels in one session, over real sockets (docs/protocol.md §B.16).
+@Suite("Tunnels that share a session", .timeLimit(.minutes(1)))
+struct SharedSessionTests {
+    private let fixture = AdmissionFixture()
+
+    /// A listening edge, tokens for two tunnels and these.
+    private struct Scene {
+        var server: any Channel
+        var tokens: [String: String]
+        var one: Tunnel
+        var other: Tunnel
+    }
+
+    private static let names = ["my-app", "other-app"]
+
+    private func scene(behind: TimeInterval = 0, lifetimes: [TimeInterval] = [600, 600]) async throws -> Scene {
+        let tokens = try await self.fixture.tokens(behind: behind)
+        var issued: [String: String] = [:]
+        for (name, lifetime) in zip(Self.names, lifetimes) {
+            issued[name] = try await tokens.issue(
+                for: self.fixture.specification(name),
+                edge: "http://e",
+                lifetime: lifetime
+            ).token
+        }
+        return Scene(
+            server: try await self.fixture.listen(self.fixture.endpoint(tokens), token: issued["my-app"] ?? ""),
+            tokens: issued,
+            one: try await self.fixture.registry.restore(self.fixture.specification("my-app")),
+            other: try await self.fixture.registry.restore(self.fixture.specification("other-app"))
+        )
+    }
+
+    private func within(_ what: Comment, _ isTrue: () async throws -> Bool) async throws {
+        try await self.fixture.within(AdmissionFixture.patience, what, isTrue)
+    }
+
+    /// Both tunnels, let in.
+    private func attach(
+        _ connector: SharingConnector,
+        _ scene: Scene
+    ) async throws -> (one: SharingConnector.Stream, other: SharingConnector.Stream) {
+        let one = try await connector.open("my-app", token: scene.tokens["my-app"])
+        let other = try await connector.open("other-app", token: scene.tokens["other-app"])
+        try await self.within("both are let in") { one.events == ["accepted"] && other.events == ["accepted"] }
+        return (one, other)
+    }
+
+    /// Opens a stream as a visitor's request does.
+    private func visit(_ tunnel: Tunnel) async throws -> NIOLoopBound<StreamChannel> {
+        let session = try #require(tunnel.sessions.first)
+        return try await session.eventLoop.submit {
+            let stream = try session.handler.value.openStream(
+                kind: .http,
+                metadata: OpenMetadata(target: session.target),
+                group: session.seat?.value.group
+            ) { _ in }
+            return NIOLoopBound(stream, eventLoop: session.eventLoop)
+        }.get()
+    }
+
+    private func isActive(_ stream: NIOLoopBound<StreamChannel>) async throws -> Bool {
+        try await stream.eventLoop.submit { stream.value.isActive }.get()
+    }
+
+    @Test("Each comes with a stream and a token of its own, and goes with the connection")
+    func joining() async throws {
+        let scene = try await self.scene()
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        // The upgrade alone serves nothing.
+        _ = try await connector.open("my-app", token: nil, kind: .http)
+        #expect(scene.one.sessions.isEmpty)
+        _ = try await self.attach(connector, scene)
+        #expect(scene.one.sessions.count == 1)
+        #expect(scene.other.sessions.count == 1)
+        #expect(scene.one.sessions.first?.connectionID == scene.other.sessions.first?.connectionID)
+        #expect(scene.one.sessions.first?.id != scene.other.sessions.first?.id)
+        #expect(self.fixture.metrics.prometheusText().contains("\nculvert_sessions 2\n"))
+        _ = try await self.visit(scene.other)
+        try await self.within("the stream names its tunnel") {
+            connector.visitors.withLockedValue { $0.map(\.target) } == ["other-app"]
+        }
+        try await connector.channel.close()
+        try await self.within("both have left") { scene.one.sessions.isEmpty && scene.other.sessions.isEmpty }
+        #expect(!self.fixture.metrics.isBusy)
+        try await scene.server.close()
+    }
+
+    @Test("A bad token is refused with AUTH_EXPIRED, other kinds of streams with UNSUPPORTED_KIND; the others stay")
+    func refusals() async throws {
+        let scene = try await self.scene()
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        let (one, _) = try await self.attach(connector, scene)
+        for (id, token) in [("my-app", nil), ("my-app", "x"), ("my-app", scene.tokens["other-app"]), ("!", "x")] {
+            let refused = try await connector.open(id, token: token)
+            try await self.within("it is refused") { refused.events == ["AUTH_EXPIRED", "closed"] }
+        }
+        let unknown = try await connector.open("my-app", token: scene.tokens["my-app"], kind: .tcp)
+        try await self.within("it is refused") { unknown.events == ["UNSUPPORTED_KIND", "closed"] }
+        #expect(one.events == ["accepted"])
+        #expect(scene.one.sessions.count == 1)
+        try await connector.channel.close()
+        try await scene.server.close()
+    }
+
+    @Test("Who goes on showing bad tokens loses the session")
+    func guessing() async throws {
+        let scene = try await self.scene()
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        var tried = 0
+        while try await connector.phase() != .closed, tried < 20_000 {
+            _ = try? await connector.open("my-app", token: "x")
+            tried += 1
+        }
+        #expect(tried >= EdgeSessions.maximumTunnels)
+        #expect(tried < 20_000)
+        try await scene.server.close()
+    }
+
+    @Test("A tunnel that is deleted loses its place and what is under way; the other goes on")
+    func deletion() async throws {
+        let scene = try await self.scene()
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        let (one, other) = try await self.attach(connector, scene)
+        let (gone, kept) = (try await self.visit(scene.one), try await self.visit(scene.other))
+        for session in scene.one.close(isDeleted: true) { session.revoke() }
+        try await self.within("it is told") { one.events == ["accepted", "AUTH_EXPIRED", "closed"] }
+        #expect(try await !self.isActive(gone))
+        #expect(try await self.isActive(kept))
+        try await self.within("the connector has heard of it, too") {
+            connector.visitors.withLockedValue { $0.first { $0.target == "my-app" } }?.stream.events.last == "closed"
+        }
+        #expect(other.events == ["accepted"])
+        #expect(scene.other.sessions.count == 1)
+        try await connector.channel.close()
+        try await scene.server.close()
+    }
+
+    @Test("A tunnel ends with its token; the other goes on")
+    func expiry() async throws {
+        // Let in by a clock that is behind, and ended by the time that the session is there.
+        let scene = try await self.scene(behind: 600, lifetimes: [1_200, 600])
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        let lasting = try await connector.open("my-app", token: scene.tokens["my-app"])
+        let ended = try await connector.open("other-app", token: scene.tokens["other-app"])
+        try await self.within("it has ended") { ended.events.suffix(2) == ["AUTH_EXPIRED", "closed"] }
+        #expect(lasting.events == ["accepted"])
+        #expect(scene.other.sessions.isEmpty)
+        try await connector.channel.close()
+        try await scene.server.close()
+    }
+
+    @Test("A tunnel that the connector finishes takes no new requests, and leaves when those under way have ended")
+    func leaving() async throws {
+        let scene = try await self.scene()
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        let (one, other) = try await self.attach(connector, scene)
+        let visitor = try await self.visit(scene.one)
+        try await one.perform { $0.close(mode: .output, promise: nil) }
+        try await self.within("the edge has finished, too") { one.events == ["accepted", "finished", "closed"] }
+        #expect(scene.one.reachability == .draining)
+        #expect(try await self.isActive(visitor))
+        try await visitor.eventLoop.submit { visitor.value.reset(code: .noError) }.get()
+        try await self.within("it has left") { scene.one.sessions.isEmpty }
+        #expect(scene.other.reachability == .online)
+        #expect(other.events == ["accepted"])
+        try await connector.channel.close()
+        try await scene.server.close()
+    }
+
+    @Test("The same connector over another connection takes over, and the older connection ends whole")
+    func takeOver() async throws {
+        let scene = try await self.scene()
+        let old = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        let (_, left) = try await self.attach(old, scene)
+        // Frozen: its kernel takes bytes, but nobody answers.
+        try await old.channel.setOption(.autoRead, value: false).get()
+        let new = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        let one = try await new.open("my-app", token: scene.tokens["my-app"])
+        try await self.within("it is let in") { one.events == ["accepted"] }
+        try await self.within("nothing is left of the older one") {
+            scene.one.sessions.count == 1 && scene.other.sessions.isEmpty
+        }
+        try await old.channel.setOption(.autoRead, value: true).get()
+        try await old.channel.closeFuture.get()
+        #expect(left.events.last == "closed")
+        #expect(one.events == ["accepted"])
+        try await new.channel.close()
+        try await scene.server.close()
+    }
+
+    @Test("A tunnel that comes again over the same connection gets a new place; the older one is finished, not cut off")
+    func again() async throws {
+        let scene = try await self.scene()
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        let (old, other) = try await self.attach(connector, scene)
+        let visitor = try await self.visit(scene.one)
+        let new = try await connector.open("my-app", token: scene.tokens["my-app"])
+        try await self.within("it is let in") { new.events == ["accepted"] }
+        try await self.within("the older one is finished") { old.events == ["accepted", "finished"] }
+        #expect(scene.one.sessions.count == 1)
+        #expect(scene.one.reachability == .online)
+        try await old.perform { $0.close(mode: .output, promise: nil) }
+        try await self.within("it has closed") { old.events.last == "closed" }
+        #expect(try await self.isActive(visitor))
+        // Whoever may not serve the tunnel any more may not go on with older requests of it, either.
+        for session in scene.one.close(isDeleted: true) { session.revoke() }
+        try await self.within("both are gone") { try await !self.isActive(visitor) && new.events.last == "closed" }
+        #expect(other.events == ["accepted"])
+        try await connector.channel.close()
+        try await self.within("all have left") { !self.fixture.metrics.isBusy }
+        try await scene.server.close()
+    }
+
+    @Test("A stream that stands for a tunnel carries no bytes")
+    func bytes() async throws {
+        let scene = try await self.scene()
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        let (one, other) = try await self.attach(connector, scene)
+        try await one.perform { $0.writeAndFlush(ByteBuffer(string: "x"), promise: nil) }
+        try await self.within("it is reset") { one.events == ["accepted", "PROTOCOL_ERROR", "closed"] }
+        #expect(scene.one.sessions.isEmpty)
+        #expect(other.events == ["accepted"])
+        try await connector.channel.close()
+        try await scene.server.close()
+    }
+
+    @Test("Idle connections to the origin of one tunnel give way to another's request")
+    func room() async throws {
+        let scene = try await self.scene()
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        _ = try await self.attach(connector, scene)
+        let one = try #require(scene.one.sessions.first)
+        let other = try #require(scene.other.sessions.first)
+        try await one.eventLoop.submit {
+            let pool = one.pool.value
+            let connection = OriginConnection(pool: pool)
+            _ = try one.handler.value.openStream(kind: .http, metadata: OpenMetadata(target: one.target)) {
+                try $0.pipeline.syncOperations.addHandler(connection)
+            }
+            pool.park(connection)
+            #expect(!other.pool.value.giveUpOldest())
+            other.pool.value.makeRoom()
+            #expect(!pool.giveUpOldest(), "it was given up")
+        }.get()
+        try await connector.channel.close()
+        try await scene.server.close()
+    }
+
+    @Test("A session that no tunnel has used for ten seconds is drained")
+    func empty() async throws {
+        let tokens = try await self.fixture.tokens()
+        let admission = SessionAdmission(
+            authorised: AuthorisedTunnel(
+                tunnel: try await self.fixture.registry.restore(self.fixture.specification()),
+                claims: try await self.claims(tokens),
+                signedBy: nil
+            ),
+            authority: TunnelAuthority(registry: self.fixture.registry, tokens: tokens),
+            makeID: { 1 },
+            readiness: Readiness(),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            remoteAddress: nil,
+            echoInterval: .seconds(20),
+            metrics: self.fixture.metrics,
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        )
+        // Nobody has said that the session is shared: it is left alone.
+        admission.endIfEmpty(SessionHandler(configuration: EdgeSessions.configuration), now: .uptimeNanoseconds(1))
+        #expect(admission.emptySince == nil)
+        let scene = try await self.scene()
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        let (one, other) = try await self.attach(connector, scene)
+        let session = try #require(scene.one.sessions.first)
+        for stream in [one, other] { try await stream.perform { $0.reset(code: .cancelled) } }
+        try await self.within("both have left") { scene.one.sessions.isEmpty && scene.other.sessions.isEmpty }
+        let bound = NIOLoopBoundBox.makeBoxSendingValue(admission, eventLoop: session.eventLoop)
+        try await session.eventLoop.submit {
+            let (handler, admission) = (session.handler.value, bound.value)
+            let start = NIODeadline.now()
+            admission.endIfEmpty(handler, now: start)
+            admission.endIfEmpty(handler, now: start + .milliseconds(9_999))
+            #expect(handler.phase == .active)
+            admission.endIfEmpty(handler, now: start + .seconds(10))
+            #expect(handler.phase == .draining)
+        }.get()
+        try await connector.channel.closeFuture.get()
+        try await scene.server.close()
+    }
+
+    private func claims(_ tokens: TunnelTokens) async throws -> TunnelTokenClaims {
+        let specification = try self.fixture.specification()
+        let (token, _) = try await tokens.issue(for: specification, edge: "http://e", lifetime: 600)
+        return try await tokens.verify(token, for: specification.id).get()
+    }
+}
