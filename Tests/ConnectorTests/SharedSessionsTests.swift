@@ -256,19 +256,88 @@ struct SharedSessionsTests {
         try await edge.stop()
     }
 
-    @Test("A place that a newer run of the same tunnel took is given up without a fight")
+    @Test("A place that a later run of the same tunnel took is given up; the later run keeps it, whatever comes first")
     func replaced() async throws {
         let edge = try await FakeEdge.start(sharing: .init())
         let sessions = self.sessions(edge)
         let old = try self.serve("one", over: sessions)
         await old.active()
-        let tunnel = try await edge.nextTunnel()
-        tunnel.stream.eventLoop.execute { tunnel.stream.value.close(mode: .output, promise: nil) }
+        let place = try await edge.nextTunnel()
+        let new = try self.serve("one", over: sessions)
+        await new.active()
+        _ = try await edge.nextTunnel()
+        place.stream.eventLoop.execute { place.stream.value.close(mode: .output, promise: nil) }
         for await report in old.reports {
             if case .replaced = report { break }
             if case .waiting = report { Issue.record("it tries to come back") }
         }
         #expect(await old.outcome.value == nil)
+        #expect(await new.stop() == nil)
+        try await edge.stop()
+    }
+
+    @Test("A run whose place was taken by one that is no more takes another place")
+    func takenInVain() async throws {
+        let edge = try await FakeEdge.start(sharing: .init())
+        let sessions = self.sessions(edge)
+        let run = try self.serve("one", over: sessions)
+        await run.active()
+        let place = try await edge.nextTunnel()
+        place.stream.eventLoop.execute { place.stream.value.close(mode: .output, promise: nil) }
+        let next = try await edge.nextTunnel()
+        #expect(next.id == "one")
+        #expect(await run.stop() == nil)
+        try await edge.stop()
+    }
+
+    @Test("An earlier run does not take the place of a later one")
+    func outdone() async throws {
+        let edge = try await FakeEdge.start(sharing: .init())
+        let sessions = self.sessions(edge)
+        func dialer() throws -> SharedDialer {
+            let own = try SessionDialer.fixture(edge: edge.address, target: "9", tunnelID: "one")
+            return SharedDialer(sessions: sessions, own: own)
+        }
+        let (old, new) = (try dialer(), try dialer())
+        let bundle = SessionSettings.Bundle(id: [], index: 0, count: 1)
+        let serving = try await new.dial(bundle: bundle, network: NetworkWatch())
+        var events = serving.events.makeAsyncIterator()
+        #expect(await events.next() == .active)
+        var refused = try await old.dial(bundle: bundle, network: NetworkWatch()).events.makeAsyncIterator()
+        #expect(await refused.next() == .ended(code: .draining, reason: "it takes no more tunnels"))
+        serving.drain(gracePeriod: .seconds(1))
+        #expect(await events.next() == .ended(code: .shutdown, reason: ""))
+        try await edge.stop()
+    }
+
+    @Test("Asked to stop, a run whose place was taken still ends within the grace")
+    func graceAfterTaking() async throws {
+        let edge = try await FakeEdge.start(sharing: .init())
+        let origin = try await LocalOrigin.start(.swallow)
+        let sessions = self.sessions(edge)
+        let own = try SessionDialer.fixture(edge: edge.address, target: "127.0.0.1:\(origin.port)", tunnelID: "one")
+        let old = SharedDialer(sessions: sessions, own: own)
+        let new = SharedDialer(sessions: sessions, own: own)
+        let bundle = SessionSettings.Bundle(id: [], index: 0, count: 1)
+        let leaving = try await old.dial(bundle: bundle, network: NetworkWatch())
+        var events = leaving.events.makeAsyncIterator()
+        #expect(await events.next() == .active)
+        let session = try await edge.nextSession()
+        let place = try await edge.nextTunnel()
+        let (accepted, acceptance) = AsyncStream.makeStream(of: Void.self)
+        async let conversation = session.exchange(ByteBuffer(string: "x"), target: "one", finishes: false) { _ in
+            acceptance.yield()
+        }
+        for await _ in accepted { break }
+        let staying = try await new.dial(bundle: bundle, network: NetworkWatch())
+        var others = staying.events.makeAsyncIterator()
+        #expect(await others.next() == .active)
+        place.stream.eventLoop.execute { place.stream.value.close(mode: .output, promise: nil) }
+        leaving.drain(gracePeriod: .milliseconds(50))
+        guard case .ended = await events.next() else { return #expect(Bool(false), "it has not ended") }
+        #expect(try await conversation.error?.code == .sessionClosing)
+        staying.close()
+        try await origin.stop()
         try await edge.stop()
     }
 

@@ -20,6 +20,7 @@ struct TunnelsFileTests {
                 edge: https://edge.example.com
                 api-key-file: key
                 connections: 3
+                share-connections: off
                 tunnels:
                   - name: my-app
                     target: 3000
@@ -48,6 +49,7 @@ struct TunnelsFileTests {
         #expect(file.edge == (try EdgeAddress(parsing: "https://edge.example.com")))
         #expect(file.apiKeyFile == folder.path + "/key")
         #expect(file.connections == 3)
+        #expect(file.sharesConnections == false)
         let first = TunnelsFile.Entry(
             target: try OriginTarget(parsing: "3000"),
             name: "my-app",
@@ -148,7 +150,8 @@ struct TunnelsFileTests {
         let report = error?.report(for: "c.yaml").split(separator: "\n").map(String.init)
         #expect(
             report == [
-                "c.yaml:1: There is no setting “edgee”: there are edge, api-key-file, connections, tunnels.",
+                "c.yaml:1: There is no setting “edgee”: there are edge, api-key-file, connections, "
+                    + "share-connections, tunnels.",
                 "c.yaml:2: “connections” has to be a number from 1 to 8.",
                 "c.yaml:3: “ftp://x” is not the address of an edge: only http://, https://, ws:// and wss:// are understood.",
                 "c.yaml:6: “foo” is not a target: the port is missing, as in localhost:3000.",

@@ -20,15 +20,7 @@ extension EndToEnd {
                 ]
             )
             let connectors = try (0..<Self.programs).map { number in
-                let tunnels = (0..<Self.tunnelsOfEach).map { "  - {name: t-\(number)-\($0), target: 9}" }
-                let file = scratch.file("tunnels-\(number).yaml")
-                try Data((["connections: 1", "tunnels:"] + tunnels).joined(separator: "\n").utf8).write(to: file)
-                return try RunningProcess(
-                    Programs.product("culvert"),
-                    ["start", "--config", file.path, "--edge", edge.url],
-                    environment: ["CULVERT_API_KEY": edge.apiKey],
-                    in: scratch
-                )
+                try Self.connector(number, shares: false, to: edge, in: scratch)
             }
             let all = Double(Self.programs * Self.tunnelsOfEach)
             try await eventually("all connectors", within: .seconds(120)) {
@@ -60,6 +52,62 @@ extension EndToEnd {
             #expect(last - (first ?? last) >= .seconds(5))
             #expect(last <= .seconds(30))
             #expect(connectors.filter(\.isRunning).count == Self.programs)
+        }
+
+        @Test("A hundred tunnels that share connections are back within 5 s of a restart, over one of each program")
+        func sharing() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(
+                in: scratch,
+                arguments: [
+                    "--dev", "--limits-tunnels-per-key", "1000", "--limits-creations-per-hour", "1000000",
+                    "--limits-api-calls-per-second", "1000000",
+                ]
+            )
+            let connector = try Self.connector(0, shares: true, to: edge, in: scratch)
+            let all = Double(Self.tunnelsOfEach)
+            try await eventually("all tunnels", within: .seconds(60)) {
+                try await edge.metric("culvert_sessions", in: scratch) == all ? () : nil
+            }
+            try await Self.expectOneConnection(of: connector)
+            try await edge.crash()
+            try await Task.sleep(for: .seconds(1))
+            try await edge.restart()
+            let ready = ContinuousClock.now
+            try await eventually("all tunnels again", within: .seconds(60)) {
+                try await edge.metric("culvert_sessions", in: scratch) == all ? () : nil
+            }
+            print(
+                "crowd: \(Int(all)) tunnels over one connection, all back \(ContinuousClock.now - ready) after the edge"
+            )
+            #expect(ContinuousClock.now - ready <= .seconds(5))
+            try await Self.expectOneConnection(of: connector)
+            #expect(connector.isRunning)
+        }
+
+        private static func expectOneConnection(of connector: RunningProcess) async throws {
+            // Calls of the control API are over in a moment.
+            try await eventually("a single connection", within: .seconds(10)) {
+                try connector.connectionCount() == 1 ? () : nil
+            }
+        }
+
+        private static func connector(
+            _ number: Int,
+            shares: Bool,
+            to edge: EdgeProcess,
+            in scratch: ScratchFolder
+        ) throws -> RunningProcess {
+            var lines = ["connections: 1", "share-connections: \(shares ? "on" : "off")", "tunnels:"]
+            lines += (0..<Self.tunnelsOfEach).map { "  - {name: t-\(number)-\($0), target: 9}" }
+            let file = scratch.file("tunnels-\(number).yaml")
+            try Data(lines.joined(separator: "\n").utf8).write(to: file)
+            return try RunningProcess(
+                Programs.product("culvert"),
+                ["start", "--config", file.path, "--edge", edge.url],
+                environment: ["CULVERT_API_KEY": edge.apiKey],
+                in: scratch
+            )
         }
     }
 }

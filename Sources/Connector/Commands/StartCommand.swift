@@ -47,7 +47,6 @@ struct StartCommand: AsyncParsableCommand {
                 edgeOptions: self.edgeOptions,
                 statusOptions: self.statusOptions,
                 connections: wish.tunnels.map(\.connections).max() ?? 1,
-                sharesConnections: true,
                 logger: self.edgeOptions.makeLogger()
             )
             var later = source

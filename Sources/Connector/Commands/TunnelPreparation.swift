@@ -11,6 +11,8 @@ struct TunnelPreparation: Sendable {
     var policy: TunnelPolicy
     var originTrust: OriginTrust
     var connections: Int
+    /// Whether these are shared with other tunnels of the program.
+    var sharesConnections = false
 
     /// Makes the tunnel.
     func prepare(_ session: ServingSession) async throws -> ServingSession.Tunnel {
@@ -33,7 +35,8 @@ struct TunnelPreparation: Sendable {
             publicURL: tunnel.url,
             target: self.target,
             originTrust: self.originTrust,
-            connections: self.connections
+            connections: self.connections,
+            sharesConnections: self.sharesConnections
         ) {
             // A tunnel that was deleted meanwhile stays deleted: only its token is asked for.
             let answer = try await session.callControl(try access.withoutOneTimeCode()) {

@@ -35,6 +35,8 @@ struct TunnelsFile: Equatable, Sendable {
     var edge: EdgeAddress?
     var apiKeyFile: String?
     var connections: Int?
+    /// Whether the tunnels share their connections, which they do where the file says nothing.
+    var sharesConnections: Bool?
     var tunnels: [Entry] = []
     /// The files with secrets and certificates that are named, in the order of the file.
     var namedFiles: [String] = []

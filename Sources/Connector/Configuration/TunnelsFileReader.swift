@@ -30,8 +30,13 @@ extension TunnelsFile {
             case "edge": self.edge = reader.edge(value)
             case "api-key-file": self.apiKeyFile = reader.apiKeyFile(value)
             case "connections": self.connections = reader.number(value, "connections", in: 1...8)
+            case "share-connections": self.sharesConnections = reader.onOrOff(value, "share-connections")
             case "tunnels": tunnels = value
-            default: reader.reportUnknown(key, among: ["edge", "api-key-file", "connections", "tunnels"])
+            default:
+                reader.reportUnknown(
+                    key,
+                    among: ["edge", "api-key-file", "connections", "share-connections", "tunnels"]
+                )
             }
         }
         if let tunnels {

@@ -26,7 +26,8 @@ struct TunnelsFileSource: Sendable {
                     identity: identity,
                     entry: entry,
                     edge: try self.edge(of: entry, file: file, access: access),
-                    connections: file.connections ?? TunnelsFile.defaultConnections
+                    connections: file.connections ?? TunnelsFile.defaultConnections,
+                    sharesConnections: file.sharesConnections ?? true
                 )
             )
         }
@@ -75,7 +76,8 @@ struct TunnelsFileSource: Sendable {
                 publicURL: token.publicURL ?? (token.edge ?? tunnel.edge).url("/\(token.tunnelID)/"),
                 target: tunnel.entry.target,
                 originTrust: tunnel.entry.originTrust,
-                connections: tunnel.connections
+                connections: tunnel.connections,
+                sharesConnections: tunnel.sharesConnections
             )
             return { _ in served }
         }
@@ -89,7 +91,8 @@ struct TunnelsFileSource: Sendable {
             target: tunnel.entry.target,
             policy: tunnel.entry.policy,
             originTrust: tunnel.entry.originTrust,
-            connections: tunnel.connections
+            connections: tunnel.connections,
+            sharesConnections: tunnel.sharesConnections
         ).prepare
     }
 }

@@ -24,6 +24,8 @@ struct WantedTunnel: Equatable, Sendable {
     var edge: EdgeAddress
     /// How many connections to keep to the edge.
     var connections: Int
+    /// Whether these are shared with the other tunnels of the file.
+    var sharesConnections = true
 }
 
 extension WantedTunnel.Identity {

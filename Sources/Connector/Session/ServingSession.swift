@@ -23,6 +23,8 @@ struct ServingSession: Sendable {
         var originTrust: OriginTrust
         /// How many connections to keep to the edge, 1 to 8.
         var connections: Int
+        /// Whether these are shared with other tunnels of the program.
+        var sharesConnections = false
         /// Asks for a new token when the edge refuses the one at hand; nothing if there is no key to ask with.
         var renew: (@Sendable () async throws -> TunnelToken)?
     }
@@ -36,8 +38,8 @@ struct ServingSession: Sendable {
     private let proxies = ProxyRules(environment: ProcessInfo.processInfo.environment)
     private let group: any EventLoopGroup
     private let network = NetworkWatch()
-    /// The connections that tunnels share; nothing if each is to have its own.
-    private let shared: SharedConnections?
+    /// The connections that tunnels share.
+    private let shared = SharedConnections()
     /// What a person or a program sees of the run.
     let display: StatusDisplay
 
@@ -47,17 +49,14 @@ struct ServingSession: Sendable {
     ///   - edgeOptions: How to reach edges.
     ///   - statusOptions: What to show.
     ///   - connections: How many connections a tunnel will keep; more threads than that would have nothing to do.
-    ///   - sharesConnections: Whether tunnels of the same edge share them.
     ///   - logger: For everything that happens.
     /// - Throws: ``CommandFailure`` if the certificates can't be used.
     init(
         edgeOptions: EdgeOptions,
         statusOptions: StatusOptions,
         connections: Int,
-        sharesConnections: Bool = false,
         logger: Logger
     ) throws(CommandFailure) {
-        self.shared = sharesConnections ? SharedConnections() : nil
         self.display = StatusDisplay(options: statusOptions, format: edgeOptions.logFormat ?? .text, logger: logger)
         self.logger = self.display.logger
         self.retries = !edgeOptions.noRetry
@@ -170,8 +169,8 @@ struct ServingSession: Sendable {
     ) throws(CommandFailure) -> TunnelService {
         let connection: EdgeConnection
         var sessions: SharedSessions?
-        if let shared {
-            let known = try shared.sessions(with: tunnel.edge) { () throws(CommandFailure) in
+        if tunnel.sharesConnections {
+            let known = try self.shared.sessions(with: tunnel.edge) { () throws(CommandFailure) in
                 SharedSessions(connection: try self.connection(to: tunnel.edge), logger: self.logger)
             }
             (connection, sessions) = (known.connection, known)

@@ -14,8 +14,11 @@ final class SharedSession: SessionDelegate {
     /// Credit of each stream at the start, in bytes: half of the usual, as there may be so many more.
     private static let initialWindow: UInt32 = 32_768
 
+    /// How many tunnels may wait for their turn to ask the edge, all of a file twice over.
+    private static let maximumWaitingTunnels = 2 * TunnelsFile.mostTunnels
+
     private(set) weak var handler: SessionHandler?
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
     /// Whether the edge shares sessions, once its HELLO came; also kept if it never comes.
     let isSharing: EventLoopPromise<Bool>
     /// Runs once, when the session takes no more tunnels.
@@ -35,7 +38,7 @@ final class SharedSession: SessionDelegate {
 
     deinit {
         // The handshake failed, of which whoever asked has heard; a promise has to be kept all the same.
-        self.isSharing.succeed(false)
+        self.isSharing.succeed(true)
     }
 
     /// Makes a session and the handler that it speaks through; the handler holds it.
@@ -52,6 +55,7 @@ final class SharedSession: SessionDelegate {
         configuration.settings.bundle = bundle
         configuration.settings.maximumStreams = Self.maximumStreams
         configuration.settings.initialWindow = Self.initialWindow
+        configuration.maximumWaitingOpens = Self.maximumWaitingTunnels
         let handler = SessionHandler(configuration: configuration, delegate: session, logger: logger.ofSessions) {
             session.serve($0)
         }
@@ -63,18 +67,22 @@ final class SharedSession: SessionDelegate {
     ///
     /// - Parameters:
     ///   - token: What lets the connector serve it.
+    ///   - run: Which run of the tunnel asks.
     ///   - origin: Serves its streams.
     /// - Returns: What looks like a session of the tunnel alone.
-    func attach(_ token: TunnelToken, origin: OriginDialer) -> LiveSession {
+    func attach(_ token: TunnelToken, run: Int, origin: OriginDialer) -> LiveSession {
         let (events, continuation) = AsyncStream.makeStream(of: LiveSessionEvent.self)
         let attachment = TunnelAttachment(
             tunnelID: token.tunnelID,
+            run: run,
             origin: origin,
             session: self,
             events: continuation
         )
         do {
             guard self.end == nil, self.last == nil, let handler else { throw OpenError.sessionUnavailable }
+            // A run that is about to be stopped must not take the place of the one that follows it.
+            guard !self.hasNewer(than: attachment) else { throw OpenError.sessionUnavailable }
             self.attachments[ObjectIdentifier(attachment)] = attachment
             try attachment.open(on: handler, token: token)
         } catch {
@@ -83,6 +91,13 @@ final class SharedSession: SessionDelegate {
             attachment.sessionEnded(code: end.code, reason: end.reason)
         }
         return LiveSession(events: events, control: attachment, eventLoop: self.eventLoop)
+    }
+
+    /// Whether a later run of the same tunnel is served, or about to be.
+    func hasNewer(than attachment: TunnelAttachment) -> Bool {
+        self.attachments.values.contains { other in
+            other.tunnelID == attachment.tunnelID && other.run > attachment.run && !other.isLeaving
+        }
     }
 
     /// The edge has let a tunnel in: its streams are for this one from now on.

@@ -21,11 +21,17 @@ final class SharedSessions: Sendable {
         var places: [UInt8: EventLoopFuture<NIOLoopBound<SharedSession>?>] = [:]
         /// Counts the sessions of a place, so that the end of one does not take away the next.
         var attempts: [UInt8: Int] = [:]
-        var isRefused = false
+        /// Until when the edge is taken to share no sessions.
+        var refusedUntil: ContinuousClock.Instant?
+        /// How many runs there were so far; the latest of a tunnel is the one that counts.
+        var runs = 0
         var bells: [ObjectIdentifier: ReconnectBell] = [:]
     }
 
     private let state = Mutex(State())
+
+    /// For how long an edge that shares no sessions is not asked again.
+    private static let refusalTime = Duration.seconds(600)
 
     /// - Parameters:
     ///   - connection: How to connect to the edge.
@@ -67,7 +73,7 @@ final class SharedSessions: Sendable {
     ) -> (EventLoopFuture<NIOLoopBound<SharedSession>?>, isOwn: Bool)? {
         let promise = self.connection.group.next().makePromise(of: NIOLoopBound<SharedSession>?.self)
         let (future, attempt) = self.state.withLock { state -> (EventLoopFuture<NIOLoopBound<SharedSession>?>?, Int?) in
-            if state.isRefused { return (nil, nil) }
+            if let until = state.refusedUntil, .now < until { return (nil, nil) }
             if let future = state.places[index] { return (future, nil) }
             state.places[index] = promise.futureResult
             state.attempts[index, default: 0] += 1
@@ -107,7 +113,9 @@ final class SharedSessions: Sendable {
             return (handler, (NIOLoopBound(session, eventLoop: eventLoop), session.isSharing.futureResult))
         }
         guard try await isSharing.get() else {
-            self.state.withLock { $0.isRefused = true }
+            // Where edges are just being replaced, the next one may.
+            self.state.withLock { $0.refusedUntil = .now + Self.refusalTime }
+            self.forget(index, attempt)
             return nil
         }
         for bell in self.state.withLock({ Array($0.bells.values) }) { bell.ring() }
@@ -117,6 +125,14 @@ final class SharedSessions: Sendable {
     private func forget(_ index: UInt8, _ attempt: Int) {
         self.state.withLock { state in
             if state.attempts[index] == attempt { state.places[index] = nil }
+        }
+    }
+
+    /// The number of a new run of a tunnel.
+    func nextRun() -> Int {
+        self.state.withLock { state in
+            state.runs += 1
+            return state.runs
         }
     }
 
@@ -136,15 +152,24 @@ struct SharedDialer: SessionOpener {
     let sessions: SharedSessions
     /// Opens sessions that are not shared, and knows what the tunnel's streams are served with.
     let own: SessionDialer
+    /// Which run of the tunnel this is: of two that want the same place the later one gets it.
+    private let run: Int
+
+    init(sessions: SharedSessions, own: SessionDialer) {
+        self.sessions = sessions
+        self.own = own
+        self.run = sessions.nextRun()
+    }
 
     func dial(bundle: SessionSettings.Bundle, network: NetworkWatch) async throws -> LiveSession {
         // A token that OPEN has no room for needs a head of HTTP.
         guard self.own.token.secret.utf8.count <= OpenMetadata.maximumTokenLength,
             let session = try await self.sessions.session(at: bundle.index, token: self.own.token, network: network)
         else { return try await self.own.dial(bundle: bundle, network: network) }
-        return try await session.eventLoop.submit { [own] in
+        return try await session.eventLoop.submit { [own, run] in
             let targets = own.targets.values.first.map { [own.token.tunnelID: $0] } ?? [:]
-            return session.value.attach(own.token, origin: own.makeOrigin(targets: targets, on: session.eventLoop))
+            let origin = own.makeOrigin(targets: targets, on: session.eventLoop)
+            return session.value.attach(own.token, run: run, origin: origin)
         }.get()
     }
 

@@ -25,6 +25,8 @@ final class TunnelAttachment: ChannelInboundHandler, SessionControl {
     }
 
     let tunnelID: String
+    /// Which run of the tunnel it belongs to.
+    let run: Int
     /// The streams of the tunnel's visitors.
     let group = StreamGroup()
     private let origin: OriginDialer
@@ -34,21 +36,26 @@ final class TunnelAttachment: ChannelInboundHandler, SessionControl {
     private var phase = Phase.opening
     /// What the end will be said to be, once nothing is under way.
     private var farewell = ErrorCode.shutdown
+    /// Whether new requests go elsewhere.
+    var isLeaving: Bool { self.phase != .opening && self.phase != .serving }
     private var error: StreamError?
     private var grace: Scheduled<Void>?
 
     /// - Parameters:
     ///   - tunnelID: The tunnel.
+    ///   - run: Which run of the tunnel it belongs to.
     ///   - origin: Serves the streams of its visitors.
     ///   - session: The session that it shares.
     ///   - events: Hears what becomes of it.
     init(
         tunnelID: String,
+        run: Int,
         origin: OriginDialer,
         session: SharedSession,
         events: AsyncStream<LiveSessionEvent>.Continuation
     ) {
         self.tunnelID = tunnelID
+        self.run = run
         self.origin = origin
         self.session = session
         self.events = events
@@ -94,9 +101,19 @@ final class TunnelAttachment: ChannelInboundHandler, SessionControl {
             self.events.yield(.active)
         } else if let event = event as? ChannelEvent, event == .inputClosed {
             // The edge sends no more requests this way: the tunnel has a newer place in this session.
-            if self.phase != .leaving { self.farewell = .replaced }
-            self.phase = .leaving
+            self.placeWasTaken()
             self.stream?.close(mode: .output, promise: nil)
+        }
+    }
+
+    private func placeWasTaken() {
+        guard !self.isLeaving else { return }
+        self.phase = .leaving
+        if self.session.hasNewer(than: self) {
+            self.farewell = .replaced
+        } else {
+            // The run that took it is no more: this one goes on, in a place of its own.
+            self.events.yield(.draining(code: .shutdown, reconnectAfter: .zero))
         }
     }
 
@@ -127,10 +144,14 @@ final class TunnelAttachment: ChannelInboundHandler, SessionControl {
     var activeStreamCount: Int { self.group.count }
 
     func leave(gracePeriod: TimeAmount) {
-        guard self.phase == .opening || self.phase == .serving, let stream else { return }
-        self.phase = .leaving
-        stream.close(mode: .output, promise: nil)
-        self.grace = stream.eventLoop.assumeIsolated().scheduleTask(in: gracePeriod) { [weak self] in self?.end() }
+        guard self.phase != .left, self.phase != .over, self.grace == nil else { return }
+        if !self.isLeaving {
+            self.phase = .leaving
+            self.stream?.close(mode: .output, promise: nil)
+        }
+        self.grace = self.session.eventLoop.assumeIsolated().scheduleTask(in: gracePeriod) { [weak self] in
+            self?.end()
+        }
     }
 
     func verify() {

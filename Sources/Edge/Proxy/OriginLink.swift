@@ -101,6 +101,7 @@ final class OriginLink: @unchecked Sendable {  // The compiler does not know whi
             let session = self.session.handler.value
             if !session.hasFreeSlot { pool.makeRoom() }
             do {
+                try self.session.checkMayOpen()
                 let channel = try session.openStream(
                     kind: .http,
                     metadata: metadata,

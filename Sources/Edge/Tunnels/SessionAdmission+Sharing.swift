@@ -12,7 +12,9 @@ extension SessionAdmission {
     /// How long a shared session may be without a tunnel.
     private static let longestEmpty = TimeAmount.seconds(10)
     /// How many bad tokens a session may show: as many as it may have tunnels, and then ten a second.
-    private static let refusalLimit = RateLimit(EdgeSessions.maximumTunnels, perSeconds: 200)
+    private static let refusalLimit = RateLimit(EdgeSessions.maximumTunnels, perSeconds: 205)
+    /// How many tokens are looked at: all of a session's tunnels twice over, and then a hundred a second.
+    private static let askingLimit = RateLimit(2 * EdgeSessions.maximumTunnels, perSeconds: 41)
 
     /// Answers a stream that the connector opened.
     func accept(_ stream: StreamChannel) {
@@ -23,7 +25,13 @@ extension SessionAdmission {
         guard self.readiness.isReady, self.handler?.phase == .active else {
             return stream.reject(code: .draining, reason: "the edge is leaving")
         }
-        let seat = SharedSeat(stream: stream) { [weak self] seat, event in self?.heard(event, of: seat) }
+        guard Self.take(from: &self.asking, Self.askingLimit) else {
+            return stream.reject(code: .overloaded, reason: "too many tunnels a second")
+        }
+        self.seatCount += 1
+        let seat = SharedSeat(ordinal: self.seatCount, stream: stream) { [weak self] seat, event in
+            self?.heard(event, of: seat)
+        }
         do {
             try stream.pipeline.syncOperations.addHandler(seat)
         } catch {
@@ -36,6 +44,13 @@ extension SessionAdmission {
         }.assumeIsolated().whenSuccess { decision in
             self.undecided -= 1
             guard stream.isUnanswered else { return }
+            // Decisions take their time, and not all the same: an older word must not outdo a newer one.
+            let isOutdone = self.places.values.contains { place in
+                place.tunnel.id.description == metadata.target && place.seat.map { $0.ordinal > seat.ordinal } ?? false
+            }
+            guard !isOutdone, self.readiness.isReady, self.handler?.phase == .active else {
+                return stream.reject(code: .draining, reason: "the edge is leaving, or a later stream came first")
+            }
             self.decide(decision, tunnelID: metadata.target, stream: stream, seat: seat)
         }
     }
@@ -84,11 +99,15 @@ extension SessionAdmission {
 
     /// Whoever goes on showing bad tokens is trying them out.
     private func countRefusal() {
+        guard !Self.take(from: &self.refusals, Self.refusalLimit) else { return }
+        self.handler?.close(code: .enhanceCalm, reason: "too many tokens that are not valid")
+    }
+
+    private static func take(from bucket: inout TokenBucket?, _ limit: RateLimit) -> Bool {
         let now = Double(NIODeadline.now().uptimeNanoseconds) / 1e9
-        var bucket = self.refusals ?? TokenBucket(Self.refusalLimit, now: now)
-        let decision = bucket.take(Self.refusalLimit, now: now)
-        self.refusals = bucket
-        if !decision.isAllowed { self.handler?.close(code: .enhanceCalm, reason: "too many tokens that are not valid") }
+        var current = bucket ?? TokenBucket(limit, now: now)
+        defer { bucket = current }
+        return current.take(limit, now: now).isAllowed
     }
 
     private func heard(_ event: SharedSeat.Event, of seat: SharedSeat) {
@@ -97,13 +116,17 @@ extension SessionAdmission {
         case .leaving:
             self.setDraining(place)
         case .ended(let error?):
-            // A tunnel that was revoked is cut off whole, with what earlier seats of it have under way.
-            let isRevoked = error.origin == .resetLocally
-            for other in self.places.values where other.seat === seat || isRevoked && other.tunnel === place.tunnel {
-                guard let group = other.seat?.group else { continue }
-                self.handler?.reset(group, code: .sessionClosing, reason: "the tunnel is no longer served here")
-            }
+            // With the session itself, which tells its streams and its places.
+            guard error.origin != .sessionLost else { return }
+            // First, so that what is told now is not tried here again.
             self.leave(place, code: error.code, reason: error.reason, isByPeer: error.origin != .resetLocally)
+            self.handler?.reset(seat.group, code: .sessionClosing, reason: "the tunnel is no longer served here")
+            // Whoever may not serve the tunnel any more may not go on with what earlier seats of it have under way.
+            guard error.origin == .resetLocally, error.code == .authExpired else { return }
+            for earlier in self.places.values where earlier.tunnel === place.tunnel {
+                guard let other = earlier.seat, other.ordinal < seat.ordinal else { continue }
+                other.end(code: error.code, reason: error.reason)
+            }
         case .ended(nil):
             // Closed by both sides: what is under way goes on, and can still be cut off with the tunnel.
             self.setDraining(place)

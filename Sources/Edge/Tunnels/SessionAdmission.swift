@@ -45,6 +45,10 @@ final class SessionAdmission: SessionDelegate {
     private(set) var places: [UInt64: Place] = [:]
     /// How many streams wait for their tokens to be looked at.
     var undecided = 0
+    /// How many streams that stand for tunnels were let as far as to have their tokens looked at.
+    var seatCount = 0
+    /// Counts these by the time.
+    var asking: TokenBucket?
     /// Counts tokens that were not valid.
     var refusals: TokenBucket?
     /// Since when a shared session has had no tunnel.
@@ -191,7 +195,7 @@ final class SessionAdmission: SessionDelegate {
     }
 
     func sessionSuspicionDidChange(_ handler: SessionHandler) {
-        for place in self.places.values {
+        for place in self.places.values where place.seat?.isLeaving != true {
             place.tunnel.setAvailability(handler.isSuspect ? .suspect : .ready, of: place.session)
         }
     }

@@ -95,6 +95,18 @@ final class TunnelSession: Sendable {
         self.signedBy = signedBy
     }
 
+    /// The most streams that one tunnel may have in a session that is shared: as many as it would have in its own.
+    private static let maximumStreams = 1_024
+
+    /// Whether a stream may be opened for the tunnel; on the event loop.
+    ///
+    /// - Throws: ``OpenError`` if not.
+    func checkMayOpen() throws(OpenError) {
+        guard let seat = self.seat?.value else { return }
+        guard !seat.isOver else { throw .sessionUnavailable }
+        guard seat.group.count < Self.maximumStreams else { throw .tooManyWaiting }
+    }
+
     /// What the control API shows of the session; figures are a few seconds old at most.
     var status: SessionStatus {
         let sample = self.sample.withLock { $0 }
@@ -144,6 +156,9 @@ final class TunnelSession: Sendable {
         }
     }
 
+    /// How long requests may go on in a place that has been taken.
+    private static let gracePeriod = TimeAmount.seconds(30)
+
     /// Makes way for a newer session of the same connector and tunnel, from any thread.
     func giveWay(to newer: TunnelSession) {
         self.eventLoop.execute {
@@ -151,7 +166,10 @@ final class TunnelSession: Sendable {
                 // The connector serves the tunnel anew, perhaps with other settings: requests under way may end.
                 self.pool.value.close()
                 seat.value.leave()
-            } else {
+                self.eventLoop.scheduleTask(in: Self.gracePeriod) {
+                    seat.value.end(code: .sessionClosing, reason: "the grace period is over")
+                }
+            } else if self.handler.value.phase != .draining {
                 // The connector has opened the newer connection because this one was dead to it, with all it served.
                 self.handler.value.close(
                     code: .replaced,

@@ -247,6 +247,9 @@ public final class SessionHandler {
 
     /// Ends the streams of a group at once, as if the session had ended under them.
     ///
+    /// What the peer has sent in full may still be read; a stream that is not accepted yet is refused with DRAINING, as
+    /// nothing of it was delivered.
+    ///
     /// - Parameters:
     ///   - group: Whose streams.
     ///   - code: What RESET tells the peer.
@@ -260,7 +263,8 @@ public final class SessionHandler {
         )
         // Handlers that are told may open further streams, which are not meant.
         for stream in self.channels.compactMap({ $0 }) where stream.group === group {
-            stream.reset(code: code, reason: reason, telling: error)
+            guard !self.core.isOver(stream.key) else { continue }
+            stream.reset(code: stream.isUnanswered ? .draining : code, reason: reason, telling: error)
         }
     }
 

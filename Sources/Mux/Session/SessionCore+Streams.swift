@@ -119,6 +119,11 @@ extension SessionCore {
 
     // MARK: Ending
 
+    /// Whether both sides are done with the stream on the wire; what came of it may still be unread.
+    func isOver(_ key: StreamKey) -> Bool {
+        self.streams.slot(of: key).map { self.streams[$0].wire == .closed } ?? true
+    }
+
     /// Takes no more bytes of the peer; what is buffered is dropped.
     ///
     /// An acceptor that has not answered yet has nothing to stop: it accepts or rejects.

@@ -181,6 +181,81 @@ struct SharedSessionTests {
         try await scene.server.close()
     }
 
+    @Test("What a finished tunnel has under way is still cut off when the tunnel is deleted")
+    func deletionWhileLeaving() async throws {
+        let scene = try await self.scene()
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        let (one, other) = try await self.attach(connector, scene)
+        let visitor = try await self.visit(scene.one)
+        try await one.perform { $0.close(mode: .output, promise: nil) }
+        try await self.within("it is finished by both") { one.events.last == "closed" }
+        for session in scene.one.close(isDeleted: true) { session.revoke() }
+        try await self.within("it is cut off") { try await !self.isActive(visitor) }
+        let session = try #require(scene.other.sessions.first)
+        try await self.within("its place is free") { !self.fixture.metrics.prometheusText().contains("sessions 2\n") }
+        try await session.eventLoop.submit { #expect(throws: Never.self) { try session.checkMayOpen() } }.get()
+        #expect(other.events == ["accepted"])
+        try await connector.channel.close()
+        try await scene.server.close()
+    }
+
+    @Test("A response that came in full before the connection was lost can still be read")
+    func lossAfterResponse() async throws {
+        let scene = try await self.scene()
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        _ = try await self.attach(connector, scene)
+        let session = try #require(scene.one.sessions.first)
+        let promise = session.eventLoop.makePromise(of: String.self)
+        let stream = try await session.eventLoop.submit {
+            let stream = try session.handler.value.openStream(
+                kind: .http,
+                metadata: OpenMetadata(target: session.target),
+                group: session.seat?.value.group
+            ) {
+                try $0.syncOptions?.setOption(.autoRead, value: false)
+                try $0.pipeline.syncOperations.addHandler(Collector(promise: promise))
+            }
+            stream.close(mode: .output, promise: nil)
+            return NIOLoopBound(stream, eventLoop: session.eventLoop)
+        }.get()
+        try await self.within("it has come") { connector.visitors.withLockedValue { $0.count } == 1 }
+        let visitor = try #require(connector.visitors.withLockedValue { $0.first })
+        try await visitor.stream.perform {
+            $0.writeAndFlush(ByteBuffer(string: "all of it"), promise: nil)
+            $0.close(mode: .output, promise: nil)
+        }
+        try await self.within("the connector is done with it") { visitor.stream.events.last == "closed" }
+        try await connector.channel.close()
+        try await self.within("the places are gone") { scene.one.sessions.isEmpty }
+        try await stream.eventLoop.submit { stream.value.read() }.get()
+        #expect(try await promise.futureResult.get() == "all of it")
+        try await scene.server.close()
+    }
+
+    @Test("One tunnel has at most 1 024 streams in a session that others share")
+    func streams() async throws {
+        let scene = try await self.scene()
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        _ = try await self.attach(connector, scene)
+        let one = try #require(scene.one.sessions.first)
+        let other = try #require(scene.other.sessions.first)
+        try await one.eventLoop.submit {
+            let group = try #require(one.seat?.value.group)
+            while group.count < 1_024 {
+                try one.checkMayOpen()
+                _ = try one.handler.value.openStream(
+                    kind: .http,
+                    metadata: OpenMetadata(target: one.target),
+                    group: group
+                ) { _ in }
+            }
+            #expect(throws: OpenError.tooManyWaiting) { try one.checkMayOpen() }
+            #expect(throws: Never.self) { try other.checkMayOpen() }
+        }.get()
+        try await connector.channel.close()
+        try await scene.server.close()
+    }
+
     @Test("The same connector over another connection takes over, and the older connection ends whole")
     func takeOver() async throws {
         let scene = try await self.scene()
@@ -305,5 +380,30 @@ struct SharedSessionTests {
         let specification = try self.fixture.specification()
         let (token, _) = try await tokens.issue(for: specification, edge: "http://e", lifetime: 600)
         return try await tokens.verify(token, for: specification.id).get()
+    }
+}
+
+/// Gathers what comes until the end.
+private final class Collector: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private var promise: EventLoopPromise<String>?
+    private var text = ""
+
+    init(promise: EventLoopPromise<String>) {
+        self.promise = promise
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        self.text += String(buffer: self.unwrapInboundIn(data))
+        context.read()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed { self.promise.take()?.succeed(self.text) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.promise.take()?.fail(ChannelError.eof)
     }
 }

@@ -33,6 +33,25 @@ extension RunningProcess {
         return .milliseconds((user + system) * 1_000 / sysconf(Int32(_SC_CLK_TCK)))
     }
 
+    /// How many TCP connections over IPv4 the program has.
+    func connectionCount() throws -> Int {
+        let folder = "/proc/\(self.identifier)/fd"
+        // A descriptor may be closed while it is looked at.
+        let own = Set(
+            try FileManager.default.contentsOfDirectory(atPath: folder)
+                .compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)") }
+        )
+        // To its end: such a file has no size, and may have more than one read gives.
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/\(self.identifier)/net/tcp"))
+        defer { try? file.close() }
+        var table = Data()
+        while let part = try file.read(upToCount: 65_536), !part.isEmpty { table += part }
+        // The fourth field is the state, of which 01 is ESTABLISHED, and the tenth the inode (proc_net_tcp.txt).
+        return String(decoding: table, as: UTF8.self).split(separator: "\n")
+            .map { $0.split(separator: " ") }
+            .count { $0.count > 9 && $0[3] == "01" && own.contains("socket:[\($0[9])]") }
+    }
+
     private func statusFigure(_ name: String) throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(self.identifier)/status", encoding: .utf8)
         for line in status.split(separator: "\n") where line.hasPrefix("\(name):") {
