@@ -7,7 +7,11 @@ import NIOCore
 /// They wait less than the 5 s after which common servers close an idle connection, so that a request seldom meets one
 /// that is being closed.
 struct IdleStreams<Element: AnyObject> {
-    private var waiting: Deque<(element: Element, since: NIODeadline)> = []
+    private typealias Waiting = (element: Element, since: NIODeadline)
+
+    /// The one that was used last, mostly the only one; those before it are in ``others``.
+    private var latest: Waiting?
+    private var others: Deque<Waiting> = []
     private let maximumAge: TimeAmount
     private let maximumCount: Int
 
@@ -20,40 +24,52 @@ struct IdleStreams<Element: AnyObject> {
         self.maximumCount = maximumCount
     }
 
-    var count: Int { self.waiting.count }
+    var count: Int { self.latest == nil ? 0 : 1 + self.others.count }
 
     /// Takes the element that has waited the shortest.
     mutating func take(now: NIODeadline) -> Element? {
-        guard let last = self.waiting.last, now - last.since < self.maximumAge else { return nil }
-        self.waiting.removeLast()
-        return last.element
+        guard let latest, now - latest.since < self.maximumAge else { return nil }
+        self.latest = self.others.isEmpty ? nil : self.others.removeLast()
+        return latest.element
     }
 
     /// Lets an element wait; returns one that has to go for it.
     mutating func park(_ element: Element, now: NIODeadline) -> Element? {
-        self.waiting.append((element, now))
-        return self.waiting.count > self.maximumCount ? self.waiting.popFirst()?.element : nil
+        if let latest { self.others.append(latest) }
+        self.latest = (element, now)
+        return self.count > self.maximumCount ? self.takeOldest() : nil
     }
 
     /// Takes the element that has waited the longest.
-    mutating func takeOldest() -> Element? { self.waiting.popFirst()?.element }
+    mutating func takeOldest() -> Element? {
+        if !self.others.isEmpty { return self.others.removeFirst().element }
+        defer { self.latest = nil }
+        return self.latest?.element
+    }
 
     mutating func remove(_ element: Element) {
-        self.waiting.removeAll { $0.element === element }
+        if self.latest?.element === element {
+            self.latest = self.others.isEmpty ? nil : self.others.removeLast()
+        } else {
+            self.others.removeAll { $0.element === element }
+        }
     }
 
     /// Takes those that have waited too long.
     mutating func expire(now: NIODeadline) -> [Element] {
         var expired: [Element] = []
-        while let first = self.waiting.first, now - first.since >= self.maximumAge {
-            expired.append(first.element)
-            self.waiting.removeFirst()
+        while let oldest = self.others.first ?? self.latest, now - oldest.since >= self.maximumAge {
+            expired.append(oldest.element)
+            if self.others.isEmpty { self.latest = nil } else { self.others.removeFirst() }
         }
         return expired
     }
 
     mutating func removeAll() -> [Element] {
-        defer { self.waiting.removeAll() }
-        return self.waiting.map(\.element)
+        defer {
+            self.latest = nil
+            self.others.removeAll()
+        }
+        return (self.others + (self.latest.map { [$0] } ?? [])).map(\.element)
     }
 }

@@ -8,9 +8,12 @@ import Protocol
 /// The handler of the stream's channel, on the session's event loop.
 final class OriginConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private let pool: StreamPool
     private weak var channel: StreamChannel?
+    /// The stream's way out, as long as it is there.
+    private var context: ChannelHandlerContext?
     private var link: OriginLink?
     private var failure: StreamError?
     private var hasEnded = false
@@ -22,7 +25,7 @@ final class OriginConnection: ChannelInboundHandler {
     }
 
     /// Whether another exchange may use it.
-    var isReusable: Bool { self.channel?.isActive == true && !self.hasEnded && self.failure == nil }
+    var isReusable: Bool { self.context != nil && !self.hasEnded && self.failure == nil }
 
     func attach(_ link: OriginLink, channel: StreamChannel) {
         self.link = link
@@ -38,15 +41,15 @@ final class OriginConnection: ChannelInboundHandler {
     // MARK: What the exchange asks for
 
     func write(_ bytes: ByteBuffer) {
-        self.channel?.write(bytes, promise: nil)
+        self.context?.write(self.wrapOutboundOut(bytes), promise: nil)
     }
 
     func flush() {
-        self.channel?.flush()
+        self.context?.flush()
     }
 
     func read() {
-        self.channel?.read()
+        self.context?.read()
     }
 
     func finish() {
@@ -64,7 +67,7 @@ final class OriginConnection: ChannelInboundHandler {
         guard reusable, self.isReusable else { return self.discard() }
         self.pool.park(self)
         // Whatever comes while nobody asked, be it the end, makes the connection useless.
-        self.channel?.read()
+        self.context?.read()
     }
 
     /// Both sides have ended: what is still queued arrives, and then the stream ends by itself.
@@ -78,6 +81,14 @@ final class OriginConnection: ChannelInboundHandler {
     }
 
     // MARK: What the stream tells
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if let link { link.received(self.unwrapInboundIn(data)) } else { self.drop() }
@@ -105,6 +116,7 @@ final class OriginConnection: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        self.context = nil
         if self.link == nil { self.pool.remove(self) }
         let failure =
             self.failure

@@ -4,7 +4,9 @@ import NIOCore
 
 /// Bytes that wait in order, kept as the buffers they came in.
 struct ByteQueue {
-    private var buffers: Deque<ByteBuffer> = []
+    /// The oldest buffer, mostly the only one: it stands here, so that such a queue has no memory of its own.
+    private var first: ByteBuffer?
+    private var others: Deque<ByteBuffer> = []
     /// How many buffers at the front ``compact()`` has dealt with.
     private var compacted = 0
     /// Whether the last of those is a copy that more can be gathered in.
@@ -20,13 +22,12 @@ struct ByteQueue {
         let count = buffer.readableBytes
         guard count > 0 else { return }
         self.byteCount += count
-        self.buffers.append(buffer)
+        if self.first == nil { self.first = buffer } else { self.others.append(buffer) }
     }
 
     /// Takes the oldest buffer.
     mutating func popFirst() -> ByteBuffer? {
-        guard !self.buffers.isEmpty else { return nil }
-        let first = self.removeFirst()
+        guard let first = self.removeFirst() else { return nil }
         self.byteCount -= first.readableBytes
         return first
     }
@@ -38,15 +39,12 @@ struct ByteQueue {
         precondition(count <= self.byteCount, "more bytes taken than there are")
         self.byteCount -= count
         var left = count
-        while left > 0 {
-            let available = self.buffers[0].readableBytes
+        while left > 0, let available = self.first?.readableBytes {
             if available <= left {
-                destination.writeImmutableBuffer(self.removeFirst())
+                if let whole = self.removeFirst() { destination.writeImmutableBuffer(whole) }
                 left -= available
             } else {
-                if let slice = self.buffers[0].readSlice(length: left) {
-                    destination.writeImmutableBuffer(slice)
-                }
+                if let slice = self.first?.readSlice(length: left) { destination.writeImmutableBuffer(slice) }
                 left = 0
             }
         }
@@ -60,10 +58,19 @@ struct ByteQueue {
         return count
     }
 
-    private mutating func removeFirst() -> ByteBuffer {
+    private mutating func removeFirst() -> ByteBuffer? {
         if self.compacted > 0 { self.compacted -= 1 }
         if self.compacted == 0 { self.isGathering = false }
-        return self.buffers.removeFirst()
+        let first = self.first
+        self.first = self.others.isEmpty ? nil : self.others.removeFirst()
+        return first
+    }
+
+    private var bufferCount: Int { self.first == nil ? 0 : 1 + self.others.count }
+
+    private subscript(index: Int) -> ByteBuffer {
+        get { index == 0 ? self.first ?? ByteBuffer() : self.others[index - 1] }
+        set { if index == 0 { self.first = newValue } else { self.others[index - 1] = newValue } }
     }
 
     /// Copies bytes out of storage that is much larger than they are, so that a few unread bytes do not keep a whole
@@ -71,24 +78,33 @@ struct ByteQueue {
     ///
     /// Small neighbours are gathered into one buffer. Each buffer is looked at once, however often this is called.
     mutating func compact() {
-        guard self.compacted < self.buffers.count else { return }
-        for index in self.compacted..<self.buffers.count {
-            let buffer = self.buffers[index]
+        guard self.compacted < self.bufferCount else { return }
+        for index in self.compacted..<self.bufferCount {
+            let buffer = self[index]
             if !Self.isWasteful(buffer) {
-                self.buffers[self.compacted] = buffer
+                self[self.compacted] = buffer
                 self.isGathering = false
                 self.compacted += 1
             } else if self.isGathering {
-                self.buffers[self.compacted - 1].writeImmutableBuffer(buffer)
+                self.gather(buffer, into: self.compacted - 1)
             } else {
                 var copy = ByteBuffer()
                 copy.writeImmutableBuffer(buffer)
-                self.buffers[self.compacted] = copy
+                self[self.compacted] = copy
                 self.isGathering = true
                 self.compacted += 1
             }
         }
-        self.buffers.removeLast(self.buffers.count - self.compacted)
+        self.others.removeLast(self.bufferCount - self.compacted)
+    }
+
+    /// In place: what is copied out of the queue to be changed would be copied as a whole.
+    private mutating func gather(_ buffer: ByteBuffer, into index: Int) {
+        if index == 0 {
+            self.first?.writeImmutableBuffer(buffer)
+        } else {
+            self.others[index - 1].writeImmutableBuffer(buffer)
+        }
     }
 
     private static func isWasteful(_ buffer: ByteBuffer) -> Bool {
