@@ -30,6 +30,14 @@ struct ExchangeStateTests {
         #expect(state.outcome() == .over(reuseStream: true, keepVisitor: true))
     }
 
+    @Test("A visitor sends nothing after a request without a body that asks for the connection's end")
+    func visitorsLast() {
+        #expect(ExchangeState(request: Request(isKeepAlive: false), hasBody: false).isVisitorsLast)
+        #expect(!ExchangeState(request: Request(), hasBody: false).isVisitorsLast)
+        #expect(!ExchangeState(request: Request(isKeepAlive: false), hasBody: true).isVisitorsLast)
+        #expect(!ExchangeState(request: Request(isKeepAlive: false, isUpgrade: true), hasBody: false).isVisitorsLast)
+    }
+
     @Test("What each side says of its connection concerns that side alone")
     func closing() throws {
         for (visitor, origin) in [(true, true), (true, false), (false, true), (false, false)] {
