@@ -116,6 +116,8 @@ struct BundleMember: Sendable {
                     activeSince = .now
                     bell.ring()
                     report(.active(index: index))
+                case .handedOver:
+                    return (.cancelled, activeSince != nil)
                 case .draining(let code, let reconnectAfter):
                     return (.draining(code, reconnectAfter: reconnectAfter), activeSince != nil)
                 case .ended(let code, let reason):

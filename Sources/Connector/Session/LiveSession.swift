@@ -10,6 +10,8 @@ enum LiveSessionEvent: Sendable, Equatable {
     case active
     /// The edge will close the session; a replacement is to be opened after the given time and a random part of it.
     case draining(code: ErrorCode, reconnectAfter: Duration)
+    /// A later run of the same tunnel in this program serves in this place now. Always the last event.
+    case handedOver
     /// The session is over. Always the last event.
     case ended(code: ErrorCode, reason: String)
 }

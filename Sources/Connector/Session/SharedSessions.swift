@@ -21,6 +21,8 @@ final class SharedSessions: Sendable {
         var places: [UInt8: EventLoopFuture<NIOLoopBound<SharedSession>?>] = [:]
         /// Counts the sessions of a place, so that the end of one does not take away the next.
         var attempts: [UInt8: Int] = [:]
+        /// The latest failure to connect in each place, and until when it answers further attempts.
+        var failures: [UInt8: (failure: EdgeFailure, until: ContinuousClock.Instant)] = [:]
         /// Until when the edge is taken to share no sessions.
         var refusedUntil: ContinuousClock.Instant?
         /// How many runs there were so far; the latest of a tunnel is the one that counts.
@@ -29,6 +31,9 @@ final class SharedSessions: Sendable {
     }
 
     private let state = Mutex(State())
+
+    /// How long one failure is everybody's: a thousand tunnels that look for their edge must not do so each by itself.
+    private static let failureTime = Duration.seconds(1)
 
     /// For how long an edge that shares no sessions is not asked again.
     private static let refusalTime = Duration.seconds(600)
@@ -56,6 +61,7 @@ final class SharedSessions: Sendable {
     ) async throws -> NIOLoopBound<SharedSession>? {
         while true {
             try Task.checkCancellation()
+            if let failure = self.recentFailure(index) { throw failure }
             guard let (future, isOwn) = self.claim(index, token: token, network: network) else { return nil }
             do {
                 return try await future.cancellableGet()
@@ -64,6 +70,10 @@ final class SharedSessions: Sendable {
                 continue
             }
         }
+    }
+
+    private func recentFailure(_ index: UInt8) -> EdgeFailure? {
+        self.state.withLock { $0.failures[index] }.flatMap { .now < $0.until ? $0.failure : nil }
     }
 
     private func claim(
@@ -86,6 +96,9 @@ final class SharedSessions: Sendable {
                     promise.succeed(try await self.connect(index, attempt: attempt, token: token, network: network))
                 } catch {
                     self.forget(index, attempt)
+                    if let failure = error as? EdgeFailure, !failure.isAboutToken {
+                        self.state.withLock { $0.failures[index] = (failure, .now + Self.failureTime) }
+                    }
                     promise.fail(error)
                 }
             }

@@ -34,8 +34,8 @@ final class TunnelAttachment: ChannelInboundHandler, SessionControl {
     private let events: AsyncStream<LiveSessionEvent>.Continuation
     private var stream: StreamChannel?
     private var phase = Phase.opening
-    /// What the end will be said to be, once nothing is under way.
-    private var farewell = ErrorCode.shutdown
+    /// Whether a later run of the tunnel has taken the place.
+    private var isHandedOver = false
     /// Whether new requests go elsewhere.
     var isLeaving: Bool { self.phase != .opening && self.phase != .serving }
     private var error: StreamError?
@@ -110,7 +110,7 @@ final class TunnelAttachment: ChannelInboundHandler, SessionControl {
         guard !self.isLeaving else { return }
         self.phase = .leaving
         if self.session.hasNewer(than: self) {
-            self.farewell = .replaced
+            self.isHandedOver = true
         } else {
             // The run that took it is no more: this one goes on, in a place of its own.
             self.events.yield(.draining(code: .shutdown, reconnectAfter: .zero))
@@ -133,7 +133,7 @@ final class TunnelAttachment: ChannelInboundHandler, SessionControl {
     /// Goes, once nothing is under way.
     private func settle() {
         guard self.phase == .leaving, self.stream == nil else { return }
-        guard self.group.count > 0 else { return self.retire(code: self.farewell, reason: "") }
+        guard self.group.count > 0 else { return self.retire(code: .shutdown, reason: "") }
         self.group.whenEmpty = { [weak self] in self?.settle() }
     }
 
@@ -181,7 +181,7 @@ final class TunnelAttachment: ChannelInboundHandler, SessionControl {
         self.phase = .over
         self.grace?.cancel()
         self.group.whenEmpty = nil
-        self.events.yield(.ended(code: code, reason: reason))
+        self.events.yield(self.isHandedOver ? .handedOver : .ended(code: code, reason: reason))
         self.events.finish()
     }
 }

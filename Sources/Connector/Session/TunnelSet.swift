@@ -100,12 +100,14 @@ struct TunnelSet: Service {
                     steps = runs.becameActive(id)
                 case .ended(let id, let error):
                     lifecycles[id] = nil
-                    tunnelIDs[id] = nil
+                    let tunnelID = tunnelIDs.removeValue(forKey: id)
                     let wasAlone = wish.tunnels.count == 1
                     guard runs.ended(id) else { continue }
                     if let error {
                         failure = failure ?? error
-                        if !wasAlone || !runs.isEmpty { self.session.logger.error("\(error)") }
+                        if !wasAlone || !runs.isEmpty {
+                            self.session.logger.error("\(error)", metadata: tunnelID.map { ["tunnel": "\($0)"] })
+                        }
                     } else {
                         hasServedToTheEnd = true
                     }

@@ -42,8 +42,12 @@ struct TunnelRoutes: Sendable {
         let id = try self.id(named: call.name)
         context.audit.note(tunnelID: id.description)
 
-        let decision = self.limits.creation(by: principal.name)
-        guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .creations) }
+        // A tunnel that is taken up again is not a new one: connectors do that at each start.
+        let isOwn = self.registry.tunnel(id)?.owner == principal.name
+        if !isOwn || !policy.basicAuth.isEmpty {
+            let decision = self.limits.creation(by: principal.name)
+            guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .creations) }
+        }
 
         // Slow on purpose, and so behind the limit.
         policy.basicAuth = policy.basicAuth.map(PasswordHash.hashed)
