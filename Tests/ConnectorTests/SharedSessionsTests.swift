@@ -13,23 +13,6 @@ import Testing
 /// Several tunnels over one connection (docs/protocol.md §B.16).
 @Suite("Tunnels that share a connection", .timeLimit(.minutes(1)))
 struct SharedSessionsTests {
-    /// One tunnel that is being served.
-    private struct Run: Sendable {
-        let reports: AsyncStream<ConnectionReport>
-        let lifecycle: ServiceGroup
-        let outcome: Task<CommandFailure?, Never>
-
-        /// Waits until the tunnel is served.
-        func active() async {
-            for await case .active in self.reports { return }
-        }
-
-        func stop() async -> CommandFailure? {
-            await self.lifecycle.triggerGracefulShutdown()
-            return await self.outcome.value
-        }
-    }
-
     private func sessions(_ edge: FakeEdge) -> SharedSessions {
         SharedSessions(
             connection: EdgeConnection(edge: edge.address, group: MultiThreadedEventLoopGroup.singleton, tls: nil),
@@ -42,38 +25,10 @@ struct SharedSessionsTests {
         _ tunnelID: String,
         over sessions: SharedSessions,
         to target: String = "9",
-        connections: Int = 1,
-        retries: Bool = true
-    ) throws -> Run {
-        let (reports, continuation) = AsyncStream.makeStream(of: ConnectionReport.self)
+        connections: Int = 1
+    ) throws -> ServiceRun {
         let own = try SessionDialer.fixture(edge: sessions.connection.edge, target: target, tunnelID: tunnelID)
-        let service = TunnelService(
-            dialer: SharedDialer(sessions: sessions, own: own),
-            connections: connections,
-            retries: retries
-        ) { continuation.yield($0) }
-        let lifecycle = ServiceGroup(
-            configuration: .init(
-                services: [
-                    .init(
-                        service: service,
-                        successTerminationBehavior: .gracefullyShutdownGroup,
-                        failureTerminationBehavior: .gracefullyShutdownGroup
-                    )
-                ],
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            )
-        )
-        let outcome = Task {
-            defer { continuation.finish() }
-            do {
-                try await lifecycle.run()
-                return nil as CommandFailure?
-            } catch {
-                return error as? CommandFailure ?? CommandFailure(.bug, "\(error)")
-            }
-        }
-        return Run(reports: reports, lifecycle: lifecycle, outcome: outcome)
+        return ServiceRun(SharedDialer(sessions: sessions, own: own), connections: connections)
     }
 
     @Test("They come over one, each with its token, and each request reaches the server of its tunnel")

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Logging
 import Mux
 import NIOCore
 import Protocol
@@ -23,37 +22,14 @@ struct TunnelServiceTests {
         network: NetworkWatch = NetworkWatch(),
         body: (AsyncStream<ConnectionReport>, ServiceGroup) async throws -> Void
     ) async throws -> CommandFailure? {
-        let (reports, continuation) = AsyncStream.makeStream(of: ConnectionReport.self)
-        let service = TunnelService(
-            dialer: try SessionDialer.fixture(edge: edge.address, target: target),
+        let run = ServiceRun(
+            try SessionDialer.fixture(edge: edge.address, target: target),
             connections: connections,
             retries: retries,
             network: network
-        ) { continuation.yield($0) }
-        let lifecycle = ServiceGroup(
-            configuration: .init(
-                services: [
-                    .init(
-                        service: service,
-                        successTerminationBehavior: .gracefullyShutdownGroup,
-                        failureTerminationBehavior: .gracefullyShutdownGroup
-                    )
-                ],
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            )
         )
-        let run = Task {
-            defer { continuation.finish() }
-            do {
-                try await lifecycle.run()
-                return nil as CommandFailure?
-            } catch {
-                return error as? CommandFailure ?? CommandFailure(.bug, "\(error)")
-            }
-        }
-        try await body(reports, lifecycle)
-        await lifecycle.triggerGracefulShutdown()
-        return await run.value
+        try await body(run.reports, run.lifecycle)
+        return await run.stop()
     }
 
     private static func response(_ head: String, body: String = "", type: String = "text/plain") -> FakeEdge.Answer {

@@ -12,13 +12,7 @@ extension EndToEnd {
         @Test("After a restart of the edge, 500 connectors come back over at least 5 s, and all within 30 s")
         func afterRestart() async throws {
             let scratch = try ScratchFolder()
-            let edge = try await EdgeProcess(
-                in: scratch,
-                arguments: [
-                    "--dev", "--limits-tunnels-per-key", "1000", "--limits-creations-per-hour", "1000000",
-                    "--limits-api-calls-per-second", "1000000",
-                ]
-            )
+            let edge = try await Self.roomyEdge(in: scratch)
             let connectors = try (0..<Self.programs).map { number in
                 try Self.connector(number, shares: false, to: edge, in: scratch)
             }
@@ -57,13 +51,7 @@ extension EndToEnd {
         @Test("A hundred tunnels that share connections are back within 5 s of a restart, over one of each program")
         func sharing() async throws {
             let scratch = try ScratchFolder()
-            let edge = try await EdgeProcess(
-                in: scratch,
-                arguments: [
-                    "--dev", "--limits-tunnels-per-key", "1000", "--limits-creations-per-hour", "1000000",
-                    "--limits-api-calls-per-second", "1000000",
-                ]
-            )
+            let edge = try await Self.roomyEdge(in: scratch)
             let connector = try Self.connector(0, shares: true, to: edge, in: scratch)
             let all = Double(Self.tunnelsOfEach)
             try await eventually("all tunnels", within: .seconds(60)) {
@@ -90,6 +78,17 @@ extension EndToEnd {
             try await eventually("a single connection", within: .seconds(10)) {
                 try connector.connectionCount() == 1 ? () : nil
             }
+        }
+
+        /// An edge that lets one key have and make as many tunnels as it likes.
+        private static func roomyEdge(in scratch: ScratchFolder) async throws -> EdgeProcess {
+            try await EdgeProcess(
+                in: scratch,
+                arguments: [
+                    "--dev", "--limits-tunnels-per-key", "1000", "--limits-creations-per-hour", "1000000",
+                    "--limits-api-calls-per-second", "1000000",
+                ]
+            )
         }
 
         private static func connector(

@@ -96,7 +96,29 @@ struct SharingTests {
         let shared = self.pair().edge.core.budget.total
         let own = self.pair(connector: []).edge.core.budget.total
         #expect(own == 64 << 20)
-        #expect(shared == 192 << 20)
+        #expect(shared == 224 << 20)
+    }
+
+    @Test("all 4 096 streams of a shared session find room for their windows, beside what is set aside for tunnels")
+    func streams() {
+        var pair = CorePair {
+            $0.capabilities = .sharing
+            $0.settings.maximumStreams = 2_048
+            $0.settings.initialWindow = 16_384
+            $0.budget += 2_048 * 16_384
+            $0.maximumWaitingOpens = 4_096
+        } connector: {
+            $0.capabilities = .sharing
+            $0.settings.maximumStreams = 4_096
+            $0.settings.initialWindow = 32_768
+        }
+        for _ in 0..<4_096 { _ = pair.edge.open() }
+        // More than the two thousand that a second allows.
+        pair.run(for: .seconds(2))
+        #expect(pair.edge.core.waitingOpens.isEmpty)
+        #expect(pair.connector.core.activeStreamCount == 4_096)
+        #expect(pair.edge.core.committedByteCount <= 224 << 20)
+        #expect(pair.isAlive)
     }
 
     @Test("the streams of a group are counted and end together, as if the session had ended; others go on")

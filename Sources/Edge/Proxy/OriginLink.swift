@@ -23,7 +23,7 @@ protocol OriginLinkConsumer: AnyObject {
 /// read or one flush brought. Back-pressure is mirrored in both directions.
 ///
 /// It is `Sendable` because each of its variables belongs to one of the two loops, as marked.
-final class OriginLink: @unchecked Sendable {  // The compiler does not know which loop a variable belongs to.
+final class OriginLink: @unchecked Sendable {  // Each variable is touched on the one loop it is marked with.
     /// Why there is no stream any more.
     enum Failure {
         /// None could be opened.
@@ -182,25 +182,11 @@ final class OriginLink: @unchecked Sendable {  // The compiler does not know whi
         }
     }
 
-    private func onSessionLoop(_ body: @escaping (OriginConnection) -> Void) {
+    private func onSessionLoop(_ body: @escaping @Sendable (OriginConnection) -> Void) {
         if self.isLocal {
             if let connection { body(connection) }
         } else {
-            let link = UncheckedBody(body)
-            self.session.eventLoop.execute {
-                if let connection = self.connection { link.body(connection) }
-            }
-        }
-    }
-
-    /// Carries a closure over to the loop that it is meant for.
-    ///
-    /// It is made on the visitor's loop, given away there, and run once, on the session's loop alone.
-    private struct UncheckedBody: @unchecked Sendable {  // The compiler does not see that it is given away.
-        let body: (OriginConnection) -> Void
-
-        init(_ body: @escaping (OriginConnection) -> Void) {
-            self.body = body
+            self.session.eventLoop.execute { if let connection = self.connection { body(connection) } }
         }
     }
 

@@ -15,8 +15,9 @@ public struct SessionConfiguration: Sendable {
     /// What the peer's streams may pin from the start, `maximumStreams` times `initialWindow` of ``settings``, is set
     /// aside of it: at least that and 1 MiB are taken.
     public var budget: Int
-    /// The same for a session that several tunnels share, which has more streams.
-    public var sharedBudget = 192 << 20
+    /// The same for a session that several tunnels share, which has more streams: with what an edge sets aside, enough for
+    /// the first windows of 4 096.
+    public var sharedBudget = 224 << 20
     /// How many streams a side may open in a second, and twice as many at once, the same on both sides
     /// (docs/protocol.md §B.12).
     ///

@@ -268,6 +268,21 @@ struct ControlPlaneTests {
         #expect(try await api.call(.get, "/api/tunnels/list", key: Harness.bob).status == 200)
     }
 
+    @Test("A tunnel that is taken up again by its name is not a new one, unless there are passwords to hash")
+    func takenUpAgain() async throws {
+        var limits = APILimits.Settings()
+        limits.creations = RateLimit(1, perSeconds: 3600)
+        let api = try await Harness(limits: limits)
+        let plain = #"{"name":"my-app"}"#
+        for _ in 0..<3 {
+            #expect(try await api.call(.post, "/api/tunnels/create", key: Harness.alice, body: plain).status == 201)
+        }
+        let guarded = #"{"name":"my-app","policy":{"basic_auth":[{"username":"u","password":"long enough"}]}}"#
+        #expect(try await api.call(.post, "/api/tunnels/create", key: Harness.alice, body: guarded).status == 429)
+        let new = #"{"name":"new-app"}"#
+        #expect(try await api.call(.post, "/api/tunnels/create", key: Harness.alice, body: new).status == 429)
+    }
+
     @Test("A guessed one-time code is refused after the fifth wrong one, wherever it comes from")
     func guessedCodes() async throws {
         let api = try await Harness(withSecondFactor: true)

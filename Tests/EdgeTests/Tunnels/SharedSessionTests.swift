@@ -59,6 +59,22 @@ struct SharedSessionTests {
         return (one, other)
     }
 
+    /// Runs a test with a connector that serves both tunnels over one connection.
+    private func sharing(
+        _ body: (
+            _ scene: Scene, _ connector: SharingConnector, _ one: SharingConnector.Stream,
+            _ other: SharingConnector.Stream
+        ) async throws -> Void
+    ) async throws {
+        let scene = try await self.scene()
+        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
+        let (one, other) = try await self.attach(connector, scene)
+        try await body(scene, connector, one, other)
+        // Closed already, where that is what was tested.
+        try? await connector.channel.close()
+        try await scene.server.close()
+    }
+
     /// Opens a stream as a visitor's request does.
     private func visit(_ tunnel: Tunnel) async throws -> NIOLoopBound<StreamChannel> {
         let session = try #require(tunnel.sessions.first)
@@ -81,7 +97,8 @@ struct SharedSessionTests {
         let scene = try await self.scene()
         let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
         // The upgrade alone serves nothing.
-        _ = try await connector.open("my-app", token: nil, kind: .http)
+        let other = try await connector.open("my-app", token: nil, kind: .http)
+        try await self.within("it is refused") { other.events == ["UNSUPPORTED_KIND", "closed"] }
         #expect(scene.one.sessions.isEmpty)
         _ = try await self.attach(connector, scene)
         #expect(scene.one.sessions.count == 1)
@@ -101,19 +118,16 @@ struct SharedSessionTests {
 
     @Test("A bad token is refused with AUTH_EXPIRED, other kinds of streams with UNSUPPORTED_KIND; the others stay")
     func refusals() async throws {
-        let scene = try await self.scene()
-        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
-        let (one, _) = try await self.attach(connector, scene)
-        for (id, token) in [("my-app", nil), ("my-app", "x"), ("my-app", scene.tokens["other-app"]), ("!", "x")] {
-            let refused = try await connector.open(id, token: token)
-            try await self.within("it is refused") { refused.events == ["AUTH_EXPIRED", "closed"] }
+        try await self.sharing { scene, connector, one, _ in
+            for (id, token) in [("my-app", nil), ("my-app", "x"), ("my-app", scene.tokens["other-app"]), ("!", "x")] {
+                let refused = try await connector.open(id, token: token)
+                try await self.within("it is refused") { refused.events == ["AUTH_EXPIRED", "closed"] }
+            }
+            let unknown = try await connector.open("my-app", token: scene.tokens["my-app"], kind: .tcp)
+            try await self.within("it is refused") { unknown.events == ["UNSUPPORTED_KIND", "closed"] }
+            #expect(one.events == ["accepted"])
+            #expect(scene.one.sessions.count == 1)
         }
-        let unknown = try await connector.open("my-app", token: scene.tokens["my-app"], kind: .tcp)
-        try await self.within("it is refused") { unknown.events == ["UNSUPPORTED_KIND", "closed"] }
-        #expect(one.events == ["accepted"])
-        #expect(scene.one.sessions.count == 1)
-        try await connector.channel.close()
-        try await scene.server.close()
     }
 
     @Test("Who goes on showing bad tokens loses the session")
@@ -127,26 +141,28 @@ struct SharedSessionTests {
         }
         #expect(tried >= EdgeSessions.maximumTunnels)
         #expect(tried < 20_000)
+        let refused = self.fixture.metrics.prometheusText()
+            .firstMatch(of: /\nculvert_connectors_refused_total (\d+)\n/)
+            .flatMap { Int($0.1) }
+        #expect(try #require(refused) > EdgeSessions.maximumTunnels, "each was looked at, until there were too many")
         try await scene.server.close()
     }
 
     @Test("A tunnel that is deleted loses its place and what is under way; the other goes on")
     func deletion() async throws {
-        let scene = try await self.scene()
-        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
-        let (one, other) = try await self.attach(connector, scene)
-        let (gone, kept) = (try await self.visit(scene.one), try await self.visit(scene.other))
-        for session in scene.one.close(isDeleted: true) { session.revoke() }
-        try await self.within("it is told") { one.events == ["accepted", "AUTH_EXPIRED", "closed"] }
-        #expect(try await !self.isActive(gone))
-        #expect(try await self.isActive(kept))
-        try await self.within("the connector has heard of it, too") {
-            connector.visitors.withLockedValue { $0.first { $0.target == "my-app" } }?.stream.events.last == "closed"
+        try await self.sharing { scene, connector, one, other in
+            let (gone, kept) = (try await self.visit(scene.one), try await self.visit(scene.other))
+            for session in scene.one.close(isDeleted: true) { session.revoke() }
+            try await self.within("it is told") { one.events == ["accepted", "AUTH_EXPIRED", "closed"] }
+            #expect(try await !self.isActive(gone))
+            #expect(try await self.isActive(kept))
+            try await self.within("the connector has heard of it, too") {
+                connector.visitors.withLockedValue { $0.first { $0.target == "my-app" } }?.stream.events.last
+                    == "closed"
+            }
+            #expect(other.events == ["accepted"])
+            #expect(scene.other.sessions.count == 1)
         }
-        #expect(other.events == ["accepted"])
-        #expect(scene.other.sessions.count == 1)
-        try await connector.channel.close()
-        try await scene.server.close()
     }
 
     @Test("A tunnel ends with its token; the other goes on")
@@ -165,38 +181,34 @@ struct SharedSessionTests {
 
     @Test("A tunnel that the connector finishes takes no new requests, and leaves when those under way have ended")
     func leaving() async throws {
-        let scene = try await self.scene()
-        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
-        let (one, other) = try await self.attach(connector, scene)
-        let visitor = try await self.visit(scene.one)
-        try await one.perform { $0.close(mode: .output, promise: nil) }
-        try await self.within("the edge has finished, too") { one.events == ["accepted", "finished", "closed"] }
-        #expect(scene.one.reachability == .draining)
-        #expect(try await self.isActive(visitor))
-        try await visitor.eventLoop.submit { visitor.value.reset(code: .noError) }.get()
-        try await self.within("it has left") { scene.one.sessions.isEmpty }
-        #expect(scene.other.reachability == .online)
-        #expect(other.events == ["accepted"])
-        try await connector.channel.close()
-        try await scene.server.close()
+        try await self.sharing { scene, _, one, other in
+            let visitor = try await self.visit(scene.one)
+            try await one.perform { $0.close(mode: .output, promise: nil) }
+            try await self.within("the edge has finished, too") { one.events == ["accepted", "finished", "closed"] }
+            #expect(scene.one.reachability == .draining)
+            #expect(try await self.isActive(visitor))
+            try await visitor.eventLoop.submit { visitor.value.reset(code: .noError) }.get()
+            try await self.within("it has left") { scene.one.sessions.isEmpty }
+            #expect(scene.other.reachability == .online)
+            #expect(other.events == ["accepted"])
+        }
     }
 
     @Test("What a finished tunnel has under way is still cut off when the tunnel is deleted")
     func deletionWhileLeaving() async throws {
-        let scene = try await self.scene()
-        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
-        let (one, other) = try await self.attach(connector, scene)
-        let visitor = try await self.visit(scene.one)
-        try await one.perform { $0.close(mode: .output, promise: nil) }
-        try await self.within("it is finished by both") { one.events.last == "closed" }
-        for session in scene.one.close(isDeleted: true) { session.revoke() }
-        try await self.within("it is cut off") { try await !self.isActive(visitor) }
-        let session = try #require(scene.other.sessions.first)
-        try await self.within("its place is free") { !self.fixture.metrics.prometheusText().contains("sessions 2\n") }
-        try await session.eventLoop.submit { #expect(throws: Never.self) { try session.checkMayOpen() } }.get()
-        #expect(other.events == ["accepted"])
-        try await connector.channel.close()
-        try await scene.server.close()
+        try await self.sharing { scene, _, one, other in
+            let visitor = try await self.visit(scene.one)
+            try await one.perform { $0.close(mode: .output, promise: nil) }
+            try await self.within("it is finished by both") { one.events.last == "closed" }
+            for session in scene.one.close(isDeleted: true) { session.revoke() }
+            try await self.within("it is cut off") { try await !self.isActive(visitor) }
+            let session = try #require(scene.other.sessions.first)
+            try await self.within("its place is free") {
+                !self.fixture.metrics.prometheusText().contains("sessions 2\n")
+            }
+            try await session.eventLoop.submit { #expect(throws: Never.self) { try session.checkMayOpen() } }.get()
+            #expect(other.events == ["accepted"])
+        }
     }
 
     @Test("A response that came in full before the connection was lost can still be read")
@@ -279,60 +291,52 @@ struct SharedSessionTests {
 
     @Test("A tunnel that comes again over the same connection gets a new place; the older one is finished, not cut off")
     func again() async throws {
-        let scene = try await self.scene()
-        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
-        let (old, other) = try await self.attach(connector, scene)
-        let visitor = try await self.visit(scene.one)
-        let new = try await connector.open("my-app", token: scene.tokens["my-app"])
-        try await self.within("it is let in") { new.events == ["accepted"] }
-        try await self.within("the older one is finished") { old.events == ["accepted", "finished"] }
-        #expect(scene.one.sessions.count == 1)
-        #expect(scene.one.reachability == .online)
-        try await old.perform { $0.close(mode: .output, promise: nil) }
-        try await self.within("it has closed") { old.events.last == "closed" }
-        #expect(try await self.isActive(visitor))
-        // Whoever may not serve the tunnel any more may not go on with older requests of it, either.
-        for session in scene.one.close(isDeleted: true) { session.revoke() }
-        try await self.within("both are gone") { try await !self.isActive(visitor) && new.events.last == "closed" }
-        #expect(other.events == ["accepted"])
-        try await connector.channel.close()
-        try await self.within("all have left") { !self.fixture.metrics.isBusy }
-        try await scene.server.close()
+        try await self.sharing { scene, connector, old, other in
+            let visitor = try await self.visit(scene.one)
+            let new = try await connector.open("my-app", token: scene.tokens["my-app"])
+            try await self.within("it is let in") { new.events == ["accepted"] }
+            try await self.within("the older one is finished") { old.events == ["accepted", "finished"] }
+            #expect(scene.one.sessions.count == 1)
+            #expect(scene.one.reachability == .online)
+            try await old.perform { $0.close(mode: .output, promise: nil) }
+            try await self.within("it has closed") { old.events.last == "closed" }
+            #expect(try await self.isActive(visitor))
+            // Whoever may not serve the tunnel any more may not go on with older requests of it, either.
+            for session in scene.one.close(isDeleted: true) { session.revoke() }
+            try await self.within("both are gone") { try await !self.isActive(visitor) && new.events.last == "closed" }
+            #expect(other.events == ["accepted"])
+            try await connector.channel.close()
+            try await self.within("all have left") { !self.fixture.metrics.isBusy }
+        }
     }
 
     @Test("A stream that stands for a tunnel carries no bytes")
     func bytes() async throws {
-        let scene = try await self.scene()
-        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
-        let (one, other) = try await self.attach(connector, scene)
-        try await one.perform { $0.writeAndFlush(ByteBuffer(string: "x"), promise: nil) }
-        try await self.within("it is reset") { one.events == ["accepted", "PROTOCOL_ERROR", "closed"] }
-        #expect(scene.one.sessions.isEmpty)
-        #expect(other.events == ["accepted"])
-        try await connector.channel.close()
-        try await scene.server.close()
+        try await self.sharing { scene, _, one, other in
+            try await one.perform { $0.writeAndFlush(ByteBuffer(string: "x"), promise: nil) }
+            try await self.within("it is reset") { one.events == ["accepted", "PROTOCOL_ERROR", "closed"] }
+            #expect(scene.one.sessions.isEmpty)
+            #expect(other.events == ["accepted"])
+        }
     }
 
     @Test("Idle connections to the origin of one tunnel give way to another's request")
     func room() async throws {
-        let scene = try await self.scene()
-        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
-        _ = try await self.attach(connector, scene)
-        let one = try #require(scene.one.sessions.first)
-        let other = try #require(scene.other.sessions.first)
-        try await one.eventLoop.submit {
-            let pool = one.pool.value
-            let connection = OriginConnection(pool: pool)
-            _ = try one.handler.value.openStream(kind: .http, metadata: OpenMetadata(target: one.target)) {
-                try $0.pipeline.syncOperations.addHandler(connection)
-            }
-            pool.park(connection)
-            #expect(!other.pool.value.giveUpOldest())
-            other.pool.value.makeRoom()
-            #expect(!pool.giveUpOldest(), "it was given up")
-        }.get()
-        try await connector.channel.close()
-        try await scene.server.close()
+        try await self.sharing { scene, _, _, _ in
+            let one = try #require(scene.one.sessions.first)
+            let other = try #require(scene.other.sessions.first)
+            try await one.eventLoop.submit {
+                let pool = one.pool.value
+                let connection = OriginConnection(pool: pool)
+                _ = try one.handler.value.openStream(kind: .http, metadata: OpenMetadata(target: one.target)) {
+                    try $0.pipeline.syncOperations.addHandler(connection)
+                }
+                pool.park(connection)
+                #expect(!other.pool.value.giveUpOldest())
+                other.pool.value.makeRoom()
+                #expect(!pool.giveUpOldest(), "it was given up")
+            }.get()
+        }
     }
 
     @Test("A session that no tunnel has used for ten seconds is drained")
