@@ -129,9 +129,8 @@ struct SessionTable<Session: Sendable>: Sendable {
     ///
     /// - Parameters:
     ///   - loop: The caller's event loop.
-    ///   - isUsable: Refuses sessions that the caller has already tried.
-    mutating func pick(preferring loop: ObjectIdentifier, where isUsable: (Session) -> Bool = { _ in true }) -> Session?
-    {
+    ///   - tried: The numbers of sessions that the request has been on already.
+    mutating func pick(preferring loop: ObjectIdentifier, excluding tried: [UInt64] = []) -> Session? {
         guard !self.entries.isEmpty else { return nil }
         self.turn &+= 1
         let start = Int(UInt(bitPattern: self.turn) % UInt(self.entries.count))
@@ -148,7 +147,8 @@ struct SessionTable<Session: Sendable>: Sendable {
             case (.draining, _): continue
             }
             if let best, best.rank <= rank { continue }
-            guard isUsable(entry.session) else { continue }
+            // A request is tried three times at most: a list that short is searched faster than a set is made.
+            guard tried.isEmpty || !tried.contains(entry.id) else { continue }
             if rank == 0 { return entry.session }
             best = (rank, entry.session)
         }

@@ -117,12 +117,9 @@ final class Tunnel: Sendable {
     ///
     /// - Parameters:
     ///   - loop: The caller's event loop; a session that lives there is preferred.
-    ///   - isUsable: Refuses sessions that the caller has already tried.
-    func pickSession(
-        preferring loop: any EventLoop,
-        where isUsable: (TunnelSession) -> Bool = { _ in true }
-    ) -> TunnelSession? {
-        self.state.withLock { $0.sessions.pick(preferring: ObjectIdentifier(loop), where: isUsable) }
+    ///   - tried: The numbers of the sessions that the request has been on already.
+    func pickSession(preferring loop: any EventLoop, excluding tried: [UInt64] = []) -> TunnelSession? {
+        self.state.withLock { $0.sessions.pick(preferring: ObjectIdentifier(loop), excluding: tried) }
     }
 
     /// The session for a new stream, as soon as there is one.
@@ -132,9 +129,11 @@ final class Tunnel: Sendable {
     ///
     /// - Parameters:
     ///   - loop: The event loop of the future.
+    ///   - tried: The numbers of the sessions that the request has been on already.
     ///   - timeout: For how long to wait before the future is fulfilled with `nil`.
     func waitForSession(
         on loop: any EventLoop,
+        excluding tried: [UInt64] = [],
         timeout: TimeAmount,
         now: NIODeadline = .now()
     ) -> EventLoopFuture<TunnelSession?> {
@@ -143,7 +142,9 @@ final class Tunnel: Sendable {
             case wait(UInt64, EventLoopPromise<TunnelSession?>)
         }
         let outcome = self.state.withLock { state -> Outcome in
-            if let session = state.sessions.pick(preferring: ObjectIdentifier(loop)) { return .answer(session) }
+            if let session = state.sessions.pick(preferring: ObjectIdentifier(loop), excluding: tried) {
+                return .answer(session)
+            }
             guard !state.isClosed, state.waiters.count < self.limits.maxWaiters,
                 now - state.offlineSince < self.limits.reconnectPeriod
             else { return .answer(nil) }

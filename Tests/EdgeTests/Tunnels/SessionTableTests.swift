@@ -104,12 +104,14 @@ struct SessionTableTests {
         #expect(picked == [nil])
     }
 
-    @Test("A session that the caller has tried is left out")
+    @Test("A session that the request has been on is left out, however ready it is")
     func exclusion() {
-        var table = self.table([self.here, self.there])
-        let other = table.pick(preferring: ObjectIdentifier(self.here), where: { $0 != 0 })
-        let none = table.pick(preferring: ObjectIdentifier(self.here), where: { _ in false })
-        #expect(other == 1)
-        #expect(none == nil)
+        var table = self.table([self.here, self.there, self.here])
+        table.setAvailability(.suspect, id: 2)
+        var picked: [UInt64?] = []
+        for tried: [UInt64] in [[], [0], [0, 1], [0, 1, 2]] {
+            picked.append(table.pick(preferring: ObjectIdentifier(self.here), excluding: tried))
+        }
+        #expect(picked == [0, 1, 2, nil])
     }
 }

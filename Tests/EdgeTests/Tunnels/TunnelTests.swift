@@ -66,6 +66,19 @@ struct TunnelTests {
         #expect(try tunnel.waitForSession(on: self.loop, timeout: .seconds(5)).wait() === session)
     }
 
+    @Test("A request that a session refused gets another one, or waits for one that it has not been on")
+    func excluding() throws {
+        let tunnel = try self.tunnel()
+        let (one, other) = (self.session(1), self.session(2))
+        _ = tunnel.join(one, slot: nil)
+        #expect(tunnel.pickSession(preferring: self.loop, excluding: [1]) == nil)
+        let waiting = tunnel.waitForSession(on: self.loop, excluding: [1], timeout: .seconds(5))
+        _ = tunnel.join(other, slot: nil)
+        #expect(try waiting.wait() === other)
+        #expect(tunnel.pickSession(preferring: self.loop, excluding: [2]) === one)
+        #expect(try tunnel.waitForSession(on: self.loop, excluding: [2], timeout: .seconds(5)).wait() === one)
+    }
+
     @Test("Requests that wait in vain are told after the time-out")
     func waitInVain() throws {
         let tunnel = try self.tunnel()
