@@ -39,7 +39,7 @@ extension EndToEnd {
             _ = try await connector.line(startingWith: "http")
             let duration = ContinuousClock.now - start
             try await eventually("both connections") {
-                try await edge.metric("culvert_sessions", in: scratch) == 2 ? () : nil
+                try await edge.metric("culvert_active_sessions", in: scratch) == 2 ? () : nil
             }
             // What the start took in passing has been given back by then.
             try await Task.sleep(for: .seconds(3))

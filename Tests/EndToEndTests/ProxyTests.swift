@@ -53,7 +53,7 @@ extension EndToEnd {
             )
             _ = try await connector.line(startingWith: "http")
             try await eventually("both connections") {
-                try await edge.metric("culvert_sessions", in: scratch) == 2 ? () : nil
+                try await edge.metric("culvert_active_sessions", in: scratch) == 2 ? () : nil
             }
             #expect(try await Curl.get("\(edge.url)/behind/saw/", in: scratch).status == 200)
             let asked = proxy.standardOutput.split(separator: "\n")
@@ -63,7 +63,7 @@ extension EndToEnd {
             try await edge.crash()
             try await edge.restart()
             try await eventually("both connections again") {
-                try await edge.metric("culvert_sessions", in: scratch) == 2 ? () : nil
+                try await edge.metric("culvert_active_sessions", in: scratch) == 2 ? () : nil
             }
             let (_, diagnosis) = try await self.run(["diagnose", "--edge", name], environment, in: scratch)
             #expect(diagnosis.contains("ok    proxy"))
@@ -96,7 +96,7 @@ extension EndToEnd {
             )
             _ = try await connector.line(startingWith: "http")
             try await eventually("both connections") {
-                try await edge.metric("culvert_sessions", in: scratch) == 2 ? () : nil
+                try await edge.metric("culvert_active_sessions", in: scratch) == 2 ? () : nil
             }
             #expect(
                 proxy.standardOutput.split(separator: "\n").count { $0.hasPrefix("CONNECT edge.culvert.test:") } == 3

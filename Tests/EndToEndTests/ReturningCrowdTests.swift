@@ -18,7 +18,7 @@ extension EndToEnd {
             }
             let all = Double(Self.programs * Self.tunnelsOfEach)
             try await eventually("all connectors", within: .seconds(120)) {
-                try await edge.metric("culvert_sessions", in: scratch) == all ? () : nil
+                try await edge.metric("culvert_active_sessions", in: scratch) == all ? () : nil
             }
             let memory = try connectors.map { try $0.figures().residentKibibytes / 1024 }
             print("crowd: \(Int(all)) tunnels in \(Self.programs) programs of \(memory) MiB")
@@ -30,7 +30,7 @@ extension EndToEnd {
             var first: Duration?
             var half: Duration?
             try await eventually("all connectors again", within: .seconds(90)) {
-                let back = try await edge.metric("culvert_sessions", in: scratch)
+                let back = try await edge.metric("culvert_active_sessions", in: scratch)
                 let elapsed = ContinuousClock.now - ready
                 if back > 0, first == nil { first = elapsed }
                 if back >= all / 2, half == nil { half = elapsed }
@@ -55,7 +55,7 @@ extension EndToEnd {
             let connector = try Self.connector(0, shares: true, to: edge, in: scratch)
             let all = Double(Self.tunnelsOfEach)
             try await eventually("all tunnels", within: .seconds(60)) {
-                try await edge.metric("culvert_sessions", in: scratch) == all ? () : nil
+                try await edge.metric("culvert_active_sessions", in: scratch) == all ? () : nil
             }
             try await Self.expectOneConnection(of: connector)
             try await edge.crash()
@@ -63,7 +63,7 @@ extension EndToEnd {
             try await edge.restart()
             let ready = ContinuousClock.now
             try await eventually("all tunnels again", within: .seconds(60)) {
-                try await edge.metric("culvert_sessions", in: scratch) == all ? () : nil
+                try await edge.metric("culvert_active_sessions", in: scratch) == all ? () : nil
             }
             print(
                 "crowd: \(Int(all)) tunnels over one connection, all back \(ContinuousClock.now - ready) after the edge"

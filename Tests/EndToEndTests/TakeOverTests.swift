@@ -57,7 +57,7 @@ extension EndToEnd {
             // The last ones are frozen still: nothing but the heartbeat tells the edge that they are gone.
             #expect(!frozen.isEmpty)
             try await eventually("the frozen ones are forgotten") {
-                try await edge.metric("culvert_sessions", in: scratch) == 1 ? () : nil
+                try await edge.metric("culvert_active_sessions", in: scratch) == 1 ? () : nil
             }
             #expect(try await edge.status(of: tunnel.id, in: scratch).sessions.count == 1)
             try await eventually("their connections are closed") {

@@ -32,7 +32,7 @@ extension EndToEnd {
                 try await self.waitUntilItAnswers("at the start", in: scratch)
                 let edge = self.edge
                 try await eventually("both connections") {
-                    try await edge.metric("culvert_sessions", in: scratch) == 2 ? () : nil
+                    try await edge.metric("culvert_active_sessions", in: scratch) == 2 ? () : nil
                 }
             }
 
@@ -91,7 +91,7 @@ extension EndToEnd {
             let start = ContinuousClock.now
             try await place.path.become(.frozen)
             try await eventually("the edge notices", within: .seconds(60)) {
-                try await place.edge.metric("culvert_sessions", in: scratch) == 0 ? () : nil
+                try await place.edge.metric("culvert_active_sessions", in: scratch) == 0 ? () : nil
             }
             let atTheEdge = ContinuousClock.now - start
             try await eventually("the connector notices", within: .seconds(60)) {
@@ -215,7 +215,7 @@ extension EndToEnd {
         /// What the connector holds once both its connections are there again and nothing else is.
         private func settledFigures(_ place: Place, in scratch: ScratchFolder) async throws -> ProcessFigures {
             try await eventually("both connections", within: .seconds(60)) {
-                let sessions = try await place.edge.metric("culvert_sessions", in: scratch)
+                let sessions = try await place.edge.metric("culvert_active_sessions", in: scratch)
                 return try await place.path.connectionCount() == 2 && sessions == 2 ? () : nil
             }
             return try place.connector.figures()

@@ -45,11 +45,11 @@ final class EdgeMetrics: Sendable {
             dimensions: [("version", ProgramVersion.current), ("revision", ProgramVersion.revision)],
             factory: registry
         ).set(1)
-        self.activeSessions = Meter(label: "culvert_sessions", factory: registry)
+        self.activeSessions = Meter(label: "culvert_active_sessions", factory: registry)
         self.sessions = Counter(label: "culvert_sessions_total", factory: registry)
         self.refusedConnectors = Counter(label: "culvert_connectors_refused_total", factory: registry)
         self.putOffConnectors = Counter(label: "culvert_connectors_put_off_total", factory: registry)
-        self.activeRequests = Meter(label: "culvert_requests", factory: registry)
+        self.activeRequests = Meter(label: "culvert_active_requests", factory: registry)
         // Series that begin with zero: of one that begins with its first event Prometheus sees no increase.
         self.requestsByClass = (0...5).map { Self.requests(ofClass: $0, registry) }
         self.errorsByCode = Dictionary(
@@ -166,7 +166,7 @@ extension EdgeMetrics {
     /// What docs/operations.md explains, in its order.
     private static let descriptions = [
         MetricDescription("culvert_build_info", .gauge, "Always 1; the labels say what runs"),
-        MetricDescription("culvert_sessions", .gauge, "Connector sessions"),
+        MetricDescription("culvert_active_sessions", .gauge, "Connector sessions"),
         MetricDescription("culvert_sessions_total", .counter, "Sessions so far"),
         MetricDescription("culvert_connectors_refused_total", .counter, "Connectors whose token was refused"),
         MetricDescription(
@@ -174,7 +174,7 @@ extension EdgeMetrics {
             .counter,
             "Connectors that were told to come a little later"
         ),
-        MetricDescription("culvert_requests", .gauge, "Requests in flight"),
+        MetricDescription("culvert_active_requests", .gauge, "Requests in flight"),
         MetricDescription("culvert_requests_total", .counter, "Requests by class of status"),
         MetricDescription(
             "culvert_errors_total",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Logging
 import NIOCore
 import Testing
 
@@ -215,6 +216,31 @@ struct EdgeConfigurationTests {
         #expect(flags.http.trustedProxies.map(\.description) == ["10.0.0.0/8", "192.0.2.1/32"])
         let (file, _) = self.read(["--dev"], file: "proxies:\n  trusted: [10.0.0.0/8, 192.0.2.1]\n")
         #expect(file.http.trustedProxies == flags.http.trustedProxies)
+    }
+
+    @Test("A list in a file may be empty, may hold values alone, and a setting is there once however it is nested")
+    func fileLists() {
+        let (empty, problems) = self.read(["--dev"], file: "proxies:\n  trusted: []\n")
+        #expect(problems == [])
+        #expect(empty.http.trustedProxies.isEmpty)
+        let wrong = self.read(["--dev"], file: "log.level: info\nlog: {level: debug}\nproxies: {trusted: [{a: 1}]}\n")
+        #expect(
+            wrong.1 == [
+                "log.level (edge.yaml, line 2): the setting is there twice",
+                "proxies.trusted (edge.yaml, line 3): a list has to hold values alone",
+            ]
+        )
+    }
+
+    @Test("A flag's value may follow it or its equals sign, and a value without a flag is refused")
+    func flagForms() {
+        let (forms, problems) = self.read(["--dev", "--log-level=debug", "--public-url", "https://a.b"])
+        #expect(problems == [])
+        #expect(forms.logLevel == .debug)
+        #expect(forms.publicURL == "https://a.b")
+        let problem = "stray (flag): settings are written --key value"
+        #expect(self.read(["--dev", "--log-level=debug", "stray"]).1 == [problem])
+        #expect(self.read(["stray", "--dev"]).1 == [problem])
     }
 
     @Test(

@@ -81,6 +81,20 @@ struct MetricsTests {
         }
     }
 
+    @Test("No two metrics have one family name in OpenMetrics, where a counter's is without _total")
+    func families() {
+        let names = self.declared(EdgeMetrics().prometheusText()).flatMap { declaration -> [String] in
+            let parts = declaration.components(separatedBy: " | ")
+            switch parts[1] {
+            // OpenMetrics 1.0, "Counter" and "Histogram": the suffixes that samples of the family may have.
+            case "counter": return ["", "_total", "_created"].map { parts[0].replacing(/_total$/, with: "") + $0 }
+            case "histogram": return ["", "_bucket", "_sum", "_count", "_created"].map { parts[0] + $0 }
+            default: return [parts[0]]
+            }
+        }
+        #expect(Dictionary(grouping: names) { $0 }.filter { $0.value.count > 1 }.keys.sorted() == [])
+    }
+
     @Test("Ten thousand tunnels make as many series as one")
     func cardinality() {
         let (one, many) = (EdgeMetrics(), EdgeMetrics())

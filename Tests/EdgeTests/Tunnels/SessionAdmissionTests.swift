@@ -57,7 +57,7 @@ struct SessionAdmissionTests {
         }
         #expect(self.fixture.metrics.prometheusText().contains("culvert_sessions_total 100\n"))
         try await self.fixture.within(AdmissionFixture.patience, "the replaced ones have left") {
-            self.fixture.metrics.prometheusText().contains("\nculvert_sessions 1\n")
+            self.fixture.metrics.prometheusText().contains("\nculvert_active_sessions 1\n")
         }
         for client in clients { try? await client.close() }
         try await self.fixture.within(AdmissionFixture.patience, "the last one has left") {

@@ -105,7 +105,7 @@ struct SharedSessionTests {
         #expect(scene.other.sessions.count == 1)
         #expect(scene.one.sessions.first?.connectionID == scene.other.sessions.first?.connectionID)
         #expect(scene.one.sessions.first?.id != scene.other.sessions.first?.id)
-        #expect(self.fixture.metrics.prometheusText().contains("\nculvert_sessions 2\n"))
+        #expect(self.fixture.metrics.prometheusText().contains("\nculvert_active_sessions 2\n"))
         _ = try await self.visit(scene.other)
         try await self.within("the stream names its tunnel") {
             connector.visitors.withLockedValue { $0.map(\.target) } == ["other-app"]

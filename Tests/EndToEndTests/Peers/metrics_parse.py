@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Reads /metrics at a URL with Prometheus' own parser, and checks what `promtool` would.
+"""Reads /metrics at a URL with Prometheus' own parsers, that of its text format and the strict one of OpenMetrics, and
+checks what `promtool` would.
 
     metrics_parse.py URL
 
@@ -8,13 +9,21 @@ Prints `{"families": …, "samples": …, "problems": […]}`.
 """
 
 import json
+import re
 import sys
 import urllib.request
 
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families
 
 problems = []
-families = list(text_string_to_metric_families(urllib.request.urlopen(sys.argv[1]).read().decode()))
+text = urllib.request.urlopen(sys.argv[1]).read().decode()
+families = list(text_string_to_metric_families(text))
+# OpenMetrics declares a counter without its _total; its parser refuses families whose names clash.
+try:
+    list(open_metrics(re.sub(r"^(# (?:TYPE|HELP) \S+?)_total ", r"\1 ", text, flags=re.M) + "# EOF\n"))
+except ValueError as error:
+    problems.append(f"OpenMetrics: {error}")
 seen = set()
 for family in families:
     if not family.documentation:
