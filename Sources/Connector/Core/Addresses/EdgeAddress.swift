@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where an edge is: the base of its control API and of the connector's WebSocket.
+package struct EdgeAddress: Hashable, Sendable, CustomStringConvertible {
+    package var usesTLS: Bool
+    package var host: String
+    package var port: Int
+    /// The path below which the edge lives, without a final slash; empty for the root.
+    var basePath: String
+
+    /// Reads `https://edge.example.com`, `http://…`, `ws://…`, `wss://…` or a bare `host[:port]`.
+    ///
+    /// A bare loopback host means plain HTTP, every other bare host HTTPS: a key must not cross a network in the
+    /// clear because someone left out eight characters.
+    ///
+    /// - Throws: ``EdgeAddressError`` with the text and what is wrong with it.
+    package init(parsing text: String) throws(EdgeAddressError) {
+        var rest = Substring(text)
+        var usesTLS: Bool?
+        for (prefix, tls) in [("https://", true), ("wss://", true), ("http://", false), ("ws://", false)] {
+            guard let stripped = text.dropping(prefix: prefix) else { continue }
+            rest = stripped
+            usesTLS = tls
+            break
+        }
+        guard usesTLS != nil || !rest.contains("://") else {
+            throw EdgeAddressError(text: text, reason: "only http://, https://, ws:// and wss:// are understood")
+        }
+        guard !rest.contains("?"), !rest.contains("#"), !rest.contains("@") else {
+            throw EdgeAddressError(text: text, reason: "it carries no user name, query or fragment")
+        }
+        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+        let authority: Authority
+        do {
+            authority = try Authority(parsing: rest[..<slash])
+        } catch {
+            throw EdgeAddressError(text: text, reason: error.description)
+        }
+        var path = rest[slash...]
+        while path.last == "/" { path.removeLast() }
+        guard path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw EdgeAddressError(text: text, reason: "its path holds characters that a URL can't")
+        }
+        self.usesTLS = usesTLS ?? !authority.isLoopback
+        self.host = authority.host
+        self.port = authority.port ?? (self.usesTLS ? 443 : 80)
+        self.basePath = String(path)
+    }
+
+    /// `host[:port]` as the `Host` field carries it.
+    var authority: String {
+        Authority(host: self.host, port: self.port).text(omittingPort: self.usesTLS ? 443 : 80)
+    }
+
+    /// The HTTP URL of a path of the edge.
+    ///
+    /// - Parameter path: Starts with a slash; already percent-encoded.
+    package func url(_ path: String) -> String {
+        "\(self.usesTLS ? "https" : "http")://\(self.authority)\(self.basePath)\(path)"
+    }
+
+    /// The request target of a tunnel's WebSocket.
+    func connectPath(tunnelID: String) -> String {
+        "\(self.basePath)/api/tunnel/connect/\(tunnelID)"
+    }
+
+    package var description: String { self.url("") }
+}
+
+/// An edge address that can't be read.
+package struct EdgeAddressError: Error, Equatable, CustomStringConvertible {
+    package var text: String
+    package var reason: String
+
+    package var description: String { "“\(self.text)” is not the address of an edge: \(self.reason)." }
+}

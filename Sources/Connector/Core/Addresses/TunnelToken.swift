@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// A tunnel token (a JWT, RFC 7519) as far as the connector has to understand it.
+///
+/// The signature is the edge's business: the connector holds no key to check it with, and gains nothing by forging
+/// the few claims it reads. The token itself never leaves this value except through ``secret``.
+package struct TunnelToken: Equatable, Sendable, CustomStringConvertible, CustomDebugStringConvertible,
+    CustomReflectable
+{
+    /// The token as the edge made it.
+    ///
+    /// For the `Authorization` field and nothing else.
+    package let secret: String
+    package let tunnelID: String
+    /// The edge that the token names to be dialled.
+    package let edge: EdgeAddress?
+    /// The public URL, if the token names it.
+    package let publicURL: String?
+    package let expiresAt: Date?
+
+    private struct Claims: Decodable {
+        var sub: String?
+        var edge: String?
+        var url: String?
+        var exp: Double?
+    }
+
+    /// Reads a token; white space around it is allowed, since files end in a newline.
+    ///
+    /// - Throws: ``TunnelTokenError``, which never quotes the token.
+    package init(parsing text: String) throws(TunnelTokenError) {
+        let secret = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard !secret.isEmpty else { throw .empty }
+        let parts = secret.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts.allSatisfy({ !$0.isEmpty }), secret.utf8.count <= 16_384 else { throw .notAToken }
+        guard secret.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), let payload = Self.base64URL(parts[1]),
+            let claims = try? JSONDecoder().decode(Claims.self, from: payload)
+        else { throw .notAToken }
+        guard let tunnelID = claims.sub, Self.isTunnelID(tunnelID) else { throw .noTunnel }
+        if let edge = claims.edge {
+            do { self.edge = try EdgeAddress(parsing: edge) } catch { throw .badEdge(error.reason) }
+        } else {
+            self.edge = nil
+        }
+        self.secret = secret
+        self.tunnelID = tunnelID
+        self.publicURL = claims.url
+        self.expiresAt = claims.exp.map(Date.init(timeIntervalSince1970:))
+    }
+
+    package var description: String { "token for \(self.tunnelID)" }
+    package var debugDescription: String { self.description }
+    /// Keeps `dump` and string interpolation of an enclosing value from showing the secret.
+    package var customMirror: Mirror { Mirror(self, children: ["tunnelID": self.tunnelID]) }
+
+    /// Ids go into a request target, so only what an edge may issue is let through (`[a-z0-9-]{3,63}`).
+    package static func isTunnelID(_ text: String) -> Bool {
+        (3...63).contains(text.utf8.count)
+            && text.utf8.allSatisfy {
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "-")
+            }
+    }
+
+    package static func == (one: TunnelToken, other: TunnelToken) -> Bool {
+        one.secret == other.secret
+    }
+
+    private static func base64URL(_ text: Substring) -> Data? {
+        var text = text.replacingOccurrences(of: "-", with: "+").replacingOccurrences(of: "_", with: "/")
+        text += String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
+        return Data(base64Encoded: text)
+    }
+}
+
+/// Why a text is not a usable tunnel token.
+package enum TunnelTokenError: Error, Equatable, CustomStringConvertible {
+    case empty
+    case notAToken
+    case noTunnel
+    case badEdge(String)
+
+    package var description: String {
+        switch self {
+        case .empty: "The tunnel token is empty."
+        case .notAToken:
+            "The tunnel token is not one: it should be the text that the edge gave when it made the tunnel."
+        case .noTunnel: "The tunnel token names no tunnel."
+        case .badEdge(let reason): "The tunnel token names an edge that can't be dialled: \(reason)."
+        }
+    }
+}

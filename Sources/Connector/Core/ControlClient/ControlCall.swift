@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import Foundation
+import NIOPosix
+
+/// One call of the control API by a command that does nothing else.
+///
+/// It is made once: whoever lists or deletes tunnels waits for the answer and can try again.
+package struct ControlCall: Sendable {
+    let access: EdgeAccess
+    let certificateAuthorityFile: String?
+    let proxy: ProxyAddress?
+
+    /// - Parameters:
+    ///   - proxies: Which proxy to go through; by default what the environment says.
+    package init(
+        access: EdgeAccess,
+        certificateAuthorityFile: String?,
+        proxies: ProxyRules = ProxyRules(environment: ProcessInfo.processInfo.environment)
+    ) throws(CommandFailure) {
+        self.access = access
+        self.certificateAuthorityFile = certificateAuthorityFile
+        self.proxy = try proxies.proxy(for: access.edge)
+    }
+
+    /// Makes the call.
+    package func perform<Answer: Sendable>(
+        _ call: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
+    ) async throws(EdgeFailure) -> Answer {
+        let http = HTTPClient.control(
+            on: MultiThreadedEventLoopGroup.singleton,
+            certificateAuthorityFile: self.certificateAuthorityFile,
+            proxy: self.proxy
+        )
+        let client = ControlClient(
+            edge: self.access.edge,
+            credentials: self.access.credentials,
+            http: http,
+            proxy: self.proxy
+        )
+        let outcome: Result<Answer, EdgeFailure>
+        do {
+            outcome = .success(try await call(client))
+        } catch {
+            outcome = .failure(error)
+        }
+        try? await http.shutdown()
+        return try outcome.get()
+    }
+}

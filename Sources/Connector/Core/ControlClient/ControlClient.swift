@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+import NIOSSL
+import Protocol
+
+/// The control API of an edge (design §6), typed.
+package struct ControlClient: Sendable {
+    let edge: EdgeAddress
+    let credentials: Credentials
+    let http: HTTPClient
+    /// What ``http`` reaches the edge through.
+    var proxy: ProxyAddress?
+    /// How long one call may take.
+    var timeout = TimeAmount.seconds(30)
+
+    /// Largest answer that is read: a page of a list has at most some hundred entries.
+    static let largestAnswer = 4 << 20
+
+    /// Makes a tunnel.
+    package func create(_ request: CreateTunnelRequest) async throws(EdgeFailure) -> CreateTunnelResponse {
+        try await self.call(.POST, "/api/tunnels/create", body: self.encode(request))
+    }
+
+    /// Lists the tunnels of the key, all pages.
+    package func list() async throws(EdgeFailure) -> [TunnelStatus] {
+        var tunnels: [TunnelStatus] = []
+        var cursor: String?
+        repeat {
+            let query = cursor.map { "?cursor=" + Self.percentEncoded($0) } ?? ""
+            let page: TunnelList = try await self.call(.GET, "/api/tunnels/list" + query)
+            tunnels += page.tunnels
+            cursor = page.nextCursor
+        } while cursor != nil
+        return tunnels
+    }
+
+    /// Describes one tunnel.
+    package func status(of tunnelID: String) async throws(EdgeFailure) -> TunnelStatus {
+        try await self.call(.GET, "/api/tunnels/\(Self.percentEncoded(tunnelID))/status")
+    }
+
+    /// Deletes a tunnel; its tokens are revoked and its sessions closed.
+    package func delete(_ tunnelID: String) async throws(EdgeFailure) {
+        _ = try await self.exchange(.DELETE, "/api/tunnels/\(Self.percentEncoded(tunnelID))", body: nil)
+    }
+
+    /// Asks for a new token of a tunnel that exists.
+    package func renewToken(of tunnelID: String) async throws(EdgeFailure) -> TunnelTokenResponse {
+        try await self.call(.POST, "/api/tunnels/\(Self.percentEncoded(tunnelID))/token")
+    }
+
+    /// Checks that an edge is there, without a key.
+    package func findEdge() async throws(EdgeFailure) {
+        let answer: Data
+        do {
+            answer = try await self.exchange(.GET, "/api/openapi.json", body: nil, isAuthorized: false)
+        } catch .refused(_, _, .some(let problem)) where problem.type.hasPrefix("urn:culvert:") {
+            // Whatever it refuses, it does so as an edge.
+            return
+        }
+        // Many a server has an answer for every path.
+        let description = try? JSONDecoder().decode(APIDescription.self, from: answer)
+        guard description?.info.title == APIDescription.title else { throw self.notAnEdge }
+    }
+
+    private func encode(_ request: some Encodable) throws(EdgeFailure) -> Data {
+        do {
+            return try APICoding.makeEncoder().encode(request)
+        } catch {
+            throw .notAnEdge(address: self.edge.description, reason: "the request can't be written as JSON")
+        }
+    }
+
+    private func call<Answer: Decodable>(
+        _ method: HTTPMethod,
+        _ path: String,
+        body: Data? = nil
+    ) async throws(EdgeFailure) -> Answer {
+        let answer = try await self.exchange(method, path, body: body)
+        guard let value = try? APICoding.makeDecoder().decode(Answer.self, from: answer) else {
+            throw self.notAnEdge
+        }
+        return value
+    }
+
+    private var notAnEdge: EdgeFailure {
+        .notAnEdge(address: self.edge.description, reason: "its answer is not the JSON of the control API")
+    }
+
+    /// What tells the description of an edge's API from anybody else's.
+    private struct APIDescription: Decodable {
+        struct Information: Decodable {
+            var title: String
+        }
+
+        var info: Information
+
+        static let title = "Culvert control API"
+    }
+
+    /// Sends one call and returns the body of its 2xx answer.
+    private func exchange(
+        _ method: HTTPMethod,
+        _ path: String,
+        body: Data?,
+        isAuthorized: Bool = true
+    ) async throws(EdgeFailure) -> Data {
+        var request = HTTPClientRequest(url: self.edge.url(path))
+        request.method = method
+        request.headers.add(name: "Accept", value: "application/json, \(ProblemDetails.mediaType)")
+        request.headers.add(name: "User-Agent", value: "culvert/\(ProgramVersion.current)")
+        if isAuthorized {
+            request.headers.add(name: "Authorization", value: "Bearer \(self.credentials.apiKey)")
+            if let code = self.credentials.oneTimeCode { request.headers.add(name: "Culvert-OTP", value: code) }
+        }
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(body)
+        }
+        let status: Int
+        let headers: HTTPHeaders
+        let answer: ByteBuffer
+        do {
+            let response = try await self.http.execute(request, timeout: self.timeout)
+            status = Int(response.status.code)
+            headers = response.headers
+            answer = try await response.body.collect(upTo: Self.largestAnswer)
+        } catch {
+            throw EdgeFailure(error, reaching: self.edge, through: self.proxy)
+        }
+        guard (200...299).contains(status) else {
+            throw .refused(
+                status: status,
+                retryAfter: RetryAfter.parse(headers.first(name: "Retry-After")),
+                problem: ProblemDetails(reading: answer, mediaType: headers.first(name: "Content-Type"))
+            )
+        }
+        return Data(buffer: answer)
+    }
+
+    /// Keeps a name typed by a person from becoming another path.
+    private static func percentEncoded(_ text: String) -> String {
+        let allowed = CharacterSet(charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~")
+        return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
+    }
+}
+
+extension ProblemDetails {
+    /// Reads a problem document; nothing if the answer is of another kind, as a proxy's page is.
+    init?(reading body: ByteBuffer, mediaType: String?) {
+        guard let mediaType = mediaType?.lowercased(), mediaType.hasPrefix(Self.mediaType),
+            let problem = try? APICoding.makeDecoder().decode(Self.self, from: Data(buffer: body))
+        else { return nil }
+        self = problem
+    }
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Mux
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Protocol
+
+/// An attempt was given up because the network changed meanwhile; another one may succeed at once.
+struct NetworkChanged: Error {}
+
+/// How to connect to an edge: resolves and connects, TLS, the WebSocket handshake.
+package struct EdgeConnection: Sendable {
+    let edge: EdgeAddress
+    /// Where the connections live; every attempt takes the next event loop.
+    let group: any EventLoopGroup
+    /// How to speak TLS to the edge; nothing for a plain `http://` edge.
+    let tls: NIOSSLContext?
+    /// The proxy to go through, if any.
+    let proxy: ProxyAddress?
+
+    /// - Parameters:
+    ///   - edge: The edge.
+    ///   - group: Where the connections live.
+    ///   - tls: How to speak TLS to the edge; nothing for a plain `http://` edge.
+    ///   - proxy: The proxy to go through, if any.
+    package init(edge: EdgeAddress, group: any EventLoopGroup, tls: NIOSSLContext?, proxy: ProxyAddress? = nil) {
+        self.edge = edge
+        self.group = group
+        self.tls = tls
+        self.proxy = proxy
+    }
+
+    /// How long connecting may take.
+    static let connectTimeout = TimeAmount.seconds(10)
+    /// How long TLS and the handshake may take after that.
+    static let handshakeTimeout = TimeAmount.seconds(15)
+
+    /// An attempt that has not got through by then is given up when the network changes: it may be stuck on a path, or
+    /// with a name server, that is gone.
+    static let settledAfter = Duration.seconds(1)
+
+    /// The session that a connection is opened for, and what stands for it outside of its event loop.
+    typealias Session<Value> = (handler: SessionHandler, value: Value)
+
+    /// Opens one connection.
+    ///
+    /// - Parameters:
+    ///   - token: What lets the connector in.
+    ///   - network: Tells when the network changes.
+    ///   - makeSession: Makes the session, on its event loop; it becomes part of the pipeline after the handshake.
+    /// - Returns: What stands for the session.
+    /// - Throws: ``EdgeFailure``, ``NetworkChanged``, or `CancellationError` at once when the task is cancelled.
+    func open<Value: Sendable>(
+        with token: TunnelToken,
+        network: NetworkWatch,
+        makeSession: @escaping @Sendable (any EventLoop) -> Session<Value>
+    ) async throws -> Value {
+        let eventLoop = self.group.next()
+        let outcome = eventLoop.makePromise(of: Value.self)
+        eventLoop.execute {
+            self.connect(on: eventLoop, token: token, makeSession: makeSession, outcome: outcome)
+        }
+        let start = ContinuousClock.now
+        let subscription = network.subscribe {
+            if .now - start >= Self.settledAfter { outcome.fail(NetworkChanged()) }
+        }
+        defer { network.cancel(subscription) }
+        do {
+            return try await withTaskCancellationHandler {
+                try await outcome.futureResult.get()
+            } onCancel: {
+                // The attempt itself can't be called back; whatever still comes of it is closed when it comes.
+                outcome.fail(CancellationError())
+            }
+        } catch let error as CancellationError {
+            throw error
+        } catch let change as NetworkChanged {
+            throw change
+        } catch {
+            throw EdgeFailure(error, dialling: self.edge, through: self.proxy)
+        }
+    }
+
+    private func connect<Value: Sendable>(
+        on eventLoop: any EventLoop,
+        token: TunnelToken,
+        makeSession: @escaping (any EventLoop) -> Session<Value>,
+        outcome: EventLoopPromise<Value>
+    ) {
+        // A new bootstrap, and so a new look-up of the name, on every attempt: edges move.
+        ClientBootstrap(group: eventLoop)
+            .connectTimeout(Self.connectTimeout)
+            .channelOption(.autoRead, value: false)
+            .connect(host: self.proxy?.host ?? self.edge.host, port: self.proxy?.port ?? self.edge.port)
+            .assumeIsolated()
+            .whenComplete { result in
+                switch result {
+                case .success(let channel):
+                    outcome.futureResult.whenFailure { _ in channel.close(promise: nil) }
+                    self.passProxy(on: channel, failing: outcome) {
+                        self.shakeHands(on: channel, token: token, session: makeSession(eventLoop), outcome: outcome)
+                    }
+                case .failure(let error):
+                    outcome.fail(error)
+                }
+            }
+    }
+
+    /// Has the proxy, if there is one, open a connection to the edge.
+    private func passProxy<Value: Sendable>(
+        on channel: any Channel,
+        failing outcome: EventLoopPromise<Value>,
+        then proceed: @escaping () -> Void
+    ) {
+        guard let proxy = self.proxy else { return proceed() }
+        let opened = channel.eventLoop.makePromise(of: Void.self)
+        opened.futureResult.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success: proceed()
+            case .failure(let error): outcome.fail(error)
+            }
+        }
+        let connect = ProxyConnect(host: self.edge.host, port: self.edge.port, credentials: proxy.credentials)
+        do {
+            try channel.pipeline.syncOperations.addHandler(
+                ProxyConnectHandler(connect, limit: Self.handshakeTimeout, promise: opened)
+            )
+            try channel.syncOptions?.setOption(.autoRead, value: true)
+        } catch {
+            opened.fail(error)
+        }
+    }
+
+    private func shakeHands<Value: Sendable>(
+        on channel: any Channel,
+        token: TunnelToken,
+        session: Session<Value>,
+        outcome: EventLoopPromise<Value>
+    ) {
+        let upgraded = channel.eventLoop.makePromise(of: Void.self)
+        let handshake = WebSocketClientHandshake(
+            host: self.edge.authority,
+            target: self.edge.connectPath(tunnelID: token.tunnelID),
+            fields: [
+                ("Authorization", "Bearer \(token.secret)"),
+                ("User-Agent", "culvert/\(ProgramVersion.current)"),
+            ]
+        )
+        do {
+            if let tls = self.tls {
+                try channel.pipeline.syncOperations.addHandler(
+                    NIOSSLClientHandler(context: tls, addressing: self.edge.host)
+                )
+            }
+            try channel.pipeline.syncOperations.addHandler(
+                WebSocketClientHandshakeHandler(handshake: handshake, promise: upgraded) { session.handler }
+            )
+            try channel.syncOptions?.setOption(.autoRead, value: true)
+        } catch {
+            upgraded.fail(error)
+        }
+        let edge = self.edge
+        let timeout = channel.eventLoop.scheduleTask(in: Self.handshakeTimeout) {
+            outcome.fail(EdgeFailure.timedOut(address: edge.description, step: "the handshake"))
+        }
+        upgraded.futureResult.assumeIsolated().whenComplete { result in
+            timeout.cancel()
+            outcome.completeWith(result.map { session.value })
+        }
+    }
+}
+
+extension EdgeFailure {
+    /// Puts the outcome of a WebSocket handshake into one sentence.
+    package init(_ error: any Error, dialling edge: EdgeAddress, through proxy: ProxyAddress? = nil) {
+        let address = edge.description
+        switch error {
+        case let refusal as WebSocketClientHandshake.Refusal:
+            self = .refused(
+                status: refusal.status,
+                retryAfter: refusal.retryAfter.map { .seconds($0) },
+                problem: ProblemDetails(reading: ByteBuffer(string: refusal.body), mediaType: refusal.contentType)
+            )
+        case let failure as WebSocketClientHandshake.Failure:
+            let reason =
+                switch failure {
+                case .notHTTP: "its answer is not HTTP"
+                case .headTooLarge: "its answer is too long"
+                case .invalidUpgrade(let what): what
+                case .connectionClosed: "it closed the connection without an answer"
+                }
+            // An edge or a proxy that is just going down closes without an answer too.
+            self =
+                failure == .connectionClosed
+                ? .unreachable(address: address, reason: reason) : .notAnEdge(address: address, reason: reason)
+        default:
+            self.init(error, reaching: edge, through: proxy)
+        }
+    }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+
+extension EdgeFailure {
+    /// Puts an error of connecting to an edge, or of calling it, into one sentence.
+    init(_ error: any Error, reaching edge: EdgeAddress, through proxy: ProxyAddress? = nil) {
+        let address = edge.description
+        if let proxy, let trouble = ProxyTrouble(error, connectingTo: proxy) {
+            self = .proxy(proxy, to: edge, trouble)
+            return
+        }
+        switch error {
+        case let failure as EdgeFailure:
+            self = failure
+        case let error as NIOConnectionError:
+            if let first = error.connectionErrors.first {
+                self.init(first.error, reaching: edge)
+            } else {
+                self = .unresolved(host: error.host)
+            }
+        case let error as IOError:
+            self = .unreachable(address: address, reason: error.systemReason)
+        case ChannelError.connectTimeout:
+            self = .unreachable(address: address, reason: "it did not answer in time")
+        case let error as HTTPClientError:
+            self.init(error, address: address)
+        case ChannelError.eof:
+            self = .notAnEdge(address: address, reason: "it closed the connection without an answer")
+        case is HTTPParserError:
+            self = .notAnEdge(address: address, reason: "its answer is not HTTP")
+        case let error as NIOSSLError where "\(error)".contains("CERTIFICATE_VERIFY_FAILED"):
+            self = .untrusted(
+                address: address,
+                reason: "its certificate is not trusted; --ca-file names a private authority"
+            )
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+            self = .untrusted(
+                address: address,
+                reason: "its certificate is for another name than \(edge.host); use a name that the certificate has"
+            )
+        case let error as NIOSSLError:
+            self = .tls(address: address, reason: Self.tlsReason(error))
+        case let error as BoringSSLError:
+            self = .tls(address: address, reason: "\(error)")
+        case is NIOTooManyBytesError:
+            self = .notAnEdge(address: address, reason: "its answer is too long")
+        default:
+            self = .unreachable(address: address, reason: "\(error)")
+        }
+    }
+
+    private init(_ error: HTTPClientError, address: String) {
+        switch error {
+        case .connectTimeout:
+            self = .unreachable(address: address, reason: "it did not answer in time")
+        case .readTimeout, .deadlineExceeded:
+            self = .timedOut(address: address, step: "the answer")
+        case .tlsHandshakeTimeout:
+            self = .timedOut(address: address, step: "the TLS handshake")
+        case .remoteConnectionClosed:
+            self = .notAnEdge(address: address, reason: "it closed the connection without an answer")
+        default:
+            self = .unreachable(address: address, reason: error.shortDescription)
+        }
+    }
+
+    private static func tlsReason(_ error: NIOSSLError) -> String {
+        let text = "\(error)"
+        if text.contains("WRONG_VERSION_NUMBER") {
+            return "it does not speak TLS; use http:// for it"
+        }
+        return text
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Protocol
+
+/// Why a session could not be opened, or a call of the control API came to nothing.
+package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
+    /// The name of the edge does not resolve.
+    case unresolved(host: String)
+    /// Nobody answers at the edge's address.
+    case unreachable(address: String, reason: String)
+    /// Something took too long.
+    case timedOut(address: String, step: String)
+    /// The TLS handshake failed.
+    case tls(address: String, reason: String)
+    /// The certificate that the edge, or somebody between, shows is not to be trusted.
+    case untrusted(address: String, reason: String)
+    /// The proxy that the edge is to be reached through did not open a connection to it.
+    case proxy(ProxyAddress, to: EdgeAddress, ProxyTrouble)
+    /// The edge, or something in front of it, answered with another status than was hoped for.
+    case refused(status: Int, retryAfter: Duration?, problem: ProblemDetails?)
+    /// What answered does not speak our protocol.
+    case notAnEdge(address: String, reason: String)
+
+    package var description: String {
+        switch self {
+        case .unresolved(let host): "The name \(host) does not resolve."
+        case .unreachable(let address, let reason): "No edge answers at \(address): \(reason)."
+        case .timedOut(let address, let step): "The edge at \(address) did not finish \(step) in time."
+        case .tls(let address, let reason), .untrusted(let address, let reason):
+            "No secure connection to \(address): \(reason)."
+        case .proxy(let proxy, let edge, let trouble): trouble.sentences(proxy: proxy, edge: edge)
+        case .refused(let status, _, let problem): Self.refusal(status: status, problem: problem)
+        case .notAnEdge(let address, let reason): "What answers at \(address) is not a Culvert edge: \(reason)."
+        }
+    }
+
+    private static func refusal(status: Int, problem: ProblemDetails?) -> String {
+        if let problem { return problem.sentence }
+        return switch status {
+        case 401, 403: "The edge refused the credentials (HTTP \(status))."
+        case 404: "There is no edge or no such tunnel at this address (HTTP 404)."
+        case 409: "The edge already has a session in this place (HTTP 409)."
+        case 429: "The edge asks to slow down (HTTP 429)."
+        default: "The edge answered HTTP \(status)."
+        }
+    }
+}
+
+extension ProblemDetails {
+    /// The detail, or else the title, as a sentence that is safe to print on a terminal.
+    package var sentence: String {
+        var text = PeerText.printable(self.detail ?? self.title)
+        if let last = text.last, !".!?".contains(last) { text += "." }
+        return text.isEmpty ? "The edge answered HTTP \(self.status)." : text
+    }
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import NIOSSL
+
+extension TLSConfiguration {
+    /// How edges are spoken to: their certificate is always verified.
+    ///
+    /// - Parameters:
+    ///   - certificateAuthorityFile: A PEM file of the only roots to trust, as `--ca-file` names it.
+    ///   - environment: Where `SSL_CERT_FILE` may name another file than the system's, as it does for most programs.
+    package static func toEdge(
+        certificateAuthorityFile: String?,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) -> TLSConfiguration {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.applicationProtocols = ["http/1.1"]
+        if let file = certificateAuthorityFile ?? environment["SSL_CERT_FILE"], !file.isEmpty {
+            configuration.trustRoots = .file(file)
+        }
+        return configuration
+    }
+}

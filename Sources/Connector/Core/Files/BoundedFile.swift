@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// Reads files that a person named, never more of them than makes sense.
+package enum BoundedFile {
+    /// Why a file was not read.
+    package enum Failure: Error, Equatable {
+        case unreadable
+        case tooLarge
+    }
+
+    /// Reads the whole file.
+    ///
+    /// - Parameters:
+    ///   - path: The file; `-` is standard input.
+    ///   - limit: The most bytes that it may have.
+    package static func read(_ path: String, limit: Int) throws(Failure) -> Data {
+        var isFolder: ObjCBool = false
+        let file: FileHandle
+        if path == "-" {
+            file = .standardInput
+        } else {
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue,
+                let opened = FileHandle(forReadingAtPath: path)
+            else { throw .unreadable }
+            file = opened
+        }
+        var data = Data()
+        // One byte more than allowed tells a file that is too large; pipes give their bytes in pieces.
+        while data.count <= limit {
+            let piece: Data?
+            do {
+                piece = try file.read(upToCount: limit + 1 - data.count)
+            } catch {
+                throw .unreadable
+            }
+            guard let piece, !piece.isEmpty else { return data }
+            data += piece
+        }
+        throw .tooLarge
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// Reads a secret from a file, or from standard input for `-`.
+package enum SecretFile {
+    /// Longest secret that is read, in bytes.
+    static let longest = 64 * 1_024
+
+    /// Reads the secret, without the white space around it.
+    ///
+    /// - Parameters:
+    ///   - path: The file, or `-`.
+    ///   - what: What it should hold, for the error.
+    ///   - environment: Where `CREDENTIALS_DIRECTORY` is looked for.
+    package static func read(
+        _ path: String,
+        what: String,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(CommandFailure) -> String {
+        let data: Data
+        do {
+            data = try BoundedFile.read(
+                ServiceCredential.location(of: path, environment: environment) ?? path,
+                limit: Self.longest
+            )
+        } catch {
+            let trouble =
+                switch error {
+                case .unreadable: "can't be read: see whether it is there, and whether this user may read it"
+                case .tooLarge: "is too large for that"
+                }
+            throw CommandFailure(.configuration, "The file \(path), which should hold \(what), \(trouble).")
+        }
+        guard let text = String(data: data, encoding: .utf8) else {
+            throw CommandFailure(.configuration, "The file \(path) does not hold \(what).")
+        }
+        let secret = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard !secret.isEmpty else {
+            throw CommandFailure(.configuration, "The file \(path), which should hold \(what), is empty.")
+        }
+        return secret
+    }
+}

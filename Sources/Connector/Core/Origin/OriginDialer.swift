@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Mux
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Protocol
+
+/// Serves the streams of one session: dials the local target of each, and joins the two.
+///
+/// Belongs to the event loop of the session. What it may dial is fixed when it is made; a stream chooses by name.
+package final class OriginDialer {
+    /// The connectable targets by the name that OPEN's TARGET carries.
+    private let targets: [String: OriginTarget]
+    private let tls: OriginTLS?
+    private let eventLoop: any EventLoop
+    private let observer: OriginObserver
+    private let bootstrap: ClientBootstrap
+    private let loopbackBootstrap: ClientBootstrap
+    /// The loopback address that answered last for `localhost`: trying it first spares a refusal a stream.
+    private var loopback: SocketAddress?
+    private var lastFailure: OriginFailure?
+
+    /// How long connecting, with the TLS handshake, may take.
+    package static let connectTimeout = TimeAmount.seconds(5)
+
+    init(targets: [String: OriginTarget], tls: OriginTLS?, eventLoop: any EventLoop, observer: OriginObserver) {
+        self.targets = targets
+        self.tls = tls
+        self.eventLoop = eventLoop
+        self.observer = observer
+        self.bootstrap = Self.makeBootstrap(eventLoop)
+        self.loopbackBootstrap = Self.makeBootstrap(eventLoop).resolver(LocalhostResolver(eventLoop: eventLoop))
+    }
+
+    private static func makeBootstrap(_ eventLoop: any EventLoop) -> ClientBootstrap {
+        ClientBootstrap(group: eventLoop)
+            .connectTimeout(Self.connectTimeout)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.maxMessagesPerRead, value: 4)
+            // Small at first: thousands of connections that say little, such as WebSockets, keep a buffer each.
+            .channelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 2_048, initial: 2_048, maximum: 65_536)
+            )
+    }
+
+    /// Answers a stream that the edge opened: with the local connection, or with REJECT.
+    func serve(_ stream: StreamChannel) {
+        guard let opening = stream.opening, case .success(let metadata) = opening.metadata else {
+            return stream.reject(code: .unsupportedMetadata, reason: "OPEN carries what this connector does not know")
+        }
+        guard opening.kind == .http || opening.kind == .tcp else {
+            return stream.reject(code: .unsupportedKind, reason: "this connector serves http and tcp")
+        }
+        guard let target = self.targets[metadata.target] else {
+            return stream.reject(code: .targetUnknown, reason: "no target of that name is configured here")
+        }
+        let pipe = OriginPipe(stream: stream, tap: self.observer.exchange.map { PipeTap(report: $0) })
+        do {
+            try pipe.attachStream()
+        } catch {
+            return stream.reject(code: .internalError, reason: "the stream could not be set up")
+        }
+        let deadline = NIODeadline.now() + Self.connectTimeout
+        self.connect(to: target).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let local): self.use(local, for: pipe, target: target, deadline: deadline)
+            case .failure(let error): self.reject(pipe, error, target: target)
+            }
+        }
+    }
+
+    private func connect(to target: OriginTarget) -> EventLoopFuture<any Channel> {
+        switch target.endpoint {
+        case .unix(let path):
+            return self.bootstrap.connect(unixDomainSocketPath: path)
+        case .tcp("localhost", let port):
+            return self.connectToLoopback(port: port)
+        case .tcp(let host, let port):
+            // A literal address needs no resolver, and so no other thread.
+            if let address = try? SocketAddress(ipAddress: host, port: port) {
+                return self.bootstrap.connect(to: address)
+            }
+            return self.bootstrap.connect(host: host, port: port)
+        }
+    }
+
+    private func connectToLoopback(port: Int) -> EventLoopFuture<any Channel> {
+        guard var address = self.loopback else { return self.raceLoopback(port: port) }
+        address.port = port
+        return self.bootstrap.connect(to: address).assumeIsolated().flatMapError { _ in
+            self.loopback = nil
+            return self.raceLoopback(port: port)
+        }.nonisolated()
+    }
+
+    private func raceLoopback(port: Int) -> EventLoopFuture<any Channel> {
+        self.loopbackBootstrap.connect(host: "localhost", port: port)
+            .assumeIsolated().map { channel in
+                self.loopback = channel.remoteAddress
+                return channel
+            }.nonisolated()
+    }
+
+    private func use(_ local: any Channel, for pipe: OriginPipe, target: OriginTarget, deadline: NIODeadline) {
+        guard !pipe.isStreamOver else { return local.close(promise: nil) }
+        do {
+            let tls = try target.usesTLS ? self.makeTLSHandler(host: target.host) : nil
+            let timeout = tls.map { _ in
+                self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+                    self.reject(pipe, ChannelError.connectTimeout(Self.connectTimeout), target: target)
+                }
+            }
+            try pipe.attachLocal(local, tls: tls) {
+                timeout?.cancel()
+                self.join(pipe, target: target)
+            } onFailure: { error in
+                timeout?.cancel()
+                self.reject(pipe, error, target: target)
+            }
+        } catch {
+            local.close(promise: nil)
+            self.reject(pipe, error, target: target)
+        }
+    }
+
+    private func makeTLSHandler(host: String) throws -> NIOSSLClientHandler {
+        guard let tls = self.tls else {
+            throw OriginFailure(code: .localTLSError, reason: "the connector was started without TLS for its targets")
+        }
+        return try tls.makeHandler(host: host)
+    }
+
+    private func join(_ pipe: OriginPipe, target: OriginTarget) {
+        if self.lastFailure != nil {
+            self.lastFailure = nil
+            self.observer.report(.reachable(target: "\(target)"))
+        }
+        do {
+            try pipe.join()
+        } catch {
+            pipe.stream.reset(code: .internalError, reason: "the local connection could not be set up")
+        }
+    }
+
+    private func reject(_ pipe: OriginPipe, _ error: any Error, target: OriginTarget) {
+        let failure = OriginFailure(error, dialling: target)
+        pipe.abandonLocal()
+        guard !pipe.isStreamOver else { return }
+        pipe.stream.reject(code: failure.code, reason: failure.reason)
+        // One line for a server that is down, not one a request.
+        if failure != self.lastFailure {
+            self.lastFailure = failure
+            self.observer.report(
+                .unreachable(target: "\(target)", code: failure.code, reason: failure.reason)
+            )
+        }
+    }
+}

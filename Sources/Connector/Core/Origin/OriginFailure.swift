@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Protocol
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Why the local target could not be reached, as REJECT carries it.
+package struct OriginFailure: Error, Equatable, CustomStringConvertible {
+    var code: ErrorCode
+    /// Names the address of the target; for logs and for the owner of the tunnel.
+    var reason: String
+
+    package var description: String { self.reason }
+
+    /// Puts an error of connecting into the words and the code of the protocol (§B.11).
+    package init(_ error: any Error, dialling target: OriginTarget) {
+        let address = target.address
+        switch error {
+        case let error as OriginFailure:
+            self = error
+        case let error as NIOConnectionError:
+            self.init(error, dialling: target)
+        case let error as IOError:
+            self.init(errno: error.errnoCode, address: address)
+        case ChannelError.connectTimeout:
+            self.init(code: .connectTimeout, reason: "\(address) does not answer")
+        case let error as NIOSSLError:
+            self.init(code: .localTLSError, reason: Self.tlsReason(error, address: address))
+        case let error as BoringSSLError:
+            self.init(code: .localTLSError, reason: "the TLS handshake with \(address) failed: \(error)")
+        case is SocketAddressError:
+            self.init(code: .dnsFailure, reason: "the name of \(address) does not resolve")
+        default:
+            self.init(code: .hostUnreachable, reason: "\(address) can't be reached: \(error)")
+        }
+    }
+
+    init(code: ErrorCode, reason: String) {
+        self.code = code
+        self.reason = reason
+    }
+
+    private init(_ error: NIOConnectionError, dialling target: OriginTarget) {
+        // Of several addresses the most telling failure counts: one that refuses says more than one without a route.
+        let failures = error.connectionErrors.map { OriginFailure($0.error, dialling: target) }
+        let byTelling: [ErrorCode] = [.connectRefused, .connectTimeout, .hostUnreachable]
+        if let best = byTelling.lazy.compactMap({ code in failures.first { $0.code == code } }).first ?? failures.first
+        {
+            self = best
+        } else {
+            self.init(code: .dnsFailure, reason: "the name \(error.host) does not resolve")
+        }
+    }
+
+    private init(errno code: CInt, address: String) {
+        switch code {
+        case ECONNREFUSED:
+            self.init(code: .connectRefused, reason: "nothing listens on \(address)")
+        case ENOENT:
+            self.init(code: .connectRefused, reason: "there is no socket at \(address)")
+        case ETIMEDOUT:
+            self.init(code: .connectTimeout, reason: "\(address) does not answer")
+        case EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL, EHOSTDOWN, ENETDOWN:
+            self.init(code: .hostUnreachable, reason: "there is no route to \(address)")
+        case EACCES, EPERM:
+            self.init(code: .hostUnreachable, reason: "the system does not allow a connection to \(address)")
+        case EMFILE, ENFILE:
+            self.init(code: .overloaded, reason: "the connector has too many open files")
+        default:
+            self.init(code: .hostUnreachable, reason: "\(address) can't be reached (error \(code))")
+        }
+    }
+
+    private static func tlsReason(_ error: NIOSSLError, address: String) -> String {
+        if case .handshakeFailed(let detail) = error {
+            let text = "\(detail)"
+            if text.contains("CERTIFICATE_VERIFY_FAILED") {
+                return "the certificate of \(address) is not trusted; --origin-ca-file names its authority"
+            }
+            if text.contains("WRONG_VERSION_NUMBER") {
+                return "\(address) does not speak TLS; use http:// for it"
+            }
+            return "the TLS handshake with \(address) failed: \(text)"
+        }
+        return "the TLS handshake with \(address) failed: \(error)"
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import NIOSSL
+
+/// How the connector speaks TLS to `https://` targets; made once for the life of the program.
+package struct OriginTLS: Sendable {
+    let context: NIOSSLContext
+
+    /// Reads the trust roots.
+    init(_ trust: OriginTrust) throws {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.certificateVerification = trust.verifies ? .fullVerification : .none
+        // An origin that also speaks HTTP/2 must not choose it: what the stream carries is HTTP/1.1.
+        configuration.applicationProtocols = ["http/1.1"]
+        if let authorities = trust.authorities {
+            configuration.trustRoots = .certificates(try authorities.certificates())
+        }
+        self.context = try NIOSSLContext(configuration: configuration)
+    }
+
+    /// Makes the handler for one connection.
+    ///
+    /// - Parameter host: The host of the target; an IP address is verified, but not sent (RFC 6066 §3).
+    func makeHandler(host: String) throws -> NIOSSLClientHandler {
+        try NIOSSLClientHandler(context: self.context, addressing: host)
+    }
+}
+
+extension NIOSSLClientHandler {
+    /// Makes a handler that verifies the certificate for a host, and names the host unless it is an IP address
+    /// (RFC 6066 §3).
+    package convenience init(context: NIOSSLContext, addressing host: String) throws {
+        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        try self.init(context: context, serverHostname: isAddress ? nil : host)
+    }
+}

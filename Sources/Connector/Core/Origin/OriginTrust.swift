@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import NIOSSL
+
+/// Which certificates an `https://` target may show.
+package struct OriginTrust: Hashable, Sendable {
+    /// Whether the certificate has to be trusted and to match the name.
+    package var verifies: Bool
+    /// The only authorities to trust; nothing means those of the system.
+    package var authorities: CertificateAuthorities?
+
+    /// Trusts the authorities of the system, unless told otherwise.
+    package init(verifies: Bool = true, authorities: CertificateAuthorities? = nil) {
+        self.verifies = verifies
+        self.authorities = authorities
+    }
+}
+
+/// The certificates of a PEM file, read once.
+///
+/// Two are equal if the files held the same bytes: an authority that was replaced in its file is noticed.
+package struct CertificateAuthorities: Hashable, Sendable {
+    let path: String
+    private let pem: Data
+
+    /// The largest file that is read; what the systems bring along has a quarter of it.
+    static let largestFile = 1 << 20
+
+    /// Reads the file.
+    ///
+    /// - Throws: ``CommandFailure`` if there is no certificate in it.
+    package init(reading path: String) throws(CommandFailure) {
+        do {
+            self.pem = try BoundedFile.read(
+                ServiceCredential.location(of: path, environment: ProcessInfo.processInfo.environment) ?? path,
+                limit: Self.largestFile
+            )
+        } catch {
+            throw CommandFailure(
+                .configuration,
+                error == .tooLarge
+                    ? "The file \(path) is too large for a list of certificates."
+                    : "The file \(path), which should hold certificates, can't be read."
+            )
+        }
+        self.path = path
+        guard let certificates = try? self.certificates(), !certificates.isEmpty else {
+            throw CommandFailure(.configuration, "The file \(path) holds no certificate in PEM form.")
+        }
+    }
+
+    /// The certificates themselves.
+    func certificates() throws -> [NIOSSLCertificate] {
+        try NIOSSLCertificate.fromPEMBytes(Array(self.pem))
+    }
+}

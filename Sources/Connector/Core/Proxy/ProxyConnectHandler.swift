@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+
+/// Opens the way through a proxy and then leaves the pipeline.
+///
+/// Sits alone on the TCP channel. The promise is completed on the event loop before any byte of the edge is passed on,
+/// so that whoever waits for it can add the handlers that read them.
+package final class ProxyConnectHandler {
+    private var connect: ProxyConnect
+    private var promise: EventLoopPromise<Void>?
+    private let limit: TimeAmount
+    private var timeout: Scheduled<Void>?
+
+    /// Makes a handler for one connection.
+    ///
+    /// - Parameters:
+    ///   - connect: What to ask for.
+    ///   - limit: How long the proxy may take.
+    ///   - promise: Fails with ``ProxyTrouble``.
+    package init(_ connect: ProxyConnect, limit: TimeAmount, promise: EventLoopPromise<Void>) {
+        self.connect = connect
+        self.limit = limit
+        self.promise = promise
+    }
+
+    private func fail(_ trouble: ProxyTrouble, _ context: ChannelHandlerContext) {
+        self.timeout?.cancel()
+        self.promise.take()?.fail(trouble)
+        context.close(promise: nil)
+    }
+}
+
+extension ProxyConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias InboundOut = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.timeout = context.eventLoop.assumeIsolated().scheduleTask(in: self.limit) {
+            self.fail(.timedOut, context)
+        }
+        context.writeAndFlush(self.wrapOutboundOut(self.connect.request), promise: nil)
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard self.promise != nil else { return context.fireChannelRead(data) }
+        switch self.connect.receive(self.unwrapInboundIn(data)) {
+        case nil: return
+        case .failed(let trouble): self.fail(trouble, context)
+        case .connected(let leftover):
+            self.timeout?.cancel()
+            self.promise.take()?.succeed()
+            if leftover.readableBytes > 0 {
+                context.fireChannelRead(self.wrapInboundOut(leftover))
+                context.fireChannelReadComplete()
+            }
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        }
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        self.fail(.unreachable("it closed the connection without an answer"), context)
+        context.fireChannelInactive()
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard self.promise != nil else { return context.fireErrorCaught(error) }
+        self.fail(.unreachable((error as? IOError)?.systemReason ?? "\(error)"), context)
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        self.timeout?.cancel()
+        self.promise.take()?.fail(ProxyTrouble.unreachable("it closed the connection without an answer"))
+    }
+}

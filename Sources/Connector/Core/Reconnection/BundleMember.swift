@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import Protocol
+import ServiceLifecycle
+
+/// Keeps one session of the bundle alive for ever: dials, watches, and dials again.
+package struct BundleMember: Sendable {
+    let dialer: any SessionOpener
+    let bundle: SessionSettings.Bundle
+    var policy: ReconnectPolicy
+    let bell: ReconnectBell
+    let network: NetworkWatch
+    let report: @Sendable (ConnectionEvent) -> Void
+
+    /// How long what is in flight may take when the program is asked to stop.
+    package static let gracePeriod = TimeAmount.seconds(30)
+
+    private var index: Int { Int(self.bundle.index) }
+
+    private enum Outcome {
+        case ended(ErrorCode, reason: String, lived: Duration)
+        /// The session goes on for the streams it has.
+        case draining(ErrorCode, reconnectAfter: Duration)
+        case cancelled
+    }
+
+    /// Runs until the program is asked to stop, or the place is another's.
+    ///
+    /// - Throws: ``CommandFailure`` when no further attempt can succeed.
+    func run() async throws {
+        var state = self
+        var backoff = ReconnectBackoff()
+        try await withThrowingDiscardingTaskGroup { leaving in
+            while !Task.isShuttingDownGracefully, !Task.isCancelled {
+                let decision: ReconnectDecision
+                do {
+                    self.report(.connecting(index: self.index))
+                    let session = try await cancelWhenGracefulShutdown {
+                        try await self.dialer.dial(bundle: self.bundle, network: self.network)
+                    }
+                    self.report(.opened(index: self.index, session))
+                    switch await state.follow(session) {
+                    case .ended(let code, let reason, let lived):
+                        backoff.sessionEnded(afterLiving: lived)
+                        decision = state.policy.decide(afterEnd: code, reason: reason)
+                    case .draining(let code, let reconnectAfter):
+                        leaving.addTask { await Self.seeOff(session) }
+                        // An edge that leaves in good order is no failure, however many there were before: visitors
+                        // wait at the next one.
+                        backoff.reset()
+                        let next = state.policy.decide(afterEnd: code, reason: "")
+                        guard case .retry = next else {
+                            decision = next
+                            break
+                        }
+                        self.report(.replacing(index: self.index, code))
+                        // The replacement comes before the old session goes; the random part keeps the many
+                        // connectors of a leaving edge from arriving elsewhere in the same instant.
+                        await Self.sleep(reconnectAfter + reconnectAfter * Double.random(in: 0...1))
+                        continue
+                    case .cancelled:
+                        return
+                    }
+                } catch let failure as EdgeFailure {
+                    decision = state.policy.decide(after: failure)
+                } catch is NetworkChanged {
+                    // What the attempt was stuck in is no longer there.
+                    backoff.reset()
+                    continue
+                } catch is CancellationError {
+                    return
+                }
+                switch decision {
+                case .stop(let failure):
+                    guard !Task.isShuttingDownGracefully else { return }
+                    throw failure
+                case .yield:
+                    self.report(.replaced(index: self.index))
+                    return
+                case .retry(let minimum, let reason):
+                    guard !Task.isShuttingDownGracefully else { return }
+                    let delay = backoff.nextDelay(atLeast: minimum, draw: .random(in: 0...1))
+                    self.report(.waiting(index: self.index, delay, reason: reason))
+                    if await self.bell.wait(for: delay, index: self.index) == .networkChanged { backoff.reset() }
+                }
+            }
+        }
+    }
+
+    private mutating func follow(_ session: LiveSession) async -> Outcome {
+        let (report, bell, index) = (self.report, self.bell, self.index)
+        let subscription = self.network.subscribe { session.verify() }
+        defer { self.network.cancel(subscription) }
+        let outcome = await withGracefulShutdownHandler { () -> (Outcome, wasActive: Bool) in
+            var activeSince: ContinuousClock.Instant?
+            for await event in session.events {
+                switch event {
+                case .active:
+                    activeSince = .now
+                    bell.ring()
+                    report(.active(index: index))
+                case .handedOver:
+                    return (.cancelled, activeSince != nil)
+                case .draining(let code, let reconnectAfter):
+                    return (.draining(code, reconnectAfter: reconnectAfter), activeSince != nil)
+                case .ended(let code, let reason):
+                    let lived = activeSince.map { .now - $0 } ?? .zero
+                    return (.ended(code, reason: reason, lived: lived), activeSince != nil)
+                }
+            }
+            session.close()
+            return (.cancelled, activeSince != nil)
+        } onGracefulShutdown: {
+            session.drain(gracePeriod: Self.gracePeriod)
+        }
+        if outcome.wasActive { self.policy.hasBeenActive = true }
+        return outcome.0
+    }
+
+    /// Waits for the end of a session that is leaving.
+    private static func seeOff(_ session: LiveSession) async {
+        await withGracefulShutdownHandler {
+            for await _ in session.events {}
+        } onGracefulShutdown: {
+            session.drain(gracePeriod: Self.gracePeriod)
+        }
+        if Task.isCancelled { session.close() }
+    }
+
+    private static func sleep(_ duration: Duration) async {
+        try? await cancelWhenGracefulShutdown { try await Task.sleep(for: duration) }
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Protocol
+
+/// What to do after a session could not be opened or has ended.
+package enum ReconnectDecision: Equatable, Sendable {
+    /// Try again after the back-off, and not before `minimum`.
+    case retry(minimum: Duration, reason: String)
+    /// Another session serves in this place; leave it alone.
+    case yield
+    /// No further attempt can succeed.
+    case stop(CommandFailure)
+}
+
+/// The rules of reconnection (protocol §B.2, §B.10), as a table without a clock or a socket.
+package struct ReconnectPolicy: Sendable {
+    /// Whether to try again at all; `--no-retry` switches it off.
+    var retries: Bool
+    /// Whether a session has ever been active.
+    ///
+    /// A first contact with something that is not an edge, or that shows a certificate for something else, is a
+    /// mistake in a setting; later it is a proxy that has lost its edge for a moment, or a certificate that somebody
+    /// is going to renew.
+    var hasBeenActive: Bool
+
+    /// Makes the rules for what has not been tried yet.
+    package init(retries: Bool = true) {
+        self.init(retries: retries, hasBeenActive: false)
+    }
+
+    /// - Parameters:
+    ///   - retries: Whether to try again at all.
+    ///   - hasBeenActive: Whether a session has ever been active.
+    init(retries: Bool = true, hasBeenActive: Bool) {
+        self.retries = retries
+        self.hasBeenActive = hasBeenActive
+    }
+
+    /// Longest `Retry-After` that is honoured: a wrong clock somewhere must not silence a connector for a day.
+    static let longestRetryAfter = Duration.seconds(300)
+
+    /// Decides after a failed attempt.
+    func decide(after failure: EdgeFailure) -> ReconnectDecision {
+        switch failure {
+        case .refused(let status, let retryAfter, let problem):
+            switch status {
+            case 401, 403:
+                return .stop(CommandFailure(.refused, failure.description))
+            case 404 where problem != nil:
+                // A 404 without our problem document comes from a proxy that has no edge behind it for now.
+                return .stop(CommandFailure(.refused, failure.description))
+            case 429, 503:
+                return self.retry(minimum: min(retryAfter ?? .zero, Self.longestRetryAfter), failure.description)
+            case 501, 505...511:
+                return self.firstContact(failure)
+            case 500...599, 409, 408:
+                return self.retry(failure.description)
+            default:
+                return self.firstContact(failure)
+            }
+        case .notAnEdge, .untrusted:
+            return self.firstContact(failure)
+        case .unresolved, .unreachable, .timedOut, .tls:
+            return self.retry(failure.description)
+        case .proxy(_, _, let trouble):
+            return self.decide(after: trouble, failure)
+        }
+    }
+
+    private func decide(after trouble: ProxyTrouble, _ failure: EdgeFailure) -> ReconnectDecision {
+        switch trouble {
+        case .unresolved, .unreachable, .timedOut:
+            return self.retry(failure.description)
+        case .refused(let status?) where ProxyTrouble.isPassing(status):
+            return self.retry(failure.description)
+        case .refused, .notAProxy:
+            return self.firstContact(failure)
+        case .authentication:
+            // A proxy that has let us through before asks its own directory, which may be away for a moment.
+            guard self.hasBeenActive else { return .stop(CommandFailure(.refused, failure.description)) }
+            return self.retry(failure.description)
+        }
+    }
+
+    /// Decides after a failed call of the control API.
+    package func decide(afterCall failure: EdgeFailure) -> ReconnectDecision {
+        guard case .refused(let status, _, .some) = failure, (400...499).contains(status),
+            ![401, 403, 408, 429].contains(status)
+        else { return self.decide(after: failure) }
+        // The edge understood the call and says what is wrong with it: the same call can't succeed later.
+        return .stop(CommandFailure(.usage, failure.description))
+    }
+
+    /// Decides after a session that was open has ended.
+    ///
+    /// - Parameters:
+    ///   - code: The code of its end.
+    ///   - reason: What the end was explained with, if at all.
+    func decide(afterEnd code: ErrorCode, reason: String) -> ReconnectDecision {
+        switch code {
+        case .authExpired:
+            return .stop(CommandFailure(.refused, "The tunnel was deleted, or its token has expired or was revoked."))
+        case .unsupported:
+            return .stop(
+                CommandFailure(.unavailable, "The edge speaks another version of the protocol; update one of the two.")
+            )
+        case .replaced:
+            return .yield
+        default:
+            let reason = PeerText.printable(reason)
+            return self.retry("The session ended: \(code)\(reason.isEmpty ? "" : " (\(reason))").")
+        }
+    }
+
+    private func firstContact(_ failure: EdgeFailure) -> ReconnectDecision {
+        guard self.hasBeenActive else {
+            var message = failure.description
+            if case .refused(let status, _, nil) = failure {
+                message = "What answers at this address is not a Culvert edge (HTTP \(status))."
+            }
+            return .stop(CommandFailure(.unavailable, message))
+        }
+        return self.retry(failure.description)
+    }
+
+    private func retry(minimum: Duration = .zero, _ reason: String) -> ReconnectDecision {
+        guard self.retries else { return .stop(CommandFailure(.unavailable, reason)) }
+        return .retry(minimum: minimum, reason: reason)
+    }
+}

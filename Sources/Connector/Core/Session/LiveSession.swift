@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Mux
+import NIOCore
+import Protocol
+
+/// What a session tells the task that looks after it.
+package enum LiveSessionEvent: Sendable, Equatable {
+    /// The edge's HELLO came: streams are served.
+    case active
+    /// The edge will close the session; a replacement is to be opened after the given time and a random part of it.
+    case draining(code: ErrorCode, reconnectAfter: Duration)
+    /// A later run of the same tunnel in this program serves in this place now. Always the last event.
+    case handedOver
+    /// The session is over. Always the last event.
+    case ended(code: ErrorCode, reason: String)
+}
+
+/// What can be asked of a session on its event loop.
+protocol SessionControl: AnyObject {
+    /// The smoothed round-trip time to the edge, once it is known.
+    var roundTripTime: TimeAmount? { get }
+    /// How many streams are being served.
+    var activeStreamCount: Int { get }
+    /// Takes leave: finishes what is in flight, up to the grace period, and takes no new streams.
+    func leave(gracePeriod: TimeAmount)
+    /// Asks the edge at once whether it is still there, and gives the session up if it says nothing soon.
+    func verify()
+    /// Ends the session at once.
+    func end()
+}
+
+extension SessionHandler: SessionControl {
+    func leave(gracePeriod: TimeAmount) {
+        self.drain(code: .shutdown, gracePeriod: gracePeriod, reconnectAfter: .zero)
+    }
+
+    func verify() {
+        self.doubt(givingUp: true)
+    }
+
+    func end() {
+        self.close(code: .shutdown, reason: "")
+    }
+}
+
+/// One session that serves a tunnel, as seen from outside its event loop.
+package struct LiveSession: Sendable {
+    /// What happens to the session, in order; finishes after ``LiveSessionEvent/ended(code:reason:)``.
+    package let events: AsyncStream<LiveSessionEvent>
+    private let control: NIOLoopBound<any SessionControl>
+
+    init(events: AsyncStream<LiveSessionEvent>, control: any SessionControl, eventLoop: any EventLoop) {
+        self.events = events
+        self.control = NIOLoopBound(control, eventLoop: eventLoop)
+    }
+
+    /// The smoothed round-trip time to the edge, once it is known.
+    func roundTripTime() async -> TimeAmount? {
+        try? await self.control.eventLoop.submit { [control] in control.value.roundTripTime }.get()
+    }
+
+    /// Tells the smoothed round-trip time to the edge on the session's event loop, if it is known.
+    package func withRoundTripTime(_ body: @escaping @Sendable (TimeAmount) -> Void) {
+        self.control.eventLoop.execute { [control] in
+            if let time = control.value.roundTripTime { body(time) }
+        }
+    }
+
+    /// How many streams are being served.
+    func activeStreamCount() async -> Int {
+        (try? await self.control.eventLoop.submit { [control] in control.value.activeStreamCount }.get()) ?? 0
+    }
+
+    /// Takes leave: finishes what is in flight, up to the grace period, and takes no new streams.
+    package func drain(gracePeriod: TimeAmount) {
+        self.control.eventLoop.execute { [control] in control.value.leave(gracePeriod: gracePeriod) }
+    }
+
+    /// Asks the edge at once whether it is still there, and gives the session up if it says nothing soon.
+    func verify() {
+        self.control.eventLoop.execute { [control] in control.value.verify() }
+    }
+
+    /// Ends the session at once.
+    package func close() {
+        self.control.eventLoop.execute { [control] in control.value.end() }
+    }
+}
+
+/// Passes what the session's handler tells on to the task that looks after the session.
+final class LiveSessionRelay: SessionDelegate, Sendable {
+    let events: AsyncStream<LiveSessionEvent>
+    private let continuation: AsyncStream<LiveSessionEvent>.Continuation
+
+    init() {
+        (self.events, self.continuation) = AsyncStream.makeStream()
+    }
+
+    func sessionDidBecomeActive(_ session: SessionHandler, peer: SessionSettings) {
+        self.continuation.yield(.active)
+    }
+
+    func sessionPeerIsDraining(
+        _ session: SessionHandler,
+        code: ErrorCode,
+        gracePeriod: TimeAmount,
+        reconnectAfter: TimeAmount
+    ) {
+        self.continuation.yield(.draining(code: code, reconnectAfter: .nanoseconds(reconnectAfter.nanoseconds)))
+    }
+
+    func sessionDidEnd(_ session: SessionHandler, end: SessionEnd) {
+        self.continuation.yield(.ended(code: end.code, reason: end.reason))
+        self.continuation.finish()
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Protocol
+
+/// Makes a tunnel through the control API, or takes it up again by its name.
+package struct TunnelPreparation: Sendable {
+    private let access: EdgeAccess
+    private let name: String?
+    private let target: OriginTarget
+    private let policy: TunnelPolicy
+    private let originTrust: OriginTrust
+    private let connections: Int
+    private let sharesConnections: Bool
+
+    /// - Parameters:
+    ///   - access: The edge that makes it, and the key to ask with.
+    ///   - name: The name to ask for.
+    ///   - target: The local server.
+    ///   - policy: What the edge does with the requests of visitors; ``HostPolicy/local`` becomes the target's own
+    ///     address.
+    ///   - originTrust: Which certificates an `https://` target may show.
+    ///   - connections: How many connections to keep to the edge, 1 to 8.
+    ///   - sharesConnections: Whether these are shared with other tunnels of the program.
+    package init(
+        access: EdgeAccess,
+        name: String?,
+        target: OriginTarget,
+        policy: TunnelPolicy,
+        originTrust: OriginTrust,
+        connections: Int,
+        sharesConnections: Bool = false
+    ) {
+        self.access = access
+        self.name = name
+        self.target = target
+        self.policy = policy
+        self.originTrust = originTrust
+        self.connections = connections
+        self.sharesConnections = sharesConnections
+    }
+
+    /// Makes the tunnel.
+    package func prepare(_ server: TunnelServer) async throws -> ServedTunnel {
+        var policy = self.policy
+        if policy.host == .local { policy.host = .rewrite(self.target.hostField) }
+        let request = CreateTunnelRequest(
+            name: self.name,
+            localPort: self.target.port.flatMap(UInt16.init),
+            policy: policy
+        )
+        let access = self.access
+        let tunnel = try await server.callControl(access) { client async throws(EdgeFailure) in
+            try await client.create(request)
+        }
+        return ServedTunnel(
+            token: try Self.token(tunnel.token),
+            // The edge that made the tunnel is the one to dial, whatever name it gives itself: this one is known to
+            // be reachable from here.
+            edge: access.edge,
+            publicURL: tunnel.url,
+            target: self.target,
+            originTrust: self.originTrust,
+            connections: self.connections,
+            sharesConnections: self.sharesConnections
+        ) {
+            // A tunnel that was deleted meanwhile stays deleted: only its token is asked for.
+            let answer = try await server.callControl(try access.withoutOneTimeCode()) {
+                client async throws(EdgeFailure) in try await client.renewToken(of: tunnel.tunnelID)
+            }
+            return try Self.token(answer.token)
+        }
+    }
+
+    private static func token(_ text: String) throws(CommandFailure) -> TunnelToken {
+        do {
+            return try TunnelToken(parsing: text)
+        } catch {
+            throw CommandFailure(.unavailable, "The edge gave a token that can't be used. \(error)")
+        }
+    }
+}

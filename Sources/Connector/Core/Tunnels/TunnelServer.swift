@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import Foundation
+import Logging
+import Mux
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Protocol
+import ServiceLifecycle
+
+/// Serves tunnels, with what all tunnels of a program share: event loops, proxies, shared connections, the watch of the
+/// network.
+package struct TunnelServer: Sendable {
+    /// Makes or reads a tunnel; interrupted when the program is asked to stop.
+    package typealias Preparation = @Sendable (TunnelServer) async throws -> ServedTunnel
+
+    let logger: Logger
+    /// Hears what becomes of the tunnels.
+    let observer: any RunObserver
+    private let certificateAuthorityFile: String?
+    private let retries: Bool
+    private let proxies: ProxyRules
+    private let group: any EventLoopGroup
+    private let network = NetworkWatch()
+    /// The connections that tunnels share.
+    private let shared = SharedConnections()
+
+    /// Prepares to serve tunnels.
+    ///
+    /// - Parameters:
+    ///   - certificateAuthorityFile: A PEM file of the only roots to trust edges by; `nil` means those of the system.
+    ///   - retries: Whether to try again what failed.
+    ///   - connections: How many connections a tunnel will keep; more threads than that would have nothing to do.
+    ///   - proxies: Which proxy an edge is reached through.
+    ///   - observer: Hears what becomes of the tunnels.
+    ///   - logger: For everything else that happens.
+    /// - Throws: ``CommandFailure`` if the certificates can't be used.
+    package init(
+        certificateAuthorityFile: String?,
+        retries: Bool,
+        connections: Int,
+        proxies: ProxyRules = ProxyRules(environment: ProcessInfo.processInfo.environment),
+        observer: any RunObserver,
+        logger: Logger
+    ) throws(CommandFailure) {
+        self.observer = observer
+        self.logger = logger
+        self.retries = retries
+        self.proxies = proxies
+        self.certificateAuthorityFile = certificateAuthorityFile
+        // A file that can't be used is better reported now than as trouble with the edge.
+        if let file = certificateAuthorityFile { _ = try Self.edgeTLS(certificateAuthorityFile: file) }
+        let threads = min(connections, ProcessInfo.processInfo.activeProcessorCount)
+        self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, threads))
+    }
+
+    /// Calls the control API, again and again while the trouble may pass.
+    package func callControl<Answer: Sendable>(
+        _ access: EdgeAccess,
+        _ call: @escaping @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
+    ) async throws -> Answer {
+        let proxy = try self.proxies.proxy(for: access.edge)
+        let http = HTTPClient.control(
+            on: self.group,
+            certificateAuthorityFile: self.certificateAuthorityFile,
+            proxy: proxy
+        )
+        defer { http.shutdown { _ in } }
+        let client = ControlClient(edge: access.edge, credentials: access.credentials, http: http, proxy: proxy)
+        let policy = ReconnectPolicy(retries: self.retries)
+        var backoff = ReconnectBackoff()
+        while true {
+            do {
+                return try await call(client)
+            } catch {
+                try Task.checkCancellation()
+                switch policy.decide(afterCall: error) {
+                case .stop(let failure): throw failure
+                case .yield: throw error
+                case .retry(let minimum, let reason):
+                    let delay = backoff.nextDelay(atLeast: minimum, draw: .random(in: 0...1))
+                    self.observer.willCallAgain(in: delay, reason: reason)
+                    try await Task.sleep(for: delay)
+                }
+            }
+        }
+    }
+
+    /// Serves a tunnel until the task's graceful shutdown.
+    ///
+    /// - Parameters:
+    ///   - tunnel: What to serve.
+    ///   - onActive: Runs each time a connection to the edge stands.
+    package func serve(_ tunnel: ServedTunnel, onActive: @escaping @Sendable () -> Void) async throws {
+        let id = tunnel.token.tunnelID
+        let observer = self.observer.opened(tunnel: id, url: tunnel.publicURL, target: tunnel.target)
+        defer { self.observer.closed(tunnel: id) }
+        let report: @Sendable (ConnectionEvent) -> Void = { event in
+            // Whoever reads that a connection stands may rely on what follows from it.
+            if case .active = event { onActive() }
+            observer.connection(event)
+        }
+        var token = tunnel.token
+        var renewedAt: ContinuousClock.Instant?
+        while true {
+            do {
+                return try await self.service(
+                    for: tunnel,
+                    token: token,
+                    report: report,
+                    observer: observer.origin
+                ).run()
+            } catch let failure as CommandFailure where failure.status == .refused {
+                // A token lives for a month, a connector longer. A new one that is refused at once is not the cure.
+                let isFresh = renewedAt.map { .now - $0 < .seconds(60) } ?? false
+                guard !isFresh, !Task.isShuttingDownGracefully, let renew = tunnel.renew,
+                    let renewed = try? await cancelWhenGracefulShutdown({ try await renew() })
+                else { throw failure }
+                observer.tokenRenewed()
+                token = renewed
+                renewedAt = .now
+            }
+        }
+    }
+
+    /// Watches the network until the task is cancelled: connections are probed, and waits cut short, when it changes.
+    package func watchNetwork() async {
+        await self.network.run(logger: self.logger)
+    }
+
+    private func service(
+        for tunnel: ServedTunnel,
+        token: TunnelToken,
+        report: @escaping @Sendable (ConnectionEvent) -> Void,
+        observer: OriginObserver
+    ) throws(CommandFailure) -> TunnelService {
+        let connection: EdgeConnection
+        var sessions: SharedSessions?
+        if tunnel.sharesConnections {
+            let known = try self.shared.sessions(with: tunnel.edge) { () throws(CommandFailure) in
+                SharedSessions(connection: try self.connection(to: tunnel.edge), logger: self.logger)
+            }
+            (connection, sessions) = (known.connection, known)
+        } else {
+            connection = try self.connection(to: tunnel.edge)
+        }
+        let dialer = SessionDialer(
+            connection: connection,
+            token: token,
+            targets: [TargetName.primary: tunnel.target],
+            originTLS: tunnel.target.usesTLS ? try Self.originTLS(tunnel.originTrust) : nil,
+            governor: MemoryGovernor(),
+            logger: self.logger,
+            observer: observer
+        )
+        return TunnelService(
+            dialer: sessions.map { SharedDialer(sessions: $0, own: dialer) } ?? dialer,
+            connections: tunnel.connections,
+            retries: self.retries,
+            network: self.network,
+            report: report
+        )
+    }
+
+    private func connection(to edge: EdgeAddress) throws(CommandFailure) -> EdgeConnection {
+        EdgeConnection(
+            edge: edge,
+            group: self.group,
+            // The roots of the system take megabytes: they are read only where TLS is spoken.
+            tls: edge.usesTLS ? try Self.edgeTLS(certificateAuthorityFile: self.certificateAuthorityFile) : nil,
+            proxy: try self.proxies.proxy(for: edge)
+        )
+    }
+
+    private static func edgeTLS(certificateAuthorityFile: String?) throws(CommandFailure) -> NIOSSLContext {
+        do {
+            return try NIOSSLContext(configuration: .toEdge(certificateAuthorityFile: certificateAuthorityFile))
+        } catch {
+            throw CommandFailure.certificates(certificateAuthorityFile, error)
+        }
+    }
+
+    private static func originTLS(_ trust: OriginTrust) throws(CommandFailure) -> OriginTLS {
+        do {
+            return try OriginTLS(trust)
+        } catch {
+            throw CommandFailure(.configuration, "The certificates to trust can't be used: \(error).")
+        }
+    }
+}

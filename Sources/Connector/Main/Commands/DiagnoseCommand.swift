@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ConnectorCore
+import Foundation
+import NIOPosix
+import NIOSSL
+
+/// `culvert diagnose`: what works and what does not, from the name of the edge to the local port.
+struct DiagnoseCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "diagnose",
+        abstract: "Try everything that a tunnel needs, one after the other.",
+        discussion: """
+            Ends with 0 if all is well, else with the exit code of the first step that failed.
+
+            Examples:
+              culvert diagnose --edge https://edge.example.com
+              culvert diagnose --token-file token.txt --to 3000
+            """
+    )
+
+    @Option(
+        name: .customLong("token-file"),
+        help: ArgumentHelp("Try a tunnel with this token, - for standard input (CULVERT_TOKEN).", valueName: "file"),
+        completion: .file()
+    )
+    var tokenFile: String?
+
+    @Option(name: .customLong("to"), help: "Try this local server.")
+    var target: String?
+
+    @OptionGroup var edgeOptions: EdgeOptions
+    @OptionGroup var credentialOptions: CredentialOptions
+
+    func run() async throws {
+        try await self.reportingFailures(as: self.edgeOptions.logFormat) {
+            let report = try await self.makeDiagnosis().run()
+            StandardStream.output.writeLine(report.text(columns: TerminalDevice().columns))
+            if report.status != .success { throw ExitCode(report.status.rawValue) }
+        }
+    }
+
+    private func makeDiagnosis() throws -> Diagnosis {
+        let environment = ProcessInfo.processInfo.environment
+        var token: TunnelToken?
+        if self.tokenFile != nil || environment["CULVERT_TOKEN"] != nil {
+            token = try TunnelToken.read(file: self.tokenFile, argument: nil, environment: environment)
+        }
+        let access = try? self.credentialOptions.resolve(self.edgeOptions)
+        let given = try (self.edgeOptions.edge ?? environment["CULVERT_EDGE"]).map(EdgeAccess.address)
+        guard let edge = given ?? token?.edge ?? access?.edge else {
+            throw CommandFailure(.usage, "Which edge? Give --edge URL or --token-file FILE.")
+        }
+        let certificateAuthorityFile = self.edgeOptions.certificateAuthorityFile
+        do {
+            return Diagnosis(
+                edge: edge,
+                credentials: access.flatMap { $0.edge == edge ? $0.credentials : nil },
+                token: token,
+                target: try self.target.map(OriginTarget.fromCommandLine),
+                edgeTLS: try NIOSSLContext(configuration: .toEdge(certificateAuthorityFile: certificateAuthorityFile)),
+                certificateAuthorityFile: certificateAuthorityFile,
+                proxy: try ProxyRules(environment: environment).proxy(for: edge),
+                group: MultiThreadedEventLoopGroup.singleton
+            )
+        } catch let failure as CommandFailure {
+            throw failure
+        } catch {
+            throw CommandFailure.certificates(certificateAuthorityFile, error)
+        }
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ConnectorCore
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+
+/// The options of every command that talks to an edge.
+struct EdgeOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The edge to use (CULVERT_EDGE).", valueName: "url"))
+    var edge: String?
+
+    @Option(
+        name: .customLong("ca-file"),
+        help: ArgumentHelp("Trust the edge by these PEM certificates only.", valueName: "file"),
+        completion: .file()
+    )
+    var certificateAuthorityFile: String?
+
+    @Flag(name: .customLong("no-retry"), help: "Give up with exit code 69 instead of trying again.")
+    var noRetry = false
+
+    @Option(name: .customLong("log-format"), help: "How to write log lines: text or json.")
+    var logFormat: LogFormat?
+
+    @Option(name: .customLong("log-level"), help: "What to log: debug, info, warning or error.")
+    var logLevel: LogThreshold = .info
+
+    /// Makes the logger of the command.
+    func makeLogger() -> Logger {
+        let format = self.logFormat ?? .text
+        let level = self.logLevel.level
+        return Logger(label: "culvert") { _ in StandardErrorLog(format: format, level: level) }
+    }
+}
+
+/// From where on log lines are written.
+enum LogThreshold: String, CaseIterable, ExpressibleByArgument {
+    case debug
+    case info
+    case warning
+    case error
+
+    /// The level of the log API.
+    var level: Logger.Level {
+        switch self {
+        case .debug: .debug
+        case .info: .info
+        case .warning: .warning
+        case .error: .error
+        }
+    }
+}
+
+/// The options of every command that calls the control API.
+struct CredentialOptions: ParsableArguments {
+    @Option(
+        name: .customLong("api-key-file"),
+        help: ArgumentHelp("A file with the API key, - for standard input (CULVERT_API_KEY).", valueName: "file"),
+        completion: .file()
+    )
+    var apiKeyFile: String?
+
+    @Option(help: ArgumentHelp("The one-time code, if the key needs one.", valueName: "code"))
+    var otp: String?
+
+    /// Finds the edge and the key.
+    func resolve(_ options: EdgeOptions) throws(CommandFailure) -> EdgeAccess {
+        try EdgeAccess.resolve(
+            edge: options.edge,
+            apiKeyFile: self.apiKeyFile,
+            oneTimeCode: self.otp,
+            environment: ProcessInfo.processInfo.environment
+        )
+    }
+}

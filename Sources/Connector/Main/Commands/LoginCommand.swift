@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ConnectorCore
+import Foundation
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// `culvert login`: stores the edge and the API key.
+struct LoginCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "login",
+        abstract: "Store an edge and an API key for the other commands.",
+        discussion: """
+            The key is read from --api-key-file, from CULVERT_API_KEY, or typed. It is tried before it is stored, in a
+            file that only you can read.
+
+            Examples:
+              culvert login --edge https://edge.example.com
+              culvert login --edge https://edge.example.com --api-key-file key.txt
+            """
+    )
+
+    @Option(
+        name: .customLong("api-key-file"),
+        help: ArgumentHelp("A file with the API key, - for standard input (CULVERT_API_KEY).", valueName: "file"),
+        completion: .file()
+    )
+    var apiKeyFile: String?
+
+    @OptionGroup var edgeOptions: EdgeOptions
+
+    func run() async throws {
+        try await self.reportingFailures {
+            let environment = ProcessInfo.processInfo.environment
+            guard let edgeText = self.edgeOptions.edge ?? environment["CULVERT_EDGE"] else {
+                throw CommandFailure(.usage, "Which edge? Give --edge URL.")
+            }
+            guard let path = LoginFile.path(environment: environment) else {
+                throw CommandFailure(.configuration, "HOME is not set, so that there is no place for the login file.")
+            }
+            let edge = try EdgeAccess.address(edgeText)
+            let credentials = try Credentials(apiKey: try self.apiKey(environment: environment))
+            let access = EdgeAccess(edge: edge, credentials: credentials)
+            let tunnels = try await ControlCall(
+                access: access,
+                certificateAuthorityFile: self.edgeOptions.certificateAuthorityFile
+            ).perform { client async throws(EdgeFailure) in try await client.list() }
+            try LoginFile(edge: edge.description, apiKey: credentials.apiKey).write(to: path)
+            let count = tunnels.count == 1 ? "1 tunnel" : "\(tunnels.count) tunnels"
+            StandardStream.output.writeLine("Logged in to \(edge), which has \(count) of this key.")
+        }
+    }
+
+    private func apiKey(environment: [String: String]) throws -> String {
+        if let apiKeyFile { return try SecretFile.read(apiKeyFile, what: "an API key") }
+        if let key = environment["CULVERT_API_KEY"], !key.isEmpty { return key }
+        guard isatty(STDIN_FILENO) == 1 else { return try SecretFile.read("-", what: "an API key") }
+        switch HiddenLine.ask("API key: ") {
+        case .typed(let key): return key
+        // What a shell says of a program that Ctrl-C ended.
+        case .interrupted: throw ExitCode(128 + SIGINT)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConnectorCore
+import Logging
+import Memory
+import ServiceLifecycle
+
+/// One run of a command that serves tunnels, from reading the certificates to the last byte after SIGTERM.
+struct ServingRun: Sendable {
+    /// Serves the tunnels.
+    let server: TunnelServer
+    /// What a person or a program sees of the run.
+    private let display: StatusDisplay
+
+    /// Prepares a run.
+    ///
+    /// - Parameters:
+    ///   - edgeOptions: How to reach edges.
+    ///   - statusOptions: What to show.
+    ///   - connections: How many connections a tunnel will keep.
+    ///   - logger: For everything that happens.
+    /// - Throws: ``CommandFailure`` if the certificates can't be used.
+    init(
+        edgeOptions: EdgeOptions,
+        statusOptions: StatusOptions,
+        connections: Int,
+        logger: Logger
+    ) throws(CommandFailure) {
+        self.display = StatusDisplay(options: statusOptions, format: edgeOptions.logFormat ?? .text, logger: logger)
+        self.server = try TunnelServer(
+            certificateAuthorityFile: edgeOptions.certificateAuthorityFile,
+            retries: !edgeOptions.noRetry,
+            connections: connections,
+            observer: self.display,
+            logger: self.display.logger
+        )
+    }
+
+    /// Finds out what to serve, and serves it until the program is asked to stop.
+    ///
+    /// A terminal that is closed is such a request, too.
+    ///
+    /// - Parameter prepare: Makes or reads the tunnel.
+    /// - Throws: ``CommandFailure`` when no further attempt can succeed.
+    func run(_ prepare: @escaping TunnelServer.Preparation) async throws {
+        self.display.willServe(tunnelCount: 1)
+        try await self.run(PreparedTunnel(server: self.server, prepare: prepare) {}, hangUp: .leave)
+    }
+
+    /// Runs a service that serves tunnels until the program is asked to stop.
+    ///
+    /// - Parameters:
+    ///   - service: What serves them.
+    ///   - hangUp: What SIGHUP means.
+    /// - Throws: What the service throws.
+    func run(_ service: some Service, hangUp: SignalledRun.HangUp) async throws {
+        let watch = Task { await self.server.watchNetwork() }
+        defer { watch.cancel() }
+        let settling = Task { await ProgramMemory.settle() }
+        defer { settling.cancel() }
+        try await SignalledRun(hangUp: hangUp, display: self.display).run(service)
+    }
+}

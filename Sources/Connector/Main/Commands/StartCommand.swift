@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ConnectorCore
+import Foundation
+
+/// `culvert start`: serves all tunnels of a file.
+struct StartCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "start",
+        abstract: "Serve several tunnels from a file.",
+        discussion: """
+            The file:
+              edge: https://edge.example.com
+              tunnels:
+                - name: my-app
+                  target: 3000
+                  policy:
+                    path-mode: keep
+                - token-file: /etc/culvert/token
+                  target: unix:/run/app.sock
+
+            After SIGHUP the file is read again: tunnels that did not change are not disturbed.
+
+            Examples:
+              culvert start --config culvert.yaml
+              culvert config check --config culvert.yaml
+              kill -HUP $(pidof culvert)
+            """
+    )
+
+    @OptionGroup var tunnels: TunnelsFileOptions
+    @OptionGroup var edgeOptions: EdgeOptions
+    @OptionGroup var credentialOptions: CredentialOptions
+    @OptionGroup var statusOptions: StatusOptions
+
+    func run() async throws {
+        try await self.reportingFailures(as: self.edgeOptions.logFormat) {
+            let source = TunnelsFileSource(
+                path: self.tunnels.config,
+                edge: self.edgeOptions.edge,
+                apiKeyFile: self.credentialOptions.apiKeyFile,
+                oneTimeCode: self.credentialOptions.otp,
+                environment: ProcessInfo.processInfo.environment
+            )
+            let desired = try source.read()
+            let run = try ServingRun(
+                edgeOptions: self.edgeOptions,
+                statusOptions: self.statusOptions,
+                connections: desired.tunnels.map(\.connections).max() ?? 1,
+                logger: self.edgeOptions.makeLogger()
+            )
+            var later = source
+            // A one-time code is good for one call, and that was made long ago.
+            later.oneTimeCode = nil
+            let set = TunnelSet(server: run.server, initial: desired) { [later] () throws(CommandFailure) in
+                try later.read()
+            }
+            try await run.run(set, hangUp: .reload { set.reload() })
+        }
+    }
+}
+
+/// Which file of tunnels to use.
+struct TunnelsFileOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("The file with the tunnels.", valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml"])
+    )
+    var config: String
+}

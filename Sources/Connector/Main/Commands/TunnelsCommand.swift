@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ConnectorCore
+import Foundation
+import NIOPosix
+import Protocol
+
+/// `culvert tunnels …`: the control API from the command line.
+struct TunnelsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tunnels",
+        abstract: "List, describe and delete tunnels.",
+        discussion: """
+            Examples:
+              culvert tunnels list
+              culvert tunnels status my-app
+              culvert tunnels delete my-app
+            """,
+        subcommands: [List.self, Status.self, Delete.self]
+    )
+
+    /// `culvert tunnels list`.
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List the tunnels of the API key.",
+            discussion: """
+                Examples:
+                  culvert tunnels list
+                  culvert tunnels list --json
+                """
+        )
+
+        @Flag(help: "Print the JSON of the control API.")
+        var json = false
+
+        @OptionGroup var edgeOptions: EdgeOptions
+        @OptionGroup var credentialOptions: CredentialOptions
+
+        func run() async throws {
+            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
+                let tunnels = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
+                    client async throws(EdgeFailure) in try await client.list()
+                }
+                try StandardStream.output.writeLine(
+                    self.json
+                        ? JSONText.of(TunnelList(tunnels: tunnels))
+                        : TunnelTable.list(tunnels, width: TerminalDevice().columns)
+                )
+            }
+        }
+    }
+
+    /// `culvert tunnels status ID`.
+    struct Status: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Describe one tunnel.",
+            discussion: """
+                Examples:
+                  culvert tunnels status my-app
+                  culvert tunnels status my-app --json
+                """
+        )
+
+        @Argument(help: "The tunnel's id or name.")
+        var tunnel: String
+
+        @Flag(help: "Print the JSON of the control API.")
+        var json = false
+
+        @OptionGroup var edgeOptions: EdgeOptions
+        @OptionGroup var credentialOptions: CredentialOptions
+
+        func run() async throws {
+            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
+                let id = self.tunnel
+                let status = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
+                    client async throws(EdgeFailure) in try await client.status(of: id)
+                }
+                try StandardStream.output.writeLine(
+                    self.json ? JSONText.of(status) : TunnelTable.details(status, width: TerminalDevice().columns)
+                )
+            }
+        }
+    }
+
+    /// `culvert tunnels delete ID`.
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete a tunnel: its token ends and its connectors are sent away.",
+            discussion: """
+                Examples:
+                  culvert tunnels delete my-app
+                """
+        )
+
+        @Argument(help: "The tunnel's id or name.")
+        var tunnel: String
+
+        @OptionGroup var edgeOptions: EdgeOptions
+        @OptionGroup var credentialOptions: CredentialOptions
+
+        func run() async throws {
+            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
+                let id = self.tunnel
+                try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
+                    client async throws(EdgeFailure) in try await client.delete(id)
+                }
+            }
+        }
+    }
+}
+
+/// The JSON of the control API as text.
+enum JSONText {
+    /// Writes a value.
+    static func of(_ value: some Encodable) throws -> String {
+        String(decoding: try APICoding.makeEncoder().encode(value), as: UTF8.self)
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConnectorCore
+import Foundation
+
+extension EdgeAccess {
+    /// Applies the precedence of design §9: flag, environment, file.
+    ///
+    /// - Parameters:
+    ///   - edge: The value of `--edge`.
+    ///   - apiKeyFile: The value of `--api-key-file`.
+    ///   - oneTimeCode: The value of `--otp`.
+    ///   - environment: The environment of the process.
+    static func resolve(
+        edge: String?,
+        apiKeyFile: String?,
+        oneTimeCode: String?,
+        environment: [String: String]
+    ) throws(CommandFailure) -> EdgeAccess {
+        var login: LoginFile?
+        if edge ?? environment["CULVERT_EDGE"] == nil || apiKeyFile == nil && environment["CULVERT_API_KEY"] == nil {
+            if let path = LoginFile.path(environment: environment) { login = try LoginFile.read(at: path) }
+        }
+        guard let edgeText = edge ?? environment["CULVERT_EDGE"] ?? login?.edge else {
+            throw CommandFailure(.usage, "Which edge? Give --edge URL, set CULVERT_EDGE, or run culvert login once.")
+        }
+        let address = try Self.address(edgeText)
+        let apiKey: String
+        if let apiKeyFile {
+            apiKey = try SecretFile.read(apiKeyFile, what: "an API key")
+        } else if let key = environment["CULVERT_API_KEY"], !key.isEmpty {
+            apiKey = key
+        } else if let login {
+            // A stored key belongs to its edge: another one must not see it.
+            guard (try? EdgeAddress(parsing: login.edge)) == address else {
+                throw CommandFailure(
+                    .configuration,
+                    "The stored API key is for \(login.edge), not for \(address): give --api-key-file or CULVERT_API_KEY."
+                )
+            }
+            apiKey = login.apiKey
+        } else {
+            throw CommandFailure(
+                .configuration,
+                "No API key: give --api-key-file, set CULVERT_API_KEY, or run culvert login once."
+            )
+        }
+        return EdgeAccess(edge: address, credentials: try Credentials(apiKey: apiKey, oneTimeCode: oneTimeCode))
+    }
+
+    /// Reads an edge's address for the command line.
+    static func address(_ text: String) throws(CommandFailure) -> EdgeAddress {
+        do {
+            return try EdgeAddress(parsing: text)
+        } catch {
+            throw CommandFailure(.usage, error.description)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConnectorCore
+import Foundation
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// The edge and the API key that `culvert login` stores for the user.
+struct LoginFile: Codable, Equatable {
+    var edge: String
+    var apiKey: String
+
+    private enum CodingKeys: String, CodingKey {
+        case edge
+        case apiKey = "api_key"
+    }
+
+    /// Where the file is: below `XDG_CONFIG_HOME`, or else `~/.config`.
+    static func path(environment: [String: String]) -> String? {
+        if let base = environment["XDG_CONFIG_HOME"], base.hasPrefix("/") { return base + "/culvert/login.json" }
+        if let home = environment["HOME"], home.hasPrefix("/") { return home + "/.config/culvert/login.json" }
+        return nil
+    }
+
+    /// Reads the file; nothing if there is none.
+    ///
+    /// - Throws: ``CommandFailure`` if others may read it, or if it does not make sense.
+    static func read(at path: String) throws(CommandFailure) -> LoginFile? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        let permissions = (attributes?[.posixPermissions] as? NSNumber)?.intValue ?? 0
+        guard permissions & 0o077 == 0 else {
+            throw CommandFailure(
+                .configuration,
+                "The login file \(path) can be read by others: run chmod 600 on it, or culvert login again."
+            )
+        }
+        guard let data = FileManager.default.contents(atPath: path),
+            let login = try? JSONDecoder().decode(Self.self, from: data)
+        else {
+            throw CommandFailure(.configuration, "The login file \(path) can't be read: run culvert login again.")
+        }
+        return login
+    }
+
+    /// Writes the file so that nobody else can read it at any moment.
+    func write(to path: String) throws(CommandFailure) {
+        let folder = (path as NSString).deletingLastPathComponent
+        let temporary = path + ".new"
+        do {
+            try FileManager.default.createDirectory(
+                atPath: folder,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
+            )
+            try? FileManager.default.removeItem(atPath: temporary)
+            // The permissions are there from the first instant, not set afterwards.
+            let descriptor = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else { throw CocoaError(.fileWriteNoPermission) }
+            let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+            try file.write(contentsOf: try JSONEncoder().encode(self))
+            try file.close()
+            guard rename(temporary, path) == 0 else { throw CocoaError(.fileWriteUnknown) }
+        } catch {
+            try? FileManager.default.removeItem(atPath: temporary)
+            throw CommandFailure(.configuration, "The login file \(path) can't be written.")
+        }
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConnectorCore
+import Foundation
+import Protocol
+
+/// Several tunnels from one YAML file.
+///
+/// ```yaml
+/// edge: https://edge.example.com
+/// api-key-file: /etc/culvert/key
+/// connections: 2
+/// tunnels:
+///   - name: my-app
+///     target: 3000
+///     policy:
+///       path-mode: keep
+///       ip-allow: [192.0.2.0/24]
+///   - token-file: /etc/culvert/token
+///     target: https://localhost:8443
+///     origin-ca-file: /etc/culvert/origin.pem
+/// ```
+struct TunnelsFile: Equatable, Sendable {
+    /// One tunnel of the file.
+    struct Entry: Equatable, Sendable {
+        var target: OriginTarget
+        var name: String?
+        /// Serve the tunnel of this token instead of making one.
+        var tokenFile: String?
+        /// What was in ``tokenFile``.
+        var token: TunnelToken?
+        var policy = TunnelPolicy()
+        var originTrust = OriginTrust()
+    }
+
+    var edge: EdgeAddress?
+    var apiKeyFile: String?
+    var connections: Int?
+    /// Whether the tunnels share their connections, which they do where the file says nothing.
+    var sharesConnections: Bool?
+    var tunnels: [Entry] = []
+    /// The files with secrets and certificates that are named, in the order of the file.
+    var namedFiles: [String] = []
+
+    /// The largest file that is read.
+    static let largestFile = 1 << 20
+    /// The most tunnels that a file may have.
+    static let mostTunnels = SharedSession.maximumTunnels
+    /// How many connections a tunnel keeps where the file says nothing.
+    static let defaultConnections = 2
+
+    /// Reads a file; everything that is wrong with it is said at once.
+    ///
+    /// - Throws: ``CommandFailure`` with a line for each problem.
+    init(reading path: String) throws(CommandFailure) {
+        let data: Data
+        do {
+            data = try BoundedFile.read(path, limit: Self.largestFile)
+        } catch {
+            throw CommandFailure(
+                .configuration,
+                error == .tooLarge
+                    ? "The file \(path) has more than 1 MiB: it can't be a file of tunnels."
+                    : "The file \(path) can't be read: see whether it is there, and whether this user may read it."
+            )
+        }
+        guard let text = String(data: data, encoding: .utf8) else {
+            throw CommandFailure(.configuration, "\(path): The file is not UTF-8 text.")
+        }
+        do {
+            try self.init(yaml: text, folder: path == "-" ? "" : (path as NSString).deletingLastPathComponent)
+        } catch {
+            throw CommandFailure(.configuration, error.report(for: path))
+        }
+    }
+}
+
+extension TunnelsFile {
+    /// Something that is wrong, and where.
+    struct Problem: Error, Equatable, CustomStringConvertible {
+        /// The line in the file, from 1; nothing if it concerns the whole.
+        var line: Int?
+        /// Whole sentences: what is wrong, and what to do.
+        var message: String
+
+        var description: String { self.located(in: "") }
+
+        /// The problem as compilers write it: `file:line: message`.
+        func located(in path: String) -> String {
+            self.line.map { "\(path):\($0): \(self.message)" } ?? "\(path): \(self.message)"
+        }
+    }
+
+    /// All that is wrong with a file.
+    struct Problems: Error, Equatable {
+        var list: [Problem]
+
+        /// The most problems that are listed.
+        static let mostShown = 50
+
+        /// One line a problem, in the order of the file.
+        func report(for path: String) -> String {
+            var lines = self.list.prefix(Self.mostShown).map { $0.located(in: path) }
+            if self.list.count > Self.mostShown {
+                lines.append("\(path): There are \(self.list.count - Self.mostShown) more problems.")
+            }
+            return lines.joined(separator: "\n")
+        }
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConnectorCore
+import Protocol
+import Yams
+
+extension TunnelsFileReader {
+    private static let settings = [
+        "target", "name", "token-file", "host-header", "policy", "origin-tls-verify", "origin-ca-file",
+    ]
+
+    /// Reads one tunnel; nothing if it has no usable target.
+    mutating func tunnel(_ node: Node, connections: Int) -> TunnelsFile.Entry? {
+        guard let mapping = node.mapping else {
+            self.report(node, "A tunnel has to have settings, “target” at least.")
+            return nil
+        }
+        var target: OriginTarget?
+        var entry = TunnelsFile.Entry(target: OriginTarget(endpoint: .tcp(host: "localhost", port: 1), usesTLS: false))
+        for (key, value) in mapping {
+            switch key.string {
+            case "target": target = self.target(value)
+            case "name": entry.name = self.name(value)
+            case "token-file": entry.tokenFile = self.path(value, "token-file")
+            case "host-header": entry.policy.host = self.host(value, "host-header") ?? entry.policy.host
+            case "policy": break
+            case "origin-tls-verify":
+                entry.originTrust.verifies = self.onOrOff(value, "origin-tls-verify") ?? true
+            case "origin-ca-file": entry.originTrust.authorities = self.authorities(value)
+            default: self.reportUnknown(key, of: " of a tunnel", among: Self.settings)
+            }
+        }
+        if let policy = mapping["policy"] {
+            let host = mapping["host-header"] == nil ? nil : entry.policy.host
+            entry.policy = self.policy(policy, host: host, connections: connections)
+        }
+        if mapping["target"] == nil {
+            self.report(node, "“target” is missing: a port, host:port, http://…, https://… or unix:/path.")
+        }
+        if let tokenFile = entry.tokenFile, let tokenNode = mapping["token-file"] {
+            for setting in ["name", "host-header", "policy"] where mapping[setting] != nil {
+                self.report(
+                    mapping[setting],
+                    "With “token-file” the tunnel is what its token says: leave “\(setting)” out."
+                )
+            }
+            entry.token = self.reading(tokenNode) { () throws(CommandFailure) in
+                try TunnelToken.read(file: tokenFile, argument: nil, environment: [:])
+            }
+        }
+        guard let target else { return nil }
+        if !target.usesTLS {
+            for setting in ["origin-tls-verify", "origin-ca-file"] where mapping[setting] != nil {
+                self.report(
+                    mapping[setting],
+                    "“\(setting)” is for https:// targets, and “\(target)” is none: leave it out or correct the target."
+                )
+            }
+        } else if !entry.originTrust.verifies, mapping["origin-ca-file"] != nil {
+            self.report(
+                mapping["origin-ca-file"],
+                "“origin-ca-file” has no meaning with “origin-tls-verify: off”: leave one out."
+            )
+        }
+        entry.target = target
+        return entry
+    }
+
+    private mutating func target(_ node: Node) -> OriginTarget? {
+        guard let text = self.text(node, "target") else { return nil }
+        do {
+            return try OriginTarget(parsing: text)
+        } catch {
+            self.report(node, error.description)
+            return nil
+        }
+    }
+
+    private mutating func name(_ node: Node) -> String? {
+        guard let text = self.text(node, "name") else { return nil }
+        guard TunnelToken.isTunnelID(text) else {
+            self.report(node, "“\(PeerText.printable(text))” is not a name: it takes 3 to 63 of a-z, 0-9 and -.")
+            return nil
+        }
+        return text
+    }
+
+    private mutating func authorities(_ node: Node) -> CertificateAuthorities? {
+        guard let path = self.path(node, "origin-ca-file") else { return nil }
+        return self.reading(node) { () throws(CommandFailure) in try CertificateAuthorities(reading: path) }
+    }
+}

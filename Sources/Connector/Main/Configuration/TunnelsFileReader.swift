@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConnectorCore
+import Foundation
+import Protocol
+import Yams
+
+extension TunnelsFile {
+    /// Reads the text of a file, and the files that it names.
+    ///
+    /// - Parameters:
+    ///   - yaml: The text.
+    ///   - folder: Where relative paths start: the folder of the file.
+    /// - Throws: ``Problems`` with everything that is wrong, not only the first.
+    init(yaml: String, folder: String = "") throws(Problems) {
+        let root: Node?
+        do {
+            root = try Yams.compose(yaml: yaml)
+        } catch {
+            throw Problems(list: [Problem(notYAML: error)])
+        }
+        guard let root, let mapping = root.mapping else {
+            throw Problems(list: [
+                Problem(line: nil, message: "The file holds no settings: “tunnels” at least is needed.")
+            ])
+        }
+        var reader = TunnelsFileReader(folder: folder)
+        var tunnels: Node?
+        for (key, value) in mapping {
+            switch key.string {
+            case "edge": self.edge = reader.edge(value)
+            case "api-key-file": self.apiKeyFile = reader.apiKeyFile(value)
+            case "connections": self.connections = reader.number(value, "connections", in: 1...8)
+            case "share-connections": self.sharesConnections = reader.onOrOff(value, "share-connections")
+            case "tunnels": tunnels = value
+            default:
+                reader.reportUnknown(
+                    key,
+                    among: ["edge", "api-key-file", "connections", "share-connections", "tunnels"]
+                )
+            }
+        }
+        if let tunnels {
+            // A token says its edge, or the file does; which is known only now.
+            self.tunnels = reader.tunnels(tunnels, connections: self.connections ?? Self.defaultConnections)
+        } else {
+            reader.report(nil, "“tunnels” is missing: list at least one tunnel with its target.")
+        }
+        self.namedFiles = reader.namedFiles
+        guard reader.problems.isEmpty else {
+            throw Problems(list: reader.problems.sorted { ($0.line ?? 0) < ($1.line ?? 0) })
+        }
+    }
+}
+
+extension TunnelsFile.Problem {
+    /// Says where a text stops being YAML.
+    init(notYAML error: any Error) {
+        let advice = "Indent with spaces, and put texts with special characters in quotes."
+        switch error {
+        case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
+            YamlError.composer(_, let problem, let mark, _):
+            self.init(line: mark.line, message: "This is not YAML: \(problem). \(advice)")
+        case YamlError.duplicatedKeysInMapping(let duplicates, let context):
+            let names = duplicates.map { "“\(PeerText.printable($0))”" }.joined(separator: ", ")
+            self.init(
+                line: context.mark.line,
+                message: "\(names) stands twice in the same settings: leave one out."
+            )
+        default:
+            self.init(line: nil, message: "This is not YAML. \(advice)")
+        }
+    }
+}
+
+/// Reads the parts of a file of tunnels, and gathers the problems meanwhile.
+struct TunnelsFileReader {
+    let folder: String
+    private(set) var problems: [TunnelsFile.Problem] = []
+    private(set) var namedFiles: [String] = []
+
+    init(folder: String) {
+        self.folder = folder
+    }
+
+    // MARK: Problems
+
+    mutating func report(_ node: Node?, _ message: String) {
+        self.problems.append(TunnelsFile.Problem(line: node?.mark?.line, message: message))
+    }
+
+    mutating func reportUnknown(_ key: Node, of what: String = "", among known: [String]) {
+        let name = PeerText.printable(key.string ?? "?")
+        let similar = known.first { $0.replacing("-", with: "") == name.lowercased().filter(\.isLetter) }
+        self.report(
+            key,
+            similar.map { "There is no setting “\(name)”\(what): it is called “\($0)”." }
+                ?? "There is no setting “\(name)”\(what): there are \(known.joined(separator: ", "))."
+        )
+    }
+
+    // MARK: Values
+
+    mutating func text(_ node: Node, _ name: String) -> String? {
+        guard let text = node.scalar?.string, !text.isEmpty else {
+            self.report(node, "“\(name)” has to be a text.")
+            return nil
+        }
+        return text
+    }
+
+    mutating func number(_ node: Node, _ name: String, in range: ClosedRange<Int>) -> Int? {
+        guard let number = node.int, range.contains(number) else {
+            self.report(node, "“\(name)” has to be a number from \(range.lowerBound) to \(range.upperBound).")
+            return nil
+        }
+        return number
+    }
+
+    mutating func choice<Choice: RawRepresentable & CaseIterable>(
+        _ node: Node,
+        _ name: String,
+        _: Choice.Type
+    ) -> Choice? where Choice.RawValue == String {
+        if let text = node.scalar?.string, let choice = Choice(rawValue: text) { return choice }
+        let all = Choice.allCases.map(\.rawValue).joined(separator: " or ")
+        self.report(node, "“\(name)” has to be \(all).")
+        return nil
+    }
+
+    mutating func onOrOff(_ node: Node, _ name: String) -> Bool? {
+        switch node.scalar?.string {
+        case "on", "true": return true
+        case "off", "false": return false
+        default:
+            self.report(node, "“\(name)” has to be on or off.")
+            return nil
+        }
+    }
+
+    /// Gives what a list has, within a bound.
+    mutating func list(_ node: Node, _ name: String, atMost limit: Int) -> [Node] {
+        guard let sequence = node.sequence else {
+            self.report(node, "“\(name)” has to be a list.")
+            return []
+        }
+        guard sequence.count <= limit else {
+            self.report(node, "“\(name)” may have \(limit) entries at most, and has \(sequence.count).")
+            return []
+        }
+        return Array(sequence)
+    }
+
+    /// Gives a path, which starts at the folder of the file.
+    mutating func path(_ node: Node, _ name: String) -> String? {
+        guard let text = self.text(node, name) else { return nil }
+        let isWhole = text.hasPrefix("/") || self.folder.isEmpty
+        let path = isWhole ? text : self.folder + "/" + text
+        self.namedFiles.append(path)
+        return path
+    }
+
+    /// Gives what comes of a file that is named; a failure is reported at the place of its name.
+    mutating func reading<Value>(
+        _ node: Node,
+        _ read: () throws(CommandFailure) -> Value
+    ) -> Value? {
+        do {
+            return try read()
+        } catch {
+            self.report(node, error.message)
+            return nil
+        }
+    }
+
+    // MARK: Settings of the whole
+
+    mutating func edge(_ node: Node) -> EdgeAddress? {
+        guard let text = self.text(node, "edge") else { return nil }
+        return self.reading(node) { () throws(CommandFailure) in try EdgeAccess.address(text) }
+    }
+
+    mutating func apiKeyFile(_ node: Node) -> String? {
+        guard let path = self.path(node, "api-key-file") else { return nil }
+        return self.reading(node) { () throws(CommandFailure) in
+            _ = try Credentials(apiKey: try SecretFile.read(path, what: "an API key"))
+            return path
+        }
+    }
+
+    mutating func tunnels(_ node: Node, connections: Int) -> [TunnelsFile.Entry] {
+        let nodes = self.list(node, "tunnels", atMost: TunnelsFile.mostTunnels)
+        if node.sequence?.isEmpty == true { self.report(node, "“tunnels” is empty: list at least one tunnel.") }
+        var entries: [TunnelsFile.Entry] = []
+        var lines: [DesiredTunnel.Identity: Int] = [:]
+        for node in nodes {
+            guard let entry = self.tunnel(node, connections: connections) else { continue }
+            entries.append(entry)
+            guard let identity = DesiredTunnel.Identity.of(entries).last else { continue }
+            if let line = lines[identity] {
+                self.report(
+                    node,
+                    "“\(identity)” is in the list twice, the first time in line \(line): a tunnel has one target."
+                )
+            }
+            lines[identity] = node.mark?.line
+        }
+        return entries
+    }
+}

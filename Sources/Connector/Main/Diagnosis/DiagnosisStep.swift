@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConnectorCore
+
+/// One thing that has to work for a tunnel to work, and how it fared.
+struct DiagnosisStep: Equatable, Sendable {
+    /// How a step fared.
+    enum Verdict: Equatable, Sendable {
+        case passed
+        case failed
+        /// Could not be tried, or there was nothing to try it with.
+        case skipped
+    }
+
+    var name: String
+    var verdict: Verdict
+    /// What was found out.
+    var finding: String
+    /// What to do about it.
+    var advice: String?
+    /// How long the step took.
+    var elapsed: Duration?
+    /// The exit code that a failure of the step stands for.
+    var status = CommandStatus.success
+}
+
+/// The outcome of all steps.
+struct DiagnosisReport: Equatable, Sendable {
+    var steps: [DiagnosisStep]
+
+    /// The exit code: that of the first step that failed.
+    var status: CommandStatus {
+        self.steps.first { $0.verdict == .failed }?.status ?? .success
+    }
+
+    /// The report for people, a line a step and one more for advice.
+    ///
+    /// - Parameter columns: How wide the window is; nothing for a program.
+    func text(columns: Int?) -> String {
+        let width = self.steps.map(\.name.count).max() ?? 0
+        return self.steps.map { step in
+            let mark =
+                switch step.verdict {
+                case .passed: "ok  "
+                case .failed: "FAIL"
+                case .skipped: "-   "
+                }
+            let name = step.name + String(repeating: " ", count: width - step.name.count)
+            var finding = PeerText.printable(step.finding)
+            if let elapsed = step.elapsed { finding += " (\(elapsed.inMilliseconds))" }
+            var line = finding.hanging(from: "\(mark)  \(name)  ", columns: columns)
+            if let advice = step.advice {
+                let indent = String(repeating: " ", count: width + 8)
+                line += "\n" + PeerText.printable(advice).hanging(from: indent, columns: columns)
+            }
+            return line
+        }.joined(separator: "\n")
+    }
+}
+
+extension Duration {
+    /// The duration in whole milliseconds, as in `12 ms`.
+    fileprivate var inMilliseconds: String {
+        let components = self.components
+        return "\(components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000) ms"
+    }
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConnectorCore
+import Logging
+import NIOCore
+import Protocol
+
+/// Something that a person or a program in front of the connector may want to know.
+///
+/// The names and members are what `docs/connector.md` promises to programs; a test holds the page to them.
+enum StatusEvent: Equatable, Sendable {
+    /// An attempt to open a connection begins.
+    case connecting(connection: Int)
+    /// A connection serves requests.
+    case connected(connection: Int)
+    /// The edge is leaving; another connection is being opened.
+    case draining(connection: Int, code: ErrorCode)
+    /// A connection is lost or could not be opened; the next attempt begins after a while.
+    case waiting(connection: Int, retryIn: Duration, reason: String)
+    /// Another connector took the place of this connection.
+    case replaced(connection: Int)
+    /// The tunnel can be reached for the first time.
+    case online(url: String, target: String)
+    /// A request has been answered, or is over without an answer.
+    case request(HTTPTap.Exchange)
+    /// The local server can't be reached.
+    case originUnreachable(target: String, code: ErrorCode, reason: String)
+    /// The local server answers again.
+    case originReachable(target: String)
+    /// A call of the edge's API failed and will be made again.
+    case retrying(retryIn: Duration, reason: String)
+    /// The edge gave a new token.
+    case tokenRenewed
+    /// The program was asked to stop.
+    case leaving(signal: String)
+    /// The program ends. Always the last.
+    case stopped(exitCode: Int32, message: String)
+
+    /// The value of the member `event`.
+    enum Name: String, CaseIterable, Sendable {
+        case connecting
+        case connected
+        case draining
+        case waiting
+        case replaced
+        case online
+        case request
+        case originUnreachable = "origin_unreachable"
+        case originReachable = "origin_reachable"
+        case retrying
+        case tokenRenewed = "token_renewed"
+        case leaving
+        case stopped
+    }
+
+    /// What the event is called.
+    var name: Name {
+        switch self {
+        case .connecting: .connecting
+        case .connected: .connected
+        case .draining: .draining
+        case .waiting: .waiting
+        case .replaced: .replaced
+        case .online: .online
+        case .request: .request
+        case .originUnreachable: .originUnreachable
+        case .originReachable: .originReachable
+        case .retrying: .retrying
+        case .tokenRenewed: .tokenRenewed
+        case .leaving: .leaving
+        case .stopped: .stopped
+        }
+    }
+
+    /// How important it is.
+    var level: Logger.Level {
+        switch self {
+        case .connecting: .debug
+        case .connected, .draining, .online, .request, .originReachable, .tokenRenewed, .leaving: .info
+        case .waiting, .replaced, .originUnreachable, .retrying: .warning
+        case .stopped(let exitCode, _): exitCode == CommandStatus.success.rawValue ? .info : .error
+        }
+    }
+
+    /// What a person reads.
+    var message: String {
+        switch self {
+        case .connecting: "connecting"
+        case .connected: "connected"
+        case .draining: "the edge is leaving; opening another connection"
+        case .waiting(_, _, let reason): reason
+        case .replaced: "Another connector took over this connection; leaving it alone."
+        case .online: "forwarding"
+        case .request: "request"
+        case .originUnreachable(_, _, let reason): reason
+        case .originReachable: "the local server answers again"
+        case .retrying(_, let reason): reason
+        case .tokenRenewed: "the token had ended; the edge gave a new one"
+        case .leaving: "leaving: finishing what is in flight"
+        case .stopped(_, let message): message
+        }
+    }
+
+    /// The circumstances, by the names that they have in a JSON line.
+    var members: Logger.Metadata {
+        switch self {
+        case .connecting(let connection), .connected(let connection), .replaced(let connection):
+            ["connection": .stringConvertible(connection)]
+        case .draining(let connection, let code):
+            ["connection": .stringConvertible(connection), "code": "\(code)"]
+        case .waiting(let connection, let delay, _):
+            ["connection": .stringConvertible(connection), "retry_in": .stringConvertible(delay)]
+        case .online(let url, let target):
+            ["url": "\(url)", "to": "\(target)"]
+        case .request(let exchange):
+            Self.members(of: exchange)
+        case .originUnreachable(let target, let code, _):
+            ["target": "\(target)", "code": "\(code)"]
+        case .originReachable(let target):
+            ["target": "\(target)"]
+        case .retrying(let delay, _):
+            ["retry_in": .stringConvertible(delay)]
+        case .tokenRenewed:
+            [:]
+        case .leaving(let signal):
+            ["signal": "\(signal)"]
+        case .stopped(let exitCode, _):
+            ["exit_code": .stringConvertible(exitCode)]
+        }
+    }
+
+    private static func members(of exchange: HTTPTap.Exchange) -> Logger.Metadata {
+        var members: Logger.Metadata = [
+            "method": "\(exchange.method)",
+            "path": "\(PeerText.printable(exchange.path))",
+            "complete": .stringConvertible(exchange.isComplete),
+        ]
+        if let status = exchange.status { members["status"] = .stringConvertible(status) }
+        if let time = exchange.responseTime { members["response_ms"] = .stringConvertible(time.inMilliseconds) }
+        if let time = exchange.duration { members["duration_ms"] = .stringConvertible(time.inMilliseconds) }
+        return members
+    }
+}
+
+extension StatusEvent {
+    /// What the log and the screen show of the local server.
+    init(_ event: OriginEvent) {
+        self =
+            switch event {
+            case .unreachable(let target, let code, let reason):
+                .originUnreachable(target: target, code: code, reason: reason)
+            case .reachable(let target): .originReachable(target: target)
+            }
+    }
+}
+
+extension Logger {
+    /// Logs an event.
+    ///
+    /// - Parameters:
+    ///   - event: What happened.
+    ///   - tunnel: The tunnel it happened to, if it is to be named.
+    func report(_ event: StatusEvent, tunnel: String? = nil) {
+        guard event.level >= self.logLevel else { return }
+        var metadata = event.members
+        metadata["event"] = "\(event.name.rawValue)"
+        if let tunnel { metadata["tunnel"] = "\(tunnel)" }
+        self.log(level: event.level, "\(event.message)", metadata: metadata)
+    }
+}
+
+extension TimeAmount {
+    /// The time in milliseconds, to the microsecond.
+    var inMilliseconds: Double { Double(self.nanoseconds / 1_000) / 1_000 }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConnectorCore
+import Foundation
+import NIOCore
+
+/// What the live status shows, gathered from events; its size is bounded, however long the program runs.
+struct StatusState: Sendable {
+    /// How far the program is.
+    enum Phase: Equatable, Sendable {
+        case starting
+        case serving
+        case leaving
+        case over
+    }
+
+    /// How one connection to the edge is.
+    enum Connection: Equatable, Sendable {
+        case connecting
+        case connected
+        case draining
+        case waiting(until: Date, reason: String)
+        case replaced
+    }
+
+    /// One tunnel.
+    struct Tunnel: Sendable {
+        let id: String
+        let url: String
+        let target: String
+        /// By the place in the bundle.
+        var connections: [Int: Connection] = [:]
+        var roundTrips: [Int: TimeAmount] = [:]
+        /// Why the local server can't be reached.
+        var originTrouble: String?
+    }
+
+    /// A request that was answered, or is over without an answer.
+    struct Request: Equatable, Sendable {
+        let date: Date
+        let tunnel: String
+        let exchange: HTTPTap.Exchange
+    }
+
+    /// A line of the log that a person ought to see.
+    struct Message: Equatable, Sendable {
+        let date: Date
+        let text: String
+        let isError: Bool
+    }
+
+    private(set) var phase = Phase.starting
+    /// By their ids: the order in which an edge answers is none.
+    private(set) var tunnels: [Tunnel] = []
+    /// When the call of the edge's API is made again that keeps the tunnels from being opened, and why.
+    private(set) var retry: (date: Date, reason: String)?
+    private(set) var requestCount: UInt64 = 0
+    private(set) var openCount = 0
+    /// How many requests got no answer, or one of the 500s.
+    private(set) var errorCount: UInt64 = 0
+    private(set) var responseTimes = ResponseTimes()
+    /// The latest first.
+    private(set) var requests: [Request] = []
+    /// The latest last.
+    private(set) var messages: [Message] = []
+    /// Whether a tunnel could ever be reached.
+    private(set) var hasBeenOnline = false
+
+    /// How many requests are remembered.
+    static let maximumRequests = 64
+    /// How many lines of the log are remembered.
+    static let maximumMessages = 4
+
+    /// Whether something on the screen changes with the time alone.
+    var isCountingDown: Bool {
+        guard self.phase == .starting || self.phase == .serving else { return false }
+        return self.retry != nil || self.tunnels.contains { $0.connections.values.contains { $0.isWaiting } }
+    }
+
+    /// Takes up a tunnel; one with the same id is taken up anew.
+    mutating func opened(tunnel id: String, url: String, target: String) {
+        self.retry = nil
+        if self.phase == .starting { self.phase = .serving }
+        let tunnel = Tunnel(id: id, url: url, target: target)
+        if let index = self.index(of: id) {
+            self.tunnels[index] = tunnel
+        } else {
+            self.tunnels.insert(tunnel, at: self.tunnels.firstIndex { $0.id > id } ?? self.tunnels.endIndex)
+        }
+    }
+
+    /// Forgets a tunnel that is served no more; the last picture keeps what there was.
+    mutating func closed(tunnel id: String) {
+        guard self.phase == .serving, self.tunnels.count > 1 else { return }
+        self.tunnels.removeAll { $0.id == id }
+    }
+
+    /// Takes an event of the whole run.
+    mutating func take(_ event: StatusEvent, at date: Date) {
+        switch event {
+        case .retrying(let delay, let reason): self.retry = (date + delay.inTimeInterval, reason)
+        case .leaving: self.phase = .leaving
+        case .stopped: self.phase = .over
+        default: break
+        }
+    }
+
+    /// Takes an event of a tunnel.
+    mutating func take(_ event: StatusEvent, of id: String, at date: Date) {
+        guard let index = self.index(of: id) else { return }
+        switch event {
+        case .connecting(let connection):
+            self.tunnels[index].connections[connection] = .connecting
+        case .connected(let connection):
+            self.tunnels[index].connections[connection] = .connected
+            self.hasBeenOnline = true
+        case .draining(let connection, _):
+            self.tunnels[index].connections[connection] = .draining
+        case .waiting(let connection, let delay, let reason):
+            self.tunnels[index].connections[connection] = .waiting(until: date + delay.inTimeInterval, reason: reason)
+            self.tunnels[index].roundTrips[connection] = nil
+        case .replaced(let connection):
+            self.tunnels[index].connections[connection] = .replaced
+            self.tunnels[index].roundTrips[connection] = nil
+        case .originUnreachable(_, _, let reason):
+            self.tunnels[index].originTrouble = reason
+        case .originReachable:
+            self.tunnels[index].originTrouble = nil
+        case .request, .online, .retrying, .tokenRenewed, .leaving, .stopped:
+            break
+        }
+    }
+
+    /// Takes a measured round trip; says whether it is another than before.
+    mutating func measured(_ roundTrip: TimeAmount, connection: Int, of id: String) -> Bool {
+        guard let index = self.index(of: id), self.tunnels[index].roundTrips[connection] != roundTrip else {
+            return false
+        }
+        self.tunnels[index].roundTrips[connection] = roundTrip
+        return true
+    }
+
+    /// Takes what a tap saw.
+    mutating func take(_ event: HTTPTap.Event, of id: String, at date: Date) {
+        switch event {
+        case .began:
+            self.requestCount += 1
+            self.openCount += 1
+        case .responded(let exchange):
+            if let time = exchange.responseTime { self.responseTimes.add(time) }
+            if let status = exchange.status, status >= 500 { self.errorCount += 1 }
+            self.remember(Request(date: date, tunnel: id, exchange: exchange))
+            // A server that answers on one connection is not away for another.
+            if let index = self.index(of: id) { self.tunnels[index].originTrouble = nil }
+        case .ended(let exchange):
+            self.openCount = max(0, self.openCount - 1)
+            guard exchange.status == nil else { return }
+            self.errorCount += 1
+            self.remember(Request(date: date, tunnel: id, exchange: exchange))
+        }
+    }
+
+    /// Takes a line of the log.
+    mutating func take(message text: String, isError: Bool, at date: Date) {
+        self.messages.append(Message(date: date, text: text, isError: isError))
+        if self.messages.count > Self.maximumMessages { self.messages.removeFirst() }
+    }
+
+    /// Drops the lines of the log: what they told of is over.
+    mutating func forgetMessages() {
+        self.messages = []
+    }
+
+    private mutating func remember(_ request: Request) {
+        self.requests.insert(request, at: 0)
+        if self.requests.count > Self.maximumRequests { self.requests.removeLast() }
+    }
+
+    private func index(of id: String) -> Int? {
+        self.tunnels.firstIndex { $0.id == id }
+    }
+}
+
+extension StatusState.Connection {
+    /// Whether the next attempt has yet to begin.
+    var isWaiting: Bool {
+        if case .waiting = self { true } else { false }
+    }
+}
+
+extension Duration {
+    /// The duration as Foundation counts time.
+    var inTimeInterval: TimeInterval { self / .seconds(1) }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConnectorCore
+import Foundation
+import Logging
+import NIOConcurrencyHelpers
+import Terminal
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// What is shown of a run: a panel to a person at a terminal, lines to everybody else.
+final class StatusDisplay: Sendable {
+    /// For whatever is worth a line; where there is a panel, the line appears in it.
+    let logger: Logger
+    private let panel: StatusPanel?
+    private let format: LogFormat
+    private let traits: TerminalTraits
+    private let showsCode: Bool
+    private let logsRequests: Bool
+    private let state = NIOLockedValueBox(State())
+
+    private struct State {
+        var namesTunnels = false
+        /// How many runs each tunnel has: one that is replaced has two for a moment.
+        var runs: [String: Int] = [:]
+        /// The URLs that have been printed.
+        var announced: Set<String> = []
+    }
+
+    /// Prepares the display of a run.
+    ///
+    /// - Parameters:
+    ///   - options: What the person asked for.
+    ///   - format: How log lines are written.
+    ///   - logger: Writes them to standard error.
+    ///   - environment: The variables that say what the terminal can do.
+    init(
+        options: StatusOptions,
+        format: LogFormat,
+        logger: Logger,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) {
+        let traits = TerminalTraits(environment: environment, isTerminal: isatty(STDOUT_FILENO) == 1)
+        let logsToTerminal = isatty(STDERR_FILENO) == 1
+        let device = TerminalDevice()
+        self.format = format
+        self.traits = traits
+        self.showsCode = options.showsCode
+        self.logsRequests = options.logsRequests
+        // Who asks for every detail on the terminal wants lines.
+        let wantsLines = format == .json || logsToTerminal && logger.logLevel <= .debug
+        guard traits.canDraw, !wantsLines, device.isForeground else {
+            self.panel = nil
+            self.logger = logger
+            return
+        }
+        var screen = StatusScreen()
+        if !traits.isUnicode { screen.signs = .ascii }
+        let panel = StatusPanel(device: device, screen: screen, isColoured: traits.isColoured)
+        self.panel = panel
+        let level = logger.logLevel
+        let file = logsToTerminal ? nil : StandardErrorLog(format: format, level: level)
+        self.logger = Logger(label: "culvert") { _ in PanelLog(panel: panel, file: file, level: level) }
+    }
+
+    /// Whether a program reads the lines.
+    var isForPrograms: Bool { self.format == .json }
+
+    /// Begins to show the run.
+    func open() {
+        self.panel?.open()
+    }
+
+    /// Shows the last of the run, and gives the terminal back.
+    ///
+    /// What is printed after that stands below.
+    func close(_ ending: StatusEvent) {
+        self.panel?.update { $0.take(ending, at: Date()) }
+        self.panel?.close()
+    }
+
+    /// Takes an event of the whole run.
+    func report(_ event: StatusEvent) {
+        self.logger.report(event)
+        self.panel?.update { $0.take(event, at: Date()) }
+    }
+
+    private func take(_ event: StatusEvent, of id: String) {
+        // To a program one tunnel is as good as several.
+        let isNamed = self.format == .json || self.state.withLockedValue { $0.namesTunnels }
+        self.logger.report(event, tunnel: isNamed ? id : nil)
+        self.panel?.update { $0.take(event, of: id, at: Date()) }
+    }
+
+    private func take(_ event: HTTPTap.Event, of id: String) {
+        if self.logsRequests, case .ended(let exchange) = event { self.take(.request(exchange), of: id) }
+        self.panel?.update { $0.take(event, of: id, at: Date()) }
+    }
+
+    // MARK: The URL
+
+    private func announce(_ url: String) {
+        // A tunnel whose settings were changed is where it was.
+        guard self.state.withLockedValue({ $0.announced.insert(url).inserted }) else { return }
+        if self.panel == nil { StandardStream.output.writeLine(url) }
+        guard self.showsCode else { return }
+        guard let code = QRCode(url) else {
+            self.logger.warning("The URL is too long for a QR code.")
+            return
+        }
+        let text = self.traits.isColoured ? code.terminalText : code.plainText
+        if let panel = self.panel {
+            panel.print(columns: code.columns, rows: code.rows, text)
+        } else if isatty(STDOUT_FILENO) == 1 {
+            StandardStream.output.write(text)
+        } else if isatty(STDERR_FILENO) == 1, self.format == .text {
+            // Whoever reads standard output wants the URL alone; the person sees the code all the same.
+            StandardStream.error.write(text)
+        }
+    }
+}
+
+extension StatusDisplay: RunObserver {
+    /// Of several tunnels, each line names its own.
+    func willServe(tunnelCount: Int) {
+        self.state.withLockedValue { $0.namesTunnels = $0.namesTunnels || tunnelCount > 1 }
+    }
+
+    /// Drops the warnings that the screen shows.
+    func configurationWasRead() {
+        self.panel?.update { $0.forgetMessages() }
+    }
+
+    func willCallAgain(in delay: Duration, reason: String) {
+        self.report(.retrying(retryIn: delay, reason: reason))
+    }
+
+    func opened(tunnel id: String, url: String, target: OriginTarget) -> TunnelObserver {
+        self.state.withLockedValue { $0.runs[id, default: 0] += 1 }
+        self.panel?.update { $0.opened(tunnel: id, url: url, target: "\(target)") }
+        let status = ConnectionStatus(
+            publicURL: url,
+            target: target,
+            report: { event in self.take(event, of: id) },
+            announce: { url in self.announce(url) }
+        )
+        let isWatched = self.panel != nil || self.logsRequests
+        let exchange: @Sendable (HTTPTap.Event) -> Void = { event in self.take(event, of: id) }
+        return TunnelObserver(
+            connection: { event in
+                self.panel?.take(event, of: id)
+                status.take(event)
+            },
+            origin: OriginObserver(
+                report: { event in self.take(StatusEvent(event), of: id) },
+                exchange: isWatched ? exchange : nil
+            ),
+            tokenRenewed: { self.take(.tokenRenewed, of: id) }
+        )
+    }
+
+    /// Forgets the tunnel, unless another run of it goes on.
+    func closed(tunnel id: String) {
+        let isLast = self.state.withLockedValue { state in
+            let left = (state.runs[id] ?? 1) - 1
+            state.runs[id] = left > 0 ? left : nil
+            return left <= 0
+        }
+        guard isLast else { return }
+        self.panel?.update { $0.closed(tunnel: id) }
+    }
+}

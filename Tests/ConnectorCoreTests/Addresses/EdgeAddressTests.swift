@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import ConnectorCore
+
+@Suite("The address of an edge")
+struct EdgeAddressTests {
+    @Test(
+        "Every spelling names one base URL",
+        arguments: [
+            ("https://edge.example.com", "https://edge.example.com"),
+            ("https://edge.example.com/", "https://edge.example.com"),
+            ("https://edge.example.com:443", "https://edge.example.com"),
+            ("wss://edge.example.com/base/", "https://edge.example.com/base"),
+            ("ws://10.0.0.1:8989", "http://10.0.0.1:8989"),
+            ("http://[::1]:8989", "http://[::1]:8989"),
+            ("edge.example.com", "https://edge.example.com"),
+            ("localhost:8989", "http://localhost:8989"),
+            ("127.0.0.1:8989", "http://127.0.0.1:8989"),
+            ("127.evil.example", "https://127.evil.example"),
+        ]
+    )
+    func spellings(text: String, url: String) throws {
+        #expect(try EdgeAddress(parsing: text).description == url)
+    }
+
+    @Test("The WebSocket lives below the base path")
+    func connectPath() throws {
+        let address = try EdgeAddress(parsing: "https://edge.example.com/base")
+        #expect(address.connectPath(tunnelID: "my-app") == "/base/api/tunnel/connect/my-app")
+        #expect(address.url("/api/tunnels/list") == "https://edge.example.com/base/api/tunnels/list")
+    }
+
+    @Test(
+        "What can't be an edge is refused",
+        arguments: ["", "ftp://x", "https://", "https://a?b", "https://u:p@a", "https://a:0", "a b", "https://a/\u{7}"]
+    )
+    func refusals(text: String) {
+        #expect(throws: EdgeAddressError.self) { try EdgeAddress(parsing: text) }
+    }
+}

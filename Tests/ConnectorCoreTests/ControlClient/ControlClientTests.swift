@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Protocol
+import Testing
+
+@testable import ConnectorCore
+
+@Suite("The control API as the connector calls it", .timeLimit(.minutes(1)))
+struct ControlClientTests {
+    private func answer(_ head: String, type: String = "application/json", body: String = "") -> FakeEdge.Answer {
+        .bytes(
+            "HTTP/1.1 \(head)\r\nContent-Type: \(type)\r\nContent-Length: \(body.utf8.count)\r\n"
+                + "Connection: close\r\n\r\n\(body)"
+        )
+    }
+
+    /// Calls a fake edge that gives one answer.
+    private func call<Answer: Sendable>(
+        _ answer: FakeEdge.Answer,
+        oneTimeCode: String? = nil,
+        _ body: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
+    ) async throws -> (outcome: Result<Answer, EdgeFailure>, request: String) {
+        let edge = try await FakeEdge.start(answer)
+        let access = EdgeAccess(
+            edge: edge.address,
+            credentials: try Credentials(apiKey: "the-key", oneTimeCode: oneTimeCode)
+        )
+        let call = try ControlCall(access: access, certificateAuthorityFile: nil, proxies: .direct)
+        let outcome: Result<Answer, EdgeFailure>
+        do {
+            outcome = .success(try await call.perform(body))
+        } catch {
+            outcome = .failure(error)
+        }
+        try await edge.stop()
+        for await case .request(let head) in edge.events { return (outcome, head) }
+        return (outcome, "")
+    }
+
+    @Test("A tunnel is made with key and code in their fields, and the answer is read")
+    func create() async throws {
+        let body = #"{"expires_at":"2030-01-01T00:00:00Z","token":"t","tunnel_id":"my-app","url":"https://e/my-app/"}"#
+        let (outcome, request) = try await self.call(self.answer("201 Created", body: body), oneTimeCode: "123456") {
+            client async throws(EdgeFailure) in try await client.create(CreateTunnelRequest(name: "my-app"))
+        }
+        #expect(try outcome.get().url == "https://e/my-app/")
+        #expect(request.hasPrefix("POST /api/tunnels/create HTTP/1.1\r\n"))
+        #expect(request.contains("\r\nAuthorization: Bearer the-key\r\n"))
+        #expect(request.contains("\r\nCulvert-OTP: 123456\r\n"))
+    }
+
+    @Test("A name that a person types stays within its path segment")
+    func pathSegment() async throws {
+        let (_, request) = try await self.call(self.answer("204 No Content")) {
+            client async throws(EdgeFailure) in try await client.delete("../keys?x#y z")
+        }
+        #expect(request.hasPrefix("DELETE /api/tunnels/%2E%2E%2Fkeys%3Fx%23y%20z HTTP/1.1\r\n"))
+    }
+
+    @Test("What the edge refuses is told in its words, with its waiting time")
+    func refused() async throws {
+        let problem =
+            #"{"type":"urn:culvert:problem:rate_limited","title":"Too many","status":429,"code":"rate_limited"}"#
+        let answer = self.answer("429 x\r\nRetry-After: 7", type: ProblemDetails.mediaType, body: problem)
+        let (outcome, _) = try await self.call(answer) { client async throws(EdgeFailure) in try await client.list() }
+        guard case .failure(.refused(429, .some(.seconds(7)), .some(let details))) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(details.code == "rate_limited")
+    }
+
+    @Test(
+        "What is not the control API is not taken for it",
+        arguments: [
+            ("200 OK", "text/html", "<html>"), ("200 OK", "application/json", "{}"),
+            ("404 Not Found", "text/html", "no"),
+            ("302 Found\r\nLocation: http://127.0.0.1:1/", "text/html", ""), ("403 Forbidden", "text/html", "{}"),
+        ]
+    )
+    func notTheAPI(head: String, type: String, body: String) async throws {
+        let (outcome, _) = try await self.call(self.answer(head, type: type, body: body)) {
+            client async throws(EdgeFailure) in try await client.list()
+        }
+        guard case .failure(let failure) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        guard case .stop(let end) = ReconnectPolicy().decide(afterCall: failure) else {
+            Issue.record("\(failure) must end the command")
+            return
+        }
+        #expect(end.status == (head.hasPrefix("403") ? .refused : .unavailable))
+    }
+
+    @Test("An edge is recognised by its problem documents, another server is not")
+    func findEdge() async throws {
+        let problem = #"{"type":"urn:culvert:problem:not_found","title":"x","status":404,"code":"not_found"}"#
+        let (found, request) = try await self.call(
+            self.answer("404 x", type: ProblemDetails.mediaType, body: problem)
+        ) { client async throws(EdgeFailure) in try await client.findEdge() }
+        #expect(throws: Never.self) { try found.get() }
+        #expect(!request.contains("the-key"))
+        let (other, _) = try await self.call(self.answer("404 x", body: "{}")) {
+            client async throws(EdgeFailure) in try await client.findEdge()
+        }
+        #expect(throws: EdgeFailure.self) { try other.get() }
+    }
+
+    @Test("Retry-After is read as seconds and nothing else")
+    func retryAfter() {
+        #expect(RetryAfter.parse("120") == .seconds(120))
+        #expect(RetryAfter.parse("0") == .zero)
+        for value in [nil, "", "-1", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT", "9999999999", "٣"] {
+            #expect(RetryAfter.parse(value) == nil)
+        }
+    }
+}

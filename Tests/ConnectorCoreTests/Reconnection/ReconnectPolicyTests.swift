@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Protocol
+import Testing
+
+@testable import ConnectorCore
+
+@Suite("What follows a failed attempt or an ended session")
+struct ReconnectPolicyTests {
+    static let problem = ProblemDetails(title: "Not found", status: 404, code: "tunnel_not_found")
+
+    static func refused(_ status: Int, retryAfter: Duration? = nil, problem: ProblemDetails? = nil) -> EdgeFailure {
+        .refused(status: status, retryAfter: retryAfter, problem: problem)
+    }
+
+    private func status(_ decision: ReconnectDecision) -> CommandStatus? {
+        guard case .stop(let failure) = decision else { return nil }
+        return failure.status
+    }
+
+    @Test("Refused credentials are final, whether or not a session was ever active", arguments: [401, 403])
+    func credentials(status: Int) {
+        for hasBeenActive in [false, true] {
+            let policy = ReconnectPolicy(hasBeenActive: hasBeenActive)
+            #expect(self.status(policy.decide(after: Self.refused(status))) == .refused)
+        }
+    }
+
+    @Test("A missing tunnel is final only if an edge says so")
+    func notFound() {
+        let policy = ReconnectPolicy(hasBeenActive: true)
+        #expect(self.status(policy.decide(after: Self.refused(404, problem: Self.problem))) == .refused)
+        guard case .retry = policy.decide(after: Self.refused(404)) else {
+            Issue.record("a proxy's 404 must be tried again")
+            return
+        }
+    }
+
+    @Test("Retry-After is honoured up to five minutes", arguments: [429, 503])
+    func retryAfter(status: Int) {
+        let policy = ReconnectPolicy()
+        for (asked, waited) in [(nil, 0), (7, 7), (86_400, 300)] as [(Int?, Int)] {
+            let failure = Self.refused(status, retryAfter: asked.map { .seconds($0) })
+            #expect(
+                policy.decide(after: failure) == .retry(minimum: .seconds(waited), reason: failure.description)
+            )
+        }
+    }
+
+    @Test(
+        "Trouble that passes is tried again for ever",
+        arguments: [
+            .unresolved(host: "x"), .unreachable(address: "x", reason: "refused"), .timedOut(address: "x", step: "y"),
+            .tls(address: "x", reason: "y"), refused(500), refused(502), refused(504), refused(409), refused(408),
+        ] as [EdgeFailure]
+    )
+    func transient(failure: EdgeFailure) {
+        #expect(
+            ReconnectPolicy().decide(after: failure) == .retry(minimum: .zero, reason: failure.description)
+        )
+        #expect(self.status(ReconnectPolicy(retries: false).decide(after: failure)) == .unavailable)
+    }
+
+    @Test(
+        "What is not an edge ends the first contact, and is tried again once an edge was there",
+        arguments: [
+            .notAnEdge(address: "x", reason: "y"), .untrusted(address: "x", reason: "y"), refused(200), refused(301),
+            refused(404), refused(501),
+        ]
+            as [EdgeFailure]
+    )
+    func notAnEdge(failure: EdgeFailure) {
+        #expect(self.status(ReconnectPolicy().decide(after: failure)) == .unavailable)
+        #expect(
+            ReconnectPolicy(hasBeenActive: true).decide(after: failure)
+                == .retry(minimum: .zero, reason: failure.description)
+        )
+    }
+
+    @Test("An expired token is final, a replaced session yields, everything else reconnects")
+    func ends() {
+        let policy = ReconnectPolicy(hasBeenActive: true)
+        #expect(self.status(policy.decide(afterEnd: .authExpired, reason: "")) == .refused)
+        #expect(self.status(policy.decide(afterEnd: .unsupported, reason: "")) == .unavailable)
+        #expect(policy.decide(afterEnd: .replaced, reason: "") == .yield)
+        for code in [ErrorCode.noError, .shutdown, .keepaliveTimeout, .protocolError, .internalError, .idExhausted] {
+            guard case .retry = policy.decide(afterEnd: code, reason: "x") else {
+                Issue.record("\(code) must reconnect")
+                continue
+            }
+        }
+        let unforgiving = ReconnectPolicy(retries: false, hasBeenActive: true)
+        #expect(self.status(unforgiving.decide(afterEnd: .shutdown, reason: "")) == .unavailable)
+    }
+
+    @Test("What a peer says reaches the terminal without control characters")
+    func printable() {
+        let problem = ProblemDetails(title: "x", status: 401, code: "y", detail: "a\u{1B}[2Jb\r\nc")
+        #expect(problem.sentence == "a[2Jbc.")
+    }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import ServiceLifecycle
+import Testing
+
+@testable import ConnectorCore
+
+@Suite("Tunnels that follow a file", .timeLimit(.minutes(1)))
+struct TunnelSetTests {
+    /// Tells when a connection stands, as the connector sees it.
+    private struct ConnectionWatch: RunObserver {
+        var connected: AsyncStream<Void>.Continuation?
+
+        func willServe(tunnelCount: Int) {}
+        func configurationWasRead() {}
+        func willCallAgain(in delay: Duration, reason: String) {}
+        func closed(tunnel id: String) {}
+
+        func opened(tunnel id: String, url: String, target: OriginTarget) -> TunnelObserver {
+            TunnelObserver(
+                connection: { event in if case .active = event { self.connected?.yield() } },
+                origin: .none,
+                tokenRenewed: {}
+            )
+        }
+    }
+
+    /// - Parameter connected: Hears of each connection that stands.
+    private func server(_ connected: AsyncStream<Void>.Continuation? = nil) throws -> TunnelServer {
+        try TunnelServer(
+            certificateAuthorityFile: nil,
+            retries: false,
+            connections: 1,
+            proxies: .direct,
+            observer: ConnectionWatch(connected: connected),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+    }
+
+    /// Tunnels by id and the port of their target.
+    private func desired(_ edge: EdgeAddress, _ tunnels: [(id: String, port: Int)]) throws -> DesiredTunnels {
+        let desired = try tunnels.map { tunnel in
+            DesiredTunnel(
+                identity: .tokenFile(tunnel.id),
+                target: OriginTarget(endpoint: .tcp(host: "127.0.0.1", port: tunnel.port), usesTLS: false),
+                token: try TunnelToken(parsing: TokenText.signed(#"{"sub":"\#(tunnel.id)"}"#)),
+                edge: edge,
+                connections: 1,
+                sharesConnections: false
+            )
+        }
+        return DesiredTunnels(tunnels: desired) { tunnel, _ in
+            { _ in
+                guard let token = tunnel.token else { throw CommandFailure(.bug, "no token") }
+                return ServedTunnel(
+                    token: token,
+                    edge: tunnel.edge,
+                    publicURL: "http://x/",
+                    target: tunnel.target,
+                    originTrust: OriginTrust(),
+                    connections: tunnel.connections
+                )
+            }
+        }
+    }
+
+    /// Which tunnel a request to upgrade is for.
+    private func tunnelID(_ head: String) -> String {
+        String(head.split(separator: " ")[1].split(separator: "/").last ?? "")
+    }
+
+    @Test("A changed tunnel gets a new session before the old one leaves; one that did not change keeps its own")
+    func follows() async throws {
+        let edge = try await FakeEdge.start()
+        let next = NIOLockedValueBox(try self.desired(edge.address, [("keep", 1), ("change", 1)]))
+        let (connected, continuation) = AsyncStream.makeStream(of: Void.self)
+        let set = TunnelSet(
+            server: try self.server(continuation),
+            initial: next.withLockedValue { $0 }
+        ) { () throws(CommandFailure) in
+            next.withLockedValue { $0 }
+        }
+        let lifecycle = ServiceGroup(running: set)
+        async let run: Void = lifecycle.run()
+        var events = edge.events.makeAsyncIterator()
+        var active = 0
+        while active < 2 {
+            if case .active = await events.next() { active += 1 }
+        }
+        // The connector may hear of it later than the edge.
+        var connections = connected.makeAsyncIterator()
+        for _ in 0..<2 { await connections.next() }
+
+        let changed = try self.desired(edge.address, [("keep", 1), ("change", 2)])
+        next.withLockedValue { $0 = changed }
+        set.reload()
+        var seen: [String] = []
+        while !(seen.contains("active") && seen.contains("ended")) {
+            switch await events.next() {
+            case .request(let head): seen.append(self.tunnelID(head))
+            case .active: seen.append("active")
+            case .draining: seen.append("draining")
+            case .ended: seen.append("ended")
+            case .tunnel: seen.append("shared")
+            case nil: throw ChannelError.eof
+            }
+        }
+        // What arrives on two connections has no order among itself; but nobody leaves before the new one was asked for.
+        #expect(seen.first == "change")
+        #expect(seen.sorted() == ["active", "change", "draining", "ended"])
+
+        let removed = try self.desired(edge.address, [("keep", 1)])
+        next.withLockedValue { $0 = removed }
+        set.reload()
+        seen = []
+        while seen.last != "ended" {
+            switch await events.next() {
+            case .draining: seen.append("draining")
+            case .ended: seen.append("ended")
+            case .request, .active, .tunnel: seen.append("new")
+            case nil: seen.append("ended")
+            }
+        }
+        #expect(seen == ["draining", "ended"])
+        await lifecycle.triggerGracefulShutdown()
+        try await run
+        try await edge.stop()
+    }
+
+    @Test("A file that can't be used changes nothing")
+    func unusable() async throws {
+        let edge = try await FakeEdge.start()
+        let (reads, continuation) = AsyncStream.makeStream(of: Void.self)
+        let set = TunnelSet(
+            server: try self.server(),
+            initial: try self.desired(edge.address, [("one", 1)])
+        ) { () throws(CommandFailure) in
+            continuation.yield()
+            throw CommandFailure(.configuration, "c.yaml:1: It is wrong.")
+        }
+        let lifecycle = ServiceGroup(running: set)
+        async let run: Void = lifecycle.run()
+        let session = try await edge.nextSession()
+        set.reload()
+        for await _ in reads { break }
+        // The session still answers, and ends only because it is asked to.
+        let exchange = try await session.exchange(ByteBuffer(string: "x"))
+        #expect(exchange.error != nil)
+        await lifecycle.triggerGracefulShutdown()
+        try await run
+        try await edge.stop()
+    }
+
+    @Test("With the last tunnel the set ends, and says why")
+    func ends() async throws {
+        let edge = try await FakeEdge.start(.bytes("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"))
+        let desired = try self.desired(edge.address, [("one", 1), ("two", 2)])
+        let set = TunnelSet(server: try self.server(), initial: desired) { () throws(CommandFailure) in desired }
+        let failure = await #expect(throws: CommandFailure.self) { try await ServiceGroup(running: set).run() }
+        #expect(failure?.status == .refused)
+        try await edge.stop()
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ConnectorCore
+import Testing
+
+@testable import Connector
+
+@Suite("The command line")
+struct CommandLineTests {
+    @Test(
+        "What design §10 names is understood",
+        arguments: [
+            "http 3000", "http 3000 --name my-app",
+            "http 3000 --edge https://e --api-key-file k --otp 123456 --no-retry",
+            "http https://localhost:8443 --origin-tls-verify off --host-header preserve --connections 8",
+            "http 3000 --qr --log-requests --log-format json", "connect --token-file t --to 3000 --qr",
+            "start --config c.yaml --qr --log-requests", "connect --to 3000", "tunnels list", "tunnels status x --json",
+            "tunnels delete x", "start --config c.yaml", "diagnose --to 3000", "login --edge https://e",
+            "http https://localhost:8443 --origin-ca-file ca.pem", "config check --config c.yaml",
+            "completions bash", "completions zsh", "completions fish", "manual",
+            "service install --config c.yaml --user --print", "service install --token-file t --to 3000 --force",
+            "service uninstall --root /r --name my-app",
+        ]
+    )
+    func understood(line: String) throws {
+        _ = try CulvertCommand.parseAsRoot(line.split(separator: " ").map(String.init))
+    }
+
+    @Test(
+        "What makes no sense ends with the exit code for usage",
+        arguments: [
+            "http", "http 3000 --connections 0", "http 3000 --connections 9", "http 3000 --no-such-option", "nonsense",
+            "http 3000 --origin-tls-verify maybe", "connect", "tunnels delete", "http 3000 --log-format xml",
+            "config check", "completions", "completions tcsh", "service uninstall --name /x",
+            "http https://localhost --origin-tls-verify off --origin-ca-file ca.pem",
+        ]
+    )
+    func refused(line: String) {
+        do {
+            _ = try CulvertCommand.parseAsRoot(line.split(separator: " ").map(String.init))
+            Issue.record("\(line) was understood")
+        } catch {
+            #expect(CulvertCommand.exitCode(for: error).rawValue == CommandStatus.usage.rawValue)
+        }
+    }
+
+    @Test("What goes wrong inside ends with the exit code for a bug, and a refusal with its own")
+    func failures() async throws {
+        struct Surprise: Error {}
+        let command = ManualCommand()
+        let bug = await #expect(throws: ExitCode.self) { try await command.reportingFailures { throw Surprise() } }
+        #expect(bug?.rawValue == 1)
+        for status in CommandStatus.allCases {
+            let code = await #expect(throws: ExitCode.self) {
+                try await command.reportingFailures { throw CommandFailure(status, "A test.") }
+            }
+            #expect(code?.rawValue == status.rawValue)
+        }
+        await #expect(throws: Never.self) { try await command.reportingFailures {} }
+    }
+
+    @Test("The exit codes are those of design §10")
+    func exitCodes() {
+        #expect(CommandStatus.allCases.map(\.rawValue) == [0, 1, 64, 69, 77, 78])
+    }
+}

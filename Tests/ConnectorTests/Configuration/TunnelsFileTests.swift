@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConnectorCore
+import Foundation
+import Protocol
+import Testing
+
+@testable import Connector
+
+@Suite("A file of tunnels")
+struct TunnelsFileTests {
+    @Test("All settings are read, and what is left out has its default")
+    func everything() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("a-key", to: "key")
+        try folder.write(TokenText.signed(#"{"sub":"my-other"}"#), to: "token")
+        try folder.write("visitors pass\n", to: "password")
+        try folder.writeCertificate(to: "origin.pem")
+        let file = try TunnelsFile(
+            yaml: """
+                edge: https://edge.example.com
+                api-key-file: key
+                connections: 3
+                share-connections: off
+                tunnels:
+                  - name: my-app
+                    target: 3000
+                    host-header: preserve
+                  - token-file: token
+                    target: https://localhost:8443
+                    origin-tls-verify: off
+                  - target: https://localhost:9443
+                    origin-ca-file: \(folder.path)/origin.pem
+                    policy:
+                      path-mode: keep
+                      host: app.internal:80
+                      request-timeout-seconds: 60
+                      max-connections: 3
+                      requests-per-second: 100
+                      basic-auth:
+                        - {username: u, password: p}
+                        - {username: v, password-file: password}
+                      ip-allow: [192.0.2.0/24, "2001:db8::/32"]
+                      ip-deny: [192.0.2.7]
+                      upgrades: websocket
+                      origin-reuse: never
+                """,
+            folder: folder.path
+        )
+        #expect(file.edge == (try EdgeAddress(parsing: "https://edge.example.com")))
+        #expect(file.apiKeyFile == folder.path + "/key")
+        #expect(file.connections == 3)
+        #expect(file.sharesConnections == false)
+        let first = TunnelsFile.Entry(
+            target: try OriginTarget(parsing: "3000"),
+            name: "my-app",
+            policy: TunnelPolicy(host: .preserve)
+        )
+        #expect(file.tunnels[0] == first)
+        let second = TunnelsFile.Entry(
+            target: try OriginTarget(parsing: "https://localhost:8443"),
+            tokenFile: folder.path + "/token",
+            token: try TunnelToken(parsing: TokenText.signed(#"{"sub":"my-other"}"#)),
+            originTrust: OriginTrust(verifies: false)
+        )
+        #expect(file.tunnels[1] == second)
+        let third = TunnelsFile.Entry(
+            target: try OriginTarget(parsing: "https://localhost:9443"),
+            policy: TunnelPolicy(
+                pathMode: .keep,
+                host: .rewrite("app.internal:80"),
+                requestTimeoutSeconds: 60,
+                maxConnections: 3,
+                requestsPerSecond: 100,
+                basicAuth: [.init(username: "u", password: "p"), .init(username: "v", password: "visitors pass")],
+                ipAllow: ["192.0.2.0/24", "2001:db8::/32"],
+                ipDeny: ["192.0.2.7"],
+                upgrades: .websocket,
+                originReuse: .never
+            ),
+            originTrust: OriginTrust(authorities: try CertificateAuthorities(reading: folder.path + "/origin.pem"))
+        )
+        #expect(file.tunnels[2] == third)
+    }
+
+    @Test("Every member of the control API's policy has a setting of the same name")
+    func policyMembers() throws {
+        let policy = TunnelPolicy(
+            pathMode: .keep,
+            host: .preserve,
+            requestTimeoutSeconds: 1,
+            maxConnections: 2,
+            requestsPerSecond: 1,
+            basicAuth: [.init(username: "u", password: "p")],
+            ipAllow: ["::"],
+            ipDeny: ["::1"],
+            upgrades: .websocket,
+            originReuse: .never
+        )
+        let json = try #require(
+            JSONSerialization.jsonObject(with: JSONEncoder().encode(policy)) as? [String: Any]
+        )
+        #expect(json.count == 10)
+        for member in json.keys {
+            let setting = member.replacing("_", with: "-")
+            // A wrong value: the setting itself is known.
+            let error = #expect(throws: TunnelsFile.Problems.self) {
+                try TunnelsFile(yaml: "tunnels: [{target: 1, policy: {\(setting): {a: b}}}]")
+            }
+            #expect(error?.list.map(\.message).contains { $0.contains("There is no setting") } == false, "\(setting)")
+        }
+    }
+
+    @Test("Everything that is wrong is said at once, each with its line and what to do")
+    func problems() throws {
+        let error = #expect(throws: TunnelsFile.Problems.self) {
+            try TunnelsFile(
+                yaml: """
+                    edgee: https://edge.example.com
+                    connections: 9
+                    edge: ftp://x
+                    tunnels:
+                      - name: abc
+                        target: foo
+                      - nmae: b
+                        target: https://localhost:3000
+                        origin-tls-verify: maybe
+                      - name: ccc
+                      - name: ddd
+                        token-file: /nowhere/t
+                        target: 1
+                      - target: 2
+                        origin-ca-file: /nowhere/pem
+                        host_header: x
+                        policy:
+                          path-mode: drop
+                          max-connections: 1
+                          ip-allow: [10.0.0.0/33, x]
+                          basic-auth: [{username: "a:b", password: c}, {username: d}]
+                          host: a b
+                          pathmode: keep
+                      - target: 2
+                        name: A
+                      - target: 3
+                      - target: 3
+                        policy: {requests-per-second: 0}
+                        name: abc
+                    """
+            )
+        }
+        let report = error?.report(for: "c.yaml").split(separator: "\n").map(String.init)
+        #expect(
+            report == [
+                "c.yaml:1: There is no setting “edgee”: there are edge, api-key-file, connections, "
+                    + "share-connections, tunnels.",
+                "c.yaml:2: “connections” has to be a number from 1 to 8.",
+                "c.yaml:3: “ftp://x” is not the address of an edge: only http://, https://, ws:// and wss:// are understood.",
+                "c.yaml:6: “foo” is not a target: the port is missing, as in localhost:3000.",
+                "c.yaml:7: There is no setting “nmae” of a tunnel: there are target, name, token-file, host-header, "
+                    + "policy, origin-tls-verify, origin-ca-file.",
+                "c.yaml:9: “origin-tls-verify” has to be on or off.",
+                "c.yaml:10: “target” is missing: a port, host:port, http://…, https://… or unix:/path.",
+                "c.yaml:11: With “token-file” the tunnel is what its token says: leave “name” out.",
+                "c.yaml:12: The file /nowhere/t, which should hold a tunnel token, can't be read: see whether it is "
+                    + "there, and whether this user may read it.",
+                "c.yaml:15: The file /nowhere/pem, which should hold certificates, can't be read.",
+                "c.yaml:15: “origin-ca-file” is for https:// targets, and “http://localhost:2” is none: leave it out "
+                    + "or correct the target.",
+                "c.yaml:16: There is no setting “host_header” of a tunnel: it is called “host-header”.",
+                "c.yaml:18: “path-mode” has to be strip or keep.",
+                "c.yaml:19: “max-connections” is 1, and the connector keeps 2 connections: raise it, or lower "
+                    + "“connections”.",
+                "c.yaml:20: “ip-allow” lists addresses and networks such as 192.0.2.7 or 10.0.0.0/8.",
+                "c.yaml:20: “ip-allow” lists addresses and networks such as 192.0.2.7 or 10.0.0.0/8.",
+                "c.yaml:21: “username” has to be 1 to 128 of ASCII without space and colon.",
+                "c.yaml:21: An entry of “basic-auth” has “username”, and either “password” or “password-file”.",
+                "c.yaml:22: “host” has to be rewrite, preserve, or a host name with or without a port.",
+                "c.yaml:23: There is no setting “pathmode” of a policy: it is called “path-mode”.",
+                "c.yaml:25: “A” is not a name: it takes 3 to 63 of a-z, 0-9 and -.",
+                "c.yaml:28: “requests-per-second” has to be a number from 1 to 1000000.",
+            ]
+        )
+    }
+
+    @Test("One tunnel in two places is said where the second stands", arguments: ["name: abc", "token-file: t"])
+    func twice(line: String) throws {
+        let folder = try TemporaryFolder()
+        try folder.write(TokenText.signed(#"{"sub":"my-app"}"#), to: "t")
+        let error = #expect(throws: TunnelsFile.Problems.self) {
+            try TunnelsFile(
+                yaml: "tunnels:\n- target: 1\n  \(line)\n- target: 2\n  \(line)",
+                folder: folder.path
+            )
+        }
+        #expect(error?.list.map(\.line) == [4])
+        #expect(error?.list.first?.message.contains("twice, the first time in line 2") == true)
+    }
+
+    @Test("Tunnels without a name may have the same target")
+    func unnamed() throws {
+        #expect(try TunnelsFile(yaml: "tunnels: [{target: 1}, {target: 1}]").tunnels.count == 2)
+    }
+
+    @Test(
+        "What is not YAML is said with the line",
+        arguments: [("a: [", 2), ("a: b\n\tc: d", 2), ("edge: a\nedge: b", 1), ("a: 'x", 1)]
+    )
+    func notYAML(yaml: String, line: Int) {
+        let error = #expect(throws: TunnelsFile.Problems.self) { try TunnelsFile(yaml: yaml) }
+        #expect(error?.list.count == 1)
+        #expect(abs((error?.list.first?.line ?? 0) - line) <= 1, "\(String(describing: error?.list))")
+    }
+
+    @Test(
+        "What holds no tunnels is refused",
+        arguments: [
+            "", "[]", "edge: x", "tunnels: []", "tunnels: 3", "tunnels: [3]", "a: [",
+            "tunnels: [{target: 1, name: abc}, {target: 2, name: abc}]",
+        ]
+    )
+    func refused(yaml: String) {
+        #expect(throws: TunnelsFile.Problems.self) { try TunnelsFile(yaml: yaml) }
+    }
+
+    @Test("A file of more tunnels, entries or bytes than its bounds is refused")
+    func bounds() throws {
+        func tunnels(_ count: Int) -> String {
+            "tunnels:\n" + (0..<count).map { "- target: \($0 + 1)\n" }.joined()
+        }
+        #expect(try TunnelsFile(yaml: tunnels(TunnelsFile.mostTunnels)).tunnels.count == TunnelsFile.mostTunnels)
+        #expect(throws: TunnelsFile.Problems.self) { try TunnelsFile(yaml: tunnels(TunnelsFile.mostTunnels + 1)) }
+        let networks = Array(repeating: "::1", count: 65).joined(separator: "\", \"")
+        #expect(throws: TunnelsFile.Problems.self) {
+            try TunnelsFile(yaml: "tunnels: [{target: 1, policy: {ip-deny: [\"\(networks)\"]}}]")
+        }
+        let folder = try TemporaryFolder()
+        let large = tunnels(1) + String(repeating: "#", count: TunnelsFile.largestFile)
+        try folder.write(large, to: "large.yaml")
+        let failure = #expect(throws: CommandFailure.self) {
+            try TunnelsFile(reading: folder.path + "/large.yaml")
+        }
+        #expect(failure?.status == .configuration)
+        #expect(failure?.message.contains("more than 1 MiB") == true)
+    }
+
+    @Test("Of very many problems the first fifty are listed, and the rest is counted")
+    func manyProblems() {
+        let yaml = "tunnels:\n" + String(repeating: "- target: x\n", count: 60)
+        let error = #expect(throws: TunnelsFile.Problems.self) { try TunnelsFile(yaml: yaml) }
+        let lines = error?.report(for: "c").split(separator: "\n") ?? []
+        #expect(lines.count == 51)
+        #expect(lines.last == "c: There are 10 more problems.")
+    }
+
+    @Test("A password never comes into a message")
+    func secrets() {
+        let error = #expect(throws: TunnelsFile.Problems.self) {
+            try TunnelsFile(
+                yaml:
+                    "tunnels: [{target: 1, policy: {basic-auth: [{username: 'u:u', password: 'hunter2\\u00e9'}, hunter2]}}]"
+            )
+        }
+        #expect(error?.report(for: "c").contains("hunter2") == false)
+    }
+}
