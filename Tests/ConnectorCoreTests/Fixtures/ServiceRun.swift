@@ -13,14 +13,14 @@ struct ServiceRun: Sendable {
 
     /// Begins to serve.
     init(
-        _ dialer: any SessionOpener,
+        _ opener: any SessionOpener,
         connections: Int = 1,
         retries: Bool = true,
         network: NetworkWatch = NetworkWatch()
     ) {
         let (reports, continuation) = AsyncStream.makeStream(of: ConnectionEvent.self)
-        let service = TunnelService(
-            dialer: dialer,
+        let service = ConnectionBundle(
+            opener: opener,
             connections: connections,
             retries: retries,
             network: network

@@ -18,8 +18,8 @@ struct OriginRoundTripTests {
         _ body: (EdgeSession) async throws -> Void
     ) async throws {
         let edge = try await FakeEdge.start()
-        let dialer = try SessionDialer.fixture(edge: edge.address, target: target)
-        let session = try await dialer.dial(bundle: .init(id: Array(repeating: 7, count: 16), index: 0, count: 1))
+        let opener = try OwnSessionOpener.fixture(edge: edge.address, target: target)
+        let session = try await opener.open(bundle: .init(id: Array(repeating: 7, count: 16), index: 0, count: 1))
         try await body(try await edge.nextSession())
         session.close()
         try await edge.stop()
@@ -45,15 +45,15 @@ struct OriginRoundTripTests {
         let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
         let origin = try await LocalOrigin.start(.answer(answer))
         let edge = try await FakeEdge.start()
-        let (events, continuation) = AsyncStream.makeStream(of: HTTPTap.Event.self)
-        var dialer = try SessionDialer.fixture(edge: edge.address, target: "127.0.0.1:\(origin.port)")
-        dialer.observer = OriginObserver(report: { _ in }, exchange: { continuation.yield($0) })
-        let session = try await dialer.dial(bundle: .init(id: Array(repeating: 7, count: 16), index: 0, count: 1))
+        let (events, continuation) = AsyncStream.makeStream(of: HTTPCapture.Event.self)
+        var opener = try OwnSessionOpener.fixture(edge: edge.address, target: "127.0.0.1:\(origin.port)")
+        opener.observer = OriginObserver(report: { _ in }, exchange: { continuation.yield($0) })
+        let session = try await opener.open(bundle: .init(id: Array(repeating: 7, count: 16), index: 0, count: 1))
         let exchange = try await edge.nextSession().exchange(
             ByteBuffer(string: "GET /x?secret HTTP/1.1\r\nHost: x\r\n\r\n")
         )
         #expect(exchange.bytes == ByteBuffer(string: answer))
-        var seen: [HTTPTap.Event] = []
+        var seen: [HTTPCapture.Event] = []
         for await event in events {
             seen.append(event)
             if seen.count == 3 { break }
@@ -225,11 +225,11 @@ struct OriginRoundTripTests {
     }
 }
 
-extension SessionDialer {
+extension OwnSessionOpener {
     /// A dialer for tests: no TLS to the edge, none verified to the target.
-    static func fixture(edge: EdgeAddress, target: String, tunnelID: String = "my-app") throws -> SessionDialer {
-        SessionDialer(
-            connection: EdgeConnection(edge: edge, group: MultiThreadedEventLoopGroup.singleton, tls: nil),
+    static func fixture(edge: EdgeAddress, target: String, tunnelID: String = "my-app") throws -> OwnSessionOpener {
+        OwnSessionOpener(
+            dialer: EdgeDialer(edge: edge, group: MultiThreadedEventLoopGroup.singleton, tls: nil),
             token: try TunnelToken(parsing: TokenText.signed(#"{"sub":"\#(tunnelID)"}"#)),
             targets: [TargetName.primary: try OriginTarget(parsing: target)],
             originTLS: try OriginTLS(OriginTrust(verifies: false)),

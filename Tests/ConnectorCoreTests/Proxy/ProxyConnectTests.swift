@@ -99,7 +99,7 @@ struct ProxyConnectTests {
     func silence() throws {
         for (trouble, act) in [
             (
-                ProxyTrouble.timedOut,
+                ProxyFailure.timedOut,
                 { (channel: EmbeddedChannel) in channel.embeddedEventLoop.advanceTime(by: .seconds(1)) }
             ),
             (.unreachable("it closed the connection without an answer"), { $0.pipeline.fireChannelInactive() }),
@@ -119,7 +119,7 @@ struct ProxyConnectTests {
     func sentences() throws {
         let edge = try EdgeAddress(parsing: "https://e.example")
         let proxy = try ProxyAddress(parsing: "http://user:secret@p:3128")
-        let table: [(ProxyTrouble, says: String, first: CommandStatus?)] = [
+        let table: [(ProxyFailure, says: String, first: CommandStatus?)] = [
             (.unresolved, "does not resolve", nil),
             (.unreachable("connection refused"), "No proxy answers at http://p:3128: connection refused", nil),
             (.timedOut, "in time", nil),

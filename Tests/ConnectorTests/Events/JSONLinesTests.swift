@@ -21,7 +21,7 @@ struct JSONLinesTests {
         .replaced(connection: 0),
         .online(url: "https://e/a/", target: "http://localhost:3000"),
         .request(
-            HTTPTap.Exchange(
+            HTTPCapture.Exchange(
                 method: "GET",
                 path: "/",
                 status: 200,
@@ -92,7 +92,7 @@ struct JSONLinesTests {
 
     @Test("A request without an answer has no status and no time to it")
     func unanswered() throws {
-        let request = try Self.object(.request(HTTPTap.Exchange(method: "GET", path: "/", duration: .seconds(1))))
+        let request = try Self.object(.request(HTTPCapture.Exchange(method: "GET", path: "/", duration: .seconds(1))))
         #expect(request["status"] == nil)
         #expect(request["response_ms"] == nil)
         #expect(request["complete"] as? Bool == false)

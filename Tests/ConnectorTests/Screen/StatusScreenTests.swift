@@ -46,7 +46,7 @@ struct StatusScreenTests {
         of tunnel: String = "my-app",
         to state: inout StatusState
     ) {
-        var exchange = HTTPTap.Exchange(method: method, path: path)
+        var exchange = HTTPCapture.Exchange(method: method, path: path)
         state.take(.began, of: tunnel, at: self.date)
         if status != nil {
             exchange.status = status

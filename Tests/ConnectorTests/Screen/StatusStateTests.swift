@@ -12,8 +12,8 @@ import Testing
 struct StatusStateTests {
     private static let date = Date(timeIntervalSince1970: 1_700_000_000)
 
-    private static func answer(_ status: Int?, path: String = "/") -> HTTPTap.Exchange {
-        HTTPTap.Exchange(method: "GET", path: path, status: status, responseTime: .milliseconds(5))
+    private static func answer(_ status: Int?, path: String = "/") -> HTTPCapture.Exchange {
+        HTTPCapture.Exchange(method: "GET", path: path, status: status, responseTime: .milliseconds(5))
     }
 
     private func opened() -> StatusState {

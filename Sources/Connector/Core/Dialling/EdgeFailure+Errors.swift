@@ -10,7 +10,7 @@ extension EdgeFailure {
     /// Puts an error of connecting to an edge, or of calling it, into one sentence.
     init(_ error: any Error, reaching edge: EdgeAddress, through proxy: ProxyAddress? = nil) {
         let address = edge.description
-        if let proxy, let trouble = ProxyTrouble(error, connectingTo: proxy) {
+        if let proxy, let trouble = ProxyFailure(error, connectingTo: proxy) {
             self = .proxy(proxy, to: edge, trouble)
             return
         }

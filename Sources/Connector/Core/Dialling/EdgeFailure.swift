@@ -15,7 +15,7 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
     /// The certificate that the edge, or somebody between, shows is not to be trusted.
     case untrusted(address: String, reason: String)
     /// The proxy that the edge is to be reached through did not open a connection to it.
-    case proxy(ProxyAddress, to: EdgeAddress, ProxyTrouble)
+    case proxy(ProxyAddress, to: EdgeAddress, ProxyFailure)
     /// The edge, or something in front of it, answered with another status than was hoped for.
     case refused(status: Int, retryAfter: Duration?, problem: ProblemDetails?)
     /// What answered does not speak our protocol.

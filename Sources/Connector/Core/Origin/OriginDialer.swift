@@ -57,7 +57,7 @@ package final class OriginDialer {
         guard let target = self.targets[metadata.target] else {
             return stream.reject(code: .targetUnknown, reason: "no target of that name is configured here")
         }
-        let pipe = OriginPipe(stream: stream, tap: self.observer.exchange.map { PipeTap(report: $0) })
+        let pipe = OriginPipe(stream: stream, tap: self.observer.exchange.map { PipeCapture(report: $0) })
         do {
             try pipe.attachStream()
         } catch {

@@ -15,14 +15,14 @@ package struct OriginObserver: Sendable {
     /// Hears when the local server can't be reached, and when it can again.
     let report: @Sendable (OriginEvent) -> Void
     /// Hears of requests and answers; nothing where nobody looks, and then no byte is looked at.
-    let exchange: (@Sendable (HTTPTap.Event) -> Void)?
+    let exchange: (@Sendable (HTTPCapture.Event) -> Void)?
 
     /// - Parameters:
     ///   - report: Hears of the local server.
     ///   - exchange: Hears of requests and answers.
     package init(
         report: @escaping @Sendable (OriginEvent) -> Void,
-        exchange: (@Sendable (HTTPTap.Event) -> Void)? = nil
+        exchange: (@Sendable (HTTPCapture.Event) -> Void)? = nil
     ) {
         self.report = report
         self.exchange = exchange

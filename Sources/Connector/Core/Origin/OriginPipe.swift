@@ -20,23 +20,23 @@ import Darwin
 final class OriginPipe {
     let stream: StreamChannel
     private var local: (any Channel)?
-    private var streamEnd: PipeEnd?
-    private var localEnd: PipeEnd?
-    private var state = PipeState()
+    private var streamEnd: PipeHandler?
+    private var localEnd: PipeHandler?
+    private var state = PipeCloseState()
     private var onReady: (() -> Void)?
     private var onFailure: ((any Error) -> Void)?
     private(set) var isStreamOver = false
     /// Sees the requests that pass; nothing where nobody looks.
-    let tap: PipeTap?
+    let tap: PipeCapture?
 
-    init(stream: StreamChannel, tap: PipeTap? = nil) {
+    init(stream: StreamChannel, tap: PipeCapture? = nil) {
         self.stream = stream
         self.tap = tap
     }
 
     /// Watches the stream while the local connection is being dialled; its reads are held until then.
     func attachStream() throws {
-        let end = PipeEnd(side: .stream, pipe: self)
+        let end = PipeHandler(side: .stream, pipe: self)
         try self.stream.pipeline.syncOperations.addHandler(end)
         self.streamEnd = end
     }
@@ -56,7 +56,7 @@ final class OriginPipe {
     ) throws {
         self.local = local
         self.onFailure = onFailure
-        let end = PipeEnd(side: .local, pipe: self)
+        let end = PipeHandler(side: .local, pipe: self)
         self.localEnd = end
         if let tls {
             self.onReady = onReady
@@ -143,7 +143,7 @@ final class OriginPipe {
         return true
     }
 
-    private func perform(_ action: PipeState.Action) {
+    private func perform(_ action: PipeCloseState.Action) {
         switch action {
         case .nothing:
             break

@@ -9,7 +9,7 @@ package struct ProxyConnect {
     enum Outcome: Equatable {
         /// What follows on the connection is the edge's; these bytes of it came already.
         case connected(leftover: ByteBuffer)
-        case failed(ProxyTrouble)
+        case failed(ProxyFailure)
     }
 
     /// The request to send.
@@ -79,20 +79,4 @@ package struct ProxyConnect {
         else { return nil }
         return status
     }
-}
-
-/// Why a proxy opened no connection to the edge.
-package enum ProxyTrouble: Error, Equatable {
-    /// The proxy's name does not resolve.
-    case unresolved
-    /// Nobody answers at the proxy's address.
-    case unreachable(String)
-    /// The proxy took too long.
-    case timedOut
-    /// It wants a user name and password, or others than it was shown.
-    case authentication(wasShown: Bool)
-    /// It answered with another status; nothing if that is not known.
-    case refused(status: Int?)
-    /// What answers is not an HTTP proxy.
-    case notAProxy(String)
 }

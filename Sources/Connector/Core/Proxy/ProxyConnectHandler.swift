@@ -17,14 +17,14 @@ package final class ProxyConnectHandler {
     /// - Parameters:
     ///   - connect: What to ask for.
     ///   - limit: How long the proxy may take.
-    ///   - promise: Fails with ``ProxyTrouble``.
+    ///   - promise: Fails with ``ProxyFailure``.
     package init(_ connect: ProxyConnect, limit: TimeAmount, promise: EventLoopPromise<Void>) {
         self.connect = connect
         self.limit = limit
         self.promise = promise
     }
 
-    private func fail(_ trouble: ProxyTrouble, _ context: ChannelHandlerContext) {
+    private func fail(_ trouble: ProxyFailure, _ context: ChannelHandlerContext) {
         self.timeout?.cancel()
         self.promise.take()?.fail(trouble)
         context.close(promise: nil)
@@ -71,6 +71,6 @@ extension ProxyConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     package func handlerRemoved(context: ChannelHandlerContext) {
         self.timeout?.cancel()
-        self.promise.take()?.fail(ProxyTrouble.unreachable("it closed the connection without an answer"))
+        self.promise.take()?.fail(ProxyFailure.unreachable("it closed the connection without an answer"))
     }
 }

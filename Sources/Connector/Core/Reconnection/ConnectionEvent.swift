@@ -7,7 +7,7 @@ package enum ConnectionEvent: Sendable {
     /// An attempt begins.
     case connecting(index: Int)
     /// There is a session; it does not serve streams yet.
-    case opened(index: Int, LiveSession)
+    case opened(index: Int, TunnelSession)
     /// The session serves streams.
     case active(index: Int)
     /// The edge is leaving; a replacement will be opened.

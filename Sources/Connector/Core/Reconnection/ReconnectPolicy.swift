@@ -67,11 +67,11 @@ package struct ReconnectPolicy: Sendable {
         }
     }
 
-    private func decide(after trouble: ProxyTrouble, _ failure: EdgeFailure) -> ReconnectDecision {
+    private func decide(after trouble: ProxyFailure, _ failure: EdgeFailure) -> ReconnectDecision {
         switch trouble {
         case .unresolved, .unreachable, .timedOut:
             return self.retry(failure.description)
-        case .refused(let status?) where ProxyTrouble.isPassing(status):
+        case .refused(let status?) where ProxyFailure.isPassing(status):
             return self.retry(failure.description)
         case .refused, .notAProxy:
             return self.firstContact(failure)

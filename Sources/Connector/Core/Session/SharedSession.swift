@@ -26,11 +26,11 @@ package final class SharedSession: SessionDelegate {
     /// Runs once, when the session takes no more tunnels.
     var whenUnusable: (() -> Void)?
     /// Everybody who is to hear of the end.
-    private var attachments: [ObjectIdentifier: TunnelAttachment] = [:]
+    private var attachments: [ObjectIdentifier: TunnelSeat] = [:]
     /// Who serves the streams of a tunnel: the latest that the edge let in.
-    private var routes: [String: TunnelAttachment] = [:]
+    private var routes: [String: TunnelSeat] = [:]
     /// The last to leave, who waits for the session's own leave.
-    private var last: TunnelAttachment?
+    private var last: TunnelSeat?
     private var end: (code: ErrorCode, reason: String)?
 
     private init(eventLoop: any EventLoop) {
@@ -72,9 +72,9 @@ package final class SharedSession: SessionDelegate {
     ///   - run: Which run of the tunnel asks.
     ///   - origin: Serves its streams.
     /// - Returns: What looks like a session of the tunnel alone.
-    func attach(_ token: TunnelToken, run: Int, origin: OriginDialer) -> LiveSession {
-        let (events, continuation) = AsyncStream.makeStream(of: LiveSessionEvent.self)
-        let attachment = TunnelAttachment(
+    func attach(_ token: TunnelToken, run: Int, origin: OriginDialer) -> TunnelSession {
+        let (events, continuation) = AsyncStream.makeStream(of: TunnelSessionEvent.self)
+        let attachment = TunnelSeat(
             tunnelID: token.tunnelID,
             run: run,
             origin: origin,
@@ -92,25 +92,25 @@ package final class SharedSession: SessionDelegate {
             let end = self.end ?? (.draining, "it takes no more tunnels")
             attachment.sessionEnded(code: end.code, reason: end.reason)
         }
-        return LiveSession(events: events, control: attachment, eventLoop: self.eventLoop)
+        return TunnelSession(events: events, control: attachment, eventLoop: self.eventLoop)
     }
 
     /// Whether a later run of the same tunnel is served, or about to be.
-    func hasNewer(than attachment: TunnelAttachment) -> Bool {
+    func hasNewer(than attachment: TunnelSeat) -> Bool {
         self.attachments.values.contains { other in
             other.tunnelID == attachment.tunnelID && other.run > attachment.run && !other.isLeaving
         }
     }
 
     /// The edge has let a tunnel in: its streams are for this one from now on.
-    func route(to attachment: TunnelAttachment) {
+    func route(to attachment: TunnelSeat) {
         self.routes[attachment.tunnelID] = attachment
     }
 
     /// Somebody is done with the session.
     ///
     /// - Returns: Whether it was the last, who then hears of the end of the session itself.
-    func retire(_ attachment: TunnelAttachment) -> Bool {
+    func retire(_ attachment: TunnelSeat) -> Bool {
         self.attachments[ObjectIdentifier(attachment)] = nil
         if self.routes[attachment.tunnelID] === attachment { self.routes[attachment.tunnelID] = nil }
         guard self.attachments.isEmpty, self.end == nil, let handler else { return false }

@@ -25,7 +25,7 @@ package struct TunnelServer: Sendable {
     private let group: any EventLoopGroup
     private let network = NetworkWatch()
     /// The connections that tunnels share.
-    private let shared = SharedConnections()
+    private let shared = SharedSessionPools()
 
     /// Prepares to serve tunnels.
     ///
@@ -135,19 +135,19 @@ package struct TunnelServer: Sendable {
         token: TunnelToken,
         report: @escaping @Sendable (ConnectionEvent) -> Void,
         observer: OriginObserver
-    ) throws(CommandFailure) -> TunnelService {
-        let connection: EdgeConnection
-        var sessions: SharedSessions?
+    ) throws(CommandFailure) -> ConnectionBundle {
+        let dialer: EdgeDialer
+        var pool: SharedSessionPool?
         if tunnel.sharesConnections {
-            let known = try self.shared.sessions(with: tunnel.edge) { () throws(CommandFailure) in
-                SharedSessions(connection: try self.connection(to: tunnel.edge), logger: self.logger)
+            let known = try self.shared.pool(for: tunnel.edge) { () throws(CommandFailure) in
+                SharedSessionPool(dialer: try self.dialer(for: tunnel.edge), logger: self.logger)
             }
-            (connection, sessions) = (known.connection, known)
+            (dialer, pool) = (known.dialer, known)
         } else {
-            connection = try self.connection(to: tunnel.edge)
+            dialer = try self.dialer(for: tunnel.edge)
         }
-        let dialer = SessionDialer(
-            connection: connection,
+        let own = OwnSessionOpener(
+            dialer: dialer,
             token: token,
             targets: [TargetName.primary: tunnel.target],
             originTLS: tunnel.target.usesTLS ? try Self.originTLS(tunnel.originTrust) : nil,
@@ -155,8 +155,8 @@ package struct TunnelServer: Sendable {
             logger: self.logger,
             observer: observer
         )
-        return TunnelService(
-            dialer: sessions.map { SharedDialer(sessions: $0, own: dialer) } ?? dialer,
+        return ConnectionBundle(
+            opener: pool.map { SharedSessionOpener(pool: $0, own: own) } ?? own,
             connections: tunnel.connections,
             retries: self.retries,
             network: self.network,
@@ -164,8 +164,8 @@ package struct TunnelServer: Sendable {
         )
     }
 
-    private func connection(to edge: EdgeAddress) throws(CommandFailure) -> EdgeConnection {
-        EdgeConnection(
+    private func dialer(for edge: EdgeAddress) throws(CommandFailure) -> EdgeDialer {
+        EdgeDialer(
             edge: edge,
             group: self.group,
             // The roots of the system take megabytes: they are read only where TLS is spoken.

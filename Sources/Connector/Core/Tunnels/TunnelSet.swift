@@ -113,7 +113,7 @@ package struct TunnelSet: Service {
     ) -> ServiceGroup {
         let continuation = self.continuation
         return ServiceGroup(
-            running: PreparedTunnel(server: self.server) { server in
+            running: TunnelRun(server: self.server) { server in
                 let tunnel = try await prepare(server)
                 continuation.yield(.prepared(id, tunnelID: tunnel.token.tunnelID))
                 return tunnel

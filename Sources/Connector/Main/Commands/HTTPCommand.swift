@@ -45,7 +45,7 @@ struct HTTPCommand: AsyncParsableCommand {
                 connections: self.originOptions.connections,
                 logger: self.edgeOptions.makeLogger()
             )
-            let tunnel = TunnelPreparation(
+            let tunnel = TunnelCreation(
                 access: access,
                 name: self.name,
                 target: target,

@@ -44,7 +44,7 @@ struct ServingRun: Sendable {
     /// - Throws: ``CommandFailure`` when no further attempt can succeed.
     func run(_ prepare: @escaping TunnelServer.Preparation) async throws {
         self.display.willServe(tunnelCount: 1)
-        try await self.run(PreparedTunnel(server: self.server, prepare: prepare) {}, hangUp: .leave)
+        try await self.run(TunnelRun(server: self.server, prepare: prepare) {}, hangUp: .leave)
     }
 
     /// Runs a service that serves tunnels until the program is asked to stop.
@@ -53,11 +53,11 @@ struct ServingRun: Sendable {
     ///   - service: What serves them.
     ///   - hangUp: What SIGHUP means.
     /// - Throws: What the service throws.
-    func run(_ service: some Service, hangUp: SignalledRun.HangUp) async throws {
+    func run(_ service: some Service, hangUp: RunUntilSignal.HangUp) async throws {
         let watch = Task { await self.server.watchNetwork() }
         defer { watch.cancel() }
         let settling = Task { await ProgramMemory.settle() }
         defer { settling.cancel() }
-        try await SignalledRun(hangUp: hangUp, display: self.display).run(service)
+        try await RunUntilSignal(hangUp: hangUp, display: self.display).run(service)
     }
 }

@@ -89,7 +89,7 @@ struct TunnelsFileSource: Sendable {
         guard let access else {
             return { _ in throw CommandFailure(.bug, "A tunnel without token and key was let through.") }
         }
-        return TunnelPreparation(
+        return TunnelCreation(
             access: access,
             // A tunnel that was given a random name keeps it when its policy changes.
             name: tunnel.name ?? earlierID,

@@ -193,8 +193,8 @@ struct Diagnosis: Sendable {
         }
         let advice = "What is between here and the edge has to pass WebSocket upgrades; a token ends when it expires."
         return await self.step("tunnel", advice: advice) {
-            let dialer = SessionDialer(
-                connection: EdgeConnection(
+            let opener = OwnSessionOpener(
+                dialer: EdgeDialer(
                     edge: self.edge,
                     group: self.group,
                     tls: self.edge.usesTLS ? self.edgeTLS : nil,
@@ -208,7 +208,7 @@ struct Diagnosis: Sendable {
                 observer: .none
             )
             let id = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
-            let session = try await dialer.dial(bundle: .init(id: id, index: 0, count: 1))
+            let session = try await opener.open(bundle: .init(id: id, index: 0, count: 1))
             // Visitors must not land here: the session leaves as soon as it is known to work.
             for await event in session.events {
                 if case .active = event { session.drain(gracePeriod: .seconds(1)) }

@@ -22,7 +22,7 @@ enum StatusEvent: Equatable, Sendable {
     /// The tunnel can be reached for the first time.
     case online(url: String, target: String)
     /// A request has been answered, or is over without an answer.
-    case request(HTTPTap.Exchange)
+    case request(HTTPCapture.Exchange)
     /// The local server can't be reached.
     case originUnreachable(target: String, code: ErrorCode, reason: String)
     /// The local server answers again.
@@ -129,7 +129,7 @@ enum StatusEvent: Equatable, Sendable {
         }
     }
 
-    private static func members(of exchange: HTTPTap.Exchange) -> Logger.Metadata {
+    private static func members(of exchange: HTTPCapture.Exchange) -> Logger.Metadata {
         var members: Logger.Metadata = [
             "method": "\(exchange.method)",
             "path": "\(PeerText.printable(exchange.path))",

@@ -22,7 +22,7 @@ import Darwin
 final class StatusPanel: Sendable {
     private struct Shared {
         var state = StatusState()
-        var sessions: [SessionKey: LiveSession] = [:]
+        var sessions: [SessionKey: TunnelSession] = [:]
         var nextDraw: Date?
         var lastDraw = Date.distantPast
         var isClosed = false

@@ -39,7 +39,7 @@ struct StatusState: Sendable {
     struct Request: Equatable, Sendable {
         let date: Date
         let tunnel: String
-        let exchange: HTTPTap.Exchange
+        let exchange: HTTPCapture.Exchange
     }
 
     /// A line of the log that a person ought to see.
@@ -141,7 +141,7 @@ struct StatusState: Sendable {
     }
 
     /// Takes what a tap saw.
-    mutating func take(_ event: HTTPTap.Event, of id: String, at date: Date) {
+    mutating func take(_ event: HTTPCapture.Event, of id: String, at date: Date) {
         switch event {
         case .began:
             self.requestCount += 1

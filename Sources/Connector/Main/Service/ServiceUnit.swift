@@ -72,7 +72,7 @@ struct ServiceUnit: Equatable, Sendable {
     }
 
     /// How long a drain may take.
-    private static let graceSeconds = Int(BundleMember.gracePeriod.nanoseconds / 1_000_000_000)
+    private static let graceSeconds = Int(ConnectionKeeper.gracePeriod.nanoseconds / 1_000_000_000)
 
     /// What systemd can do for a user's service as well.
     private static let hardening = [

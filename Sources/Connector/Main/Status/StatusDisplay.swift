@@ -98,7 +98,7 @@ final class StatusDisplay: Sendable {
         self.panel?.update { $0.take(event, of: id, at: Date()) }
     }
 
-    private func take(_ event: HTTPTap.Event, of id: String) {
+    private func take(_ event: HTTPCapture.Event, of id: String) {
         if self.logsRequests, case .ended(let exchange) = event { self.take(.request(exchange), of: id) }
         self.panel?.update { $0.take(event, of: id, at: Date()) }
     }
@@ -151,7 +151,7 @@ extension StatusDisplay: RunObserver {
             announce: { url in self.announce(url) }
         )
         let isWatched = self.panel != nil || self.logsRequests
-        let exchange: @Sendable (HTTPTap.Event) -> Void = { event in self.take(event, of: id) }
+        let exchange: @Sendable (HTTPCapture.Event) -> Void = { event in self.take(event, of: id) }
         return TunnelObserver(
             connection: { event in
                 self.panel?.take(event, of: id)

@@ -12,10 +12,10 @@ import Testing
 
 /// Several tunnels over one connection (docs/protocol.md §B.16).
 @Suite("Tunnels that share a connection", .timeLimit(.minutes(1)))
-struct SharedSessionsTests {
-    private func sessions(_ edge: FakeEdge) -> SharedSessions {
-        SharedSessions(
-            connection: EdgeConnection(edge: edge.address, group: MultiThreadedEventLoopGroup.singleton, tls: nil),
+struct SharedSessionPoolTests {
+    private func pool(_ edge: FakeEdge) -> SharedSessionPool {
+        SharedSessionPool(
+            dialer: EdgeDialer(edge: edge.address, group: MultiThreadedEventLoopGroup.singleton, tls: nil),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
     }
@@ -23,12 +23,12 @@ struct SharedSessionsTests {
     /// Begins to serve a tunnel.
     private func serve(
         _ tunnelID: String,
-        over sessions: SharedSessions,
+        over pool: SharedSessionPool,
         to target: String = "9",
         connections: Int = 1
     ) throws -> ServiceRun {
-        let own = try SessionDialer.fixture(edge: sessions.connection.edge, target: target, tunnelID: tunnelID)
-        return ServiceRun(SharedDialer(sessions: sessions, own: own), connections: connections)
+        let own = try OwnSessionOpener.fixture(edge: pool.dialer.edge, target: target, tunnelID: tunnelID)
+        return ServiceRun(SharedSessionOpener(pool: pool, own: own), connections: connections)
     }
 
     @Test("They come over one, each with its token, and each request reaches the server of its tunnel")
@@ -36,10 +36,10 @@ struct SharedSessionsTests {
         let edge = try await FakeEdge.start(sharing: .init())
         let one = try await LocalOrigin.start(.answer("one"))
         let other = try await LocalOrigin.start(.answer("other"))
-        let sessions = self.sessions(edge)
+        let pool = self.pool(edge)
         let runs = [
-            try self.serve("one", over: sessions, to: "127.0.0.1:\(one.port)"),
-            try self.serve("other", over: sessions, to: "127.0.0.1:\(other.port)"),
+            try self.serve("one", over: pool, to: "127.0.0.1:\(one.port)"),
+            try self.serve("other", over: pool, to: "127.0.0.1:\(other.port)"),
         ]
         for run in runs { await run.active() }
         var tokens: [String: String] = [:]
@@ -81,10 +81,10 @@ struct SharedSessionsTests {
     @Test("One that the edge refuses ends with the reason; the others go on")
     func refusal() async throws {
         let edge = try await FakeEdge.start(sharing: .init(refusals: ["refused": .authExpired]))
-        let sessions = self.sessions(edge)
-        let good = try self.serve("good", over: sessions)
+        let pool = self.pool(edge)
+        let good = try self.serve("good", over: pool)
         await good.active()
-        let refused = try self.serve("refused", over: sessions)
+        let refused = try self.serve("refused", over: pool)
         #expect(await refused.outcome.value?.status == .refused)
         let session = try await edge.nextSession()
         // Nothing listens at port 9: the stream came as far as to the target.
@@ -104,11 +104,11 @@ struct SharedSessionsTests {
             ),
             sharing: .init()
         )
-        let sessions = self.sessions(edge)
-        let refused = try self.serve("refused", over: sessions)
+        let pool = self.pool(edge)
+        let refused = try self.serve("refused", over: pool)
         #expect(await refused.outcome.value?.status == .refused)
         edge.answer(with: .accept)
-        let good = try self.serve("good", over: sessions)
+        let good = try self.serve("good", over: pool)
         await good.active()
         #expect(await good.stop() == nil)
         try await edge.stop()
@@ -117,8 +117,8 @@ struct SharedSessionsTests {
     @Test("An edge that does not share gets a connection for each")
     func fallback() async throws {
         let edge = try await FakeEdge.start()
-        let sessions = self.sessions(edge)
-        let runs = [try self.serve("one", over: sessions), try self.serve("other", over: sessions)]
+        let pool = self.pool(edge)
+        let runs = [try self.serve("one", over: pool), try self.serve("other", over: pool)]
         for run in runs { await run.active() }
         var paths: Set<String> = []
         for await case .request(let head) in edge.events {
@@ -134,9 +134,9 @@ struct SharedSessionsTests {
         let edge = try await FakeEdge.start(sharing: .init())
         let origin = try await LocalOrigin.start(.swallow)
         let echo = try await LocalOrigin.start(.echo)
-        let sessions = self.sessions(edge)
-        let one = try self.serve("one", over: sessions, to: "127.0.0.1:\(origin.port)")
-        let other = try self.serve("other", over: sessions, to: "127.0.0.1:\(echo.port)")
+        let pool = self.pool(edge)
+        let one = try self.serve("one", over: pool, to: "127.0.0.1:\(origin.port)")
+        let other = try self.serve("other", over: pool, to: "127.0.0.1:\(echo.port)")
         await one.active()
         await other.active()
         let session = try await edge.nextSession()
@@ -169,8 +169,8 @@ struct SharedSessionsTests {
     @Test("When the connection is lost, all come back over one new connection")
     func reconnection() async throws {
         let edge = try await FakeEdge.start(sharing: .init())
-        let sessions = self.sessions(edge)
-        let runs = try (0..<20).map { try self.serve("tunnel-\($0)", over: sessions) }
+        let pool = self.pool(edge)
+        let runs = try (0..<20).map { try self.serve("tunnel-\($0)", over: pool) }
         for run in runs { await run.active() }
         let session = try await edge.nextSession()
         for _ in runs { _ = try await edge.nextTunnel() }
@@ -189,8 +189,8 @@ struct SharedSessionsTests {
     @Test("When the edge drains, all move to a new connection before the old one goes")
     func drain() async throws {
         let edge = try await FakeEdge.start(sharing: .init())
-        let sessions = self.sessions(edge)
-        let runs = [try self.serve("one", over: sessions), try self.serve("other", over: sessions)]
+        let pool = self.pool(edge)
+        let runs = [try self.serve("one", over: pool), try self.serve("other", over: pool)]
         for run in runs { await run.active() }
         let session = try await edge.nextSession()
         for _ in runs { _ = try await edge.nextTunnel() }
@@ -214,11 +214,11 @@ struct SharedSessionsTests {
     @Test("A place that a later run of the same tunnel took is given up; the later run keeps it, whatever comes first")
     func replaced() async throws {
         let edge = try await FakeEdge.start(sharing: .init())
-        let sessions = self.sessions(edge)
-        let old = try self.serve("one", over: sessions)
+        let pool = self.pool(edge)
+        let old = try self.serve("one", over: pool)
         await old.active()
         let place = try await edge.nextTunnel()
-        let new = try self.serve("one", over: sessions)
+        let new = try self.serve("one", over: pool)
         await new.active()
         _ = try await edge.nextTunnel()
         place.stream.eventLoop.execute { place.stream.value.close(mode: .output, promise: nil) }
@@ -237,8 +237,8 @@ struct SharedSessionsTests {
     @Test("A run whose place was taken by one that is no more takes another place")
     func takenInVain() async throws {
         let edge = try await FakeEdge.start(sharing: .init())
-        let sessions = self.sessions(edge)
-        let run = try self.serve("one", over: sessions)
+        let pool = self.pool(edge)
+        let run = try self.serve("one", over: pool)
         await run.active()
         let place = try await edge.nextTunnel()
         place.stream.eventLoop.execute { place.stream.value.close(mode: .output, promise: nil) }
@@ -251,17 +251,17 @@ struct SharedSessionsTests {
     @Test("An earlier run does not take the place of a later one")
     func outdone() async throws {
         let edge = try await FakeEdge.start(sharing: .init())
-        let sessions = self.sessions(edge)
-        func dialer() throws -> SharedDialer {
-            let own = try SessionDialer.fixture(edge: edge.address, target: "9", tunnelID: "one")
-            return SharedDialer(sessions: sessions, own: own)
+        let pool = self.pool(edge)
+        func opener() throws -> SharedSessionOpener {
+            let own = try OwnSessionOpener.fixture(edge: edge.address, target: "9", tunnelID: "one")
+            return SharedSessionOpener(pool: pool, own: own)
         }
-        let (old, new) = (try dialer(), try dialer())
+        let (old, new) = (try opener(), try opener())
         let bundle = SessionSettings.Bundle(id: [], index: 0, count: 1)
-        let serving = try await new.dial(bundle: bundle, network: NetworkWatch())
+        let serving = try await new.open(bundle: bundle, network: NetworkWatch())
         var events = serving.events.makeAsyncIterator()
         #expect(await events.next() == .active)
-        var refused = try await old.dial(bundle: bundle, network: NetworkWatch()).events.makeAsyncIterator()
+        var refused = try await old.open(bundle: bundle, network: NetworkWatch()).events.makeAsyncIterator()
         #expect(await refused.next() == .ended(code: .draining, reason: "it takes no more tunnels"))
         serving.drain(gracePeriod: .seconds(1))
         #expect(await events.next() == .ended(code: .shutdown, reason: ""))
@@ -272,12 +272,12 @@ struct SharedSessionsTests {
     func graceAfterTaking() async throws {
         let edge = try await FakeEdge.start(sharing: .init())
         let origin = try await LocalOrigin.start(.swallow)
-        let sessions = self.sessions(edge)
-        let own = try SessionDialer.fixture(edge: edge.address, target: "127.0.0.1:\(origin.port)", tunnelID: "one")
-        let old = SharedDialer(sessions: sessions, own: own)
-        let new = SharedDialer(sessions: sessions, own: own)
+        let pool = self.pool(edge)
+        let own = try OwnSessionOpener.fixture(edge: edge.address, target: "127.0.0.1:\(origin.port)", tunnelID: "one")
+        let old = SharedSessionOpener(pool: pool, own: own)
+        let new = SharedSessionOpener(pool: pool, own: own)
         let bundle = SessionSettings.Bundle(id: [], index: 0, count: 1)
-        let leaving = try await old.dial(bundle: bundle, network: NetworkWatch())
+        let leaving = try await old.open(bundle: bundle, network: NetworkWatch())
         var events = leaving.events.makeAsyncIterator()
         #expect(await events.next() == .active)
         let session = try await edge.nextSession()
@@ -287,7 +287,7 @@ struct SharedSessionsTests {
             acceptance.yield()
         }
         for await _ in accepted { break }
-        let staying = try await new.dial(bundle: bundle, network: NetworkWatch())
+        let staying = try await new.open(bundle: bundle, network: NetworkWatch())
         var others = staying.events.makeAsyncIterator()
         #expect(await others.next() == .active)
         place.stream.eventLoop.execute { place.stream.value.close(mode: .output, promise: nil) }
@@ -302,9 +302,9 @@ struct SharedSessionsTests {
     @Test("While the edge can't be reached, all tunnels together look for it once a second at most")
     func failures() async throws {
         let edge = try await FakeEdge.start(.bytes(""), sharing: .init())
-        let sessions = self.sessions(edge)
+        let pool = self.pool(edge)
         let start = ContinuousClock.now
-        let runs = try (0..<30).map { try self.serve("tunnel-\($0)", over: sessions) }
+        let runs = try (0..<30).map { try self.serve("tunnel-\($0)", over: pool) }
         let attempts = Task {
             var count = 0
             for await case .request in edge.events { count += 1 }
@@ -323,10 +323,10 @@ struct SharedSessionsTests {
     @Test("Several connections of a tunnel are places of their own")
     func bundle() async throws {
         let edge = try await FakeEdge.start(sharing: .init())
-        let sessions = self.sessions(edge)
+        let pool = self.pool(edge)
         let runs = [
-            try self.serve("one", over: sessions, connections: 3),
-            try self.serve("other", over: sessions, connections: 2),
+            try self.serve("one", over: pool, connections: 3),
+            try self.serve("other", over: pool, connections: 2),
         ]
         var places: [UInt8] = []
         var tunnels: [String: Int] = [:]

@@ -12,7 +12,7 @@ import Protocol
 /// stream reset or lost abort the local connection (close it if the code is NO_ERROR)
 /// local reset          STOP_SENDING                  RESET behind what is queued, unless FIN was sent
 /// ```
-struct PipeState: Equatable {
+struct PipeCloseState: Equatable {
     /// What the owner of the pipe has to do; each case at most once in the life of a pipe.
     enum Action: Equatable {
         case nothing

@@ -7,7 +7,7 @@ import NIOCore
 /// It reads the heads of HTTP/1.1 messages and passes over their bodies. It keeps a line of either direction and a
 /// few open requests, however long the connection lives. On anything it does not understand, and after an upgrade, it
 /// goes blind: it looks at nothing more, and the requests that are open end with the connection.
-package struct HTTPTap {
+package struct HTTPCapture {
     /// A request and its answer, as far as it is known.
     package struct Exchange: Equatable, Sendable {
         package var method: String

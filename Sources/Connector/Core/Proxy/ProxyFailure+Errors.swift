@@ -4,11 +4,11 @@ import AsyncHTTPClient
 import NIOCore
 import NIOPosix
 
-extension ProxyTrouble {
+extension ProxyFailure {
     /// Recognises an error that is the proxy's and not the edge's.
     init?(_ error: any Error, connectingTo proxy: ProxyAddress) {
         switch error {
-        case let trouble as ProxyTrouble:
+        case let trouble as ProxyFailure:
             self = trouble
         case let error as NIOConnectionError:
             if let first = error.connectionErrors.first {
@@ -35,7 +35,7 @@ extension ProxyTrouble {
         [408, 429].contains(status) || ((500...599).contains(status) && status != 501 && status != 505)
     }
 
-    private static func ofConnecting(_ error: any Error) -> ProxyTrouble {
+    private static func ofConnecting(_ error: any Error) -> ProxyFailure {
         if let error = error as? IOError { return .unreachable(error.systemReason) }
         if case ChannelError.connectTimeout = error { return .unreachable("it did not answer in time") }
         return .unreachable("\(error)")

@@ -5,11 +5,11 @@ import Protocol
 import ServiceLifecycle
 
 /// Keeps one session of the bundle alive for ever: dials, watches, and dials again.
-package struct BundleMember: Sendable {
-    let dialer: any SessionOpener
+package struct ConnectionKeeper: Sendable {
+    let opener: any SessionOpener
     let bundle: SessionSettings.Bundle
     var policy: ReconnectPolicy
-    let bell: ReconnectBell
+    let pauses: ReconnectPauses
     let network: NetworkWatch
     let report: @Sendable (ConnectionEvent) -> Void
 
@@ -37,7 +37,7 @@ package struct BundleMember: Sendable {
                 do {
                     self.report(.connecting(index: self.index))
                     let session = try await cancelWhenGracefulShutdown {
-                        try await self.dialer.dial(bundle: self.bundle, network: self.network)
+                        try await self.opener.open(bundle: self.bundle, network: self.network)
                     }
                     self.report(.opened(index: self.index, session))
                     switch await state.follow(session) {
@@ -82,14 +82,14 @@ package struct BundleMember: Sendable {
                     guard !Task.isShuttingDownGracefully else { return }
                     let delay = backoff.nextDelay(atLeast: minimum, draw: .random(in: 0...1))
                     self.report(.waiting(index: self.index, delay, reason: reason))
-                    if await self.bell.wait(for: delay, index: self.index) == .networkChanged { backoff.reset() }
+                    if await self.pauses.wait(for: delay, index: self.index) == .networkChanged { backoff.reset() }
                 }
             }
         }
     }
 
-    private mutating func follow(_ session: LiveSession) async -> Outcome {
-        let (report, bell, index) = (self.report, self.bell, self.index)
+    private mutating func follow(_ session: TunnelSession) async -> Outcome {
+        let (report, pauses, index) = (self.report, self.pauses, self.index)
         let subscription = self.network.subscribe { session.verify() }
         defer { self.network.cancel(subscription) }
         let outcome = await withGracefulShutdownHandler { () -> (Outcome, wasActive: Bool) in
@@ -98,7 +98,7 @@ package struct BundleMember: Sendable {
                 switch event {
                 case .active:
                     activeSince = .now
-                    bell.ring()
+                    pauses.cutShort(.edgeFound)
                     report(.active(index: index))
                 case .handedOver:
                     return (.cancelled, activeSince != nil)
@@ -119,7 +119,7 @@ package struct BundleMember: Sendable {
     }
 
     /// Waits for the end of a session that is leaving.
-    private static func seeOff(_ session: LiveSession) async {
+    private static func seeOff(_ session: TunnelSession) async {
         await withGracefulShutdownHandler {
             for await _ in session.events {}
         } onGracefulShutdown: {

@@ -9,7 +9,7 @@ import Testing
 @testable import ConnectorCore
 
 @Suite("A tunnel that is kept alive", .timeLimit(.minutes(1)))
-struct TunnelServiceTests {
+struct ConnectionBundleTests {
     /// Runs the service against an edge for the time of the body, then asks it to stop.
     ///
     /// - Returns: The failure that ended the service, if it was not the request to stop.
@@ -23,7 +23,7 @@ struct TunnelServiceTests {
         body: (AsyncStream<ConnectionEvent>, ServiceGroup) async throws -> Void
     ) async throws -> CommandFailure? {
         let run = ServiceRun(
-            try SessionDialer.fixture(edge: edge.address, target: target),
+            try OwnSessionOpener.fixture(edge: edge.address, target: target),
             connections: connections,
             retries: retries,
             network: network
@@ -100,14 +100,14 @@ struct TunnelServiceTests {
     }
 
     @Test("A member that waits for its next attempt goes on as soon as another gets through")
-    func bell() async throws {
-        let bell = ReconnectBell()
+    func otherGetsThrough() async throws {
+        let pauses = ReconnectPauses()
         await withTaskGroup(of: Void.self) { group in
-            for index in 0..<3 { group.addTask { await bell.wait(for: .seconds(3_600), index: index) } }
+            for index in 0..<3 { group.addTask { await pauses.wait(for: .seconds(3_600), index: index) } }
             group.addTask {
-                // Ringing before somebody waits is in vain, so ring until all are through.
+                // To cut a pause short before it begins is in vain, so do it until all are through.
                 while !Task.isCancelled {
-                    bell.ring()
+                    pauses.cutShort(.edgeFound)
                     await Task.yield()
                 }
             }
@@ -115,7 +115,7 @@ struct TunnelServiceTests {
             group.cancelAll()
         }
         let start = ContinuousClock.now
-        await bell.wait(for: .milliseconds(20), index: 0)
+        await pauses.wait(for: .milliseconds(20), index: 0)
         #expect(.now - start >= .milliseconds(20))
     }
 

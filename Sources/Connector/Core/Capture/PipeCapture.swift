@@ -3,11 +3,11 @@
 import NIOCore
 
 /// The tap of one pipe, and who hears of what it sees; made only where somebody looks.
-final class PipeTap {
-    private var tap = HTTPTap()
-    private let report: @Sendable (HTTPTap.Event) -> Void
+final class PipeCapture {
+    private var tap = HTTPCapture()
+    private let report: @Sendable (HTTPCapture.Event) -> Void
 
-    init(report: @escaping @Sendable (HTTPTap.Event) -> Void) {
+    init(report: @escaping @Sendable (HTTPCapture.Event) -> Void) {
         self.report = report
     }
 
@@ -31,7 +31,7 @@ final class PipeTap {
         self.tell(self.tap.closed(isClean: isClean, now: .now()))
     }
 
-    private func tell(_ events: [HTTPTap.Event]) {
+    private func tell(_ events: [HTTPCapture.Event]) {
         for event in events { self.report(event) }
     }
 }

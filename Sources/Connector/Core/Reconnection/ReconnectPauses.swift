@@ -3,13 +3,13 @@
 import NIOConcurrencyHelpers
 import ServiceLifecycle
 
-/// Wakes the members of a bundle that wait for their next attempt: one of them got through, or the network changed.
+/// Ends the members of a bundle that wait for their next attempt: one of them got through, or the network changed.
 ///
 /// Each member backs off on its own, so that an edge that is away is not pestered by all at once; but when one has found
 /// it, the others need not sit out what may be half a minute.
-final class ReconnectBell: Sendable {
+final class ReconnectPauses: Sendable {
     /// Why a wait ended.
-    enum Wake: Sendable, Equatable {
+    enum End: Sendable, Equatable {
         /// Its time was over, or the program is to stop.
         case timeUp
         /// Another member has found the edge.
@@ -18,16 +18,16 @@ final class ReconnectBell: Sendable {
         case networkChanged
     }
 
-    private let waiting = NIOLockedValueBox<[Int: AsyncStream<Wake>.Continuation]>([:])
+    private let waiting = NIOLockedValueBox<[Int: AsyncStream<End>.Continuation]>([:])
 
     /// Lets every waiting member go on.
-    func ring(_ wake: Wake = .edgeFound) {
+    func cutShort(_ end: End) {
         let waiting = self.waiting.withLockedValue { waiting in
             defer { waiting = [:] }
             return waiting
         }
         for continuation in waiting.values {
-            continuation.yield(wake)
+            continuation.yield(end)
             continuation.finish()
         }
     }
@@ -38,17 +38,17 @@ final class ReconnectBell: Sendable {
     ///   - duration: How long to wait at most.
     ///   - index: Which member waits.
     @discardableResult
-    func wait(for duration: Duration, index: Int) async -> Wake {
-        let (rung, continuation) = AsyncStream.makeStream(of: Wake.self)
+    func wait(for duration: Duration, index: Int) async -> End {
+        let (ends, continuation) = AsyncStream.makeStream(of: End.self)
         self.waiting.withLockedValue { $0[index] = continuation }
-        let wake = await cancelWhenGracefulShutdown {
-            await withTaskGroup(of: Wake.self) { group in
+        let end = await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: End.self) { group in
                 group.addTask {
                     try? await Task.sleep(for: duration)
                     return .timeUp
                 }
                 group.addTask {
-                    for await wake in rung { return wake }
+                    for await end in ends { return end }
                     return .timeUp
                 }
                 let first = await group.next() ?? .timeUp
@@ -57,6 +57,6 @@ final class ReconnectBell: Sendable {
             }
         }
         self.waiting.withLockedValue { $0[index] = nil }
-        return wake
+        return end
     }
 }

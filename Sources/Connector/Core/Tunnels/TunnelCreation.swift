@@ -3,7 +3,7 @@
 import Protocol
 
 /// Makes a tunnel through the control API, or takes it up again by its name.
-package struct TunnelPreparation: Sendable {
+package struct TunnelCreation: Sendable {
     private let access: EdgeAccess
     private let name: String?
     private let target: OriginTarget

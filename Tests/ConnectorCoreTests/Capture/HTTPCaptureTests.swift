@@ -7,9 +7,9 @@ import Testing
 
 /// A tap with a clock that the test moves, and all that it told.
 struct TapScript {
-    var tap = HTTPTap()
+    var tap = HTTPCapture()
     var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
-    var events: [HTTPTap.Event] = []
+    var events: [HTTPCapture.Event] = []
 
     mutating func request(_ text: String) {
         self.events += self.tap.requestBytes(ByteBuffer(string: text), now: self.now)
@@ -40,7 +40,7 @@ struct TapScript {
 }
 
 @Suite("The tap on a connection")
-struct HTTPTapTests {
+struct HTTPCaptureTests {
     private static let get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
     private func summary(_ script: (inout TapScript) -> Void) -> String {
@@ -57,7 +57,7 @@ struct HTTPTapTests {
         script.response("HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\no")
         script.wait(30)
         script.response("k")
-        var exchange = HTTPTap.Exchange(method: "POST", path: "/a/b", status: 201, responseTime: .milliseconds(12))
+        var exchange = HTTPCapture.Exchange(method: "POST", path: "/a/b", status: 201, responseTime: .milliseconds(12))
         #expect(script.events[0] == .began)
         #expect(script.events[1] == .responded(exchange))
         exchange.duration = .milliseconds(42)
@@ -164,16 +164,16 @@ struct HTTPTapTests {
     func pipelining() {
         let answer = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
         let some = self.summary { tap in
-            tap.request(String(repeating: Self.get, count: HTTPTap.maximumOpen))
-            tap.response(String(repeating: answer, count: HTTPTap.maximumOpen))
+            tap.request(String(repeating: Self.get, count: HTTPCapture.maximumOpen))
+            tap.response(String(repeating: answer, count: HTTPCapture.maximumOpen))
         }
-        #expect(some.split(separator: " ").count == 3 * HTTPTap.maximumOpen)
+        #expect(some.split(separator: " ").count == 3 * HTTPCapture.maximumOpen)
         let tooMany = self.summary { tap in
-            tap.request(String(repeating: Self.get, count: HTTPTap.maximumOpen + 1))
+            tap.request(String(repeating: Self.get, count: HTTPCapture.maximumOpen + 1))
             tap.response(answer)
             tap.close(isClean: false)
         }
-        #expect(tooMany.split(separator: " ").count == 2 * HTTPTap.maximumOpen)
+        #expect(tooMany.split(separator: " ").count == 2 * HTTPCapture.maximumOpen)
         #expect(!tooMany.contains("200"))
     }
 

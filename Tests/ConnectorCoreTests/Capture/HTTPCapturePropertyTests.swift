@@ -19,7 +19,7 @@ private struct SeededGenerator: RandomNumberGenerator {
 }
 
 @Suite("The tap, whatever comes")
-struct HTTPTapPropertyTests {
+struct HTTPCapturePropertyTests {
     /// The bytes of a conversation in either direction, and what is to be told of it.
     private struct Conversation {
         var requests: [String] = []
@@ -63,7 +63,7 @@ struct HTTPTapPropertyTests {
         return pieces
     }
 
-    private static func told(_ events: [HTTPTap.Event]) -> [String] {
+    private static func told(_ events: [HTTPCapture.Event]) -> [String] {
         events.map { event in
             switch event {
             case .began: "+"
@@ -80,8 +80,8 @@ struct HTTPTapPropertyTests {
         var random = SeededGenerator(state: seed)
         for round in 0..<300 {
             let conversation = Conversation(using: &random)
-            var tap = HTTPTap()
-            var events: [HTTPTap.Event] = []
+            var tap = HTTPCapture()
+            var events: [HTTPCapture.Event] = []
             for (request, answer) in zip(conversation.requests, conversation.answers) {
                 for piece in Self.cut(request, using: &random) { events += tap.requestBytes(piece, now: .now()) }
                 for piece in Self.cut(answer, using: &random) { events += tap.responseBytes(piece, now: .now()) }
@@ -99,8 +99,8 @@ struct HTTPTapPropertyTests {
             for (requestCut, answerCut) in [(true, false), (false, true)] {
                 let length = requestCut ? request.utf8.count : answer.utf8.count
                 for position in 0...length {
-                    var tap = HTTPTap()
-                    var events: [HTTPTap.Event] = []
+                    var tap = HTTPCapture()
+                    var events: [HTTPCapture.Event] = []
                     for piece in Self.halves(request, at: requestCut ? position : 0) {
                         events += tap.requestBytes(piece, now: .now())
                     }
@@ -128,8 +128,8 @@ struct HTTPTapPropertyTests {
             "ffffffffffffff\r\n",
         ]
         for round in 0..<2_000 {
-            var tap = HTTPTap()
-            var events: [HTTPTap.Event] = []
+            var tap = HTTPCapture()
+            var events: [HTTPCapture.Event] = []
             for _ in 0..<Int.random(in: 1...24, using: &random) {
                 let piece = ByteBuffer(string: scraps.randomElement(using: &random) ?? "")
                 if Bool.random(using: &random) {

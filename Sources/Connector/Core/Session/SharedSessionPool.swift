@@ -10,9 +10,9 @@ import Synchronization
 ///
 /// There is one for each place of a bundle. Whoever needs one that is not there connects, with its own token; the others
 /// wait for the outcome.
-final class SharedSessions: Sendable {
-    /// How to connect to the edge.
-    let connection: EdgeConnection
+final class SharedSessionPool: Sendable {
+    /// Connects to the edge.
+    let dialer: EdgeDialer
     private let governor = MemoryGovernor()
     private let logger: Logger
     private let bundleID = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
@@ -41,10 +41,10 @@ final class SharedSessions: Sendable {
     private static let refusalTime = Duration.seconds(600)
 
     /// - Parameters:
-    ///   - connection: How to connect to the edge.
+    ///   - dialer: Connects to the edge.
     ///   - logger: For what happens to the sessions.
-    init(connection: EdgeConnection, logger: Logger) {
-        self.connection = connection
+    init(dialer: EdgeDialer, logger: Logger) {
+        self.dialer = dialer
         self.logger = logger
     }
 
@@ -83,7 +83,7 @@ final class SharedSessions: Sendable {
         token: TunnelToken,
         network: NetworkWatch
     ) -> (EventLoopFuture<NIOLoopBound<SharedSession>?>, isOwn: Bool)? {
-        let promise = self.connection.group.next().makePromise(of: NIOLoopBound<SharedSession>?.self)
+        let promise = self.dialer.group.next().makePromise(of: NIOLoopBound<SharedSession>?.self)
         let (future, attempt) = self.state.withLock { state -> (EventLoopFuture<NIOLoopBound<SharedSession>?>?, Int?) in
             if let until = state.refusedUntil, .now < until { return (nil, nil) }
             if let future = state.places[index] { return (future, nil) }
@@ -117,7 +117,7 @@ final class SharedSessions: Sendable {
         network: NetworkWatch
     ) async throws -> NIOLoopBound<SharedSession>? {
         let bundle = SessionSettings.Bundle(id: self.bundleID, index: index, count: 8)
-        let (session, isSharing) = try await self.connection.open(with: token, network: network) { eventLoop in
+        let (session, isSharing) = try await self.dialer.open(with: token, network: network) { eventLoop in
             let (handler, session) = SharedSession.make(
                 on: eventLoop,
                 bundle: bundle,
@@ -150,35 +150,6 @@ final class SharedSessions: Sendable {
             return state.runs
         }
     }
-}
-
-/// Opens sessions over connections that the tunnel shares with others, where the edge can do that.
-struct SharedDialer: SessionOpener {
-    let sessions: SharedSessions
-    /// Opens sessions that are not shared, and knows what the tunnel's streams are served with.
-    let own: SessionDialer
-    /// Which run of the tunnel this is: of two that want the same place the later one gets it.
-    private let run: Int
-
-    init(sessions: SharedSessions, own: SessionDialer) {
-        self.sessions = sessions
-        self.own = own
-        self.run = sessions.nextRun()
-    }
-
-    func dial(bundle: SessionSettings.Bundle, network: NetworkWatch) async throws -> LiveSession {
-        // A token that OPEN has no room for needs a head of HTTP.
-        guard self.own.token.secret.utf8.count <= OpenMetadata.maximumTokenLength,
-            let session = try await self.sessions.session(at: bundle.index, token: self.own.token, network: network)
-        else { return try await self.own.dial(bundle: bundle, network: network) }
-        return try await session.eventLoop.submit { [own, run] in
-            let targets = own.targets.values.first.map { [own.token.tunnelID: $0] } ?? [:]
-            let origin = own.makeOrigin(targets: targets, on: session.eventLoop)
-            return session.value.attach(own.token, run: run, origin: origin)
-        }.get()
-    }
-
-    var edgeFound: Subscribers? { self.sessions.edgeFound }
 }
 
 extension EdgeFailure {

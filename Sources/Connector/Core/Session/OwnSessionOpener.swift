@@ -6,23 +6,9 @@ import NIOCore
 import NIOSSL
 import Protocol
 
-/// Opens sessions that serve one tunnel.
-package protocol SessionOpener: Sendable {
-    /// Opens one session.
-    ///
-    /// - Parameters:
-    ///   - bundle: The place of the session among those of this connector.
-    ///   - network: Tells when the network changes.
-    /// - Throws: ``EdgeFailure``, ``NetworkChanged``, or `CancellationError` at once when the task is cancelled.
-    func dial(bundle: SessionSettings.Bundle, network: NetworkWatch) async throws -> LiveSession
-
-    /// Tells when others who use the same connections have found the edge; nothing if there are no others.
-    var edgeFound: Subscribers? { get }
-}
-
 /// Opens sessions over connections that the tunnel has for itself.
-package struct SessionDialer: SessionOpener {
-    let connection: EdgeConnection
+package struct OwnSessionOpener: SessionOpener {
+    let dialer: EdgeDialer
     let token: TunnelToken
     /// The local targets by name, and how to speak TLS to them.
     let targets: [String: OriginTarget]
@@ -34,7 +20,7 @@ package struct SessionDialer: SessionOpener {
     var observer: OriginObserver
 
     /// - Parameters:
-    ///   - connection: How to connect to the edge.
+    ///   - dialer: Connects to the edge.
     ///   - token: What lets the connector in.
     ///   - targets: The local targets by name.
     ///   - originTLS: How to speak TLS to them; nothing if none of them does.
@@ -42,7 +28,7 @@ package struct SessionDialer: SessionOpener {
     ///   - logger: For what happens to the sessions.
     ///   - observer: Who hears of the local server.
     package init(
-        connection: EdgeConnection,
+        dialer: EdgeDialer,
         token: TunnelToken,
         targets: [String: OriginTarget],
         originTLS: OriginTLS?,
@@ -50,7 +36,7 @@ package struct SessionDialer: SessionOpener {
         logger: Logger,
         observer: OriginObserver
     ) {
-        self.connection = connection
+        self.dialer = dialer
         self.token = token
         self.targets = targets
         self.originTLS = originTLS
@@ -65,12 +51,12 @@ package struct SessionDialer: SessionOpener {
     ///   - bundle: The place of the session among those of this connector.
     ///   - network: Tells when the network changes.
     /// - Throws: ``EdgeFailure``, ``NetworkChanged``, or `CancellationError` at once when the task is cancelled.
-    package func dial(
+    package func open(
         bundle: SessionSettings.Bundle,
         network: NetworkWatch = NetworkWatch()
-    ) async throws -> LiveSession {
-        try await self.connection.open(with: self.token, network: network) { eventLoop in
-            let relay = LiveSessionRelay()
+    ) async throws -> TunnelSession {
+        try await self.dialer.open(with: self.token, network: network) { eventLoop in
+            let relay = TunnelSessionRelay()
             var configuration = SessionConfiguration(role: .connector, governor: self.governor)
             configuration.settings.implementation = "culvert/\(ProgramVersion.current)"
             configuration.settings.bundle = bundle
@@ -83,7 +69,7 @@ package struct SessionDialer: SessionOpener {
             ) { [relay] stream in
                 withExtendedLifetime(relay) { origin.serve(stream) }
             }
-            return (handler, LiveSession(events: relay.events, control: handler, eventLoop: eventLoop))
+            return (handler, TunnelSession(events: relay.events, control: handler, eventLoop: eventLoop))
         }
     }
 

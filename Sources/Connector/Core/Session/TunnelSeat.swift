@@ -9,7 +9,7 @@ import Protocol
 ///
 /// To whoever looks after the tunnel it is a session like any other. The handler of that stream's channel, on the
 /// session's event loop.
-final class TunnelAttachment: ChannelInboundHandler, SessionControl {
+final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
     typealias InboundIn = ByteBuffer
 
     /// How far the attachment is in its life.
@@ -31,7 +31,7 @@ final class TunnelAttachment: ChannelInboundHandler, SessionControl {
     let group = StreamGroup()
     private let origin: OriginDialer
     private let session: SharedSession
-    private let events: AsyncStream<LiveSessionEvent>.Continuation
+    private let events: AsyncStream<TunnelSessionEvent>.Continuation
     private var stream: StreamChannel?
     private var phase = Phase.opening
     /// Whether a later run of the tunnel has taken the place.
@@ -52,7 +52,7 @@ final class TunnelAttachment: ChannelInboundHandler, SessionControl {
         run: Int,
         origin: OriginDialer,
         session: SharedSession,
-        events: AsyncStream<LiveSessionEvent>.Continuation
+        events: AsyncStream<TunnelSessionEvent>.Continuation
     ) {
         self.tunnelID = tunnelID
         self.run = run

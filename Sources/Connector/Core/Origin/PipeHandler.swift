@@ -7,7 +7,7 @@ import NIOTLS
 /// One end of a pipe: hands what its channel reads to the other end, and reads only while the other end takes more.
 ///
 /// Both ends live on one event loop. What arrives within one read burst leaves with one flush.
-final class PipeEnd: ChannelDuplexHandler {
+final class PipeHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = ByteBuffer
@@ -22,7 +22,7 @@ final class PipeEnd: ChannelDuplexHandler {
     private let side: Side
     private var pipe: OriginPipe?
     private var context: ChannelHandlerContext?
-    private var partner: PipeEnd?
+    private var partner: PipeHandler?
     /// Whether to read before there is a partner, as a TLS handshake below has to.
     var readsWithoutPartner = false
     /// When bytes last arrived on the local side.
@@ -31,7 +31,7 @@ final class PipeEnd: ChannelDuplexHandler {
     private var isReadHeld = false
     private var isReadingStopped = false
     /// Held beside the pipe, so that without a tap a read costs one comparison more.
-    private let tap: PipeTap?
+    private let tap: PipeCapture?
 
     init(side: Side, pipe: OriginPipe) {
         self.side = side
@@ -40,7 +40,7 @@ final class PipeEnd: ChannelDuplexHandler {
     }
 
     /// Lets bytes flow to the partner; until then reads are held back.
-    func join(_ partner: PipeEnd) {
+    func join(_ partner: PipeHandler) {
         self.partner = partner
     }
 

@@ -10,7 +10,7 @@ import Protocol
 struct NetworkChanged: Error {}
 
 /// How to connect to an edge: resolves and connects, TLS, the WebSocket handshake.
-package struct EdgeConnection: Sendable {
+package struct EdgeDialer: Sendable {
     let edge: EdgeAddress
     /// Where the connections live; every attempt takes the next event loop.
     let group: any EventLoopGroup

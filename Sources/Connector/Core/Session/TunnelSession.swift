@@ -5,7 +5,7 @@ import NIOCore
 import Protocol
 
 /// What a session tells the task that looks after it.
-package enum LiveSessionEvent: Sendable, Equatable {
+package enum TunnelSessionEvent: Sendable, Equatable {
     /// The edge's HELLO came: streams are served.
     case active
     /// The edge will close the session; a replacement is to be opened after the given time and a random part of it.
@@ -17,7 +17,7 @@ package enum LiveSessionEvent: Sendable, Equatable {
 }
 
 /// What can be asked of a session on its event loop.
-protocol SessionControl: AnyObject {
+protocol TunnelSessionControl: AnyObject {
     /// The smoothed round-trip time to the edge, once it is known.
     var roundTripTime: TimeAmount? { get }
     /// How many streams are being served.
@@ -30,7 +30,7 @@ protocol SessionControl: AnyObject {
     func end()
 }
 
-extension SessionHandler: SessionControl {
+extension SessionHandler: TunnelSessionControl {
     func leave(gracePeriod: TimeAmount) {
         self.drain(code: .shutdown, gracePeriod: gracePeriod, reconnectAfter: .zero)
     }
@@ -45,12 +45,12 @@ extension SessionHandler: SessionControl {
 }
 
 /// One session that serves a tunnel, as seen from outside its event loop.
-package struct LiveSession: Sendable {
-    /// What happens to the session, in order; finishes after ``LiveSessionEvent/ended(code:reason:)``.
-    package let events: AsyncStream<LiveSessionEvent>
-    private let control: NIOLoopBound<any SessionControl>
+package struct TunnelSession: Sendable {
+    /// What happens to the session, in order; finishes after ``TunnelSessionEvent/ended(code:reason:)``.
+    package let events: AsyncStream<TunnelSessionEvent>
+    private let control: NIOLoopBound<any TunnelSessionControl>
 
-    init(events: AsyncStream<LiveSessionEvent>, control: any SessionControl, eventLoop: any EventLoop) {
+    init(events: AsyncStream<TunnelSessionEvent>, control: any TunnelSessionControl, eventLoop: any EventLoop) {
         self.events = events
         self.control = NIOLoopBound(control, eventLoop: eventLoop)
     }
@@ -89,9 +89,9 @@ package struct LiveSession: Sendable {
 }
 
 /// Passes what the session's handler tells on to the task that looks after the session.
-final class LiveSessionRelay: SessionDelegate, Sendable {
-    let events: AsyncStream<LiveSessionEvent>
-    private let continuation: AsyncStream<LiveSessionEvent>.Continuation
+final class TunnelSessionRelay: SessionDelegate, Sendable {
+    let events: AsyncStream<TunnelSessionEvent>
+    private let continuation: AsyncStream<TunnelSessionEvent>.Continuation
 
     init() {
         (self.events, self.continuation) = AsyncStream.makeStream()

@@ -6,10 +6,10 @@ import Testing
 @testable import ConnectorCore
 
 @Suite("The directions of a pipe")
-struct PipeStateTests {
+struct PipeCloseStateTests {
     @Test("Each side's end of input half-closes the other, once")
     func halfClose() {
-        var state = PipeState()
+        var state = PipeCloseState()
         #expect(state.streamFinished() == .finishLocal)
         #expect(state.streamFinished() == .nothing)
         #expect(state.localFinished() == .finishStream)
@@ -20,7 +20,7 @@ struct PipeStateTests {
 
     @Test("A stream that closes in good order closes the local connection")
     func streamClosed() {
-        var state = PipeState()
+        var state = PipeCloseState()
         #expect(state.localFinished() == .finishStream)
         #expect(state.streamClosed() == .closeLocal)
         #expect(state.localClosed() == .nothing)
@@ -28,34 +28,34 @@ struct PipeStateTests {
 
     @Test("A reset stream aborts the local connection, NO_ERROR only closes it")
     func streamReset() {
-        var aborted = PipeState()
+        var aborted = PipeCloseState()
         #expect(aborted.streamFailed(.cancelled) == .abortLocal)
         #expect(aborted.streamClosed() == .nothing)
         #expect(aborted.localFailed(.localReset) == .nothing)
-        var closed = PipeState()
+        var closed = PipeCloseState()
         #expect(closed.streamFailed(.noError) == .closeLocal)
     }
 
     @Test("After our half-close, the close of the local connection is its end of input, unless an error came first")
     func closeAfterHalfClose() {
-        var orderly = PipeState()
+        var orderly = PipeCloseState()
         #expect(orderly.streamFinished() == .finishLocal)
         orderly.localOutputShut()
         #expect(orderly.localClosed() == .finishStream)
         #expect(orderly.localClosed() == .nothing)
-        var broken = PipeState()
+        var broken = PipeCloseState()
         #expect(broken.streamFinished() == .finishLocal)
         broken.localOutputShut()
         #expect(broken.localFailed(.localReset) == .resetStream(.localReset))
         #expect(broken.localClosed() == .nothing)
-        var unwritten = PipeState()
+        var unwritten = PipeCloseState()
         #expect(unwritten.streamFinished() == .finishLocal)
         #expect(unwritten.localClosed() == .resetStream(.localReset))
     }
 
     @Test("A local reset before the end of the answer resets the stream")
     func localReset() {
-        var state = PipeState()
+        var state = PipeCloseState()
         #expect(state.localFailed(.localReset) == .resetStream(.localReset))
         #expect(state.localClosed() == .nothing)
         #expect(state.streamFinished() == .nothing)
@@ -64,7 +64,7 @@ struct PipeStateTests {
 
     @Test("A local reset after the end of the answer spares the answer and stops the request")
     func localResetAfterAnswer() {
-        var state = PipeState()
+        var state = PipeCloseState()
         #expect(state.localFinished() == .finishStream)
         #expect(state.localFailed(.localReset) == .stopReadingStream(.localReset))
         #expect(state.streamFinished() == .nothing)
@@ -72,7 +72,7 @@ struct PipeStateTests {
 
     @Test("When the edge wants no more, the local connection is left unread and its end is not told")
     func stopSending() {
-        var state = PipeState()
+        var state = PipeCloseState()
         #expect(state.streamStoppedReading() == .stopReadingLocal)
         #expect(state.streamStoppedReading() == .nothing)
         #expect(state.localFinished() == .nothing)

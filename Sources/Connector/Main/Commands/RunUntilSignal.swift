@@ -17,7 +17,7 @@ import Darwin
 /// Runs a service until the program is asked to stop.
 ///
 /// The first SIGTERM or SIGINT ends the run in good order, the second at once.
-struct SignalledRun: Sendable {
+struct RunUntilSignal: Sendable {
     /// What SIGHUP means.
     enum HangUp: Sendable {
         /// The terminal was closed: leave in good order, unless `nohup` says that it should not matter.

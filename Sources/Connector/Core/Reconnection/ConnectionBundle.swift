@@ -4,8 +4,8 @@ import Protocol
 import ServiceLifecycle
 
 /// Serves one tunnel: a bundle of sessions, each kept alive by its own task.
-struct TunnelService: Service {
-    let dialer: any SessionOpener
+struct ConnectionBundle: Service {
+    let opener: any SessionOpener
     /// How many sessions the bundle has, 1 to 8.
     let connections: Int
     let retries: Bool
@@ -21,12 +21,12 @@ struct TunnelService: Service {
         let count = UInt8(clamping: self.connections)
         let (firstContact, met) = AsyncStream.makeStream(of: Void.self)
         let report = self.report
-        let bell = ReconnectBell()
-        let subscription = self.network.subscribe { bell.ring(.networkChanged) }
-        let found = self.dialer.edgeFound?.subscribe { bell.ring() }
+        let pauses = ReconnectPauses()
+        let subscription = self.network.subscribe { pauses.cutShort(.networkChanged) }
+        let found = self.opener.edgeFound?.subscribe { pauses.cutShort(.edgeFound) }
         defer {
             self.network.cancel(subscription)
-            if let found { self.dialer.edgeFound?.cancel(found) }
+            if let found { self.opener.edgeFound?.cancel(found) }
         }
         try await withThrowingDiscardingTaskGroup { group in
             for index in 0..<count {
@@ -36,11 +36,11 @@ struct TunnelService: Service {
                         for await _ in firstContact { break }
                         guard !Task.isCancelled, !Task.isShuttingDownGracefully else { return }
                     }
-                    try await BundleMember(
-                        dialer: self.dialer,
+                    try await ConnectionKeeper(
+                        opener: self.opener,
                         bundle: .init(id: id, index: index, count: count),
                         policy: ReconnectPolicy(retries: self.retries, hasBeenActive: index > 0),
-                        bell: bell,
+                        pauses: pauses,
                         network: self.network
                     ) { event in
                         if case .active = event { met.finish() }

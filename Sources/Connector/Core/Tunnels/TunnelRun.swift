@@ -3,7 +3,7 @@
 import ServiceLifecycle
 
 /// Prepares a tunnel, which a request to stop interrupts, and then serves it.
-package struct PreparedTunnel: Service {
+package struct TunnelRun: Service {
     private let server: TunnelServer
     private let prepare: TunnelServer.Preparation
     private let onActive: @Sendable () -> Void
