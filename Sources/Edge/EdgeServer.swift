@@ -160,7 +160,7 @@ struct EdgeServer: Service {
             for tunnel in self.registry.all where tunnel.isIdle(since: now - expiry) {
                 _ = await self.registry.remove(tunnel.id, keepingNameFor: lease)
                 for session in tunnel.close(isDeleted: false) {
-                    session.close(code: .shutdown, reason: "the tunnel was idle")
+                    session.end(code: .shutdown, reason: "the tunnel was idle")
                 }
                 self.logger.info("idle tunnel removed", metadata: ["tunnel": "\(tunnel.id)"])
             }
@@ -235,7 +235,7 @@ struct EdgeServer: Service {
                 configuration: self.sessionConfiguration,
                 readiness: self.readiness,
                 pace: self.pace,
-                metrics: self.metrics,
+                recorder: self.metrics,
                 logger: Logger(label: "culvert.connect")
             ),
             accessLog: AccessLog(logger: Logger(label: "culvert.access"), metrics: self.metrics),

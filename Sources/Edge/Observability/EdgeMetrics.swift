@@ -7,7 +7,7 @@ import Synchronization
 /// The figures of the edge, recorded with swift-metrics.
 ///
 /// Labels never name tunnels or visitors, so that the number of series is fixed.
-final class EdgeMetrics: Sendable {
+final class EdgeMetrics: SessionRecorder {
     /// Where they are kept; the backend of swift-metrics for the whole process.
     let registry: MetricRegistry
     private let labels: String
@@ -209,12 +209,4 @@ extension EdgeMetrics {
         MetricDescription("culvert_rate_limit_callers", .gauge, "Callers that the rate limits of the API remember"),
         MetricDescription("culvert_event_loop_lag_seconds", .histogram, "How late work of the event loops began"),
     ]
-}
-
-/// What one session adds to the figures of all.
-struct SessionFigures: Equatable, Sendable {
-    /// The streams under way.
-    var streams = 0
-    /// How often one of them waited for credit.
-    var stalls: UInt64 = 0
 }

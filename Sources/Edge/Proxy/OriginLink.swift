@@ -98,16 +98,8 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
             self.connection = connection
         } else {
             let connection = OriginConnection(pool: pool)
-            let session = self.session.handler.value
-            if !session.hasFreeSlot { pool.makeRoom() }
             do {
-                try self.session.checkMayOpen()
-                let channel = try session.openStream(
-                    kind: .http,
-                    metadata: metadata,
-                    deadline: connectTimeout,
-                    group: self.session.seat?.value.group
-                ) { stream in
+                let channel = try self.session.open(metadata, deadline: connectTimeout) { stream in
                     try stream.syncOptions?.setOption(ChannelOptions.autoRead, value: false)
                     try stream.pipeline.syncOperations.addHandler(connection)
                     connection.attach(self, channel: stream)

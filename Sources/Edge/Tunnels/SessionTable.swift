@@ -16,7 +16,7 @@ struct BundleSlot: Hashable, Sendable {
 /// The live sessions of one tunnel: who joins, who is replaced, who takes the next request.
 ///
 /// A value without locks, channels or clocks; ``Tunnel`` owns one behind a lock.
-struct SessionTable<Session: Sendable>: Sendable {
+struct SessionTable<Session: Upstream & Sendable>: Sendable {
     /// Whether a session may be given new requests.
     enum Availability: Sendable {
         /// It may.
@@ -40,10 +40,10 @@ struct SessionTable<Session: Sendable>: Sendable {
     }
 
     private struct Entry {
-        var id: UInt64
-        var session: Session
-        var loop: ObjectIdentifier
-        var slot: BundleSlot?
+        let id: UInt64
+        let session: Session
+        let loop: ObjectIdentifier
+        let slot: BundleSlot?
         var availability: Availability
     }
 
@@ -66,17 +66,11 @@ struct SessionTable<Session: Sendable>: Sendable {
     ///
     /// - Parameters:
     ///   - session: The session.
-    ///   - id: Its number, unique for the life of the edge.
-    ///   - loop: The event loop that it lives on.
     ///   - slot: Its identity; `nil` replaces nobody.
     ///   - limit: The most sessions that the table may hold.
-    mutating func join(
-        _ session: Session,
-        id: UInt64,
-        loop: ObjectIdentifier,
-        slot: BundleSlot?,
-        limit: Int
-    ) -> JoinResult {
+    mutating func join(_ session: Session, slot: BundleSlot?, limit: Int) -> JoinResult {
+        let id = session.id
+        let loop = ObjectIdentifier(session.eventLoop)
         let entry = Entry(id: id, session: session, loop: loop, slot: slot, availability: .ready)
         if let slot, let old = self.entries.firstIndex(where: { $0.slot == slot }) {
             let replaced = self.entries[old].session

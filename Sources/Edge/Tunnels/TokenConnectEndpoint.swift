@@ -19,7 +19,7 @@ final class TokenConnectEndpoint: ConnectEndpoint {
     private let configuration: SessionConfiguration
     private let readiness: Readiness
     private let pace: ConnectPace
-    private let metrics: EdgeMetrics
+    private let recorder: any SessionRecorder
     private let logger: Logger
     private let sessionIDs = SessionIDs()
 
@@ -31,7 +31,7 @@ final class TokenConnectEndpoint: ConnectEndpoint {
     ///   - configuration: What the edge's side of each session brings along.
     ///   - readiness: Whether the edge takes connectors at all.
     ///   - pace: Spreads connectors that come all at once.
-    ///   - metrics: Counts sessions and refusals.
+    ///   - recorder: Counts sessions and refusals.
     ///   - logger: Where refusals and sessions are logged.
     init(
         registry: any TunnelRegistry,
@@ -39,14 +39,14 @@ final class TokenConnectEndpoint: ConnectEndpoint {
         configuration: SessionConfiguration = EdgeSessions.configuration,
         readiness: Readiness,
         pace: ConnectPace = ConnectPace(),
-        metrics: EdgeMetrics,
+        recorder: any SessionRecorder,
         logger: Logger
     ) {
         self.authority = TunnelAuthority(registry: registry, tokens: tokens)
         self.configuration = configuration
         self.readiness = readiness
         self.pace = pace
-        self.metrics = metrics
+        self.recorder = recorder
         self.logger = logger
     }
 
@@ -117,32 +117,38 @@ final class TokenConnectEndpoint: ConnectEndpoint {
                     "remote": "\(remoteAddress?.ipAddress ?? "-")",
                 ]
             )
-            self.metrics.connectorRefused()
+            self.recorder.connectorRefused()
             return answer.refuse(.invalidToken)
         }
         audit.note(principal: authorised.claims.own)
         audit.note(tokenID: authorised.claims.jti)
         // After the token: whoever has none can't take a place in the queue.
         if case .comeBack(let seconds) = self.pace.arrive() {
-            self.metrics.connectorPutOff()
+            self.recorder.connectorPutOff()
             return answer.refuse(.crowded(retryAfter: seconds))
         }
-        let (metrics, configuration, readiness) = (self.metrics, self.configuration, self.readiness)
+        let (recorder, configuration, readiness) = (self.recorder, self.configuration, self.readiness)
         let (authority, sessionIDs) = (self.authority, self.sessionIDs)
         return .accept(
             responseFields: responseFields + [("Culvert-Request-Id", requestID.description)],
             makeHandler: { [logger] channel in
+                let id = sessionIDs.next()
+                var logger = logger
+                logger[metadataKey: "connection"] = "\(id)"
                 let admission = SessionAdmission(
                     authorised: authorised,
+                    connection: ConnectorConnection(
+                        id: id,
+                        eventLoop: channel.eventLoop,
+                        remoteAddress: remoteAddress,
+                        readiness: readiness,
+                        recorder: recorder,
+                        logger: logger
+                    ),
                     authority: authority,
                     makeID: sessionIDs.next,
-                    readiness: readiness,
-                    eventLoop: channel.eventLoop,
-                    remoteAddress: remoteAddress,
                     // The peers' own pings come every third of this.
-                    echoInterval: .milliseconds(Int64(configuration.settings.idleTimeoutMilliseconds) * 2 / 3),
-                    metrics: metrics,
-                    logger: logger
+                    echoInterval: .milliseconds(Int64(configuration.settings.idleTimeoutMilliseconds) * 2 / 3)
                 )
                 return SessionHandler(
                     configuration: configuration,

@@ -178,8 +178,6 @@ final class Tunnel: Sendable {
             }
             let result = state.sessions.join(
                 session,
-                id: session.id,
-                loop: ObjectIdentifier(session.eventLoop),
                 slot: slot,
                 limit: min(state.policy.maxConnections ?? self.limits.maxConnections, self.limits.maxConnections)
             )

@@ -11,22 +11,19 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// One connector connection that serves a tunnel, which it may share with other tunnels.
-final class TunnelSession: Sendable {
+/// An ``Upstream`` as one tunnel uses it: with the idle connections to the origin that it keeps, the figures that other
+/// threads see, and the end of its token.
+final class TunnelSession: Upstream, Sendable {
     /// A number that is unique for the life of the edge.
     let id: UInt64
     /// The number of the connection: that of the session, unless tunnels share it.
     let connectionID: UInt64
     /// The event loop of the connection; streams may be opened there only.
     let eventLoop: any EventLoop
-    /// The session itself, to be used on ``eventLoop``.
-    let handler: NIOLoopBound<SessionHandler>
+    /// What opens streams, to be used on ``eventLoop``.
+    let upstream: NIOLoopBound<any Upstream>
     /// Its idle connections to the origin, to be used on ``eventLoop``.
     let pool: NIOLoopBound<StreamPool>
-    /// The tunnel's place in a session that others share; `nil` where it has the session for itself.
-    ///
-    /// To be used on ``eventLoop``.
-    let seat: NIOLoopBound<SharedSeat>?
     /// What the connector knows the tunnel by, for TARGET of OPEN.
     let target: String
     /// Where the connector connects from.
@@ -52,25 +49,18 @@ final class TunnelSession: Sendable {
 
     private let sample = Mutex(Sample())
 
-    /// Makes a session; to be called on the handler's event loop.
+    /// Makes a session; to be called on the upstream's event loop.
     ///
     /// - Parameters:
-    ///   - id: A number that is unique for the life of the edge.
-    ///   - sharing: Where several tunnels share the connection: its number, what the connector knows the tunnel by, and
-    ///     its place.
-    ///   - handler: The session itself.
-    ///   - eventLoop: The event loop of the connection.
+    ///   - upstream: What opens streams.
     ///   - remoteAddress: Where the connector connects from.
     ///   - implementation: What the connector calls itself.
     ///   - connectedAt: When it connected.
     ///   - tokenIssuedAt: When its token was issued, in seconds since 1970.
     ///   - signedBy: The key that signed the token.
-    ///   - makeRoomElsewhere: Gives up an idle connection of another tunnel that shares the session.
+    ///   - makeRoomElsewhere: Gives up an idle connection of another tunnel that shares the connection.
     init(
-        id: UInt64,
-        sharing: (connectionID: UInt64, target: String, seat: SharedSeat)? = nil,
-        handler: SessionHandler,
-        eventLoop: any EventLoop,
+        over upstream: any Upstream,
         remoteAddress: String?,
         implementation: String?,
         connectedAt: Date,
@@ -78,15 +68,14 @@ final class TunnelSession: Sendable {
         signedBy: SigningKeyStamp? = nil,
         makeRoomElsewhere: (() -> Void)? = nil
     ) {
-        self.id = id
-        self.connectionID = sharing?.connectionID ?? id
-        self.target = sharing?.target ?? TargetName.primary
-        self.seat = sharing.map { NIOLoopBound($0.seat, eventLoop: eventLoop) }
-        self.eventLoop = eventLoop
-        self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
+        self.id = upstream.id
+        self.connectionID = upstream.connectionID
+        self.target = upstream.target
+        self.eventLoop = upstream.eventLoop
+        self.upstream = NIOLoopBound(upstream, eventLoop: upstream.eventLoop)
         self.pool = NIOLoopBound(
-            StreamPool(eventLoop: eventLoop, makeRoomElsewhere: makeRoomElsewhere),
-            eventLoop: eventLoop
+            StreamPool(eventLoop: upstream.eventLoop, makeRoomElsewhere: makeRoomElsewhere),
+            eventLoop: upstream.eventLoop
         )
         self.remoteAddress = remoteAddress
         self.implementation = implementation
@@ -95,17 +84,23 @@ final class TunnelSession: Sendable {
         self.signedBy = signedBy
     }
 
-    /// The most streams that one tunnel may have in a session that is shared: as many as it would have in its own.
-    private static let maximumStreams = 1_024
+    // MARK: Streams
 
-    /// Whether a stream may be opened for the tunnel; on the event loop.
-    ///
-    /// - Throws: ``OpenError`` if not.
-    func checkMayOpen() throws(OpenError) {
-        guard let seat = self.seat?.value else { return }
-        guard !seat.isOver else { throw .sessionUnavailable }
-        guard seat.group.count < Self.maximumStreams else { throw .tooManyWaiting }
+    var load: UpstreamLoad { self.upstream.value.load }
+    var hasFreeSlot: Bool { self.upstream.value.hasFreeSlot }
+
+    /// Opens a stream for the tunnel, if need be in place of an idle one; on the event loop.
+    func open(
+        _ metadata: OpenMetadata,
+        deadline: TimeAmount,
+        initializer: (StreamChannel) throws -> Void
+    ) throws -> StreamChannel {
+        let upstream = self.upstream.value
+        if !upstream.hasFreeSlot { self.pool.value.makeRoom() }
+        return try upstream.open(metadata, deadline: deadline, initializer: initializer)
     }
+
+    // MARK: Figures
 
     /// What the control API shows of the session; figures are a few seconds old at most.
     var status: SessionStatus {
@@ -124,81 +119,47 @@ final class TunnelSession: Sendable {
 
     /// Takes the figures of the moment; on the event loop.
     func refreshSample() {
-        let handler = self.handler.value
-        let echo = handler.lastEcho.map { Date(timeIntervalSinceNow: -Double((.now() - $0).nanoseconds) / 1e9) }
+        let load = self.load
+        let echo = load.lastEcho.map { Date(timeIntervalSinceNow: -Double((.now() - $0).nanoseconds) / 1e9) }
         self.sample.withLock { sample in
-            sample.roundTrip = handler.roundTripTime
+            sample.roundTrip = load.roundTrip
             sample.lastEcho = echo
-            sample.activeStreams = self.seat?.value.group.count ?? handler.activeStreamCount
-            sample.isDraining = handler.phase != .active
+            sample.activeStreams = load.streams
+            sample.isDraining = load.isDraining
         }
     }
 
     /// Asks the connector at once whether it is there, from any thread; until it answers the session is suspect.
-    func doubt() {
-        self.eventLoop.execute { self.handler.value.doubt() }
+    func probe() {
+        self.eventLoop.execute { self.upstream.value.probe() }
     }
 
     // MARK: The end
 
-    /// Ends the session at once, from any thread; one that is shared goes on for the other tunnels.
-    ///
-    /// - Parameters:
-    ///   - code: Why.
-    ///   - reason: What the connector may show.
-    func close(code: ErrorCode, reason: String) {
-        self.eventLoop.execute {
-            if let seat = self.seat {
-                seat.value.end(code: code, reason: reason)
-            } else {
-                self.handler.value.close(code: code, reason: reason)
-            }
-        }
+    /// Ends the session at once, from any thread; a connection that is shared goes on for the other tunnels.
+    func end(code: ErrorCode, reason: String) {
+        self.eventLoop.execute { self.upstream.value.end(code: code, reason: reason) }
     }
-
-    /// How long requests may go on in a place that has been taken.
-    private static let gracePeriod = TimeAmount.seconds(30)
 
     /// Makes way for a newer session of the same connector and tunnel, from any thread.
-    func giveWay(to newer: TunnelSession) {
+    func giveWay(toConnection newer: UInt64) {
         self.eventLoop.execute {
-            if let seat = self.seat, self.connectionID == newer.connectionID {
-                // The connector serves the tunnel anew, perhaps with other settings: requests under way may end.
-                self.pool.value.close()
-                seat.value.leave()
-                self.eventLoop.scheduleTask(in: Self.gracePeriod) {
-                    seat.value.end(code: .sessionClosing, reason: "the grace period is over")
-                }
-            } else if self.handler.value.phase != .draining {
-                // The connector has opened the newer connection because this one was dead to it, with all it served.
-                self.handler.value.close(
-                    code: .replaced,
-                    reason: "a newer connection of the same connector has taken over"
-                )
-            }
+            self.pool.value.close()
+            self.upstream.value.giveWay(toConnection: newer)
         }
     }
 
-    /// Lets the session end in good order, from any thread.
-    ///
-    /// - Parameters:
-    ///   - gracePeriod: How long streams may still run.
-    ///   - lingering: How long the session still takes new requests, as part of the grace.
+    /// Lets the connection end in good order, from any thread.
     func drain(gracePeriod: TimeAmount, lingering: TimeAmount = .zero) {
         self.eventLoop.execute {
             self.pool.value.close()
-            self.handler.value.drain(
-                code: .shutdown,
-                gracePeriod: gracePeriod,
-                reconnectAfter: .milliseconds(100),
-                lingering: lingering
-            )
+            self.upstream.value.drain(gracePeriod: gracePeriod, lingering: lingering)
         }
     }
 
     /// Ends the session because its token is no longer valid.
     func revoke() {
-        self.close(code: .authExpired, reason: "the token has ended or was revoked")
+        self.end(code: .authExpired, reason: "the token has ended or was revoked")
     }
 
     /// Ends the session at a time, unless it ends before anyway.

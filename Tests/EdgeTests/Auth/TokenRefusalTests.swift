@@ -73,7 +73,7 @@ struct TokenRefusalTests {
             registry: InMemoryTunnelRegistry(),
             tokens: tokens,
             readiness: readiness,
-            metrics: EdgeMetrics(),
+            recorder: EdgeMetrics(),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         )
         let kinds = try await self.badTokens()

@@ -93,7 +93,7 @@ struct AuditTests {
             registry: api.registry,
             tokens: api.tokens,
             readiness: readiness,
-            metrics: EdgeMetrics(),
+            recorder: EdgeMetrics(),
             logger: lines.logger
         )
         func line(

@@ -37,7 +37,7 @@ struct CredentialTableTests {
             registry: api.registry,
             tokens: api.tokens,
             readiness: self.ready,
-            metrics: EdgeMetrics(),
+            recorder: EdgeMetrics(),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         )
         let keys = [

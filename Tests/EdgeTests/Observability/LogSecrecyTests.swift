@@ -54,7 +54,7 @@ struct LogSecrecyTests {
             registry: api.registry,
             tokens: api.tokens,
             readiness: self.ready,
-            metrics: EdgeMetrics(),
+            recorder: EdgeMetrics(),
             logger: logger
         )
         for credential in [token, "\(token)x", "cvk_wrong-one"] {

@@ -27,7 +27,7 @@ struct AdmissionFixture {
             readiness: readiness,
             // Here they come faster than an edge would let them in.
             pace: ConnectPace(perSecond: 100_000),
-            metrics: self.metrics,
+            recorder: self.metrics,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         )
     }

@@ -1,52 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOCore
+import NIOEmbedded
 import Testing
 
 @testable import Edge
 
 @Suite("Sessions of a tunnel")
 struct SessionTableTests {
-    private final class Loop {}
-    private let here = Loop()
-    private let there = Loop()
+    private let here = EmbeddedEventLoop()
+    private let there = EmbeddedEventLoop()
 
     private func slot(_ bundle: UInt8, _ index: UInt8) -> BundleSlot {
         BundleSlot(bundleID: Array(repeating: bundle, count: 16), index: index)
     }
 
-    /// A table with sessions whose names are their numbers, on the given loops.
-    private func table(_ loops: [Loop]) -> SessionTable<UInt64> {
-        var table = SessionTable<UInt64>()
+    /// A table with sessions numbered from 0, on the given loops.
+    private func table(_ loops: [EmbeddedEventLoop]) -> SessionTable<FakeUpstream> {
+        var table = SessionTable<FakeUpstream>()
         for (index, loop) in loops.enumerated() {
-            let id = UInt64(index)
-            _ = table.join(id, id: id, loop: ObjectIdentifier(loop), slot: nil, limit: 100)
+            _ = table.join(FakeUpstream(UInt64(index), on: loop), slot: nil, limit: 100)
         }
         for index in loops.indices { table.setAvailability(.ready, id: UInt64(index)) }
         return table
     }
 
-    private func picks(_ table: inout SessionTable<UInt64>, _ count: Int) -> [UInt64?] {
-        (0..<count).map { _ in table.pick(preferring: ObjectIdentifier(self.here)) }
+    private func picks(_ table: inout SessionTable<FakeUpstream>, _ count: Int) -> [UInt64?] {
+        (0..<count).map { _ in table.pick(preferring: ObjectIdentifier(self.here))?.id }
+    }
+
+    /// What became of a session, in a line.
+    private func outcome(_ result: SessionTable<FakeUpstream>.JoinResult) -> String {
+        switch result {
+        case .joined(let replaced, let doubted):
+            "in for \(replaced.map { "\($0.id)" } ?? "-"), doubting \(doubted.map(\.id))"
+        case .full: "full"
+        case .closed: "closed"
+        }
     }
 
     @Test("A session with the same identity replaces the older one, even when the table is full")
     func takeOver() {
-        var table = SessionTable<UInt64>()
-        let loop = ObjectIdentifier(self.here)
-        guard
-            case .joined(replaced: nil, doubted: []) = table.join(1, id: 1, loop: loop, slot: self.slot(1, 0), limit: 2),
-            case .joined(replaced: nil, doubted: [1]) = table.join(
-                2,
-                id: 2,
-                loop: loop,
-                slot: self.slot(1, 1),
-                limit: 2
-            ),
-            case .full = table.join(3, id: 3, loop: loop, slot: self.slot(2, 0), limit: 2),
-            case .joined(replaced: 1, doubted: [2]) = table.join(4, id: 4, loop: loop, slot: self.slot(1, 0), limit: 2)
-        else { return #expect(Bool(false), "a session joined or was refused against the rules") }
-        #expect(table.sessions.sorted() == [2, 4])
+        var table = SessionTable<FakeUpstream>()
+        let outcomes = [(1, 1, 0), (2, 1, 1), (3, 2, 0), (4, 1, 0)].map { id, bundle, index in
+            self.outcome(table.join(FakeUpstream(id, on: self.here), slot: self.slot(bundle, index), limit: 2))
+        }
+        #expect(outcomes == ["in for -, doubting []", "in for -, doubting [1]", "full", "in for 1, doubting [2]"])
+        #expect(table.sessions.map(\.id).sorted() == [2, 4])
         let left = [table.leave(id: 1), table.leave(id: 4)]
         #expect(left == [false, true])
         #expect(table.count == 1)
@@ -56,10 +56,8 @@ struct SessionTableTests {
     func doubt() {
         var table = self.table([self.here, self.here])
         table.setAvailability(.draining, id: 1)
-        let newcomer = table.join(2, id: 2, loop: ObjectIdentifier(self.there), slot: nil, limit: 100)
-        guard case .joined(replaced: nil, doubted: [0]) = newcomer else {
-            return #expect(Bool(false), "the one that was ready has to be doubted, and no other")
-        }
+        let newcomer = table.join(FakeUpstream(2, on: self.there), slot: nil, limit: 100)
+        #expect(self.outcome(newcomer) == "in for -, doubting [0]", "the one that was ready, and no other")
         var picked: Set<UInt64?>
         picked = Set(self.picks(&table, 4))
         #expect(picked == [2])
@@ -110,7 +108,7 @@ struct SessionTableTests {
         table.setAvailability(.suspect, id: 2)
         var picked: [UInt64?] = []
         for tried: [UInt64] in [[], [0], [0, 1], [0, 1, 2]] {
-            picked.append(table.pick(preferring: ObjectIdentifier(self.here), excluding: tried))
+            picked.append(table.pick(preferring: ObjectIdentifier(self.here), excluding: tried)?.id)
         }
         #expect(picked == [0, 1, 2, nil])
     }

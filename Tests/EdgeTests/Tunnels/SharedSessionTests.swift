@@ -5,6 +5,7 @@ import Logging
 import Mux
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOEmbedded
 import NIOPosix
 import Protocol
 import Testing
@@ -75,15 +76,18 @@ struct SharedSessionTests {
         try await scene.server.close()
     }
 
+    private func open(
+        _ session: TunnelSession,
+        initializer: (StreamChannel) throws -> Void
+    ) throws -> StreamChannel {
+        try session.open(OpenMetadata(target: session.target), deadline: .seconds(10), initializer: initializer)
+    }
+
     /// Opens a stream as a visitor's request does.
     private func visit(_ tunnel: Tunnel) async throws -> NIOLoopBound<StreamChannel> {
         let session = try #require(tunnel.sessions.first)
         return try await session.eventLoop.submit {
-            let stream = try session.handler.value.openStream(
-                kind: .http,
-                metadata: OpenMetadata(target: session.target),
-                group: session.seat?.value.group
-            ) { _ in }
+            let stream = try self.open(session) { _ in }
             return NIOLoopBound(stream, eventLoop: session.eventLoop)
         }.get()
     }
@@ -206,7 +210,7 @@ struct SharedSessionTests {
             try await self.within("its place is free") {
                 !self.fixture.metrics.prometheusText().contains("sessions 2\n")
             }
-            try await session.eventLoop.submit { #expect(throws: Never.self) { try session.checkMayOpen() } }.get()
+            try await session.eventLoop.submit { #expect(throws: Never.self) { try self.open(session) { _ in } } }.get()
             #expect(other.events == ["accepted"])
         }
     }
@@ -219,11 +223,7 @@ struct SharedSessionTests {
         let session = try #require(scene.one.sessions.first)
         let promise = session.eventLoop.makePromise(of: String.self)
         let stream = try await session.eventLoop.submit {
-            let stream = try session.handler.value.openStream(
-                kind: .http,
-                metadata: OpenMetadata(target: session.target),
-                group: session.seat?.value.group
-            ) {
+            let stream = try self.open(session) {
                 try $0.syncOptions?.setOption(.autoRead, value: false)
                 try $0.pipeline.syncOperations.addHandler(Collector(promise: promise))
             }
@@ -252,17 +252,10 @@ struct SharedSessionTests {
         let one = try #require(scene.one.sessions.first)
         let other = try #require(scene.other.sessions.first)
         try await one.eventLoop.submit {
-            let group = try #require(one.seat?.value.group)
-            while group.count < 1_024 {
-                try one.checkMayOpen()
-                _ = try one.handler.value.openStream(
-                    kind: .http,
-                    metadata: OpenMetadata(target: one.target),
-                    group: group
-                ) { _ in }
-            }
-            #expect(throws: OpenError.tooManyWaiting) { try one.checkMayOpen() }
-            #expect(throws: Never.self) { try other.checkMayOpen() }
+            for _ in 0..<1_024 { _ = try self.open(one) { _ in } }
+            #expect(one.load.streams == 1_024)
+            #expect(throws: OpenError.tooManyWaiting) { try self.open(one) { _ in } }
+            #expect(throws: Never.self) { try self.open(other) { _ in } }
         }.get()
         try await connector.channel.close()
         try await scene.server.close()
@@ -328,7 +321,7 @@ struct SharedSessionTests {
             try await one.eventLoop.submit {
                 let pool = one.pool.value
                 let connection = OriginConnection(pool: pool)
-                _ = try one.handler.value.openStream(kind: .http, metadata: OpenMetadata(target: one.target)) {
+                _ = try self.open(one) {
                     try $0.pipeline.syncOperations.addHandler(connection)
                 }
                 pool.park(connection)
@@ -339,45 +332,64 @@ struct SharedSessionTests {
         }
     }
 
-    @Test("A session that no tunnel has used for ten seconds is drained")
+    @Test("A session that no tunnel uses is drained after ten seconds; one that is not shared is left alone")
     func empty() async throws {
         let tokens = try await self.fixture.tokens()
+        let loop = EmbeddedEventLoop()
+        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         let admission = SessionAdmission(
             authorised: AuthorisedTunnel(
                 tunnel: try await self.fixture.registry.restore(self.fixture.specification()),
                 claims: try await self.claims(tokens),
                 signedBy: nil
             ),
+            connection: ConnectorConnection(
+                id: 1,
+                eventLoop: loop,
+                remoteAddress: nil,
+                readiness: Readiness(),
+                recorder: self.fixture.metrics,
+                logger: logger
+            ),
             authority: TunnelAuthority(registry: self.fixture.registry, tokens: tokens),
-            makeID: { 1 },
-            readiness: Readiness(),
-            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-            remoteAddress: nil,
-            echoInterval: .seconds(20),
-            metrics: self.fixture.metrics,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            makeID: { 2 },
+            echoInterval: .seconds(20)
         )
-        // Nobody has said that the session is shared: it is left alone.
-        admission.endIfEmpty(SessionHandler(configuration: EdgeSessions.configuration), now: .uptimeNanoseconds(1))
-        #expect(admission.emptySince == nil)
-        let scene = try await self.scene()
-        let connector = try await SharingConnector.connect(to: scene.server, bundle: 1)
-        let (one, other) = try await self.attach(connector, scene)
-        let session = try #require(scene.one.sessions.first)
-        for stream in [one, other] { try await stream.perform { $0.reset(code: .cancelled) } }
-        try await self.within("both have left") { scene.one.sessions.isEmpty && scene.other.sessions.isEmpty }
-        let bound = NIOLoopBoundBox.makeBoxSendingValue(admission, eventLoop: session.eventLoop)
-        try await session.eventLoop.submit {
-            let (handler, admission) = (session.handler.value, bound.value)
-            let start = NIODeadline.now()
+        let start = NIODeadline.now()
+        for isShared in [false, true] {
+            var (edge, connector) = (EdgeSessions.configuration, SessionConfiguration(role: .connector))
+            edge.capabilities = .sharing
+            if isShared { connector.capabilities = .sharing }
+            let handler = SessionHandler(configuration: edge, logger: logger)
+            let channel = EmbeddedChannel(handler: handler, loop: loop)
+            let peer = EmbeddedChannel(
+                handler: SessionHandler(configuration: connector, logger: logger),
+                loop: loop
+            )
+            try Self.join(channel, peer)
+            #expect(handler.phase == .active)
             admission.endIfEmpty(handler, now: start)
             admission.endIfEmpty(handler, now: start + .milliseconds(9_999))
             #expect(handler.phase == .active)
             admission.endIfEmpty(handler, now: start + .seconds(10))
-            #expect(handler.phase == .draining)
-        }.get()
-        try await connector.channel.closeFuture.get()
-        try await scene.server.close()
+            #expect(handler.phase == (isShared ? .draining : .active))
+        }
+    }
+
+    /// Lets two ends of a session say hello.
+    private static func join(_ one: EmbeddedChannel, _ other: EmbeddedChannel) throws {
+        let address = try SocketAddress(ipAddress: "127.0.0.1", port: 1)
+        for channel in [one, other] { try channel.connect(to: address).wait() }
+        var moved = true
+        while moved {
+            moved = false
+            for (from, to) in [(one, other), (other, one)] {
+                while let bytes = try from.readOutbound(as: ByteBuffer.self) {
+                    try to.writeInbound(bytes)
+                    moved = true
+                }
+            }
+        }
     }
 
     private func claims(_ tokens: TunnelTokens) async throws -> TunnelTokenClaims {

@@ -32,6 +32,7 @@ struct SharingConnector: Sendable {
         let visitors = NIOLockedValueBox<[(target: String, stream: Stream)]>([])
         var configuration = SessionConfiguration(role: .connector)
         configuration.capabilities = .sharing
+        configuration.settings.maximumStreams = 4_096
         configuration.settings.bundle = .init(id: Array(repeating: bundle, count: 16), index: 0, count: 1)
         let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .channelInitializer { [configuration] channel in

@@ -25,9 +25,7 @@ struct TunnelTests {
 
     private func session(_ id: UInt64) -> TunnelSession {
         TunnelSession(
-            id: id,
-            handler: SessionHandler(configuration: SessionConfiguration(role: .edge)),
-            eventLoop: self.loop,
+            over: FakeUpstream(id, on: self.loop),
             remoteAddress: nil,
             implementation: nil,
             connectedAt: Date(),
