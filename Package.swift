@@ -222,6 +222,17 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "PolicyTests",
+            dependencies: [
+                "Connector",
+                "ConnectorCore",
+                "Edge",
+                "Protocol",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 .product(name: "NIOCore", package: "swift-nio"),

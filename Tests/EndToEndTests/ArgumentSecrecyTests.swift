@@ -19,7 +19,10 @@ extension EndToEnd.Secrecy {
         let token = try await edge.createTunnel(#"{"name":"my-app"}"#, in: scratch).token
         let signature = try #require(token.split(separator: ".").last.map(String.init))
         let code = "924731"
-        let secrets = ["token": token, "signature": signature, "key": edge.apiKey, "one-time code": code]
+        let password = "let-nobody-else-in"
+        let secrets = [
+            "token": token, "signature": signature, "key": edge.apiKey, "one-time code": code, "password": password,
+        ]
 
         let (tokenFile, keyFile) = (scratch.file("token.txt"), scratch.file("key.txt"))
         try Data("\(token)\n".utf8).write(to: tokenFile)
@@ -33,13 +36,27 @@ extension EndToEnd.Secrecy {
             Way(arguments: ["--api-key-file", keyFile.path]), Way(arguments: ["--api-key-file", "-"], input: keyFile),
             Way(environment: ["CULVERT_API_KEY": edge.apiKey]),
         ]
+        let passwordFile = scratch.file("visitors.txt")
+        try Data("guest:\(password)\n".utf8).write(to: passwordFile)
+        let passwords = [
+            Way(
+                arguments: ["--basic-auth", "guest:\(password)"],
+                environment: ["CULVERT_API_KEY": edge.apiKey]
+            ),
+            Way(
+                arguments: ["--basic-auth-file", passwordFile.path],
+                environment: ["CULVERT_API_KEY": edge.apiKey]
+            ),
+        ]
         let target = "\(try FreePort.next())"
         var texts: [String: String] = [:]
 
         // What serves is looked at while it serves.
         let serving =
             tokens.map { (["connect", "--to", target, "--log-level", "debug"], $0) }
-            + keys.map { (["http", target, "--otp", code, "--log-level", "debug", "--log-format", "json"], $0) }
+            + (keys + passwords).map {
+                (["http", target, "--otp", code, "--log-level", "debug", "--log-format", "json"], $0)
+            }
         for (number, (command, way)) in serving.enumerated() {
             let process = try self.start(command, way, edge: edge, in: scratch)
             _ = try await process.line(startingWith: "http")

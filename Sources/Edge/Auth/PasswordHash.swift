@@ -16,7 +16,7 @@ import Foundation
 /// tunnel, in the token, and whoever reads the memory of the edge.
 enum PasswordHash {
     /// The iterations of a new hash.
-    static let iterations = 50_000
+    static let iterations = TextSyntax.mostHashIterations
 
     /// Replaces the password of a credential with its hash.
     static func hashed(_ credential: BasicCredential) -> BasicCredential {
@@ -35,11 +35,6 @@ enum PasswordHash {
         guard let parts = self.parts(of: hash) else { return false }
         let derived = self.derive(password: Array(password), salt: parts.salt, iterations: parts.iterations)
         return ConstantTime.equal(derived, parts.hash)
-    }
-
-    /// Whether a text is a hash as this type writes them, with an amount of work that is bearable.
-    static func isWellFormed(_ hash: String) -> Bool {
-        self.parts(of: hash) != nil
     }
 
     private static func parts(of text: String) -> (iterations: Int, salt: [UInt8], hash: [UInt8])? {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Protocol
 import Synchronization
 
 #if canImport(FoundationEssentials)
@@ -39,6 +40,11 @@ struct ControlSettings: Equatable, Sendable {
 
     /// Names that stand for something else in a path, of visitors or of the API.
     static let alwaysReserved: Set<String> = ["api", "healthz", "readyz", "metrics", "create", "list"]
+
+    /// A policy's schema within the bounds of this edge.
+    func bounded(_ schema: PolicySchema) -> PolicySchema {
+        schema.limiting("max_connections", to: self.maxConnections)
+    }
 
     /// The URL under which visitors reach a tunnel, with its trailing slash.
     func publicURL(of id: TunnelID) -> String {

@@ -28,6 +28,7 @@ struct HTTPControlPlane: ControlPlane {
     ///   - tokens: Issues tunnel tokens.
     ///   - limits: The limits of the API.
     ///   - settings: What the API is set to.
+    ///   - policySchema: What the policy of a tunnel may say; the edge's own bounds come on top.
     ///   - logger: Where calls and failures are logged.
     ///   - now: The clock.
     init(
@@ -36,24 +37,32 @@ struct HTTPControlPlane: ControlPlane {
         tokens: TunnelTokens,
         limits: APILimits,
         settings: LiveSettings,
+        policySchema: PolicySchema = .tunnel,
         logger: Logger,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         let router = Router(context: ControlContext.self, options: [.autoGenerateHeadEndpoints])
         let api = router.group("api")
         api.get("openapi.json") { _, _ in
-            Response(
+            let document = OpenAPIDocument.json(policy: settings.current.bounded(policySchema))
+            return Response(
                 status: .ok,
                 headers: [.contentType: "application/json"],
-                body: ResponseBody(byteBuffer: ByteBuffer(string: OpenAPIDocument.json))
+                body: ResponseBody(byteBuffer: ByteBuffer(string: document))
             )
         }
         let tunnels = api.group("tunnels")
             .add(
                 middleware: CredentialMiddleware(keys: keys, codes: OneTimePasswordGuard(), limits: limits, now: now)
             )
-        TunnelRoutes(registry: registry, tokens: tokens, limits: limits, liveSettings: settings, now: now)
-            .add(to: tunnels)
+        TunnelRoutes(
+            registry: registry,
+            tokens: tokens,
+            limits: limits,
+            liveSettings: settings,
+            policySchema: policySchema,
+            now: now
+        ).add(to: tunnels)
         self.responder = router.buildResponder()
         self.routes = RouteTable(router.routes.map { ($0.method, $0.path.description) })
         self.limits = limits

@@ -54,18 +54,3 @@ enum JSONBody {
         )
     }
 }
-
-extension JSONMembers {
-    /// The body of `POST /api/tunnels/create`.
-    static let createTunnel: JSONMembers = .object([
-        "name": .leaf, "local_port": .number(1...65535),
-        "policy": .object([
-            "path_mode": .choice(PathMode.allCases.map(\.rawValue)), "host": .leaf,
-            "request_timeout_seconds": .number(nil), "max_connections": .number(nil),
-            "requests_per_second": .number(nil), "ip_allow": .leaf, "ip_deny": .leaf,
-            "upgrades": .choice(UpgradePolicy.allCases.map(\.rawValue)),
-            "origin_reuse": .choice(OriginReuse.allCases.map(\.rawValue)),
-            "basic_auth": .array(.object(["username": .leaf, "password": .leaf, "password_hash": .leaf])),
-        ]),
-    ])
-}

@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Protocol
+
 /// The description of the control API, `GET /api/openapi.json`; tests hold it to the router and the models.
 enum OpenAPIDocument {
     /// The document (OpenAPI 3.1).
-    static let json = #"""
+    ///
+    /// - Parameter schema: What the policy of a tunnel may say.
+    static func json(policy schema: PolicySchema) -> String {
+        self.paths + self.requests + schema.openAPI + self.responses
+    }
+
+    private static let paths = #"""
         {
           "openapi": "3.1.0",
           "info": {
@@ -178,9 +186,9 @@ enum OpenAPIDocument {
               }
             },
         """#
-        + Self.schemas
 
-    private static let schemas = #"""
+    private static let requests = #"""
+
             "schemas": {
               "TunnelID": {"type": "string", "pattern": "^[a-z0-9-]{3,63}$", "minLength": 3, "maxLength": 63},
               "CreateTunnelRequest": {
@@ -192,64 +200,9 @@ enum OpenAPIDocument {
                   "policy": {"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/TunnelPolicy"}]}
                 }
               },
-              "TunnelPolicy": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                  "path_mode": {"enum": ["strip", "keep", null]},
-                  "host": {
-                    "type": ["string", "null"],
-                    "pattern": "^([A-Za-z0-9._-]{1,249}|\\[[0-9A-Fa-f:.]{2,45}\\])(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$",
-                    "description": "rewrite (the local target), preserve, or the Host value itself"
-                  },
-                  "request_timeout_seconds": {"type": ["integer", "null"], "minimum": 1, "maximum": 3600},
-                  "max_connections": {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
-                  "requests_per_second": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000},
-                  "basic_auth": {
-                    "type": ["array", "null"], "maxItems": 16,
-                    "items": {"$ref": "#/components/schemas/BasicCredential"}
-                  },
-                  "ip_allow": {"$ref": "#/components/schemas/AddressRanges"},
-                  "ip_deny": {"$ref": "#/components/schemas/AddressRanges"},
-                  "upgrades": {"enum": ["any", "websocket", null]},
-                  "origin_reuse": {"enum": ["safe", "never", null]}
-                }
-              },
-              "AddressRanges": {
-                "type": ["array", "null"], "maxItems": 64,
-                "items": {
-                  "type": "string", "description": "An address, or a network such as 10.0.0.0/8",
-                  "anyOf": [
-                    {"format": "ipv4"},
-                    {"format": "ipv6"},
-                    {"pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])/(3[0-2]|[12]?[0-9])$"},
-                    {"pattern": "^([0-9a-f]{1,4}:){1,6}:/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$"}
-                  ]
-                }
-              },
-              "BasicCredential": {
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["username"],
-                "oneOf": [
-                  {
-                    "required": ["password"],
-                    "properties": {"password": {"type": "string"}, "password_hash": {"type": "null"}}
-                  },
-                  {
-                    "required": ["password_hash"],
-                    "properties": {"password_hash": {"type": "string"}, "password": {"type": "null"}}
-                  }
-                ],
-                "properties": {
-                  "username": {"type": "string", "pattern": "^[!-9;-~]{1,128}$"},
-                  "password": {"type": ["string", "null"], "pattern": "^[ -~]{1,256}$"},
-                  "password_hash": {
-                    "type": ["string", "null"], "description": "As this edge wrote it",
-                    "pattern": "^pbkdf2-sha256\\$([1-9][0-9]{0,3}|[1-4][0-9]{4}|50000)\\$[0-9a-f]{32}\\$[0-9a-f]{64}$"
-                  }
-                }
-              },
+        """#
+
+    private static let responses = #"""
               "CreateTunnelResponse": {
                 "type": "object",
                 "additionalProperties": false,

@@ -17,6 +17,7 @@ struct TunnelRoutes: Sendable {
     let tokens: TunnelTokens
     let limits: APILimits
     let liveSettings: LiveSettings
+    let policySchema: PolicySchema
     let now: @Sendable () -> Date
 
     /// Adds the calls to a group, which has to authenticate the caller.
@@ -35,9 +36,9 @@ struct TunnelRoutes: Sendable {
     @Sendable
     private func create(_ request: Request, _ context: ControlContext) async throws -> Response {
         let principal = try context.requirePrincipal()
-        let call = try await JSONBody.decode(CreateTunnelRequest.self, members: .createTunnel, from: request)
+        let members = JSONMembers.createTunnel(self.settings.bounded(self.policySchema))
+        let call = try await JSONBody.decode(CreateTunnelRequest.self, members: members, from: request)
         var policy = call.policy ?? TunnelPolicy()
-        try PolicyValidation(maxConnections: self.settings.maxConnections).check(policy)
         policy.host = policy.host.resolved(localPort: call.localPort)
         let id = try self.id(named: call.name)
         context.audit.note(tunnelID: id.description)

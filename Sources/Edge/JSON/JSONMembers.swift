@@ -10,6 +10,10 @@ indirect enum JSONMembers: Sendable {
     case number(ClosedRange<Int>?)
     /// One of these texts.
     case choice([String])
+    /// What a rule of its own finds nothing wrong with.
+    ///
+    /// The rule gets the value and its path; what it lets pass is not looked at by anybody else.
+    case checked(@Sendable (JSONOutline, String) -> JSONFault?)
     /// Anything else.
     case leaf
 
@@ -38,6 +42,8 @@ indirect enum JSONMembers: Sendable {
             }
         case (.choice(let choices), .string(let text)) where !choices.contains(text):
             return JSONFault(field: path, message: "has to be \(choices.joined(separator: " or "))")
+        case (.checked(let rule), _):
+            return rule(value, path)
         default:
             break
         }

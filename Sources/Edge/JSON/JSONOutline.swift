@@ -8,8 +8,8 @@ indirect enum JSONOutline: Equatable, Sendable {
     case string(String)
     /// A number as it was written.
     case number(String)
-    /// `true`, `false` or `null`.
-    case literal
+    case boolean(Bool)
+    case null
 
     /// One member of an object.
     struct Member: Equatable, Sendable {

@@ -57,9 +57,12 @@ struct JSONScanner {
         case UInt8(ascii: "\""): return .string(try self.string())
         case .some(UInt8(ascii: "-")), .some(UInt8(ascii: "0")...UInt8(ascii: "9")): return .number(try self.number())
         default:
-            for literal in ["true", "false", "null"] where self.bytes[self.position...].starts(with: literal.utf8) {
+            let literals: [(String, JSONOutline)] = [
+                ("true", .boolean(true)), ("false", .boolean(false)), ("null", .null),
+            ]
+            for (literal, value) in literals where self.bytes[self.position...].starts(with: literal.utf8) {
                 self.position += literal.utf8.count
-                return .literal
+                return value
             }
             throw self.fault("a value is expected")
         }

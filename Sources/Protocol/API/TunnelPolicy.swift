@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a tunnel does with the requests of its visitors.
+/// What a tunnel does with the requests of its visitors: the typed view of what ``PolicySchema/tunnel`` describes.
 ///
-/// Every member may be left out of the JSON; it then takes the default that the initialiser shows. The policy travels
-/// in the tunnel's token, so that an edge that has been restarted re-makes the same tunnel from it.
-package struct TunnelPolicy: Codable, Equatable, Sendable {
+/// Every member may be left out of the JSON; it then has the value that a new policy has. The policy travels in the
+/// tunnel's token, so that an edge that has been restarted re-makes the same tunnel from it.
+package struct TunnelPolicy: Equatable, Sendable {
     /// How the path of a visitor's request becomes the path that the origin sees.
-    package var pathMode: PathMode
+    package var pathMode = PathMode.strip
     /// What the origin sees in `Host`.
-    package var host: HostPolicy
+    package var host = HostPolicy.local
     /// The time that the origin has for a response head, in seconds; `nil` takes the edge's `tunnel.request-timeout`.
     package var requestTimeoutSeconds: Int?
     /// The most connector connections that may serve the tunnel; `nil` takes the edge's `tunnel.max-connections`.
@@ -16,88 +16,24 @@ package struct TunnelPolicy: Codable, Equatable, Sendable {
     /// The requests per second that visitors may make altogether; `nil` sets no limit.
     package var requestsPerSecond: Int?
     /// The credentials of which a visitor has to show one; empty asks for none.
-    package var basicAuth: [BasicCredential]
+    package var basicAuth: [BasicCredential] = []
     /// The networks (CIDR) that visitors have to come from; empty allows every address.
-    package var ipAllow: [String]
+    package var ipAllow: [String] = []
     /// The networks (CIDR) that visitors may not come from; it outranks ``ipAllow``.
-    package var ipDeny: [String]
+    package var ipDeny: [String] = []
     /// Which protocols visitors may ask for with `Upgrade`.
-    package var upgrades: UpgradePolicy
+    package var upgrades = UpgradePolicy.any
     /// Whether a connection to the origin may serve more than one request.
-    package var originReuse: OriginReuse
+    package var originReuse = OriginReuse.safe
 
-    /// Makes a policy; what is left out is the default.
-    package init(
-        pathMode: PathMode = .strip,
-        host: HostPolicy = .local,
-        requestTimeoutSeconds: Int? = nil,
-        maxConnections: Int? = nil,
-        requestsPerSecond: Int? = nil,
-        basicAuth: [BasicCredential] = [],
-        ipAllow: [String] = [],
-        ipDeny: [String] = [],
-        upgrades: UpgradePolicy = .any,
-        originReuse: OriginReuse = .safe
-    ) {
-        self.pathMode = pathMode
-        self.host = host
-        self.requestTimeoutSeconds = requestTimeoutSeconds
-        self.maxConnections = maxConnections
-        self.requestsPerSecond = requestsPerSecond
-        self.basicAuth = basicAuth
-        self.ipAllow = ipAllow
-        self.ipDeny = ipDeny
-        self.upgrades = upgrades
-        self.originReuse = originReuse
-    }
-
-    private enum CodingKeys: String, CodingKey {
-        case pathMode = "path_mode"
-        case host
-        case requestTimeoutSeconds = "request_timeout_seconds"
-        case maxConnections = "max_connections"
-        case requestsPerSecond = "requests_per_second"
-        case basicAuth = "basic_auth"
-        case ipAllow = "ip_allow"
-        case ipDeny = "ip_deny"
-        case upgrades
-        case originReuse = "origin_reuse"
-    }
-
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        self.init(
-            pathMode: try container.decodeIfPresent(PathMode.self, forKey: .pathMode) ?? .strip,
-            host: try container.decodeIfPresent(HostPolicy.self, forKey: .host) ?? .local,
-            requestTimeoutSeconds: try container.decodeIfPresent(Int.self, forKey: .requestTimeoutSeconds),
-            maxConnections: try container.decodeIfPresent(Int.self, forKey: .maxConnections),
-            requestsPerSecond: try container.decodeIfPresent(Int.self, forKey: .requestsPerSecond),
-            basicAuth: try container.decodeIfPresent([BasicCredential].self, forKey: .basicAuth) ?? [],
-            ipAllow: try container.decodeIfPresent([String].self, forKey: .ipAllow) ?? [],
-            ipDeny: try container.decodeIfPresent([String].self, forKey: .ipDeny) ?? [],
-            upgrades: try container.decodeIfPresent(UpgradePolicy.self, forKey: .upgrades) ?? .any,
-            originReuse: try container.decodeIfPresent(OriginReuse.self, forKey: .originReuse) ?? .safe
-        )
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        // Only what differs from the defaults is written: the policy is part of every token.
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        if self.pathMode != .strip { try container.encode(self.pathMode, forKey: .pathMode) }
-        if self.host != .local { try container.encode(self.host, forKey: .host) }
-        try container.encodeIfPresent(self.requestTimeoutSeconds, forKey: .requestTimeoutSeconds)
-        try container.encodeIfPresent(self.maxConnections, forKey: .maxConnections)
-        try container.encodeIfPresent(self.requestsPerSecond, forKey: .requestsPerSecond)
-        if !self.basicAuth.isEmpty { try container.encode(self.basicAuth, forKey: .basicAuth) }
-        if !self.ipAllow.isEmpty { try container.encode(self.ipAllow, forKey: .ipAllow) }
-        if !self.ipDeny.isEmpty { try container.encode(self.ipDeny, forKey: .ipDeny) }
-        if self.upgrades != .any { try container.encode(self.upgrades, forKey: .upgrades) }
-        if self.originReuse != .safe { try container.encode(self.originReuse, forKey: .originReuse) }
+    /// Makes a policy that differs from the default one in what a closure changes.
+    package init(_ change: (inout TunnelPolicy) -> Void = { _ in }) {
+        change(&self)
     }
 }
 
 /// How the path of a visitor's request becomes the path that the origin sees.
-package enum PathMode: String, Codable, CaseIterable, Sendable {
+package enum PathMode: String, CaseIterable, Sendable {
     /// `/<id>/a/b` reaches the origin as `/a/b`.
     case strip
     /// `/<id>/a/b` reaches the origin unchanged.
@@ -105,7 +41,7 @@ package enum PathMode: String, Codable, CaseIterable, Sendable {
 }
 
 /// Which protocols visitors may ask for with `Upgrade` (RFC 9110 §7.8).
-package enum UpgradePolicy: String, Codable, CaseIterable, Sendable {
+package enum UpgradePolicy: String, CaseIterable, Sendable {
     /// Any.
     case any
     /// WebSocket alone; the origin is not asked for others, as if the visitor had not.
@@ -113,7 +49,7 @@ package enum UpgradePolicy: String, Codable, CaseIterable, Sendable {
 }
 
 /// Whether a connection to an origin may serve more than one request.
-package enum OriginReuse: String, Codable, CaseIterable, Sendable {
+package enum OriginReuse: String, CaseIterable, Sendable {
     /// A connection that is known to be clean serves requests that can be sent again if it fails.
     case safe
     /// Each request gets a connection of its own.
@@ -123,7 +59,7 @@ package enum OriginReuse: String, Codable, CaseIterable, Sendable {
 /// What the origin sees in `Host`.
 ///
 /// In JSON it is one string: `"rewrite"` for ``local``, `"preserve"`, or the `Host` value itself.
-package enum HostPolicy: Codable, Equatable, Sendable {
+package enum HostPolicy: Equatable, Sendable {
     /// The local target, `localhost:<local_port>`; what development servers that check hosts need.
     case local
     /// The `Host` that the visitor sent.
@@ -166,15 +102,6 @@ package enum HostPolicy: Codable, Equatable, Sendable {
     package func resolved(localPort: UInt16?) -> HostPolicy {
         guard self == .local, let localPort else { return self }
         return .rewrite("localhost:\(localPort)")
-    }
-
-    package init(from decoder: any Decoder) throws {
-        self.init(try decoder.singleValueContainer().decode(String.self))
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(self.description)
     }
 }
 

@@ -7,7 +7,7 @@ import Testing
 @Suite("Secrets among the arguments")
 struct ArgumentSecretsTests {
     @Test(
-        "The values of --token and --otp are found, in both spellings, and nothing else",
+        "The values of --token, --otp and of a policy's secrets are found, in both spellings, and nothing else",
         arguments: [
             ("connect --to 3000", []),
             ("connect --token abc --to 3000", [.init(argument: 3, offset: 0)]),
@@ -17,6 +17,10 @@ struct ArgumentSecretsTests {
             ("connect --token-file abc --token-filed=abc --name --token", []),
             ("http 3000 --otp 123456 --token x", [.init(argument: 4, offset: 0), .init(argument: 6, offset: 0)]),
             ("http 3000 --otp=123456", [.init(argument: 3, offset: 6)]),
+            (
+                "http 3000 --basic-auth a:b --basic-auth=c:d --basic-auth-file f",
+                [.init(argument: 4, offset: 0), .init(argument: 5, offset: 13)]
+            ),
         ] as [(String, [ArgumentSecrets.Place])]
     )
     func places(line: String, places: [ArgumentSecrets.Place]) {

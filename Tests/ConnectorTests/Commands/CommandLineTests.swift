@@ -17,7 +17,10 @@ struct CommandLineTests {
             "http 3000 --qr --log-requests --log-format json", "connect --token-file t --to 3000 --qr",
             "start --config c.yaml --qr --log-requests", "connect --to 3000", "tunnels list", "tunnels status x --json",
             "tunnels delete x", "start --config c.yaml", "diagnose --to 3000", "login --edge https://e",
-            "http https://localhost:8443 --origin-ca-file ca.pem", "config check --config c.yaml",
+            "http https://localhost:8443 --origin-ca-file ca.pem",
+            "http 3000 --path-mode keep --request-timeout 60 --max-connections 4 --requests-per-second 10",
+            "http 3000 --basic-auth a:b --basic-auth c:d --basic-auth-file f --ip-allow ::1 --ip-deny 10.0.0.0/8",
+            "http 3000 --upgrades websocket --origin-reuse never", "config check --config c.yaml",
             "completions bash", "completions zsh", "completions fish", "manual",
             "service install --config c.yaml --user --print", "service install --token-file t --to 3000 --force",
             "service uninstall --root /r --name my-app",
@@ -31,7 +34,9 @@ struct CommandLineTests {
         "What makes no sense ends with the exit code for usage",
         arguments: [
             "http", "http 3000 --connections 0", "http 3000 --connections 9", "http 3000 --no-such-option", "nonsense",
-            "http 3000 --origin-tls-verify maybe", "connect", "tunnels delete", "http 3000 --log-format xml",
+            "http 3000 --origin-tls-verify maybe", "http 3000 --path-mode drop", "http 3000 --host-header a/b",
+            "http 3000 --basic-auth secret", "http 3000 --max-connections 1", "http 3000 --ip-allow 10.0.0.0/33",
+            "connect", "tunnels delete", "http 3000 --log-format xml",
             "config check", "completions", "completions tcsh", "service uninstall --name /x",
             "http https://localhost --origin-tls-verify off --origin-ca-file ca.pem",
         ]

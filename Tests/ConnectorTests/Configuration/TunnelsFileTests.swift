@@ -54,7 +54,7 @@ struct TunnelsFileTests {
         let first = TunnelsFile.Entry(
             target: try OriginTarget(parsing: "3000"),
             name: "my-app",
-            policy: TunnelPolicy(host: .preserve)
+            policy: TunnelPolicy { $0.host = .preserve }
         )
         #expect(file.tunnels[0] == first)
         let second = TunnelsFile.Entry(
@@ -66,18 +66,18 @@ struct TunnelsFileTests {
         #expect(file.tunnels[1] == second)
         let third = TunnelsFile.Entry(
             target: try OriginTarget(parsing: "https://localhost:9443"),
-            policy: TunnelPolicy(
-                pathMode: .keep,
-                host: .rewrite("app.internal:80"),
-                requestTimeoutSeconds: 60,
-                maxConnections: 3,
-                requestsPerSecond: 100,
-                basicAuth: [.init(username: "u", password: "p"), .init(username: "v", password: "visitors pass")],
-                ipAllow: ["192.0.2.0/24", "2001:db8::/32"],
-                ipDeny: ["192.0.2.7"],
-                upgrades: .websocket,
-                originReuse: .never
-            ),
+            policy: TunnelPolicy {
+                $0.pathMode = .keep
+                $0.host = .rewrite("app.internal:80")
+                $0.requestTimeoutSeconds = 60
+                $0.maxConnections = 3
+                $0.requestsPerSecond = 100
+                $0.basicAuth = [.init(username: "u", password: "p"), .init(username: "v", password: "visitors pass")]
+                $0.ipAllow = ["192.0.2.0/24", "2001:db8::/32"]
+                $0.ipDeny = ["192.0.2.7"]
+                $0.upgrades = .websocket
+                $0.originReuse = .never
+            },
             originTrust: OriginTrust(authorities: try CertificateAuthorities(reading: folder.path + "/origin.pem"))
         )
         #expect(file.tunnels[2] == third)
@@ -85,24 +85,8 @@ struct TunnelsFileTests {
 
     @Test("Every member of the control API's policy has a setting of the same name")
     func policyMembers() throws {
-        let policy = TunnelPolicy(
-            pathMode: .keep,
-            host: .preserve,
-            requestTimeoutSeconds: 1,
-            maxConnections: 2,
-            requestsPerSecond: 1,
-            basicAuth: [.init(username: "u", password: "p")],
-            ipAllow: ["::"],
-            ipDeny: ["::1"],
-            upgrades: .websocket,
-            originReuse: .never
-        )
-        let json = try #require(
-            JSONSerialization.jsonObject(with: JSONEncoder().encode(policy)) as? [String: Any]
-        )
-        #expect(json.count == 10)
-        for member in json.keys {
-            let setting = member.replacing("_", with: "-")
+        for member in PolicySchema.tunnel.members {
+            let setting = member.name.replacing("_", with: "-")
             // A wrong value: the setting itself is known.
             let error = #expect(throws: TunnelsFile.Problems.self) {
                 try TunnelsFile(yaml: "tunnels: [{target: 1, policy: {\(setting): {a: b}}}]")
@@ -170,14 +154,14 @@ struct TunnelsFileTests {
                 "c.yaml:18: “path-mode” has to be strip or keep.",
                 "c.yaml:19: “max-connections” is 1, and the connector keeps 2 connections: raise it, or lower "
                     + "“connections”.",
-                "c.yaml:20: “ip-allow” lists addresses and networks such as 192.0.2.7 or 10.0.0.0/8.",
-                "c.yaml:20: “ip-allow” lists addresses and networks such as 192.0.2.7 or 10.0.0.0/8.",
-                "c.yaml:21: “username” has to be 1 to 128 of ASCII without space and colon.",
-                "c.yaml:21: An entry of “basic-auth” has “username”, and either “password” or “password-file”.",
+                "c.yaml:20: “ip-allow[0]” has to be an address or a network, such as 192.0.2.7 or 10.0.0.0/8.",
+                "c.yaml:20: “ip-allow[1]” has to be an address or a network, such as 192.0.2.7 or 10.0.0.0/8.",
+                "c.yaml:21: “basic-auth[0].username” has to be 1 to 128 of ASCII without space and colon.",
+                "c.yaml:21: “basic-auth[1]” has to have “username”, and either “password” or “password-file”.",
                 "c.yaml:22: “host” has to be rewrite, preserve, or a host name with or without a port.",
                 "c.yaml:23: There is no setting “pathmode” of a policy: it is called “path-mode”.",
                 "c.yaml:25: “A” is not a name: it takes 3 to 63 of a-z, 0-9 and -.",
-                "c.yaml:28: “requests-per-second” has to be a number from 1 to 1000000.",
+                "c.yaml:28: “requests-per-second” has to be a whole number from 1 to 1000000.",
             ]
         )
     }

@@ -52,8 +52,8 @@ struct TextCodingTests {
         #expect(credential.password == nil)
         #expect(PasswordHash.verify(Array("secret".utf8), hash: hash))
         #expect(!PasswordHash.verify(Array("Secret".utf8), hash: hash))
-        #expect(PasswordHash.isWellFormed(hash))
-        #expect(!PasswordHash.isWellFormed(hash.replacing("$50000$", with: "$4000000$")))
+        #expect(TextSyntax.passwordHash.isValid(hash))
+        #expect(!TextSyntax.passwordHash.isValid(hash.replacing("$50000$", with: "$4000000$")))
         #expect(!PasswordHash.verify(Array("secret".utf8), hash: "secret"))
     }
 }

@@ -33,7 +33,7 @@ struct TunnelTokensTests {
             id: try self.id(name),
             name: name,
             owner: "alice",
-            policy: TunnelPolicy(host: .rewrite("localhost:3000")),
+            policy: TunnelPolicy { $0.host = .rewrite("localhost:3000") },
             createdAt: self.clock.now
         )
     }
@@ -50,7 +50,7 @@ struct TunnelTokensTests {
         #expect(claims.own == "alice")
         #expect(claims.name == "my-app")
         #expect(claims.edge == "http://e")
-        #expect(claims.policy == TunnelPolicy(host: .rewrite("localhost:3000")))
+        #expect(claims.policy == TunnelPolicy { $0.host = .rewrite("localhost:3000") })
         #expect(claims.exp == 1_000_060)
     }
 

@@ -25,6 +25,7 @@ struct ControlPlaneHarness {
     init(
         withSecondFactor: Bool = false,
         limits: APILimits.Settings? = nil,
+        policySchema: PolicySchema = .tunnel,
         logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     ) async throws {
         func record(_ name: String, _ key: String, _ role: Role) -> APIKeyRecord {
@@ -50,6 +51,7 @@ struct ControlPlaneHarness {
             tokens: self.tokens,
             limits: APILimits(limits ?? settings, now: { time.seconds }),
             settings: LiveSettings(ControlSettings(publicURL: "https://t.example")),
+            policySchema: policySchema,
             logger: logger,
             now: { Date(timeIntervalSince1970: time.seconds) }
         )

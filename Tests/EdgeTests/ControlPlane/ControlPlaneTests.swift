@@ -168,6 +168,22 @@ struct ControlPlaneTests {
         #expect(answer.problem?.requestID == answer.response.headerFields[.culvertRequestID])
     }
 
+    @Test("The calls and the document take the members of the schema, within the edge's own bounds")
+    func policySchema() async throws {
+        var schema = PolicySchema.tunnel
+        schema.members.append(
+            PolicyMember("path_fallback", .toggle, default: .value(.toggle(false)), documentation: "A test.")
+        )
+        let api = try await Harness(policySchema: schema)
+        let body = #"{"policy":{"path_fallback":true}}"#
+        #expect(try await api.call(.post, "/api/tunnels/create", key: Harness.alice, body: body).status == 201)
+        let document = try await api.call(.get, "/api/openapi.json").body
+        #expect(document == Data(OpenAPIDocument.json(policy: schema.limiting("max_connections", to: 100)).utf8))
+        let many = #"{"policy":{"max_connections":101}}"#
+        let refused = try await api.call(.post, "/api/tunnels/create", key: Harness.alice, body: many)
+        #expect(refused.problem?.detail == "policy.max_connections has to be a whole number from 1 to 100.")
+    }
+
     @Test("Wrong paths, methods, media types and sizes have their own errors")
     func otherErrors() async throws {
         let api = try await Harness()

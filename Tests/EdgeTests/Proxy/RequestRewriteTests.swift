@@ -12,7 +12,7 @@ struct RequestRewriteTests {
 
     private func rewritten(
         _ request: String,
-        policy: TunnelPolicy = TunnelPolicy(host: .rewrite("localhost:3000")),
+        policy: TunnelPolicy = TunnelPolicy { $0.host = .rewrite("localhost:3000") },
         prefixLength: Int = 7,
         proxy: String? = nil,
         address: String? = "192.0.2.9",
@@ -65,7 +65,7 @@ struct RequestRewriteTests {
     func targets(_ target: String) throws {
         let request = "GET /my-app\(target) HTTP/1.1\nHost: edge"
         #expect(try self.rewritten(request).first == "GET \(target) HTTP/1.1")
-        let keep = TunnelPolicy(pathMode: .keep)
+        let keep = TunnelPolicy { $0.pathMode = .keep }
         let kept = try self.rewritten(request, policy: keep)
         #expect(kept.first == "GET /my-app\(target) HTTP/1.1")
         #expect(!kept.contains { $0.hasPrefix("X-Forwarded-Prefix") })
@@ -76,7 +76,7 @@ struct RequestRewriteTests {
         let request = "GET /my-app/ HTTP/1.1\nHost: edge:8"
         for (policy, value) in [(HostPolicy.preserve, "edge:8"), (.local, "localhost"), (.rewrite("a.test"), "a.test")]
         {
-            #expect(try self.rewritten(request, policy: TunnelPolicy(host: policy)).contains("Host: \(value)"))
+            #expect(try self.rewritten(request, policy: TunnelPolicy { $0.host = policy }).contains("Host: \(value)"))
         }
         let old = try self.rewritten("GET /my-app/ HTTP/1.0")
         #expect(old.first == "GET / HTTP/1.1")
@@ -220,7 +220,7 @@ struct RequestRewriteTests {
     func upgradePolicy(_ protocols: String, _ isAllowed: Bool) throws {
         let lines = try self.rewritten(
             "GET /my-app/ HTTP/1.1\nHost: edge\nConnection: Upgrade\nUpgrade: \(protocols)",
-            policy: TunnelPolicy(upgrades: .websocket)
+            policy: TunnelPolicy { $0.upgrades = .websocket }
         )
         #expect(lines.contains("Upgrade: \(protocols)") == isAllowed)
         #expect(lines.contains("Connection: Upgrade") == isAllowed)

@@ -33,7 +33,9 @@ struct VisitorGateTests {
     private func basic(_ text: String) -> String { "Basic \(Data(text.utf8).base64EncodedString())" }
 
     private func policy(_ username: String, _ password: String) -> TunnelPolicy {
-        TunnelPolicy(basicAuth: [PasswordHash.hashed(BasicCredential(username: username, password: password))])
+        TunnelPolicy {
+            $0.basicAuth = [PasswordHash.hashed(BasicCredential(username: username, password: password))]
+        }
     }
 
     @Test("A tunnel without rules admits everybody, and leaves Authorization to the origin")
@@ -45,7 +47,10 @@ struct VisitorGateTests {
 
     @Test("An allow list admits only its networks, and a deny list outranks it")
     func lists() throws {
-        let policy = TunnelPolicy(ipAllow: ["10.0.0.0/8", "2001:db8::/32"], ipDeny: ["10.1.0.0/16"])
+        let policy = TunnelPolicy {
+            $0.ipAllow = ["10.0.0.0/8", "2001:db8::/32"]
+            $0.ipDeny = ["10.1.0.0/16"]
+        }
         let decisions = try self.decisions(
             policy,
             [("10.0.0.1", nil), ("10.1.0.1", nil), ("192.0.2.1", nil), ("2001:db8::1", nil), ("::ffff:10.0.0.1", nil)]
@@ -56,8 +61,8 @@ struct VisitorGateTests {
 
     @Test("Where there is a list, a visitor without an address is refused")
     func unknownAddress() {
-        #expect(!VisitorRules(TunnelPolicy(ipDeny: ["10.0.0.0/8"])).admits(nil))
-        #expect(!VisitorRules(TunnelPolicy(ipAllow: ["10.0.0.0/8"])).admits(nil))
+        #expect(!VisitorRules(TunnelPolicy { $0.ipDeny = ["10.0.0.0/8"] }).admits(nil))
+        #expect(!VisitorRules(TunnelPolicy { $0.ipAllow = ["10.0.0.0/8"] }).admits(nil))
         #expect(VisitorRules(TunnelPolicy()).admits(nil))
     }
 
@@ -133,7 +138,7 @@ struct VisitorGateTests {
     @Test("A rate counts the requests of all visitors together")
     func rate() throws {
         let visits = (0..<3).map { (address: "192.0.2.\($0)", authorization: String?.none) }
-        let decisions = try self.decisions(TunnelPolicy(requestsPerSecond: 2), visits, at: [1, 1, 1])
+        let decisions = try self.decisions(TunnelPolicy { $0.requestsPerSecond = 2 }, visits, at: [1, 1, 1])
         let admitted = VisitorDecision.admit(stripsAuthorization: false)
         #expect(decisions == [admitted, admitted, .rateLimited(retryAfter: 1)])
     }

@@ -53,18 +53,18 @@ struct APIModelTests {
     @Test("A policy is written without its defaults and read back the same")
     func policyRoundTrip() throws {
         #expect(try json(TunnelPolicy()) == "{}")
-        let policy = TunnelPolicy(
-            pathMode: .keep,
-            host: .rewrite("app.test"),
-            requestTimeoutSeconds: 5,
-            maxConnections: 2,
-            requestsPerSecond: 9,
-            basicAuth: [BasicCredential(username: "u", passwordHash: "h")],
-            ipAllow: ["10.0.0.0/8"],
-            ipDeny: ["10.1.0.0/16"],
-            upgrades: .websocket,
-            originReuse: .never
-        )
+        let policy = TunnelPolicy {
+            $0.pathMode = .keep
+            $0.host = .rewrite("app.test")
+            $0.requestTimeoutSeconds = 5
+            $0.maxConnections = 2
+            $0.requestsPerSecond = 9
+            $0.basicAuth = [BasicCredential(username: "u", passwordHash: "h")]
+            $0.ipAllow = ["10.0.0.0/8"]
+            $0.ipDeny = ["10.1.0.0/16"]
+            $0.upgrades = .websocket
+            $0.originReuse = .never
+        }
         #expect(try decode(try json(policy)) == policy)
     }
 

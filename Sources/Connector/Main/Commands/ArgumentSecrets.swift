@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Protocol
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -11,7 +13,8 @@ import Darwin
 /// The secrets among the arguments of this process, which every user of the machine can read in `ps`.
 enum ArgumentSecrets {
     /// The options whose values are secrets.
-    static let options = ["--token", "--otp"]
+    static let options =
+        ["--token", "--otp"] + PolicySchema.tunnel.members.filter(\.isSecret).map { "--\($0.flag)" }
 
     /// Where a secret stands.
     struct Place: Equatable {

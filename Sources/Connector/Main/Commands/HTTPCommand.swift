@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import ConnectorCore
+import Logging
 import Protocol
 
 /// `culvert http TARGET`: makes a tunnel and serves it.
@@ -15,6 +16,7 @@ struct HTTPCommand: AsyncParsableCommand {
               culvert http 3000 --name my-app
               culvert http https://localhost:8443 --origin-tls-verify off
               culvert http unix:/run/app.sock --host-header app.internal
+              culvert http 3000 --basic-auth-file visitors.txt --ip-allow 192.0.2.0/24
             """
     )
 
@@ -24,32 +26,42 @@ struct HTTPCommand: AsyncParsableCommand {
     @Option(help: "A stable name for the tunnel: 3 to 63 of a-z, 0-9 and -.")
     var name: String?
 
-    @Option(
-        name: .customLong("host-header"),
-        help: "The Host that the local server sees: rewrite, preserve or a value."
-    )
-    var hostHeader = "rewrite"
+    @OptionGroup(title: "Edge Options") var edgeOptions: EdgeOptions
+    @OptionGroup(title: "Edge Options") var credentialOptions: CredentialOptions
+    @OptionGroup(title: "Serving Options") var originOptions: OriginOptions
+    @OptionGroup(title: "Serving Options") var statusOptions: StatusOptions
+    @OptionGroup(title: "Policy Options") var policyOptions: PolicyOptions<TunnelPolicySchema>
 
-    @OptionGroup var edgeOptions: EdgeOptions
-    @OptionGroup var credentialOptions: CredentialOptions
-    @OptionGroup var originOptions: OriginOptions
-    @OptionGroup var statusOptions: StatusOptions
+    func validate() throws {
+        let most = try self.policyOptions.values()["max_connections"]
+        if case .number(let most) = most, most < self.originOptions.connections {
+            throw ValidationError(
+                "--max-connections is \(most), and the connector keeps \(self.originOptions.connections) connections: "
+                    + "raise it, or lower --connections."
+            )
+        }
+    }
 
     func run() async throws {
         try await self.reportingFailures(as: self.edgeOptions.logFormat) {
             let target = try OriginTarget.fromCommandLine(self.target)
             let access = try self.credentialOptions.resolve(self.edgeOptions)
+            let logger = self.edgeOptions.makeLogger()
+            if self.policyOptions.hasSecrets {
+                logger.warning("An argument stays in the history of the shell, password and all; use a file.")
+            }
+            let policy = try self.policyOptions.policy()
             let run = try ServingRun(
                 edgeOptions: self.edgeOptions,
                 statusOptions: self.statusOptions,
                 connections: self.originOptions.connections,
-                logger: self.edgeOptions.makeLogger()
+                logger: logger
             )
             let tunnel = TunnelCreation(
                 access: access,
                 name: self.name,
                 target: target,
-                policy: TunnelPolicy(host: HostPolicy(self.hostHeader)),
+                policy: policy,
                 originTrust: try self.originOptions.originTrust(for: target),
                 connections: self.originOptions.connections
             )

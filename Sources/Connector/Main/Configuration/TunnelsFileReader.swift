@@ -11,8 +11,9 @@ extension TunnelsFile {
     /// - Parameters:
     ///   - yaml: The text.
     ///   - folder: Where relative paths start: the folder of the file.
+    ///   - policySchema: What the policy of a tunnel may say.
     /// - Throws: ``Problems`` with everything that is wrong, not only the first.
-    init(yaml: String, folder: String = "") throws(Problems) {
+    init(yaml: String, folder: String = "", policySchema: PolicySchema = .tunnel) throws(Problems) {
         let root: Node?
         do {
             root = try Yams.compose(yaml: yaml)
@@ -24,7 +25,7 @@ extension TunnelsFile {
                 Problem(line: nil, message: "The file holds no settings: “tunnels” at least is needed.")
             ])
         }
-        var reader = TunnelsFileReader(folder: folder)
+        var reader = TunnelsFileReader(folder: folder, policySchema: policySchema)
         var tunnels: Node?
         for (key, value) in mapping {
             switch key.string {
@@ -76,11 +77,13 @@ extension TunnelsFile.Problem {
 /// Reads the parts of a file of tunnels, and gathers the problems meanwhile.
 struct TunnelsFileReader {
     let folder: String
+    let policySchema: PolicySchema
     private(set) var problems: [TunnelsFile.Problem] = []
     private(set) var namedFiles: [String] = []
 
-    init(folder: String) {
+    init(folder: String, policySchema: PolicySchema) {
         self.folder = folder
+        self.policySchema = policySchema
     }
 
     // MARK: Problems
@@ -115,17 +118,6 @@ struct TunnelsFileReader {
             return nil
         }
         return number
-    }
-
-    mutating func choice<Choice: RawRepresentable & CaseIterable>(
-        _ node: Node,
-        _ name: String,
-        _: Choice.Type
-    ) -> Choice? where Choice.RawValue == String {
-        if let text = node.scalar?.string, let choice = Choice(rawValue: text) { return choice }
-        let all = Choice.allCases.map(\.rawValue).joined(separator: " or ")
-        self.report(node, "“\(name)” has to be \(all).")
-        return nil
     }
 
     mutating func onOrOff(_ node: Node, _ name: String) -> Bool? {

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension PolicySchema {
+    /// The schema of ``TunnelPolicy``.
+    package static let tunnel = PolicySchema(members: [
+        PolicyMember(
+            "path_mode",
+            \.pathMode,
+            .choice,
+            documentation: """
+                How the path of a request reaches the local server: `strip` cuts the tunnel's `/<id>` off, `keep` \
+                leaves the path as it is.
+                """
+        ),
+        PolicyMember(
+            "host",
+            \.host,
+            .host,
+            flag: "host-header",
+            documentation: """
+                The `Host` that the local server sees: `rewrite` is the server's own address, `preserve` what the \
+                visitor sent, anything else is the value itself.
+                """
+        ),
+        PolicyMember(
+            "request_timeout_seconds",
+            \.requestTimeoutSeconds,
+            .seconds(1...3600),
+            default: "the edge's `tunnel.request-timeout`",
+            documentation: "The time that the local server has for the head of its answer, in seconds."
+        ),
+        PolicyMember(
+            "max_connections",
+            \.maxConnections,
+            .number(1...10_000),
+            default: "the edge's `tunnel.max-connections`, which also bounds it",
+            documentation: "The most connections of connectors that may serve the tunnel."
+        ),
+        PolicyMember(
+            "requests_per_second",
+            \.requestsPerSecond,
+            .number(1...1_000_000),
+            default: "no limit",
+            documentation: "The requests that all visitors together may make in a second."
+        ),
+        PolicyMember(
+            "basic_auth",
+            \.basicAuth,
+            .credentials(atMost: 16),
+            default: "nobody is asked",
+            documentation: """
+                The user names and passwords of which a visitor has to show one; the edge keeps passwords as salted \
+                hashes.
+                """
+        ),
+        PolicyMember(
+            "ip_allow",
+            \.ipAllow,
+            .texts(.network, atMost: 64),
+            default: "every address",
+            documentation: "The addresses and networks that visitors have to come from."
+        ),
+        PolicyMember(
+            "ip_deny",
+            \.ipDeny,
+            .texts(.network, atMost: 64),
+            default: "none",
+            documentation: "The addresses and networks that visitors may not come from, whatever is allowed."
+        ),
+        PolicyMember(
+            "upgrades",
+            \.upgrades,
+            .choice,
+            documentation: """
+                The protocols that a visitor may ask for with `Upgrade`: `any`, or `websocket` alone; others are not \
+                passed on.
+                """
+        ),
+        PolicyMember(
+            "origin_reuse",
+            \.originReuse,
+            .choice,
+            documentation: """
+                Whether a connection to the local server serves more than one request: `safe` lets a clean one serve \
+                requests that can be sent again, `never` gives each its own.
+                """
+        ),
+    ])
+}
