@@ -32,6 +32,34 @@ extension EndToEnd {
             }
         }
 
+        @Test("What the flags of culvert http say is what visitors meet: passwords, addresses and the Host")
+        func policyFlags() async throws {
+            let scratch = try ScratchFolder()
+            let origin = try await NginxOrigin(in: scratch)
+            try Data("guest:let me in\n".utf8).write(to: scratch.file("visitors.txt"))
+            let tunnel = try await TunnelFixture(
+                originPort: origin.port,
+                options: [
+                    "--basic-auth-file", scratch.file("visitors.txt").path, "--basic-auth", "other:x", "--ip-deny",
+                    "127.0.0.2", "--host-header", "app.internal",
+                ],
+                in: scratch
+            )
+            let url = tunnel.url + "saw/"
+            for user in ["guest:let me in", "other:x"] {
+                let answer = try await eventually("an answer to \(user)") {
+                    let answer = try await Curl.get(url, ["--user", user], in: scratch)
+                    return answer.status == 200 ? answer : nil
+                }
+                #expect(answer["Saw-Host"] == "app.internal")
+            }
+            #expect(try await Curl.get(url, in: scratch).status == 401)
+            #expect(try await Curl.get(url, ["--user", "guest:let me out"], in: scratch).status == 401)
+            let denied = ["--user", "guest:let me in", "--interface", "127.0.0.2"]
+            #expect(try await Curl.get(url, denied, in: scratch).status == 403)
+            #expect(tunnel.connector.standardError.contains("An argument stays in the history of the shell"))
+        }
+
         @Test("A bare tunnel id is sent on to its folder")
         func bareTunnelID() async throws {
             let scratch = try ScratchFolder()

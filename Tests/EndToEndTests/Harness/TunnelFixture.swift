@@ -12,12 +12,14 @@ final class TunnelFixture {
 
     /// Starts both and waits until the connector has printed the URL and the edge knows it as online.
     ///
-    /// - Parameter originPort: The local port; nothing needs to listen there yet.
-    init(originPort: Int, in scratch: ScratchFolder) async throws {
+    /// - Parameters:
+    ///   - originPort: The local port; nothing needs to listen there yet.
+    ///   - options: More options of `culvert http`.
+    init(originPort: Int, options: [String] = [], in scratch: ScratchFolder) async throws {
         let edge = try await EdgeProcess(in: scratch)
         let connector = try RunningProcess(
             Programs.product("culvert"),
-            ["http", "\(originPort)", "--edge", edge.url],
+            ["http", "\(originPort)", "--edge", edge.url] + options,
             environment: ["CULVERT_API_KEY": edge.apiKey],
             in: scratch
         )

@@ -103,7 +103,7 @@ def explained(stage, album):
     with stage.shell(80, 50) as shell:
         shell.run("culvert")
         album.take(shell, "culvert alone")
-    with stage.shell(80, 90) as shell:
+    with stage.shell(80, 130) as shell:
         shell.run("culvert http --help")
         album.take(shell, "the help of a command")
     with stage.shell() as shell:
