@@ -18,12 +18,12 @@ struct NetworkWatchTests {
         let told = NIOLockedValueBox<[String]>([])
         let first = watch.subscribe { told.withLockedValue { $0.append("first") } }
         let second = watch.subscribe { told.withLockedValue { $0.append("second") } }
-        watch.tell()
+        watch.notify()
         #expect(told.withLockedValue { $0.sorted() } == ["first", "second"])
         watch.cancel(first)
-        watch.tell()
+        watch.notify()
         watch.cancel(second)
-        watch.tell()
+        watch.notify()
         #expect(told.withLockedValue { $0.count } == 3)
     }
 

@@ -129,7 +129,7 @@ struct ConnectionBundleTests {
             // The wait begins a moment after it is reported.
             let telling = Task {
                 while !Task.isCancelled {
-                    network.tell()
+                    network.notify()
                     try? await Task.sleep(for: .milliseconds(10))
                 }
             }
@@ -148,7 +148,7 @@ struct ConnectionBundleTests {
             edge.answer(with: .accept)
             let telling = Task {
                 while !Task.isCancelled {
-                    network.tell()
+                    network.notify()
                     try? await Task.sleep(for: .milliseconds(100))
                 }
             }
@@ -165,7 +165,7 @@ struct ConnectionBundleTests {
         try await self.serving(edge, network: network) { reports, _ in
             _ = try await edge.nextSession()
             for await case .active in reports { break }
-            network.tell()
+            network.notify()
             try await Task.sleep(for: .milliseconds(2_500))
         }
         for await case .ended(let code) in edge.events {

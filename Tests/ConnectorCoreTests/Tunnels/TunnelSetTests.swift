@@ -108,7 +108,8 @@ struct TunnelSetTests {
             case nil: throw ChannelError.eof
             }
         }
-        // What arrives on two connections has no order among itself; but nobody leaves before the new one was asked for.
+        // What arrives on two connections has no order among itself; but nobody leaves before the new one was asked
+        // for.
         #expect(seen.first == "change")
         #expect(seen.sorted() == ["active", "change", "draining", "ended"])
 

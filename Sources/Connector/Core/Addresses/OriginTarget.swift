@@ -46,7 +46,7 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
         self.usesTLS = usesTLS
     }
 
-    /// The value that `Host` has to carry for the target to see itself addressed.
+    /// The value of `Host` that names the target itself.
     package var hostField: String {
         switch self.endpoint {
         case .tcp(let host, let port):
@@ -67,7 +67,7 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
         return port
     }
 
-    /// `host:port` or the socket's path: what an error names.
+    /// `host:port` or the socket's path, as messages name it.
     package var address: String {
         switch self.endpoint {
         case .tcp(let host, let port): Authority(host: host, port: port).text(omittingPort: nil)

@@ -4,17 +4,15 @@ import Foundation
 
 /// A tunnel token (a JWT, RFC 7519) as far as the connector has to understand it.
 ///
-/// The signature is the edge's business: the connector holds no key to check it with, and gains nothing by forging
-/// the few claims it reads. The token itself never leaves this value except through ``secret``.
+/// The edge checks the signature; the connector has no key for it, and forged claims gain it nothing. The text of the
+/// token is available through ``secret`` alone.
 package struct TunnelToken: Equatable, Sendable, CustomStringConvertible, CustomDebugStringConvertible,
     CustomReflectable
 {
-    /// The token as the edge made it.
-    ///
-    /// For the `Authorization` field and nothing else.
+    /// The token as the edge issued it, for the `Authorization` field and OPEN alone.
     package let secret: String
     package let tunnelID: String
-    /// The edge that the token names to be dialled.
+    /// The edge to dial, if the token names it.
     package let edge: EdgeAddress?
     /// The public URL, if the token names it.
     package let publicURL: String?
@@ -55,7 +53,7 @@ package struct TunnelToken: Equatable, Sendable, CustomStringConvertible, Custom
     /// Keeps `dump` and string interpolation of an enclosing value from showing the secret.
     package var customMirror: Mirror { Mirror(self, children: ["tunnelID": self.tunnelID]) }
 
-    /// Ids go into a request target, so only what an edge may issue is let through (`[a-z0-9-]{3,63}`).
+    /// Whether the text is an id that an edge issues (`[a-z0-9-]{3,63}`): ids go into request targets.
     package static func isTunnelID(_ text: String) -> Bool {
         (3...63).contains(text.utf8.count)
             && text.utf8.allSatisfy {

@@ -2,24 +2,24 @@
 
 import NIOCore
 
-/// Looks at the bytes of one connection as they pass, and tells which requests were made and how they were answered.
+/// Reads the bytes of one connection as they pass, and reports which requests are made and how they are answered.
 ///
-/// It reads the heads of HTTP/1.1 messages and passes over their bodies. It keeps a line of either direction and a
-/// few open requests, however long the connection lives. On anything it does not understand, and after an upgrade, it
-/// goes blind: it looks at nothing more, and the requests that are open end with the connection.
+/// It parses the heads of HTTP/1.1 messages and skips their bodies. It keeps one line of each direction and a few open
+/// requests, however long the connection lives. After anything that it can't parse, and after an upgrade, it stops
+/// reading; the requests that are open then end with the connection.
 package struct HTTPCapture {
-    /// A request and its answer, as far as it is known.
+    /// A request and its response, as far as they have passed.
     package struct Exchange: Equatable, Sendable {
         package var method: String
         /// Without the query.
         package var path: String
-        /// The status of the answer; nothing if there was none.
+        /// The response's status; `nil` if there was no response.
         package var status: Int?
-        /// From the end of the request's head to the end of the answer's.
+        /// From the end of the request's head to the end of the response's head.
         package var responseTime: TimeAmount?
-        /// From the end of the request's head to the end of the answer.
+        /// From the end of the request's head to the end of the response.
         package var duration: TimeAmount?
-        /// Whether the answer came to its end.
+        /// Whether the response was complete.
         package var isComplete: Bool
 
         /// Makes an exchange; of one that has just begun the request alone is known.
@@ -40,20 +40,21 @@ package struct HTTPCapture {
         }
     }
 
-    /// What there is to tell.
+    /// What the capture reports.
     package enum Event: Equatable, Sendable {
         /// A request's head has passed.
         case began
-        /// The head of its answer has passed.
+        /// The response's head has passed.
         case responded(Exchange)
-        /// The answer has passed, or the connection is over.
+        /// The response has passed, or the connection is closed.
         case ended(Exchange)
     }
 
     private enum State {
-        case looking
-        case blind
-        case over
+        case reading
+        /// What follows can't be parsed, or belongs to another protocol.
+        case stopped
+        case closed
     }
 
     private struct Open {
@@ -61,17 +62,17 @@ package struct HTTPCapture {
         let began: NIODeadline
     }
 
-    private var state = State.looking
+    private var state = State.reading
     private var requests = MessageReader(isRequest: true)
     private var responses = MessageReader(isRequest: false)
     private var open: [Open] = []
 
-    /// Most requests that may wait for an answer on one connection.
+    /// The most requests that may be unanswered on one connection; with more of them the capture stops reading.
     static let maximumOpen = 16
 
     /// Takes bytes on their way to the origin.
     mutating func requestBytes(_ bytes: ByteBuffer, now: NIODeadline) -> [Event] {
-        guard self.state == .looking else { return [] }
+        guard self.state == .reading else { return [] }
         var bytes = bytes
         var events: [Event] = []
         while true {
@@ -84,14 +85,14 @@ package struct HTTPCapture {
                 guard let body = Self.requestBody(head), case .request(let method, let path) = head.start,
                     self.open.count < Self.maximumOpen
                 else {
-                    self.goBlind()
+                    self.stopReading()
                     return events
                 }
                 self.open.append(Open(exchange: Exchange(method: method, path: path), began: now))
                 events.append(.began)
                 self.requests.begin(body)
             case .unreadable:
-                self.goBlind()
+                self.stopReading()
                 return events
             }
         }
@@ -99,10 +100,10 @@ package struct HTTPCapture {
 
     /// Takes bytes on their way to the visitor.
     mutating func responseBytes(_ bytes: ByteBuffer, now: NIODeadline) -> [Event] {
-        guard self.state == .looking else { return [] }
+        guard self.state == .reading else { return [] }
         var bytes = bytes
         var events: [Event] = []
-        while self.state == .looking {
+        while self.state == .reading {
             switch self.responses.next(&bytes) {
             case .needsMore:
                 return events
@@ -111,29 +112,29 @@ package struct HTTPCapture {
             case .head(let head):
                 if let event = self.answered(head, now: now) { events.append(event) }
             case .unreadable:
-                self.goBlind()
+                self.stopReading()
             }
         }
         return events
     }
 
-    /// Takes the origin's end of its direction, which is the end of an answer without a length.
+    /// The origin has closed its direction, which ends a response that has no length (RFC 9112 §6.3).
     mutating func responsesFinished(now: NIODeadline) -> [Event] {
-        guard self.state == .looking, self.responses.endsWithConnection else { return [] }
-        defer { self.goBlind() }
+        guard self.state == .reading, self.responses.endsWithConnection else { return [] }
+        defer { self.stopReading() }
         return [self.endFirst(isComplete: true, now: now)]
     }
 
-    /// Takes the end of the connection.
+    /// The connection is closed.
     ///
     /// - Parameters:
-    ///   - isClean: Whether it ended in good order.
+    ///   - isClean: Whether it was closed without an error.
     ///   - now: The time.
     mutating func closed(isClean: Bool, now: NIODeadline) -> [Event] {
-        guard self.state != .over else { return [] }
-        // Of what went by unseen nobody can say more than that it ended in good order.
-        let isComplete = isClean && self.state == .blind
-        self.state = .over
+        guard self.state != .closed else { return [] }
+        // Where the capture has stopped reading, all it knows of a response is that no error ended it.
+        let isComplete = isClean && self.state == .stopped
+        self.state = .closed
         var events: [Event] = []
         while let first = self.open.first {
             events.append(self.endFirst(isComplete: isComplete && first.exchange.status != nil, now: now))
@@ -143,7 +144,7 @@ package struct HTTPCapture {
 
     private mutating func answered(_ head: MessageHead, now: NIODeadline) -> Event? {
         guard case .response(let status) = head.start, let first = self.open.first, first.exchange.status == nil else {
-            self.goBlind()
+            self.stopReading()
             return nil
         }
         if (100...199).contains(status), status != 101 {
@@ -154,8 +155,8 @@ package struct HTTPCapture {
         self.open[0].exchange.responseTime = now - first.began
         let method = first.exchange.method
         if status == 101 || method == "CONNECT" && (200...299).contains(status) {
-            // What follows is another protocol's.
-            self.goBlind()
+            // What follows belongs to another protocol.
+            self.stopReading()
         } else {
             self.responses.begin(Self.responseBody(head, status: status, method: method))
         }
@@ -170,14 +171,14 @@ package struct HTTPCapture {
         return .ended(exchange)
     }
 
-    private mutating func goBlind() {
-        self.state = .blind
-        // What was kept of a line is of no use any more.
+    private mutating func stopReading() {
+        self.state = .stopped
+        // Frees the lines that were kept.
         self.requests = MessageReader(isRequest: true)
         self.responses = MessageReader(isRequest: false)
     }
 
-    /// Tells how a request's body ends (RFC 9112 §6.3); nothing if it can't.
+    /// How a request's body ends (RFC 9112 §6.3); `nil` if it has no end that can be found.
     private static func requestBody(_ head: MessageHead) -> MessageReader.Body? {
         switch head.length {
         case .unstated: MessageReader.Body.none
@@ -187,7 +188,7 @@ package struct HTTPCapture {
         }
     }
 
-    /// Tells how an answer's body ends (RFC 9112 §6.3).
+    /// How a response's body ends (RFC 9112 §6.3).
     private static func responseBody(_ head: MessageHead, status: Int, method: String) -> MessageReader.Body {
         if method == "HEAD" || status == 204 || status == 304 { return .none }
         switch head.length {

@@ -2,36 +2,36 @@
 
 import NIOCore
 
-/// The tap of one pipe, and who hears of what it sees; made only where somebody looks.
+/// Passes a pipe's bytes to its capture and reports what that finds; made only where requests are shown or logged.
 final class PipeCapture {
-    private var tap = HTTPCapture()
+    private var capture = HTTPCapture()
     private let report: @Sendable (HTTPCapture.Event) -> Void
 
     init(report: @escaping @Sendable (HTTPCapture.Event) -> Void) {
         self.report = report
     }
 
-    /// Looks at bytes that the origin has just been sent.
+    /// Reads bytes that the origin has just been sent.
     func requestBytes(_ bytes: ByteBuffer) {
-        self.tell(self.tap.requestBytes(bytes, now: .now()))
+        self.reportAll(self.capture.requestBytes(bytes, now: .now()))
     }
 
-    /// Looks at bytes that the visitor has just been sent.
+    /// Reads bytes that the visitor has just been sent.
     func responseBytes(_ bytes: ByteBuffer) {
-        self.tell(self.tap.responseBytes(bytes, now: .now()))
+        self.reportAll(self.capture.responseBytes(bytes, now: .now()))
     }
 
-    /// Takes the end of what the origin sends.
+    /// The origin has closed its direction.
     func localFinished() {
-        self.tell(self.tap.responsesFinished(now: .now()))
+        self.reportAll(self.capture.responsesFinished(now: .now()))
     }
 
-    /// Takes the end of either side, of which only the first counts.
+    /// Either side is closed; the second call has no effect.
     func closed(isClean: Bool) {
-        self.tell(self.tap.closed(isClean: isClean, now: .now()))
+        self.reportAll(self.capture.closed(isClean: isClean, now: .now()))
     }
 
-    private func tell(_ events: [HTTPCapture.Event]) {
+    private func reportAll(_ events: [HTTPCapture.Event]) {
         for event in events { self.report(event) }
     }
 }

@@ -6,7 +6,7 @@ import NIOPosix
 
 /// One call of the control API by a command that does nothing else.
 ///
-/// It is made once: whoever lists or deletes tunnels waits for the answer and can try again.
+/// It is made once, without retries: the person who runs the command can repeat it.
 package struct ControlCall: Sendable {
     let access: EdgeAccess
     let certificateAuthorityFile: String?

@@ -8,17 +8,17 @@ import NIOHTTP1
 import NIOSSL
 import Protocol
 
-/// The control API of an edge (design §6), typed.
+/// A typed client of an edge's control API (docs/api.md).
 package struct ControlClient: Sendable {
     let edge: EdgeAddress
     let credentials: Credentials
     let http: HTTPClient
-    /// What ``http`` reaches the edge through.
+    /// The proxy that ``http`` uses.
     var proxy: ProxyAddress?
     /// How long one call may take.
     var timeout = TimeAmount.seconds(30)
 
-    /// Largest answer that is read: a page of a list has at most some hundred entries.
+    /// The largest response that is read, in bytes: a page of a list has some hundred entries at most.
     static let largestAnswer = 4 << 20
 
     /// Makes a tunnel.
@@ -60,10 +60,10 @@ package struct ControlClient: Sendable {
         do {
             answer = try await self.exchange(.GET, "/api/openapi.json", body: nil, isAuthorized: false)
         } catch .refused(_, _, .some(let problem)) where problem.type.hasPrefix("urn:culvert:") {
-            // Whatever it refuses, it does so as an edge.
+            // A problem document of ours comes from an edge.
             return
         }
-        // Many a server has an answer for every path.
+        // Many servers answer every path with 200.
         let description = try? JSONDecoder().decode(APIDescription.self, from: answer)
         guard description?.info.title == APIDescription.title else { throw self.notAnEdge }
     }
@@ -92,7 +92,7 @@ package struct ControlClient: Sendable {
         .notAnEdge(address: self.edge.description, reason: "its answer is not the JSON of the control API")
     }
 
-    /// What tells the description of an edge's API from anybody else's.
+    /// The part of an OpenAPI document that identifies an edge.
     private struct APIDescription: Decodable {
         struct Information: Decodable {
             var title: String
@@ -143,7 +143,7 @@ package struct ControlClient: Sendable {
         return Data(buffer: answer)
     }
 
-    /// Keeps a name typed by a person from becoming another path.
+    /// Encodes a name that a person typed, so that it can't change the path.
     private static func percentEncoded(_ text: String) -> String {
         let allowed = CharacterSet(charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~")
         return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
@@ -151,7 +151,7 @@ package struct ControlClient: Sendable {
 }
 
 extension ProblemDetails {
-    /// Reads a problem document; nothing if the answer is of another kind, as a proxy's page is.
+    /// Reads a problem document (RFC 9457); `nil` if the response is something else, such as a proxy's HTML page.
     init?(reading body: ByteBuffer, mediaType: String?) {
         guard let mediaType = mediaType?.lowercased(), mediaType.hasPrefix(Self.mediaType),
             let problem = try? APICoding.makeDecoder().decode(Self.self, from: Data(buffer: body))

@@ -2,9 +2,9 @@
 
 import Foundation
 
-/// What the control API asks for.
+/// The API key, and the one-time code if the key needs one.
 ///
-/// Prints without its secrets.
+/// Printing it prints neither.
 package struct Credentials: Sendable, CustomStringConvertible, CustomReflectable {
     package let apiKey: String
     package let oneTimeCode: String?

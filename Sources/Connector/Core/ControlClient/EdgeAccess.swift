@@ -15,7 +15,7 @@ package struct EdgeAccess: Sendable {
         self.credentials = credentials
     }
 
-    /// The same access for a later call: a one-time code is good for one.
+    /// The same access for a later call: a one-time code is valid for one call.
     func withoutOneTimeCode() throws(CommandFailure) -> EdgeAccess {
         EdgeAccess(edge: self.edge, credentials: try Credentials(apiKey: self.credentials.apiKey))
     }

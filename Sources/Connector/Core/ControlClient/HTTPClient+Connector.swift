@@ -7,12 +7,12 @@ import NIOSSL
 extension HTTPClient {
     /// Makes the client of the control API.
     ///
-    /// Redirects are not followed: the API key must not travel to where an answer points.
+    /// It follows no redirects, so that no response can send the API key elsewhere.
     ///
     /// - Parameters:
-    ///   - group: The event loops that the program has anyway.
+    ///   - group: The program's event loops.
     ///   - certificateAuthorityFile: A PEM file of the only roots to trust; `nil` means those of the system.
-    ///   - proxy: What the edge is reached through, if anything.
+    ///   - proxy: The proxy to use, if any.
     static func control(
         on group: any EventLoopGroup,
         certificateAuthorityFile: String?,
@@ -30,7 +30,7 @@ extension HTTPClient {
             }
             configuration.proxy = .server(host: proxy.host, port: proxy.port, authorization: authorization)
         }
-        // Whether to try again is the caller's decision, and it has a word to say between attempts.
+        // The caller decides whether to try again, and reports it.
         configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }

@@ -2,7 +2,7 @@
 
 /// The field `Retry-After` (RFC 9110 §10.2.3) in its form as a number of seconds.
 ///
-/// The form as a date is left alone: it depends on two clocks, and no edge of ours sends it.
+/// The form as a date is ignored: it depends on two clocks, and no edge sends it.
 enum RetryAfter {
     /// Reads the field's value.
     static func parse(_ value: String?) -> Duration? {

@@ -6,15 +6,15 @@ import NIOPosix
 import NIOSSL
 import Protocol
 
-/// An attempt was given up because the network changed meanwhile; another one may succeed at once.
+/// An attempt was cancelled because the network changed meanwhile; another one may succeed at once.
 struct NetworkChanged: Error {}
 
-/// How to connect to an edge: resolves and connects, TLS, the WebSocket handshake.
+/// Connects to an edge: resolves its name, connects, passes the proxy, performs TLS and the WebSocket handshake.
 package struct EdgeDialer: Sendable {
     let edge: EdgeAddress
-    /// Where the connections live; every attempt takes the next event loop.
+    /// The event loops of the connections; each attempt takes the next one.
     let group: any EventLoopGroup
-    /// How to speak TLS to the edge; nothing for a plain `http://` edge.
+    /// The TLS settings for the edge; `nil` for an `http://` edge.
     let tls: NIOSSLContext?
     /// The proxy to go through, if any.
     let proxy: ProxyAddress?
@@ -36,20 +36,20 @@ package struct EdgeDialer: Sendable {
     /// How long TLS and the handshake may take after that.
     static let handshakeTimeout = TimeAmount.seconds(15)
 
-    /// An attempt that has not got through by then is given up when the network changes: it may be stuck on a path, or
-    /// with a name server, that is gone.
+    /// An attempt that takes longer than this is cancelled when the network changes: it may wait for a path, or for a
+    /// name server, that no longer exists.
     static let settledAfter = Duration.seconds(1)
 
-    /// The session that a connection is opened for, and what stands for it outside of its event loop.
+    /// The session that a connection is opened for, and the value that represents it outside of its event loop.
     typealias Session<Value> = (handler: SessionHandler, value: Value)
 
     /// Opens one connection.
     ///
     /// - Parameters:
-    ///   - token: What lets the connector in.
-    ///   - network: Tells when the network changes.
-    ///   - makeSession: Makes the session, on its event loop; it becomes part of the pipeline after the handshake.
-    /// - Returns: What stands for the session.
+    ///   - token: The token that the edge is shown.
+    ///   - network: Reports when the network changes.
+    ///   - makeSession: Makes the session, on its event loop; it is added to the pipeline after the handshake.
+    /// - Returns: The value that represents the session.
     /// - Throws: ``EdgeFailure``, ``NetworkChanged``, or `CancellationError` at once when the task is cancelled.
     func open<Value: Sendable>(
         with token: TunnelToken,
@@ -70,7 +70,7 @@ package struct EdgeDialer: Sendable {
             return try await withTaskCancellationHandler {
                 try await outcome.futureResult.get()
             } onCancel: {
-                // The attempt itself can't be called back; whatever still comes of it is closed when it comes.
+                // The attempt itself can't be cancelled; a connection that it still opens is closed at once.
                 outcome.fail(CancellationError())
             }
         } catch let error as CancellationError {
@@ -88,7 +88,7 @@ package struct EdgeDialer: Sendable {
         makeSession: @escaping (any EventLoop) -> Session<Value>,
         outcome: EventLoopPromise<Value>
     ) {
-        // A new bootstrap, and so a new look-up of the name, on every attempt: edges move.
+        // A new bootstrap, and so a new look-up of the name, on each attempt: the address of an edge may change.
         ClientBootstrap(group: eventLoop)
             .connectTimeout(Self.connectTimeout)
             .channelOption(.autoRead, value: false)
@@ -107,7 +107,7 @@ package struct EdgeDialer: Sendable {
             }
     }
 
-    /// Has the proxy, if there is one, open a connection to the edge.
+    /// Has the proxy, if there is one, connect to the edge.
     private func passProxy<Value: Sendable>(
         on channel: any Channel,
         failing outcome: EventLoopPromise<Value>,
@@ -172,7 +172,7 @@ package struct EdgeDialer: Sendable {
 }
 
 extension EdgeFailure {
-    /// Puts the outcome of a WebSocket handshake into one sentence.
+    /// Classifies the failure of a WebSocket handshake.
     package init(_ error: any Error, dialling edge: EdgeAddress, through proxy: ProxyAddress? = nil) {
         let address = edge.description
         switch error {
@@ -190,7 +190,7 @@ extension EdgeFailure {
                 case .invalidUpgrade(let what): what
                 case .connectionClosed: "it closed the connection without an answer"
                 }
-            // An edge or a proxy that is just going down closes without an answer too.
+            // An edge or a proxy that is shutting down closes without an answer, too.
             self =
                 failure == .connectionClosed
                 ? .unreachable(address: address, reason: reason) : .notAnEdge(address: address, reason: reason)

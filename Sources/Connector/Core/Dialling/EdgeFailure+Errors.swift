@@ -7,11 +7,11 @@ import NIOPosix
 import NIOSSL
 
 extension EdgeFailure {
-    /// Puts an error of connecting to an edge, or of calling it, into one sentence.
+    /// Classifies an error of connecting to an edge, or of calling its control API.
     init(_ error: any Error, reaching edge: EdgeAddress, through proxy: ProxyAddress? = nil) {
         let address = edge.description
-        if let proxy, let trouble = ProxyFailure(error, connectingTo: proxy) {
-            self = .proxy(proxy, to: edge, trouble)
+        if let proxy, let failure = ProxyFailure(error, connectingTo: proxy) {
+            self = .proxy(proxy, to: edge, failure)
             return
         }
         switch error {

@@ -2,23 +2,23 @@
 
 import Protocol
 
-/// Why a session could not be opened, or a call of the control API came to nothing.
+/// Why a session could not be opened, or a call of the control API failed.
 package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
     /// The name of the edge does not resolve.
     case unresolved(host: String)
-    /// Nobody answers at the edge's address.
+    /// The edge's address refuses connections, or does not answer.
     case unreachable(address: String, reason: String)
-    /// Something took too long.
+    /// A step took too long.
     case timedOut(address: String, step: String)
     /// The TLS handshake failed.
     case tls(address: String, reason: String)
-    /// The certificate that the edge, or somebody between, shows is not to be trusted.
+    /// The certificate of the edge, or of a machine in between, is not trusted.
     case untrusted(address: String, reason: String)
-    /// The proxy that the edge is to be reached through did not open a connection to it.
+    /// The proxy did not open a connection to the edge.
     case proxy(ProxyAddress, to: EdgeAddress, ProxyFailure)
-    /// The edge, or something in front of it, answered with another status than was hoped for.
+    /// The edge, or a proxy in front of it, answered with a status that is no success.
     case refused(status: Int, retryAfter: Duration?, problem: ProblemDetails?)
-    /// What answered does not speak our protocol.
+    /// The server that answered is not a Culvert edge.
     case notAnEdge(address: String, reason: String)
 
     package var description: String {
@@ -28,7 +28,7 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
         case .timedOut(let address, let step): "The edge at \(address) did not finish \(step) in time."
         case .tls(let address, let reason), .untrusted(let address, let reason):
             "No secure connection to \(address): \(reason)."
-        case .proxy(let proxy, let edge, let trouble): trouble.sentences(proxy: proxy, edge: edge)
+        case .proxy(let proxy, let edge, let failure): failure.sentences(proxy: proxy, edge: edge)
         case .refused(let status, _, let problem): Self.refusal(status: status, problem: problem)
         case .notAnEdge(let address, let reason): "What answers at \(address) is not a Culvert edge: \(reason)."
         }

@@ -4,11 +4,11 @@ import Foundation
 import NIOSSL
 
 extension TLSConfiguration {
-    /// How edges are spoken to: their certificate is always verified.
+    /// The TLS settings for edges, whose certificate is always verified.
     ///
     /// - Parameters:
     ///   - certificateAuthorityFile: A PEM file of the only roots to trust, as `--ca-file` names it.
-    ///   - environment: Where `SSL_CERT_FILE` may name another file than the system's, as it does for most programs.
+    ///   - environment: Its `SSL_CERT_FILE` names another file than the system's, as it does for most programs.
     package static func toEdge(
         certificateAuthorityFile: String?,
         environment: [String: String] = ProcessInfo.processInfo.environment

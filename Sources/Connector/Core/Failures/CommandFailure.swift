@@ -4,7 +4,7 @@
 package enum CommandStatus: Int32, Sendable, CaseIterable {
     /// The program was asked to stop, or did what it was asked to do.
     case success = 0
-    /// Something that is our fault.
+    /// An internal error: a bug in culvert.
     case bug = 1
     /// The command line makes no sense.
     case usage = 64
@@ -15,11 +15,11 @@ package enum CommandStatus: Int32, Sendable, CaseIterable {
     /// A file, an environment variable or a value in one of them is wrong.
     case configuration = 78
 
-    /// What the code tells, for the manual.
+    /// What the code means, for the manual.
     package var meaning: String {
         switch self {
         case .success: "The program was asked to stop, or did what it was asked to do."
-        case .bug: "Something went wrong that is our fault."
+        case .bug: "Internal error: a bug in culvert."
         case .usage: "The command line makes no sense."
         case .unavailable: "The edge can't be reached and --no-retry was given, or what answers is no edge."
         case .refused: "The edge refused the API key, the one-time code or the tunnel token."
@@ -47,7 +47,7 @@ extension CommandFailure {
     ///
     /// - Parameters:
     ///   - file: The value of `--ca-file`.
-    ///   - error: What the TLS library says, for where it was not the file.
+    ///   - error: The error of the TLS library, for the message where no file was given.
     package static func certificates(_ file: String?, _ error: any Error) -> CommandFailure {
         guard let file else {
             return CommandFailure(.configuration, "The certificates to trust can't be used: \(error).")

@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// Reads files that a person named, never more of them than makes sense.
+/// Reads files that a person named, up to a limit of bytes.
 package enum BoundedFile {
     /// Why a file was not read.
     package enum Failure: Error, Equatable {

@@ -4,7 +4,7 @@ import Foundation
 
 /// Reads a secret from a file, or from standard input for `-`.
 package enum SecretFile {
-    /// Longest secret that is read, in bytes.
+    /// The longest secret that is read, in bytes.
     static let longest = 64 * 1_024
 
     /// Reads the secret, without the white space around it.
@@ -12,7 +12,7 @@ package enum SecretFile {
     /// - Parameters:
     ///   - path: The file, or `-`.
     ///   - what: What it should hold, for the error.
-    ///   - environment: Where `CREDENTIALS_DIRECTORY` is looked for.
+    ///   - environment: Its `CREDENTIALS_DIRECTORY` is the folder of credentials that systemd passes.
     package static func read(
         _ path: String,
         what: String,
@@ -25,12 +25,12 @@ package enum SecretFile {
                 limit: Self.longest
             )
         } catch {
-            let trouble =
+            let problem =
                 switch error {
                 case .unreadable: "can't be read: see whether it is there, and whether this user may read it"
                 case .tooLarge: "is too large for that"
                 }
-            throw CommandFailure(.configuration, "The file \(path), which should hold \(what), \(trouble).")
+            throw CommandFailure(.configuration, "The file \(path), which should hold \(what), \(problem).")
         }
         guard let text = String(data: data, encoding: .utf8) else {
             throw CommandFailure(.configuration, "The file \(path) does not hold \(what).")

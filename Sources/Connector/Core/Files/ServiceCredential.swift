@@ -2,9 +2,9 @@
 
 import Foundation
 
-/// A file that systemd hands to the service with `LoadCredential=`, because the service itself may not read it.
+/// A file that systemd passes to the service with `LoadCredential=`, because the service itself may not read it.
 ///
-/// The credential is named after the path, so that one configuration works in the service and by hand.
+/// The credential is named for the path, so that one configuration works in the service and from a shell.
 package enum ServiceCredential {
     /// The name of a file's credential: its path with `-` for each slash, as in `etc-culvert-token`.
     ///
@@ -18,7 +18,7 @@ package enum ServiceCredential {
         return name.isEmpty ? nil : name
     }
 
-    /// Where the file's credential is; nothing if there is none.
+    /// The path of the file's credential; `nil` if there is none.
     package static func location(of path: String, environment: [String: String]) -> String? {
         guard let folder = environment["CREDENTIALS_DIRECTORY"], let name = self.name(of: path) else { return nil }
         let location = "\(folder)/\(name)"

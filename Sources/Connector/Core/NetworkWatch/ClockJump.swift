@@ -12,8 +12,8 @@ struct ClockReading: Equatable, Sendable {
 
 /// Notices from regular readings of the clocks that time has passed in which the program could not run.
 ///
-/// A laptop that slept, a virtual machine that was paused, a process that was stopped: in all these cases the edge may
-/// have given us up long ago, and the network may be another one.
+/// After a laptop slept, a virtual machine was paused or a process was stopped, the edge may have closed the session
+/// long ago, and the network may be another one.
 struct ClockJump: Sendable {
     /// How often the clocks are to be read.
     static let interval = Duration.seconds(1)
@@ -22,14 +22,14 @@ struct ClockJump: Sendable {
 
     private var last: ClockReading?
 
-    /// Takes a reading; true if there was a jump since the last one.
+    /// Takes a reading; returns whether there was a jump since the last one.
     mutating func observe(_ reading: ClockReading) -> Bool {
         defer { self.last = reading }
         guard let last else { return false }
         let awake = reading.awake - last.awake
         // The machine slept.
         if reading.elapsed - last.elapsed - awake >= Self.threshold { return true }
-        // It was paused from without, or somebody has set the clock: that is looked into once for nothing.
+        // The virtual machine was paused, or the clock was set, which costs one needless probe.
         if reading.wall - last.wall - awake >= Self.threshold { return true }
         // The process was stopped, or did not get the processor.
         return awake >= Self.interval + Self.threshold

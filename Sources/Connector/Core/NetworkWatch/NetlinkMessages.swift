@@ -3,12 +3,13 @@
 #if os(Linux)
 import NIOCore
 
-/// Reads what the kernel tells of links and addresses (rtnetlink(7)), and says whether it matters to our connections.
+/// Reads the kernel's messages about links and addresses (rtnetlink(7)), and decides whether a change can affect our
+/// connections.
 ///
-/// Addresses that reach no further than this machine or link don't, nor do links that neither came up nor went down:
-/// machines with containers make and remove such all the time.
+/// Ignored are addresses with the scope of this host or link, and links that neither came up nor went down: machines
+/// with containers create and remove these all the time.
 struct NetlinkMessages: Sendable {
-    /// The most links whose state is remembered; with more of them a few changes too many are reported.
+    /// The most links whose state is remembered; with more of them some needless changes are reported.
     static let linkLimit = 256
 
     /// Which links are up, by their index.
@@ -28,9 +29,9 @@ struct NetlinkMessages: Sendable {
     /// RT_SCOPE_LINK; RT_SCOPE_HOST and RT_SCOPE_NOWHERE are above it.
     private static let linkScope: UInt8 = 253
 
-    /// Takes one datagram in; true if something that matters has changed.
+    /// Takes one datagram; returns whether it reports a change that can affect our connections.
     ///
-    /// What can't be read counts as a change: to ask once for nothing costs a few bytes.
+    /// A datagram that can't be parsed counts as a change: a needless probe costs a few bytes.
     mutating func receive(_ datagram: ByteBuffer) -> Bool {
         var rest = datagram
         var matters = false

@@ -11,7 +11,7 @@ import Glibc
 import Musl
 #endif
 
-/// Hears from the kernel when links or addresses of this machine change (netlink(7)).
+/// Subscribes to the kernel's messages about links and addresses of this machine (netlink(7)).
 enum NetlinkMonitor {
     private static let complaint = "changes of the network can't be watched; only silence will tell of them"
 
@@ -21,11 +21,11 @@ enum NetlinkMonitor {
     /// RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR.
     private static let groups: UInt32 = 0x1 | 0x10 | 0x100
 
-    /// Watches until the task is cancelled, or the kernel does not let us.
+    /// Watches until the task is cancelled, or the kernel refuses.
     ///
     /// - Parameters:
-    ///   - logger: Hears once if it can't be done.
-    ///   - changed: Called on every change that matters.
+    ///   - logger: Gets one line if the kernel refuses.
+    ///   - changed: Called on every change that can affect our connections.
     static func watch(logger: Logger, changed: @escaping @Sendable () -> Void) async {
         while !Task.isCancelled {
             let channel: any Channel
@@ -39,7 +39,7 @@ enum NetlinkMonitor {
             } onCancel: {
                 channel.close(promise: nil)
             }
-            // The kernel had more to tell than the socket holds (ENOBUFS): something has changed for certain.
+            // The socket's buffer overflowed (ENOBUFS), so something has changed.
             guard !Task.isCancelled else { return }
             changed()
             try? await Task.sleep(for: .seconds(1))
@@ -83,7 +83,7 @@ enum NetlinkMonitor {
     }
 }
 
-/// Passes on what matters of the kernel's messages.
+/// Calls back for the kernel's messages that report a relevant change.
 private final class NetlinkHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

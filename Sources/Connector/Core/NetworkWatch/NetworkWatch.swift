@@ -3,12 +3,11 @@
 import Logging
 import NIOConcurrencyHelpers
 
-/// Tells those who care that the connections of this machine may have become something else: it woke from sleep, or its
-/// addresses or links have changed.
+/// Reports that the connections of this machine may be dead: it woke from sleep, or its addresses or links changed.
 ///
-/// Where nobody runs it, it tells nothing.
+/// It reports nothing while ``run(logger:)`` does not run.
 package final class NetworkWatch: Sendable {
-    /// What happened.
+    /// What changed.
     enum Change: String, Sendable {
         case clockJump = "the clock jumped: this machine slept, or the program did not run"
         case network = "the network of this machine changed"
@@ -17,10 +16,10 @@ package final class NetworkWatch: Sendable {
     private let pace = NIOLockedValueBox(ProbePace())
     private let subscribers = Subscribers()
 
-    /// Makes a watch that nobody runs yet.
+    /// Makes a watch that does not run yet.
     package init() {}
 
-    /// Has the action done on every change, on some thread.
+    /// Calls the action on every change, on any thread.
     func subscribe(_ action: @escaping @Sendable () -> Void) -> Subscribers.Subscription {
         self.subscribers.subscribe(action)
     }
@@ -42,21 +41,21 @@ package final class NetworkWatch: Sendable {
                 for await change in changes {
                     guard await self.waitForTurn() else { return }
                     logger.debug("\(change.rawValue): asking whether the connections still work")
-                    self.tell()
+                    self.notify()
                 }
             }
             await group.waitForAll()
         }
     }
 
-    /// Tells everybody at once.
-    func tell() {
-        self.subscribers.tell()
+    /// Calls all subscribers.
+    func notify() {
+        self.subscribers.notify()
     }
 
     /// Waits until there may be another probe; false if the task was cancelled.
     ///
-    /// What happens meanwhile is in the stream's one place, and so followed up once.
+    /// Changes that happen meanwhile share the stream's one buffered element, and so lead to one probe.
     private func waitForTurn() async -> Bool {
         guard case .wait(let delay) = self.pace.withLockedValue({ $0.event(at: .now) }) else { return true }
         do {
@@ -73,8 +72,8 @@ package final class NetworkWatch: Sendable {
         while true {
             if jump.observe(.now) { jumped() }
             do {
-                // The sleep is measured by the clock that stands still while the machine sleeps: it is never overdue by
-                // hours, and ends within the interval after the machine wakes.
+                // The suspending clock stops while the machine sleeps, so the pause ends within an interval after the
+                // machine wakes.
                 try await Task.sleep(for: ClockJump.interval, clock: .suspending)
             } catch {
                 return

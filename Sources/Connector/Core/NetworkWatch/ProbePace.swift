@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Turns a burst of events into few actions: the first at once, and then one an interval at most.
+/// Limits the rate of probes: the first event of a burst is acted on at once, those that follow once an interval at
+/// most.
 ///
-/// What happens within the interval is acted on at its end: the last event of a burst, such as the address that a
-/// network gives out at last, is the one that matters most.
+/// Events within the interval are acted on at its end: the last of a burst, such as the address that a network assigns,
+/// is the one that matters most.
 struct ProbePace: Sendable {
     /// What follows from an event.
     enum Action: Equatable, Sendable {
         /// Act at once.
         case act
-        /// Act after this time; no further event needs to be told of until then.
+        /// Act after this time; further events until then have no effect.
         case wait(Duration)
-        /// There is a time set already.
+        /// A time is set already.
         case none
     }
 

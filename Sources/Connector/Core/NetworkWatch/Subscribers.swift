@@ -2,9 +2,9 @@
 
 import NIOConcurrencyHelpers
 
-/// Those who want to be told when something happens, until they have heard enough.
+/// A list of actions to call when something happens.
 package final class Subscribers: Sendable {
-    /// Names one of them, to end the subscription.
+    /// Identifies an action, to remove it.
     package struct Subscription: Sendable {
         fileprivate let id: UInt64
     }
@@ -16,7 +16,7 @@ package final class Subscribers: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
-    /// Has the action done each time, on the thread of whoever tells.
+    /// Adds an action, which is called on the thread that calls ``notify()``.
     func subscribe(_ action: @escaping @Sendable () -> Void) -> Subscription {
         self.state.withLockedValue { state in
             state.lastID += 1
@@ -25,13 +25,13 @@ package final class Subscribers: Sendable {
         }
     }
 
-    /// Ends a subscription.
+    /// Removes an action.
     func cancel(_ subscription: Subscription) {
         self.state.withLockedValue { _ = $0.actions.removeValue(forKey: subscription.id) }
     }
 
-    /// Tells everybody at once.
-    func tell() {
+    /// Calls all actions.
+    func notify() {
         for action in self.state.withLockedValue({ Array($0.actions.values) }) { action() }
     }
 }

@@ -3,10 +3,9 @@
 import NIOCore
 import NIOPosix
 
-/// Resolves `localhost` without asking anyone: to both loopback addresses.
+/// Resolves `localhost` to both loopback addresses without a look-up.
 ///
-/// RFC 6761 §6.3 says what the answer is, and a look-up by `getaddrinfo` would cost each stream two trips to another
-/// thread.
+/// RFC 6761 §6.3 fixes the answer, and `getaddrinfo` would take each stream to another thread and back twice.
 struct LocalhostResolver: Resolver, Sendable {
     let eventLoop: any EventLoop
 

@@ -6,9 +6,10 @@ import NIOPosix
 import NIOSSL
 import Protocol
 
-/// Serves the streams of one session: dials the local target of each, and joins the two.
+/// Serves the streams of one session: connects each to its local target.
 ///
-/// Belongs to the event loop of the session. What it may dial is fixed when it is made; a stream chooses by name.
+/// Belongs to the event loop of the session. Its targets are fixed when it is made: a stream names one of them, and can
+/// name no address.
 package final class OriginDialer {
     /// The connectable targets by the name that OPEN's TARGET carries.
     private let targets: [String: OriginTarget]
@@ -17,7 +18,8 @@ package final class OriginDialer {
     private let observer: OriginObserver
     private let bootstrap: ClientBootstrap
     private let loopbackBootstrap: ClientBootstrap
-    /// The loopback address that answered last for `localhost`: trying it first spares a refusal a stream.
+    /// The loopback address that accepted last for `localhost`; it is tried first, which saves a refused attempt a
+    /// stream.
     private var loopback: SocketAddress?
     private var lastFailure: OriginFailure?
 
@@ -39,7 +41,7 @@ package final class OriginDialer {
             .channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.maxMessagesPerRead, value: 4)
-            // Small at first: thousands of connections that say little, such as WebSockets, keep a buffer each.
+            // Small at first: each of thousands of mostly idle connections, such as WebSockets, keeps a buffer.
             .channelOption(
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(minimum: 2_048, initial: 2_048, maximum: 65_536)
@@ -57,7 +59,7 @@ package final class OriginDialer {
         guard let target = self.targets[metadata.target] else {
             return stream.reject(code: .targetUnknown, reason: "no target of that name is configured here")
         }
-        let pipe = OriginPipe(stream: stream, tap: self.observer.exchange.map { PipeCapture(report: $0) })
+        let pipe = OriginPipe(stream: stream, capture: self.observer.exchange.map { PipeCapture(report: $0) })
         do {
             try pipe.attachStream()
         } catch {
@@ -79,7 +81,7 @@ package final class OriginDialer {
         case .tcp("localhost", let port):
             return self.connectToLoopback(port: port)
         case .tcp(let host, let port):
-            // A literal address needs no resolver, and so no other thread.
+            // A literal address needs no resolver, which would use another thread.
             if let address = try? SocketAddress(ipAddress: host, port: port) {
                 return self.bootstrap.connect(to: address)
             }
@@ -150,7 +152,7 @@ package final class OriginDialer {
         pipe.abandonLocal()
         guard !pipe.isStreamOver else { return }
         pipe.stream.reject(code: failure.code, reason: failure.reason)
-        // One line for a server that is down, not one a request.
+        // A server that is down is reported once, not once a request.
         if failure != self.lastFailure {
             self.lastFailure = failure
             self.observer.report(

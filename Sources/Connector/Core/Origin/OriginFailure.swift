@@ -13,15 +13,15 @@ import Musl
 import Darwin
 #endif
 
-/// Why the local target could not be reached, as REJECT carries it.
+/// Why the local target can't be reached, as REJECT carries it.
 package struct OriginFailure: Error, Equatable, CustomStringConvertible {
     var code: ErrorCode
-    /// Names the address of the target; for logs and for the owner of the tunnel.
+    /// A sentence that names the address of the target; for logs and for the owner of the tunnel.
     var reason: String
 
     package var description: String { self.reason }
 
-    /// Puts an error of connecting into the words and the code of the protocol (§B.11).
+    /// Gives an error of connecting its code (docs/protocol.md §B.11) and a sentence.
     package init(_ error: any Error, dialling target: OriginTarget) {
         let address = target.address
         switch error {
@@ -50,10 +50,10 @@ package struct OriginFailure: Error, Equatable, CustomStringConvertible {
     }
 
     private init(_ error: NIOConnectionError, dialling target: OriginTarget) {
-        // Of several addresses the most telling failure counts: one that refuses says more than one without a route.
+        // Of several addresses the most informative failure counts: a refusal says more than a missing route.
         let failures = error.connectionErrors.map { OriginFailure($0.error, dialling: target) }
-        let byTelling: [ErrorCode] = [.connectRefused, .connectTimeout, .hostUnreachable]
-        if let best = byTelling.lazy.compactMap({ code in failures.first { $0.code == code } }).first ?? failures.first
+        let bestFirst: [ErrorCode] = [.connectRefused, .connectTimeout, .hostUnreachable]
+        if let best = bestFirst.lazy.compactMap({ code in failures.first { $0.code == code } }).first ?? failures.first
         {
             self = best
         } else {

@@ -2,24 +2,24 @@
 
 import Protocol
 
-/// How the local server fares.
+/// Whether the local server can be reached.
 package enum OriginEvent: Equatable, Sendable {
-    /// It can't be reached; told once, not once a request.
+    /// It can't be reached; reported once, not once a request.
     case unreachable(target: String, code: ErrorCode, reason: String)
     /// It can be reached again.
     case reachable(target: String)
 }
 
-/// Who hears of the local server, and of the requests it gets; called on the event loops of the sessions.
+/// Receives events of the local server and of the requests that it gets; called on the event loops of the sessions.
 package struct OriginObserver: Sendable {
-    /// Hears when the local server can't be reached, and when it can again.
+    /// Called when the local server can't be reached, and when it can again.
     let report: @Sendable (OriginEvent) -> Void
-    /// Hears of requests and answers; nothing where nobody looks, and then no byte is looked at.
+    /// Called for requests and responses; if `nil`, no byte is parsed.
     let exchange: (@Sendable (HTTPCapture.Event) -> Void)?
 
     /// - Parameters:
-    ///   - report: Hears of the local server.
-    ///   - exchange: Hears of requests and answers.
+    ///   - report: Called when the local server can't be reached, and when it can again.
+    ///   - exchange: Called for requests and responses; without it no byte is parsed.
     package init(
         report: @escaping @Sendable (OriginEvent) -> Void,
         exchange: (@Sendable (HTTPCapture.Event) -> Void)? = nil
@@ -28,6 +28,6 @@ package struct OriginObserver: Sendable {
         self.exchange = exchange
     }
 
-    /// Nobody.
+    /// An observer that does nothing.
     package static let none = OriginObserver { _ in }
 }

@@ -15,8 +15,7 @@ import Darwin
 
 /// A stream and the local connection that serves it, from OPEN to the end of both.
 ///
-/// Lives on the event loop of the session. The handlers of both channels hold it, and let go of it when their channel
-/// closes.
+/// Belongs to the event loop of the session. The handlers of both channels retain it until their channel closes.
 final class OriginPipe {
     let stream: StreamChannel
     private var local: (any Channel)?
@@ -26,15 +25,15 @@ final class OriginPipe {
     private var onReady: (() -> Void)?
     private var onFailure: ((any Error) -> Void)?
     private(set) var isStreamOver = false
-    /// Sees the requests that pass; nothing where nobody looks.
-    let tap: PipeCapture?
+    /// Reads the requests that pass; `nil` where they are neither shown nor logged.
+    let capture: PipeCapture?
 
-    init(stream: StreamChannel, tap: PipeCapture? = nil) {
+    init(stream: StreamChannel, capture: PipeCapture? = nil) {
         self.stream = stream
-        self.tap = tap
+        self.capture = capture
     }
 
-    /// Watches the stream while the local connection is being dialled; its reads are held until then.
+    /// Adds the handler to the stream; it reads nothing until the local connection stands.
     func attachStream() throws {
         let end = PipeHandler(side: .stream, pipe: self)
         try self.stream.pipeline.syncOperations.addHandler(end)
@@ -71,7 +70,7 @@ final class OriginPipe {
         }
     }
 
-    /// Lets bytes flow both ways.
+    /// Accepts the stream and connects both ends, so that bytes flow both ways.
     func join() throws {
         guard let streamEnd, let localEnd, let local else { return }
         self.onFailure = nil
@@ -100,34 +99,34 @@ final class OriginPipe {
 
     func streamFailed(_ error: any Error) {
         self.isStreamOver = true
-        self.tap?.closed(isClean: false)
+        self.capture?.closed(isClean: false)
         self.perform(self.state.streamFailed((error as? StreamError)?.code ?? .internalError))
     }
 
     func streamClosed() {
         self.isStreamOver = true
-        self.tap?.closed(isClean: true)
+        self.capture?.closed(isClean: true)
         self.perform(self.state.streamClosed())
     }
 
     func localFinished() {
-        self.tap?.localFinished()
+        self.capture?.localFinished()
         self.perform(self.state.localFinished())
     }
 
     func localFailed(_ error: any Error) {
         guard !self.failBeforeJoin(error) else { return }
-        self.tap?.closed(isClean: false)
+        self.capture?.closed(isClean: false)
         self.perform(self.state.localFailed(Self.code(of: error)))
     }
 
     func localClosed() {
         guard !self.failBeforeJoin(ChannelError.eof) else { return }
-        self.tap?.closed(isClean: true)
+        self.capture?.closed(isClean: true)
         self.perform(self.state.localClosed())
     }
 
-    /// Closes the local connection without its owner having to be told.
+    /// Resets the local connection; neither `onReady` nor `onFailure` is called afterwards.
     func abandonLocal() {
         self.onFailure = nil
         self.onReady = nil
@@ -166,26 +165,26 @@ final class OriginPipe {
 
     /// Half-closes the local socket once everything queued for it is written.
     ///
-    /// A channel whose input is already closed would otherwise turn the half-close into a full one at once, and drop
-    /// what is still queued: hence the empty write, which completes behind it.
+    /// NIO turns the half-close of a channel whose input is closed into a full close, and drops what is still queued;
+    /// the empty write completes behind that.
     private func finishLocal() {
         guard let local else { return }
         let written = local.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenSuccess {
-            // Told before the fact: if the origin has finished already, this very call closes the channel.
+            // Noted first: if the origin has closed its direction already, the next call closes the channel.
             self.state.localOutputShut()
             local.close(mode: .output, promise: nil)
         }
         local.writeAndFlush(ByteBuffer(), promise: written)
     }
 
-    /// Closes the local socket with a RST, which no reader can take for the end of a message.
+    /// Closes the local socket with a RST, which no reader takes for the end of a message.
     private func abortLocal() {
         guard let local else { return }
         if let socket = local as? any SocketOptionProvider {
             _ = socket.setSoLinger(linger(l_onoff: 1, l_linger: 0))
         }
-        // TLS would first say goodbye and wait for the answer; closing from its own position passes it by.
+        // A close that passes the TLS handler sends close_notify and waits for the answer; this one starts behind it.
         if let tls = try? local.pipeline.syncOperations.context(handlerType: NIOSSLClientHandler.self) {
             tls.close(mode: .all, promise: nil)
         } else {
@@ -193,11 +192,11 @@ final class OriginPipe {
         }
     }
 
-    /// Resets the stream, but not before what the origin sent until then has had time to be read.
+    /// Resets the stream once the edge has had time to pass on what the origin sent before.
     ///
-    /// A server that refuses an upload answers, closes, and its system then resets the connection. RESET makes the
-    /// edge drop what it has not passed on yet (protocol §B.6.1), so it waits until the answer is out and a moment
-    /// more; STOP_SENDING tells the edge at once that nobody reads the rest of the request.
+    /// A server that refuses an upload answers and closes, and its system then resets the connection. On RESET the edge
+    /// drops what it has not passed on yet (docs/protocol.md §B.6.1), so RESET waits until the response is written, and
+    /// ``readingTime`` longer. STOP_SENDING goes out at once: the rest of the request has no reader.
     private func resetStream(_ code: ErrorCode) {
         let stream = self.stream
         let failedAt = NIODeadline.now()
@@ -213,7 +212,7 @@ final class OriginPipe {
         stream.writeAndFlush(ByteBuffer(), promise: sent)
     }
 
-    /// How long the edge has to pass on the last bytes of an answer whose connection was reset.
+    /// How long the edge gets to pass on the last bytes of a response whose connection was reset.
     private static let readingTime = TimeAmount.milliseconds(500)
 
     private static func code(of error: any Error) -> ErrorCode {

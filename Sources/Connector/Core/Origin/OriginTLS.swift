@@ -7,11 +7,11 @@ import NIOSSL
 package struct OriginTLS: Sendable {
     let context: NIOSSLContext
 
-    /// Reads the trust roots.
+    /// Reads the trusted certificates.
     init(_ trust: OriginTrust) throws {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateVerification = trust.verifies ? .fullVerification : .none
-        // An origin that also speaks HTTP/2 must not choose it: what the stream carries is HTTP/1.1.
+        // An origin that supports HTTP/2 must not select it: the stream carries HTTP/1.1.
         configuration.applicationProtocols = ["http/1.1"]
         if let authorities = trust.authorities {
             configuration.trustRoots = .certificates(try authorities.certificates())

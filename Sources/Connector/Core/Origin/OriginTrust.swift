@@ -3,11 +3,11 @@
 import Foundation
 import NIOSSL
 
-/// Which certificates an `https://` target may show.
+/// Which certificates of an `https://` target are accepted.
 package struct OriginTrust: Hashable, Sendable {
-    /// Whether the certificate has to be trusted and to match the name.
+    /// Whether the certificate has to be trusted and to match the host.
     package var verifies: Bool
-    /// The only authorities to trust; nothing means those of the system.
+    /// The only authorities to trust; `nil` means those of the system.
     package var authorities: CertificateAuthorities?
 
     /// Trusts the authorities of the system, unless told otherwise.
@@ -19,12 +19,12 @@ package struct OriginTrust: Hashable, Sendable {
 
 /// The certificates of a PEM file, read once.
 ///
-/// Two are equal if the files held the same bytes: an authority that was replaced in its file is noticed.
+/// Two are equal if path and bytes are equal, so that a reload notices a file whose certificates were replaced.
 package struct CertificateAuthorities: Hashable, Sendable {
     let path: String
     private let pem: Data
 
-    /// The largest file that is read; what the systems bring along has a quarter of it.
+    /// The largest file that is read, in bytes; the list of a Linux distribution has a quarter of it.
     static let largestFile = 1 << 20
 
     /// Reads the file.

@@ -2,7 +2,7 @@
 
 import Protocol
 
-/// How far the two directions of a pipe between a stream and a local connection are.
+/// The rules by which the end of one side of a pipe (FIN, half-close, reset, loss) ends the other side.
 ///
 /// ```
 ///                      visitor ──▶ origin            origin ──▶ visitor
@@ -13,14 +13,14 @@ import Protocol
 /// local reset          STOP_SENDING                  RESET behind what is queued, unless FIN was sent
 /// ```
 struct PipeCloseState: Equatable {
-    /// What the owner of the pipe has to do; each case at most once in the life of a pipe.
+    /// What the pipe has to do; each case at most once in its life.
     enum Action: Equatable {
         case nothing
         /// Half-close the local connection behind what is queued for it.
         case finishLocal
-        /// Leave what the local connection sends unread.
+        /// Read nothing more from the local connection.
         case stopReadingLocal
-        /// Close the local connection in good order.
+        /// Close the local connection without a reset.
         case closeLocal
         /// Close the local connection with a reset, so that the origin does not take the end for a complete message.
         case abortLocal
@@ -44,21 +44,21 @@ struct PipeCloseState: Equatable {
     private var isStreamOver = false
     private var isLocalOver = false
 
-    /// The stream brought its FIN.
+    /// The stream received FIN.
     mutating func streamFinished() -> Action {
         guard !self.isFinishedToOrigin, !self.isLocalOver else { return .nothing }
         self.isFinishedToOrigin = true
         return .finishLocal
     }
 
-    /// The edge wants nothing more of what the origin sends.
+    /// The edge sent STOP_SENDING: it drops whatever the origin still sends.
     mutating func streamStoppedReading() -> Action {
         guard self.toVisitor == .open, !self.isLocalOver else { return .nothing }
         self.toVisitor = .unwanted
         return .stopReadingLocal
     }
 
-    /// The stream was reset or lost with its session.
+    /// The stream was reset, or lost with its session.
     mutating func streamFailed(_ code: ErrorCode) -> Action {
         guard !self.isStreamOver else { return .nothing }
         self.isStreamOver = true
@@ -72,14 +72,14 @@ struct PipeCloseState: Equatable {
         self.streamFailed(.noError)
     }
 
-    /// The origin half-closed its side.
+    /// The origin half-closed the local connection.
     mutating func localFinished() -> Action {
         guard self.toVisitor == .open, !self.isStreamOver else { return .nothing }
         self.toVisitor = .finished
         return .finishStream
     }
 
-    /// The local connection broke.
+    /// The local connection was reset, or failed.
     mutating func localFailed(_ code: ErrorCode) -> Action {
         guard !self.isLocalOver else { return .nothing }
         self.isLocalOver = true
@@ -89,7 +89,7 @@ struct PipeCloseState: Equatable {
             self.toVisitor = .finished
             return .resetStream(code)
         case .finished, .unwanted:
-            // The answer is complete or not wanted; only the rest of the request has lost its reader.
+            // The response is complete, or not wanted; only the rest of the request has no reader any more.
             return self.isFinishedToOrigin ? .nothing : .stopReadingStream(code)
         }
     }
@@ -101,8 +101,8 @@ struct PipeCloseState: Equatable {
 
     /// The local connection is closed.
     ///
-    /// When both directions have ended, NIO tells of the close alone, not of the end of input before it. A reset is
-    /// told as an error first, so after a half-close of ours a close without one is the origin's orderly end.
+    /// When both directions have ended, NIO reports the close alone, not the end of input before it. It reports a reset
+    /// as an error first, so a close without one after our half-close is the origin's half-close.
     mutating func localClosed() -> Action {
         let finish = self.isLocalOutputShut && !self.isLocalOver ? self.localFinished() : .nothing
         guard finish == .nothing else {

@@ -4,9 +4,10 @@ import Mux
 import NIOCore
 import NIOTLS
 
-/// One end of a pipe: hands what its channel reads to the other end, and reads only while the other end takes more.
+/// The channel handler at either end of a pipe: it writes what its channel reads to the other end, and stops reading
+/// while the other end is not writable.
 ///
-/// Both ends live on one event loop. What arrives within one read burst leaves with one flush.
+/// Both ends live on one event loop. Bytes that arrive in one burst of reads are flushed once.
 final class PipeHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -23,35 +24,35 @@ final class PipeHandler: ChannelDuplexHandler {
     private var pipe: OriginPipe?
     private var context: ChannelHandlerContext?
     private var partner: PipeHandler?
-    /// Whether to read before there is a partner, as a TLS handshake below has to.
+    /// Whether to read before there is a partner: the TLS handshake on the local connection needs it.
     var readsWithoutPartner = false
     /// When bytes last arrived on the local side.
     private(set) var lastRead: NIODeadline?
     private var hasUnflushedBytes = false
     private var isReadHeld = false
     private var isReadingStopped = false
-    /// Held beside the pipe, so that without a tap a read costs one comparison more.
-    private let tap: PipeCapture?
+    /// Kept here as well as in the pipe, so that where nothing is captured a read costs one comparison.
+    private let capture: PipeCapture?
 
     init(side: Side, pipe: OriginPipe) {
         self.side = side
         self.pipe = pipe
-        self.tap = pipe.tap
+        self.capture = pipe.capture
     }
 
-    /// Lets bytes flow to the partner; until then reads are held back.
+    /// Connects the other end; until then this end does not read.
     func join(_ partner: PipeHandler) {
         self.partner = partner
     }
 
-    /// Reads again if a read was asked for while the partner could take no more.
+    /// Reads again if a read was requested while the partner was not writable.
     func releaseRead() {
         guard self.isReadHeld, let context = self.context, self.mayRead else { return }
         self.isReadHeld = false
         context.read()
     }
 
-    /// Leaves everything further unread.
+    /// Reads no more; bytes that arrive are dropped.
     func stopReading() {
         self.isReadingStopped = true
     }
@@ -84,11 +85,11 @@ final class PipeHandler: ChannelDuplexHandler {
         guard !self.isReadingStopped else { return }
         self.hasUnflushedBytes = true
         self.partner?.context?.write(data, promise: nil)
-        // After the fact: what looks on delays nothing. The buffer is shared, not copied.
-        guard let tap = self.tap else { return }
+        // After the write, so that the capture does not delay it. The buffer is shared, not copied.
+        guard let capture else { return }
         switch self.side {
-        case .stream: tap.requestBytes(self.unwrapInboundIn(data))
-        case .local: tap.responseBytes(self.unwrapInboundIn(data))
+        case .stream: capture.requestBytes(self.unwrapInboundIn(data))
+        case .local: capture.responseBytes(self.unwrapInboundIn(data))
         }
     }
 
@@ -119,7 +120,7 @@ final class PipeHandler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // Bytes read in the same burst as the error get no read-complete.
+        // NIO sends no channelReadComplete for bytes that it read in the same burst as the error.
         if self.hasUnflushedBytes { self.channelReadComplete(context: context) }
         switch self.side {
         case .stream: self.pipe?.streamFailed(error)

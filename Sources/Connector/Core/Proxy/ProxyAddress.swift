@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// An HTTP proxy that connections to the edge go through, and what it wants to know of us.
+/// An HTTP proxy that connections to the edge go through, with the credentials for it.
 package struct ProxyAddress: Hashable, Sendable, CustomStringConvertible {
     package var host: String
     package var port: Int
@@ -27,7 +27,7 @@ package struct ProxyAddress: Hashable, Sendable, CustomStringConvertible {
             default: throw .otherProtocol
             }
         }
-        // A password may hold a slash or an @ that nobody has encoded; a host can't.
+        // A password may hold a slash or an @ that is not percent-encoded; a host can't.
         if let at = rest.lastIndex(of: "@") {
             self.credentials = try ProxyCredentials(parsing: rest[..<at])
             rest = rest[rest.index(after: at)...]
@@ -44,7 +44,7 @@ package struct ProxyAddress: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// The name and password that a proxy is shown (RFC 7617).
+/// The user name and password for a proxy (RFC 7617).
 package struct ProxyCredentials: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
     let user: String
     let password: String
@@ -70,7 +70,7 @@ package struct ProxyCredentials: Hashable, Sendable, CustomStringConvertible, Cu
         "Basic " + Data("\(self.user):\(self.password)".utf8).base64EncodedString()
     }
 
-    // Whatever prints a value of which this is a part prints no password.
+    // Printing a value that contains this one prints no password.
     package var description: String { "(not shown)" }
     package var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -3,11 +3,11 @@
 import NIOCore
 import Protocol
 
-/// Asking an HTTP proxy for a connection to the edge, apart from I/O (RFC 9110 §9.3.6).
+/// The CONNECT exchange with an HTTP proxy, without I/O (RFC 9110 §9.3.6).
 package struct ProxyConnect {
-    /// How it went.
+    /// How the exchange ended.
     enum Outcome: Equatable {
-        /// What follows on the connection is the edge's; these bytes of it came already.
+        /// The connection now leads to the edge; `leftover` are bytes of the edge that arrived with the proxy's answer.
         case connected(leftover: ByteBuffer)
         case failed(ProxyFailure)
     }
@@ -18,7 +18,7 @@ package struct ProxyConnect {
     private var received = ByteBuffer()
     private var headBytes = 0
 
-    /// The most that the heads of an answer may have together.
+    /// The most bytes that the heads of the proxy's answer may have together.
     static let maximumHead = 16_384
 
     /// Makes the request.
@@ -26,7 +26,7 @@ package struct ProxyConnect {
     /// - Parameters:
     ///   - host: The edge's name; the proxy resolves it.
     ///   - port: The edge's port.
-    ///   - credentials: What the proxy is shown of us.
+    ///   - credentials: The credentials for the proxy.
     package init(host: String, port: Int, credentials: ProxyCredentials?) {
         let authority = Authority(host: host, port: port).text(omittingPort: nil)
         var request = "CONNECT \(authority) HTTP/1.1\r\nHost: \(authority)\r\n"
@@ -36,7 +36,7 @@ package struct ProxyConnect {
         self.showsCredentials = credentials != nil
     }
 
-    /// Takes bytes in; nothing until the outcome is known.
+    /// Takes bytes from the proxy; returns `nil` until the outcome is known.
     mutating func receive(_ bytes: ByteBuffer) -> Outcome? {
         self.received.writeImmutableBuffer(bytes)
         while let length = self.headLength() {

@@ -2,10 +2,10 @@
 
 import NIOCore
 
-/// Opens the way through a proxy and then leaves the pipeline.
+/// Performs the CONNECT exchange with a proxy, and then removes itself from the pipeline.
 ///
-/// Sits alone on the TCP channel. The promise is completed on the event loop before any byte of the edge is passed on,
-/// so that whoever waits for it can add the handlers that read them.
+/// It is the only handler of the TCP channel. It completes the promise on the event loop before it passes on any byte
+/// of the edge, so that the promise's callbacks can add the handlers that read those bytes.
 package final class ProxyConnectHandler {
     private var connect: ProxyConnect
     private var promise: EventLoopPromise<Void>?
@@ -24,9 +24,9 @@ package final class ProxyConnectHandler {
         self.promise = promise
     }
 
-    private func fail(_ trouble: ProxyFailure, _ context: ChannelHandlerContext) {
+    private func fail(_ failure: ProxyFailure, _ context: ChannelHandlerContext) {
         self.timeout?.cancel()
-        self.promise.take()?.fail(trouble)
+        self.promise.take()?.fail(failure)
         context.close(promise: nil)
     }
 }
@@ -47,7 +47,7 @@ extension ProxyConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard self.promise != nil else { return context.fireChannelRead(data) }
         switch self.connect.receive(self.unwrapInboundIn(data)) {
         case nil: return
-        case .failed(let trouble): self.fail(trouble, context)
+        case .failed(let failure): self.fail(failure, context)
         case .connected(let leftover):
             self.timeout?.cancel()
             self.promise.take()?.succeed()

@@ -12,7 +12,7 @@ import NIOCore
 /// | `192.0.2.0/24`, `2001:db8::/32` | the addresses of that network |
 /// | any of them and `:port`; IPv6 in brackets | the same at this port only |
 ///
-/// Addresses are compared with edges that are given as an address: names are not looked up.
+/// An entry with an address matches only edges that are given as an address: names are not resolved.
 struct ProxyExceptions: Sendable {
     private enum Hosts {
         case all
@@ -22,7 +22,7 @@ struct ProxyExceptions: Sendable {
 
     private var entries: [(hosts: Hosts, port: Int?)] = []
 
-    /// Reads a list with commas or blanks between entries; what can't be read stands for nothing.
+    /// Reads a list with commas or blanks between entries; entries that can't be read are ignored.
     init(_ text: String) {
         for entry in text.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
             let (host, port) = Self.split(entry)

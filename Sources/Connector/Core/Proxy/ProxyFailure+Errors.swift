@@ -5,11 +5,11 @@ import NIOCore
 import NIOPosix
 
 extension ProxyFailure {
-    /// Recognises an error that is the proxy's and not the edge's.
+    /// Recognises an error that the proxy caused, not the edge.
     init?(_ error: any Error, connectingTo proxy: ProxyAddress) {
         switch error {
-        case let trouble as ProxyFailure:
-            self = trouble
+        case let failure as ProxyFailure:
+            self = failure
         case let error as NIOConnectionError:
             if let first = error.connectionErrors.first {
                 self = Self.ofConnecting(first.error)
@@ -30,8 +30,8 @@ extension ProxyFailure {
         }
     }
 
-    /// Whether a proxy's refusal is about the edge, or the moment, rather than about us.
-    static func isPassing(_ status: Int) -> Bool {
+    /// Whether a status of the proxy says that it can't reach the edge now, rather than that it does not allow us to.
+    static func isTemporary(_ status: Int) -> Bool {
         [408, 429].contains(status) || ((500...599).contains(status) && status != 501 && status != 505)
     }
 
@@ -58,7 +58,7 @@ extension ProxyFailure {
                 + " as in http://user:password@\(proxy.host):\(proxy.port)."
         case .authentication(wasShown: true):
             "The proxy at \(proxy) refused the user name and password in its URL (HTTP 407): correct \(variable)."
-        case .refused(let status?) where Self.isPassing(status):
+        case .refused(let status?) where Self.isTemporary(status):
             "The proxy at \(proxy) can't reach \(destination) (HTTP \(status)). Is the edge running?"
         case .refused(let status):
             "The proxy at \(proxy) lets nobody through to \(destination)\(status.map { " (HTTP \($0))" } ?? ""):"

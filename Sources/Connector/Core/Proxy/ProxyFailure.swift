@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why a proxy opened no connection to the edge.
+/// Why a proxy did not open a connection to the edge.
 package enum ProxyFailure: Error, Equatable {
-    /// The proxy's name does not resolve.
+    /// The proxy's host name does not resolve.
     case unresolved
-    /// Nobody answers at the proxy's address.
+    /// The proxy's address refuses connections, or does not answer.
     case unreachable(String)
     /// The proxy took too long.
     case timedOut
-    /// It wants a user name and password, or others than it was shown.
+    /// It requires credentials (HTTP 407); `wasShown` says whether it refused the ones that we have.
     case authentication(wasShown: Bool)
-    /// It answered with another status; nothing if that is not known.
+    /// It answered with another status; `nil` if the status is not known.
     case refused(status: Int?)
     /// What answers is not an HTTP proxy.
     case notAProxy(String)

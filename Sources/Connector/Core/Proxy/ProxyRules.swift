@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which proxy an edge is reached through, as the environment says it.
+/// Chooses the proxy for an edge from the environment.
 ///
-/// The variables are those that curl and most other programs know, in both spellings; the lower-case one comes first.
+/// It reads the variables that curl and most other programs read, in both spellings; the lower-case one has precedence.
 package struct ProxyRules: Sendable {
     /// No proxies at all.
     package static let direct = ProxyRules(environment: [:])
@@ -14,14 +14,14 @@ package struct ProxyRules: Sendable {
     package init(environment: [String: String]) {
         let names = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
         var kept = environment.filter { names.contains($0.key) && !$0.value.isEmpty }
-        // A web server gives its CGI programs a request's field `Proxy` as HTTP_PROXY: then anybody may have set it.
+        // A web server passes a request's field `Proxy` to its CGI programs as HTTP_PROXY, so any client can set it.
         if environment["REQUEST_METHOD"] != nil { kept["HTTP_PROXY"] = nil }
         self.environment = kept
         let exceptions = [environment["no_proxy"], environment["NO_PROXY"]].lazy.compactMap(\.self)
         self.exceptions = ProxyExceptions(exceptions.first { !$0.isEmpty } ?? "")
     }
 
-    /// The proxy for an edge; nothing if it is to be reached directly.
+    /// The proxy for an edge; `nil` if it is reached directly.
     ///
     /// This machine itself is never reached through a proxy.
     ///

@@ -3,23 +3,23 @@
 import Protocol
 import ServiceLifecycle
 
-/// Serves one tunnel: a bundle of sessions, each kept alive by its own task.
+/// Serves one tunnel over a bundle of connections, each kept up by its own task.
 struct ConnectionBundle: Service {
     let opener: any SessionOpener
-    /// How many sessions the bundle has, 1 to 8.
+    /// How many connections the bundle has, 1 to 8.
     let connections: Int
     let retries: Bool
-    /// Tells when the machine's connections may have become something else.
+    /// Reports when the connections of this machine may be dead.
     var network = NetworkWatch()
     let report: @Sendable (ConnectionEvent) -> Void
 
-    /// Runs until the program is asked to stop, or every place of the bundle is another's.
+    /// Runs until the program is asked to stop, or another connector has replaced every connection.
     ///
     /// - Throws: ``CommandFailure`` when no further attempt can succeed.
     func run() async throws {
         let id = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
         let count = UInt8(clamping: self.connections)
-        let (firstContact, met) = AsyncStream.makeStream(of: Void.self)
+        let (firstConnected, firstConnection) = AsyncStream.makeStream(of: Void.self)
         let report = self.report
         let pauses = ReconnectPauses()
         let subscription = self.network.subscribe { pauses.cutShort(.networkChanged) }
@@ -31,9 +31,9 @@ struct ConnectionBundle: Service {
         try await withThrowingDiscardingTaskGroup { group in
             for index in 0..<count {
                 group.addTask {
-                    // The others follow when the first is through: what is wrong with address or token is said once.
+                    // The others start once the first is connected, so that a wrong address or token is reported once.
                     if index > 0 {
-                        for await _ in firstContact { break }
+                        for await _ in firstConnected { break }
                         guard !Task.isCancelled, !Task.isShuttingDownGracefully else { return }
                     }
                     try await ConnectionKeeper(
@@ -43,10 +43,10 @@ struct ConnectionBundle: Service {
                         pauses: pauses,
                         network: self.network
                     ) { event in
-                        if case .active = event { met.finish() }
+                        if case .active = event { firstConnection.finish() }
                         report(event)
                     }.run()
-                    if index == 0 { met.finish() }
+                    if index == 0 { firstConnection.finish() }
                 }
             }
         }

@@ -6,14 +6,14 @@ import Protocol
 package enum ConnectionEvent: Sendable {
     /// An attempt begins.
     case connecting(index: Int)
-    /// There is a session; it does not serve streams yet.
+    /// The session is open, and does not serve streams yet.
     case opened(index: Int, TunnelSession)
     /// The session serves streams.
     case active(index: Int)
-    /// The edge is leaving; a replacement will be opened.
+    /// The edge drains the session; another one will be opened.
     case replacing(index: Int, ErrorCode)
-    /// There is no session; the next attempt begins after a while.
+    /// There is no session; the next attempt begins after the given time.
     case waiting(index: Int, Duration, reason: String)
-    /// Another session took this one's place.
+    /// Another connector has replaced the connection, which is not opened again.
     case replaced(index: Int)
 }

@@ -4,7 +4,7 @@ import NIOCore
 import Protocol
 import ServiceLifecycle
 
-/// Keeps one session of the bundle alive for ever: dials, watches, and dials again.
+/// Keeps one connection of a bundle up: opens a session, follows it to its end, and opens the next.
 package struct ConnectionKeeper: Sendable {
     let opener: any SessionOpener
     let bundle: SessionSettings.Bundle
@@ -13,7 +13,7 @@ package struct ConnectionKeeper: Sendable {
     let network: NetworkWatch
     let report: @Sendable (ConnectionEvent) -> Void
 
-    /// How long what is in flight may take when the program is asked to stop.
+    /// How long requests in flight may take when the program is asked to stop.
     package static let gracePeriod = TimeAmount.seconds(30)
 
     private var index: Int { Int(self.bundle.index) }
@@ -25,7 +25,7 @@ package struct ConnectionKeeper: Sendable {
         case cancelled
     }
 
-    /// Runs until the program is asked to stop, or the place is another's.
+    /// Runs until the program is asked to stop, or another connector has replaced the connection.
     ///
     /// - Throws: ``CommandFailure`` when no further attempt can succeed.
     func run() async throws {
@@ -45,9 +45,9 @@ package struct ConnectionKeeper: Sendable {
                         backoff.sessionEnded(afterLiving: lived)
                         decision = state.policy.decide(afterEnd: code, reason: reason)
                     case .draining(let code, let reconnectAfter):
-                        leaving.addTask { await Self.seeOff(session) }
-                        // An edge that leaves in good order is no failure, however many there were before: visitors
-                        // wait at the next one.
+                        leaving.addTask { await Self.waitForEnd(of: session) }
+                        // An edge that drains has not failed, and visitors wait at the next one: earlier failures don't
+                        // count.
                         backoff.reset()
                         let next = state.policy.decide(afterEnd: code, reason: "")
                         guard case .retry = next else {
@@ -55,8 +55,8 @@ package struct ConnectionKeeper: Sendable {
                             break
                         }
                         self.report(.replacing(index: self.index, code))
-                        // The replacement comes before the old session goes; the random part keeps the many
-                        // connectors of a leaving edge from arriving elsewhere in the same instant.
+                        // The next session is opened before the old one ends. The random part keeps the connectors of
+                        // an edge that leaves from reaching the next one in the same instant.
                         await Self.sleep(reconnectAfter + reconnectAfter * Double.random(in: 0...1))
                         continue
                     case .cancelled:
@@ -65,7 +65,7 @@ package struct ConnectionKeeper: Sendable {
                 } catch let failure as EdgeFailure {
                     decision = state.policy.decide(after: failure)
                 } catch is NetworkChanged {
-                    // What the attempt was stuck in is no longer there.
+                    // The path or name server that the attempt waited for is gone; the next attempt starts at once.
                     backoff.reset()
                     continue
                 } catch is CancellationError {
@@ -118,8 +118,8 @@ package struct ConnectionKeeper: Sendable {
         return outcome.0
     }
 
-    /// Waits for the end of a session that is leaving.
-    private static func seeOff(_ session: TunnelSession) async {
+    /// Waits for the end of a session that drains.
+    private static func waitForEnd(of session: TunnelSession) async {
         await withGracefulShutdownHandler {
             for await _ in session.events {}
         } onGracefulShutdown: {

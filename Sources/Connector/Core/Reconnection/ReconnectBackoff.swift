@@ -3,7 +3,7 @@
 /// How long to wait before the next attempt: full-jitter exponential back-off.
 ///
 /// Full jitter (a uniform draw from zero to the current ceiling) spreads a crowd of connectors that lost the same edge
-/// better than a fixed part plus a random one. The clock and the randomness belong to the caller.
+/// better than a fixed part plus a random one. The caller brings the clock and the randomness.
 struct ReconnectBackoff: Sendable {
     /// The ceiling of the first wait.
     var initial: Duration = .milliseconds(250)
@@ -11,8 +11,7 @@ struct ReconnectBackoff: Sendable {
     var limit: Duration = .seconds(30)
     /// The highest ceiling while attempts succeed, but their sessions don't last.
     ///
-    /// The edge is there, and whoever waits for the tunnel is better served by a path that breaks every few seconds
-    /// than by one that is not even tried.
+    /// The edge answers, and for visitors a path that breaks every few seconds is better than one that is not tried.
     var limitAfterSuccess: Duration = .seconds(4)
     /// A session that lived this long was healthy: the next failure starts from the beginning.
     var healthyAfter: Duration = .seconds(60)
@@ -35,18 +34,18 @@ struct ReconnectBackoff: Sendable {
         while self.failures > 0, self.ceiling > self.limitAfterSuccess { self.failures -= 1 }
     }
 
-    /// Starts from the beginning: what has failed so far says nothing of the next attempt.
+    /// Starts from the beginning: earlier failures say nothing about the next attempt.
     mutating func reset() {
         self.failures = 0
     }
 
     /// Gives the wait before the next attempt, and raises the ceiling of the one after it.
     ///
-    /// A wait that the edge asked for is no failure: it knows when it has room, and a second is added at most.
+    /// A wait that the edge asked for does not raise the ceiling, and at most a second is added to it.
     ///
     /// - Parameters:
-    ///   - minimum: What the edge asked for (`Retry-After`, in whole seconds); the draw is added to it, so that those
-    ///     who were told the same time don't come back in the same instant.
+    ///   - minimum: What the edge asked for (`Retry-After`, in whole seconds); the draw is added to it, so that
+    ///     connectors that got the same time don't come back in the same instant.
     ///   - draw: A uniform random number from 0 to 1.
     mutating func nextDelay(atLeast minimum: Duration = .zero, draw: Double) -> Duration {
         let draw = min(max(draw, 0), 1)

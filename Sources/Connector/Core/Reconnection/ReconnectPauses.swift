@@ -3,24 +3,25 @@
 import NIOConcurrencyHelpers
 import ServiceLifecycle
 
-/// Ends the members of a bundle that wait for their next attempt: one of them got through, or the network changed.
+/// The pauses between attempts of a bundle's connections, which end early when one of them connects or the network
+/// changes.
 ///
-/// Each member backs off on its own, so that an edge that is away is not pestered by all at once; but when one has found
-/// it, the others need not sit out what may be half a minute.
+/// Each connection backs off on its own, so that an edge that is down does not get all attempts at once. When one of
+/// them connects, the others try at once instead of waiting for up to half a minute.
 final class ReconnectPauses: Sendable {
-    /// Why a wait ended.
+    /// Why a pause ended.
     enum End: Sendable, Equatable {
-        /// Its time was over, or the program is to stop.
+        /// Its time is over, or the program is asked to stop.
         case timeUp
-        /// Another member has found the edge.
+        /// Another connection reached the edge.
         case edgeFound
-        /// The reasons for which earlier attempts failed may be gone.
+        /// The network changed: the next attempt may succeed whatever failed before.
         case networkChanged
     }
 
     private let waiting = NIOLockedValueBox<[Int: AsyncStream<End>.Continuation]>([:])
 
-    /// Lets every waiting member go on.
+    /// Ends all pauses.
     func cutShort(_ end: End) {
         let waiting = self.waiting.withLockedValue { waiting in
             defer { waiting = [:] }
@@ -32,11 +33,11 @@ final class ReconnectPauses: Sendable {
         }
     }
 
-    /// Waits for the time, the bell, or the request to stop, whichever comes first.
+    /// Waits for the time, for ``cutShort(_:)``, or for the request to stop, whichever comes first.
     ///
     /// - Parameters:
     ///   - duration: How long to wait at most.
-    ///   - index: Which member waits.
+    ///   - index: Which connection of the bundle waits.
     @discardableResult
     func wait(for duration: Duration, index: Int) async -> End {
         let (ends, continuation) = AsyncStream.makeStream(of: End.self)

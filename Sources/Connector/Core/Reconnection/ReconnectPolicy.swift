@@ -6,21 +6,21 @@ import Protocol
 package enum ReconnectDecision: Equatable, Sendable {
     /// Try again after the back-off, and not before `minimum`.
     case retry(minimum: Duration, reason: String)
-    /// Another session serves in this place; leave it alone.
+    /// Another connector has replaced the connection; don't open it again.
     case yield
     /// No further attempt can succeed.
     case stop(CommandFailure)
 }
 
-/// The rules of reconnection (protocol §B.2, §B.10), as a table without a clock or a socket.
+/// Decides whether to dial again after a failure or the end of a session (docs/protocol.md §B.2, §B.10), without a
+/// clock or a socket.
 package struct ReconnectPolicy: Sendable {
     /// Whether to try again at all; `--no-retry` switches it off.
     var retries: Bool
     /// Whether a session has ever been active.
     ///
-    /// A first contact with something that is not an edge, or that shows a certificate for something else, is a
-    /// mistake in a setting; later it is a proxy that has lost its edge for a moment, or a certificate that somebody
-    /// is going to renew.
+    /// If the first server that is ever reached is no edge, or has a wrong certificate, a setting is wrong. After a
+    /// session was active, a proxy has lost its edge for a moment, or a certificate is about to be renewed.
     var hasBeenActive: Bool
 
     /// Makes the rules for what has not been tried yet.
@@ -36,7 +36,7 @@ package struct ReconnectPolicy: Sendable {
         self.hasBeenActive = hasBeenActive
     }
 
-    /// Longest `Retry-After` that is honoured: a wrong clock somewhere must not silence a connector for a day.
+    /// The longest `Retry-After` that is honoured: no server can keep a connector away for a day.
     static let longestRetryAfter = Duration.seconds(300)
 
     /// Decides after a failed attempt.
@@ -47,7 +47,7 @@ package struct ReconnectPolicy: Sendable {
             case 401, 403:
                 return .stop(CommandFailure(.refused, failure.description))
             case 404 where problem != nil:
-                // A 404 without our problem document comes from a proxy that has no edge behind it for now.
+                // A 404 without a problem document of ours comes from a proxy that has no edge behind it for now.
                 return .stop(CommandFailure(.refused, failure.description))
             case 429, 503:
                 return self.retry(minimum: min(retryAfter ?? .zero, Self.longestRetryAfter), failure.description)
@@ -62,21 +62,21 @@ package struct ReconnectPolicy: Sendable {
             return self.firstContact(failure)
         case .unresolved, .unreachable, .timedOut, .tls:
             return self.retry(failure.description)
-        case .proxy(_, _, let trouble):
-            return self.decide(after: trouble, failure)
+        case .proxy(_, _, let cause):
+            return self.decide(after: cause, failure)
         }
     }
 
-    private func decide(after trouble: ProxyFailure, _ failure: EdgeFailure) -> ReconnectDecision {
-        switch trouble {
+    private func decide(after cause: ProxyFailure, _ failure: EdgeFailure) -> ReconnectDecision {
+        switch cause {
         case .unresolved, .unreachable, .timedOut:
             return self.retry(failure.description)
-        case .refused(let status?) where ProxyFailure.isPassing(status):
+        case .refused(let status?) where ProxyFailure.isTemporary(status):
             return self.retry(failure.description)
         case .refused, .notAProxy:
             return self.firstContact(failure)
         case .authentication:
-            // A proxy that has let us through before asks its own directory, which may be away for a moment.
+            // A proxy that accepted the credentials before may have lost its directory for a moment.
             guard self.hasBeenActive else { return .stop(CommandFailure(.refused, failure.description)) }
             return self.retry(failure.description)
         }
@@ -87,7 +87,7 @@ package struct ReconnectPolicy: Sendable {
         guard case .refused(let status, _, .some) = failure, (400...499).contains(status),
             ![401, 403, 408, 429].contains(status)
         else { return self.decide(after: failure) }
-        // The edge understood the call and says what is wrong with it: the same call can't succeed later.
+        // The edge understood the call and refused it: the same call can't succeed later.
         return .stop(CommandFailure(.usage, failure.description))
     }
 
@@ -95,7 +95,7 @@ package struct ReconnectPolicy: Sendable {
     ///
     /// - Parameters:
     ///   - code: The code of its end.
-    ///   - reason: What the end was explained with, if at all.
+    ///   - reason: The explanation that came with it, or an empty text.
     func decide(afterEnd code: ErrorCode, reason: String) -> ReconnectDecision {
         switch code {
         case .authExpired:

@@ -6,27 +6,27 @@ import NIOCore
 import NIOSSL
 import Protocol
 
-/// Opens sessions over connections that the tunnel has for itself.
+/// Opens sessions that serve one tunnel alone, each over a connection of its own.
 package struct OwnSessionOpener: SessionOpener {
     let dialer: EdgeDialer
     let token: TunnelToken
-    /// The local targets by name, and how to speak TLS to them.
+    /// The local targets by name, and the TLS settings for them.
     let targets: [String: OriginTarget]
     let originTLS: OriginTLS?
-    /// Counts what all sessions of the program buffer.
+    /// Bounds what all sessions of the program buffer.
     let governor: MemoryGovernor
     let logger: Logger
-    /// Who hears of the local server, and of the requests if somebody looks.
+    /// Receives events of the local server and of the requests that it gets.
     var observer: OriginObserver
 
     /// - Parameters:
     ///   - dialer: Connects to the edge.
-    ///   - token: What lets the connector in.
+    ///   - token: The token that the edge is shown.
     ///   - targets: The local targets by name.
-    ///   - originTLS: How to speak TLS to them; nothing if none of them does.
-    ///   - governor: Counts what all sessions of the program buffer.
+    ///   - originTLS: The TLS settings for them; `nil` if none of them uses TLS.
+    ///   - governor: Bounds what all sessions of the program buffer.
     ///   - logger: For what happens to the sessions.
-    ///   - observer: Who hears of the local server.
+    ///   - observer: Receives events of the local server.
     package init(
         dialer: EdgeDialer,
         token: TunnelToken,
@@ -48,8 +48,8 @@ package struct OwnSessionOpener: SessionOpener {
     /// Opens one session.
     ///
     /// - Parameters:
-    ///   - bundle: The place of the session among those of this connector.
-    ///   - network: Tells when the network changes.
+    ///   - bundle: Which of the connections of the tunnel the session is.
+    ///   - network: Reports when the network changes.
     /// - Throws: ``EdgeFailure``, ``NetworkChanged``, or `CancellationError` at once when the task is cancelled.
     package func open(
         bundle: SessionSettings.Bundle,
@@ -61,7 +61,7 @@ package struct OwnSessionOpener: SessionOpener {
             configuration.settings.implementation = "culvert/\(ProgramVersion.current)"
             configuration.settings.bundle = bundle
             let origin = self.makeOrigin(targets: self.targets, on: eventLoop)
-            // The handler holds its delegate weakly; what serves its streams holds it for as long as the handler lives.
+            // The handler holds its delegate weakly; the closure that serves its streams retains it.
             let handler = SessionHandler(
                 configuration: configuration,
                 delegate: relay,
@@ -82,12 +82,12 @@ package struct OwnSessionOpener: SessionOpener {
         )
     }
 
-    /// Nothing: there are no others.
+    /// `nil`: no other tunnel shares the connections.
     package var edgeFound: Subscribers? { nil }
 }
 
 extension Logger {
-    /// For sessions: how one ended is told by whoever decides what follows, and once is enough.
+    /// The logger for sessions: it leaves out how a session ended, which the reconnection logs with what follows.
     var ofSessions: Logger {
         var logger = self
         logger.logLevel = max(logger.logLevel, logger.logLevel <= .debug ? .debug : .warning)

@@ -7,11 +7,11 @@ package protocol SessionOpener: Sendable {
     /// Opens one session.
     ///
     /// - Parameters:
-    ///   - bundle: The place of the session among those of this connector.
-    ///   - network: Tells when the network changes.
+    ///   - bundle: Which of the connections of the tunnel the session is.
+    ///   - network: Reports when the network changes.
     /// - Throws: ``EdgeFailure``, ``NetworkChanged``, or `CancellationError` at once when the task is cancelled.
     func open(bundle: SessionSettings.Bundle, network: NetworkWatch) async throws -> TunnelSession
 
-    /// Tells when others who use the same connections have found the edge; nothing if there are no others.
+    /// Notified when another tunnel that shares the connections has reached the edge; `nil` if none shares them.
     var edgeFound: Subscribers? { get }
 }

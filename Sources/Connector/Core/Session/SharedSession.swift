@@ -7,29 +7,29 @@ import Protocol
 
 /// One session with the edge that several tunnels share (docs/protocol.md §B.16).
 ///
-/// Everything here happens on the session's event loop.
+/// Belongs to the session's event loop.
 package final class SharedSession: SessionDelegate {
-    /// How many streams may be open at once: those of all tunnels, and the idle ones among them.
+    /// How many streams may be open at once, idle ones included, of all tunnels together.
     private static let maximumStreams: UInt32 = 4_096
-    /// Credit of each stream at the start, in bytes: half of the usual, as there may be so many more.
+    /// The initial window of each stream, in bytes: half of the default, since there may be many more streams.
     private static let initialWindow: UInt32 = 32_768
 
     /// The most tunnels that a program serves; an edge gives a key no more than a hundred unless told to.
     package static let maximumTunnels = 1_000
-    /// How many tunnels may wait for their turn to ask the edge: all of them twice over.
+    /// How many tunnels may wait for their OPEN to be sent: all of them, twice over.
     private static let maximumWaitingTunnels = 2 * SharedSession.maximumTunnels
 
     private(set) weak var handler: SessionHandler?
     let eventLoop: any EventLoop
-    /// Whether the edge shares sessions, once its HELLO came; also kept if it never comes.
+    /// Whether the edge shares sessions, once its HELLO has arrived; succeeds with `true` if the session ends before.
     let isSharing: EventLoopPromise<Bool>
-    /// Runs once, when the session takes no more tunnels.
+    /// Called once, when the session accepts no more tunnels.
     var whenUnusable: (() -> Void)?
-    /// Everybody who is to hear of the end.
-    private var attachments: [ObjectIdentifier: TunnelSeat] = [:]
-    /// Who serves the streams of a tunnel: the latest that the edge let in.
+    /// All seats that the end of the session ends.
+    private var seats: [ObjectIdentifier: TunnelSeat] = [:]
+    /// The seat that gets the streams of each tunnel: the latest that the edge accepted.
     private var routes: [String: TunnelSeat] = [:]
-    /// The last to leave, who waits for the session's own leave.
+    /// The last seat, which ends when the session has ended.
     private var last: TunnelSeat?
     private var end: (code: ErrorCode, reason: String)?
 
@@ -39,11 +39,11 @@ package final class SharedSession: SessionDelegate {
     }
 
     deinit {
-        // The handshake failed, of which whoever asked has heard; a promise has to be kept all the same.
+        // The handshake failed, which the dialer reports; NIO requires that every promise is completed.
         self.isSharing.succeed(true)
     }
 
-    /// Makes a session and the handler that it speaks through; the handler holds it.
+    /// Makes a session and its handler; the handler retains the session.
     static func make(
         on eventLoop: any EventLoop,
         bundle: SessionSettings.Bundle,
@@ -65,16 +65,16 @@ package final class SharedSession: SessionDelegate {
         return (handler, session)
     }
 
-    /// Has the session serve a tunnel.
+    /// Gives a tunnel a seat in the session.
     ///
     /// - Parameters:
-    ///   - token: What lets the connector serve it.
+    ///   - token: The token of the tunnel.
     ///   - run: Which run of the tunnel asks.
     ///   - origin: Serves its streams.
-    /// - Returns: What looks like a session of the tunnel alone.
-    func attach(_ token: TunnelToken, run: Int, origin: OriginDialer) -> TunnelSession {
+    /// - Returns: The seat, which offers what a session of the tunnel alone offers.
+    func addSeat(for token: TunnelToken, run: Int, origin: OriginDialer) -> TunnelSession {
         let (events, continuation) = AsyncStream.makeStream(of: TunnelSessionEvent.self)
-        let attachment = TunnelSeat(
+        let seat = TunnelSeat(
             tunnelID: token.tunnelID,
             run: run,
             origin: origin,
@@ -83,63 +83,63 @@ package final class SharedSession: SessionDelegate {
         )
         do {
             guard self.end == nil, self.last == nil, let handler else { throw OpenError.sessionUnavailable }
-            // A run that is about to be stopped must not take the place of the one that follows it.
-            guard !self.hasNewer(than: attachment) else { throw OpenError.sessionUnavailable }
-            self.attachments[ObjectIdentifier(attachment)] = attachment
-            try attachment.open(on: handler, token: token)
+            // A run that is about to be stopped must not take the seat of the one that follows it.
+            guard !self.hasNewer(than: seat) else { throw OpenError.sessionUnavailable }
+            self.seats[ObjectIdentifier(seat)] = seat
+            try seat.open(on: handler, token: token)
         } catch {
-            self.attachments[ObjectIdentifier(attachment)] = nil
+            self.seats[ObjectIdentifier(seat)] = nil
             let end = self.end ?? (.draining, "it takes no more tunnels")
-            attachment.sessionEnded(code: end.code, reason: end.reason)
+            seat.sessionEnded(code: end.code, reason: end.reason)
         }
-        return TunnelSession(events: events, control: attachment, eventLoop: self.eventLoop)
+        return TunnelSession(events: events, control: seat, eventLoop: self.eventLoop)
     }
 
     /// Whether a later run of the same tunnel is served, or about to be.
-    func hasNewer(than attachment: TunnelSeat) -> Bool {
-        self.attachments.values.contains { other in
-            other.tunnelID == attachment.tunnelID && other.run > attachment.run && !other.isLeaving
+    func hasNewer(than seat: TunnelSeat) -> Bool {
+        self.seats.values.contains { other in
+            other.tunnelID == seat.tunnelID && other.run > seat.run && !other.isDraining
         }
     }
 
-    /// The edge has let a tunnel in: its streams are for this one from now on.
-    func route(to attachment: TunnelSeat) {
-        self.routes[attachment.tunnelID] = attachment
+    /// The edge has accepted the seat: it gets the streams of its tunnel from now on.
+    func route(to seat: TunnelSeat) {
+        self.routes[seat.tunnelID] = seat
     }
 
-    /// Somebody is done with the session.
+    /// Removes a seat.
     ///
-    /// - Returns: Whether it was the last, who then hears of the end of the session itself.
-    func retire(_ attachment: TunnelSeat) -> Bool {
-        self.attachments[ObjectIdentifier(attachment)] = nil
-        if self.routes[attachment.tunnelID] === attachment { self.routes[attachment.tunnelID] = nil }
-        guard self.attachments.isEmpty, self.end == nil, let handler else { return false }
+    /// - Returns: Whether it was the last one: then the session drains, and the seat ends when the session has ended.
+    func retire(_ seat: TunnelSeat) -> Bool {
+        self.seats[ObjectIdentifier(seat)] = nil
+        if self.routes[seat.tunnelID] === seat { self.routes[seat.tunnelID] = nil }
+        guard self.seats.isEmpty, self.end == nil, let handler else { return false }
         self.becomeUnusable()
-        self.last = attachment
-        handler.leave(gracePeriod: .seconds(1))
+        self.last = seat
+        handler.drain(gracePeriod: .seconds(1))
         return true
     }
 
     private func serve(_ stream: StreamChannel) {
         guard let opening = stream.opening, case .success(let metadata) = opening.metadata,
-            let attachment = self.routes[metadata.target]
+            let seat = self.routes[metadata.target]
         else {
-            // Perhaps on its way when the tunnel left; whoever sent it can try elsewhere.
+            // The edge may have sent it before it learned that the seat is gone; it can try another session.
             return stream.reject(code: .draining, reason: "this connector serves no such tunnel now")
         }
-        attachment.serve(stream)
+        seat.serve(stream)
     }
 
     private func becomeUnusable() {
         self.whenUnusable.take()?()
     }
 
-    // MARK: What the handler tells
+    // MARK: Events of the handler
 
     package func sessionDidBecomeActive(_ session: SessionHandler, peer: SessionSettings) {
         let isSharing = session.capabilities.contains(.sharing)
         self.isSharing.succeed(isSharing)
-        // It was opened to be shared, and would be in the way of the connections that replace it.
+        // Nobody else uses it, and it would count as one of the tunnel's connections.
         if !isSharing { session.close(code: .shutdown, reason: "") }
     }
 
@@ -150,8 +150,8 @@ package final class SharedSession: SessionDelegate {
         reconnectAfter: TimeAmount
     ) {
         self.becomeUnusable()
-        for attachment in self.attachments.values {
-            attachment.sessionIsDraining(code: code, reconnectAfter: .nanoseconds(reconnectAfter.nanoseconds))
+        for seat in self.seats.values {
+            seat.sessionIsDraining(code: code, reconnectAfter: .nanoseconds(reconnectAfter.nanoseconds))
         }
     }
 
@@ -159,9 +159,9 @@ package final class SharedSession: SessionDelegate {
         self.end = (end.code, end.reason)
         self.becomeUnusable()
         self.isSharing.succeed(true)
-        for attachment in self.attachments.values { attachment.sessionEnded(code: end.code, reason: end.reason) }
+        for seat in self.seats.values { seat.sessionEnded(code: end.code, reason: end.reason) }
         self.last?.sessionEnded(code: .shutdown, reason: "")
-        self.attachments = [:]
+        self.seats = [:]
         self.routes = [:]
         self.last = nil
     }

@@ -8,8 +8,8 @@ import Synchronization
 
 /// The sessions with one edge that the tunnels of this program share (docs/protocol.md §B.16).
 ///
-/// There is one for each place of a bundle. Whoever needs one that is not there connects, with its own token; the others
-/// wait for the outcome.
+/// There is one for each index of a bundle. The first tunnel that needs a session connects, with its own token; the
+/// others wait for the outcome.
 final class SharedSessionPool: Sendable {
     /// Connects to the edge.
     let dialer: EdgeDialer
@@ -18,23 +18,23 @@ final class SharedSessionPool: Sendable {
     private let bundleID = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
 
     private struct State {
-        var places: [UInt8: EventLoopFuture<NIOLoopBound<SharedSession>?>] = [:]
-        /// Counts the sessions of a place, so that the end of one does not take away the next.
+        var sessions: [UInt8: EventLoopFuture<NIOLoopBound<SharedSession>?>] = [:]
+        /// Counts the sessions of each index, so that the end of one does not remove its successor.
         var attempts: [UInt8: Int] = [:]
-        /// The latest failure to connect in each place, and until when it answers further attempts.
+        /// The latest failure to connect at each index, and until when further attempts get it at once.
         var failures: [UInt8: (failure: EdgeFailure, until: ContinuousClock.Instant)] = [:]
-        /// Until when the edge is taken to share no sessions.
+        /// Until when the edge is not asked again to share sessions.
         var refusedUntil: ContinuousClock.Instant?
-        /// How many runs there were so far; the latest of a tunnel is the one that counts.
+        /// How many runs of tunnels there were so far; of two runs of a tunnel the later one gets the seat.
         var runs = 0
     }
 
     private let state = Mutex(State())
 
-    /// Told whenever a session stands.
+    /// Notified when a session is active.
     let edgeFound = Subscribers()
 
-    /// How long one failure is everybody's: a thousand tunnels that look for their edge must not do so each by itself.
+    /// How long all tunnels share one failure, so that a thousand of them make one attempt a second and not a thousand.
     private static let failureTime = Duration.seconds(1)
 
     /// For how long an edge that shares no sessions is not asked again.
@@ -48,12 +48,12 @@ final class SharedSessionPool: Sendable {
         self.logger = logger
     }
 
-    /// A session in a place of the bundle: the one that is there, or a new one.
+    /// The session at an index of the bundle, or a new one.
     ///
     /// - Parameters:
-    ///   - index: The place, from 0.
-    ///   - token: What lets the connector in, should it have to connect.
-    ///   - network: Tells when the network changes.
+    ///   - index: The index in the bundle, from 0.
+    ///   - token: The token that the edge is shown, if a connection has to be opened.
+    ///   - network: Reports when the network changes.
     /// - Returns: `nil` if the edge does not share sessions.
     /// - Throws: ``EdgeFailure``, ``NetworkChanged``, or `CancellationError` at once when the task is cancelled.
     func session(
@@ -68,7 +68,7 @@ final class SharedSessionPool: Sendable {
             do {
                 return try await future.cancellableGet()
             } catch let failure as EdgeFailure where !isOwn && failure.isAboutToken {
-                // Another tunnel's token was refused, which says nothing of this one's.
+                // The edge refused another tunnel's token, which says nothing about this one's.
                 continue
             }
         }
@@ -86,13 +86,13 @@ final class SharedSessionPool: Sendable {
         let promise = self.dialer.group.next().makePromise(of: NIOLoopBound<SharedSession>?.self)
         let (future, attempt) = self.state.withLock { state -> (EventLoopFuture<NIOLoopBound<SharedSession>?>?, Int?) in
             if let until = state.refusedUntil, .now < until { return (nil, nil) }
-            if let future = state.places[index] { return (future, nil) }
-            state.places[index] = promise.futureResult
+            if let future = state.sessions[index] { return (future, nil) }
+            state.sessions[index] = promise.futureResult
             state.attempts[index, default: 0] += 1
             return (promise.futureResult, state.attempts[index])
         }
         if let attempt {
-            // Not a part of whoever asks: others wait for it, too, and it comes to an end by its own time-outs.
+            // Not a child of the caller's task: others wait for it, too. Its own time-outs end it.
             Task {
                 do {
                     promise.succeed(try await self.connect(index, attempt: attempt, token: token, network: network))
@@ -128,18 +128,18 @@ final class SharedSessionPool: Sendable {
             return (handler, (NIOLoopBound(session, eventLoop: eventLoop), session.isSharing.futureResult))
         }
         guard try await isSharing.get() else {
-            // Where edges are just being replaced, the next one may.
+            // Asked again later: while edges are being upgraded, the next one may share sessions.
             self.state.withLock { $0.refusedUntil = .now + Self.refusalTime }
             self.forget(index, attempt)
             return nil
         }
-        self.edgeFound.tell()
+        self.edgeFound.notify()
         return session
     }
 
     private func forget(_ index: UInt8, _ attempt: Int) {
         self.state.withLock { state in
-            if state.attempts[index] == attempt { state.places[index] = nil }
+            if state.attempts[index] == attempt { state.sessions[index] = nil }
         }
     }
 
@@ -153,7 +153,7 @@ final class SharedSessionPool: Sendable {
 }
 
 extension EdgeFailure {
-    /// Whether it was the token that the edge would not have.
+    /// Whether the edge refused the token.
     fileprivate var isAboutToken: Bool {
         guard case .refused(let status, _, _) = self else { return false }
         return [401, 403, 404].contains(status)

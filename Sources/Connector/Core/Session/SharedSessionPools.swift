@@ -2,17 +2,17 @@
 
 import NIOConcurrencyHelpers
 
-/// The sessions that tunnels share, by edge.
+/// The pools of shared sessions, by edge.
 final class SharedSessionPools: Sendable {
     private let pools = NIOLockedValueBox<[EdgeAddress: SharedSessionPool]>([:])
 
     init() {}
 
-    /// The shared sessions with an edge.
+    /// The pool of sessions with an edge.
     ///
     /// - Parameters:
     ///   - edge: The edge.
-    ///   - make: Makes them, if there are none yet.
+    ///   - make: Makes the pool, if there is none yet.
     /// - Throws: What `make` throws.
     func pool(
         for edge: EdgeAddress,

@@ -4,23 +4,23 @@ import Mux
 import NIOCore
 import Protocol
 
-/// One tunnel in a session that several share: the stream that stands for it at the edge, and the streams that its
-/// visitors' requests come over (docs/protocol.md §B.16).
+/// A tunnel's seat in a session that several tunnels share: the stream that the connector opens for the tunnel, and the
+/// streams that the edge opens for the tunnel's visitors (docs/protocol.md §B.16).
 ///
-/// To whoever looks after the tunnel it is a session like any other. The handler of that stream's channel, on the
+/// ``ConnectionKeeper`` follows it like a session of the tunnel alone. It is the handler of the tunnel's stream, on the
 /// session's event loop.
 final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
     typealias InboundIn = ByteBuffer
 
-    /// How far the attachment is in its life.
+    /// How far the seat is in its life.
     private enum Phase {
-        /// The edge has yet to let the tunnel in.
+        /// The edge has not accepted the seat yet.
         case opening
         case serving
-        /// New requests go elsewhere; those under way go on.
-        case leaving
-        /// Nothing is under way any more; the session itself takes leave.
-        case left
+        /// The edge sends new requests elsewhere; those in flight go on.
+        case draining
+        /// Nothing is in flight; the session itself drains, as this was its last seat.
+        case drained
         case over
     }
 
@@ -34,10 +34,10 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
     private let events: AsyncStream<TunnelSessionEvent>.Continuation
     private var stream: StreamChannel?
     private var phase = Phase.opening
-    /// Whether a later run of the tunnel has taken the place.
+    /// Whether a later run of the tunnel has taken the seat.
     private var isHandedOver = false
-    /// Whether new requests go elsewhere.
-    var isLeaving: Bool { self.phase != .opening && self.phase != .serving }
+    /// Whether the edge sends new requests elsewhere.
+    var isDraining: Bool { self.phase != .opening && self.phase != .serving }
     private var error: StreamError?
     private var grace: Scheduled<Void>?
 
@@ -45,8 +45,8 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
     ///   - tunnelID: The tunnel.
     ///   - run: Which run of the tunnel it belongs to.
     ///   - origin: Serves the streams of its visitors.
-    ///   - session: The session that it shares.
-    ///   - events: Hears what becomes of it.
+    ///   - session: The session that the seat is in.
+    ///   - events: Gets the events of the seat.
     init(
         tunnelID: String,
         run: Int,
@@ -61,7 +61,7 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
         self.events = events
     }
 
-    /// Asks the edge to let the tunnel in.
+    /// Asks the edge to accept the seat.
     ///
     /// - Throws: ``OpenError`` if the session takes no streams.
     func open(on handler: SessionHandler, token: TunnelToken) throws {
@@ -78,7 +78,7 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
         self.origin.serve(stream)
     }
 
-    // MARK: What the session tells
+    // MARK: Events of the session
 
     /// The edge will close the session.
     func sessionIsDraining(code: ErrorCode, reconnectAfter: Duration) {
@@ -91,7 +91,7 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
         self.finish(code: code, reason: reason)
     }
 
-    // MARK: What the stream tells
+    // MARK: Events of the stream
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .accepted = event as? StreamEvent {
@@ -100,19 +100,19 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
             self.session.route(to: self)
             self.events.yield(.active)
         } else if let event = event as? ChannelEvent, event == .inputClosed {
-            // The edge sends no more requests this way: the tunnel has a newer place in this session.
-            self.placeWasTaken()
+            // The edge sends no more requests to this seat: the tunnel has a newer one in this session.
+            self.seatWasTaken()
             self.stream?.close(mode: .output, promise: nil)
         }
     }
 
-    private func placeWasTaken() {
-        guard !self.isLeaving else { return }
-        self.phase = .leaving
+    private func seatWasTaken() {
+        guard !self.isDraining else { return }
+        self.phase = .draining
         if self.session.hasNewer(than: self) {
             self.isHandedOver = true
         } else {
-            // The run that took it is no more: this one goes on, in a place of its own.
+            // The run that took it has ended meanwhile: this one goes on, in a new seat.
             self.events.yield(.draining(code: .shutdown, reconnectAfter: .zero))
         }
     }
@@ -124,29 +124,29 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
     func channelInactive(context: ChannelHandlerContext) {
         self.stream = nil
         guard let error else { return self.settle() }
-        // A session that was lost tells so itself, with the reason.
+        // When the session is lost, it reports the end with its reason.
         guard error.origin != .sessionLost else { return }
         self.session.handler?.reset(self.group, code: .sessionClosing, reason: "the tunnel is no longer served here")
         self.retire(code: error.code, reason: error.reason)
     }
 
-    /// Goes, once nothing is under way.
+    /// Gives up the seat once nothing is in flight.
     private func settle() {
-        guard self.phase == .leaving, self.stream == nil else { return }
+        guard self.phase == .draining, self.stream == nil else { return }
         guard self.group.count > 0 else { return self.retire(code: .shutdown, reason: "") }
         self.group.whenEmpty = { [weak self] in self?.settle() }
     }
 
-    // MARK: What is asked of it
+    // MARK: TunnelSessionControl
 
     var roundTripTime: TimeAmount? { self.session.handler?.roundTripTime }
 
     var activeStreamCount: Int { self.group.count }
 
-    func leave(gracePeriod: TimeAmount) {
-        guard self.phase != .left, self.phase != .over, self.grace == nil else { return }
-        if !self.isLeaving {
-            self.phase = .leaving
+    func drain(gracePeriod: TimeAmount) {
+        guard self.phase != .drained, self.phase != .over, self.grace == nil else { return }
+        if !self.isDraining {
+            self.phase = .draining
             self.stream?.close(mode: .output, promise: nil)
         }
         self.grace = self.session.eventLoop.assumeIsolated().scheduleTask(in: gracePeriod) { [weak self] in
@@ -159,7 +159,7 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
     }
 
     func end() {
-        guard self.phase != .left, self.phase != .over else { return }
+        guard self.phase != .drained, self.phase != .over else { return }
         self.stream?.reset(code: .cancelled)
         self.session.handler?.reset(self.group, code: .sessionClosing, reason: "the connector is leaving")
         self.retire(code: .shutdown, reason: "")
@@ -168,11 +168,11 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
     // MARK: The end
 
     private func retire(code: ErrorCode, reason: String) {
-        guard self.phase != .left, self.phase != .over else { return }
-        self.phase = .left
+        guard self.phase != .drained, self.phase != .over else { return }
+        self.phase = .drained
         self.grace?.cancel()
         self.group.whenEmpty = nil
-        // Who leaves last waits for the session to take leave.
+        // The last seat ends when the session has drained.
         if !self.session.retire(self) || code != .shutdown { self.finish(code: code, reason: reason) }
     }
 

@@ -4,34 +4,34 @@ import Mux
 import NIOCore
 import Protocol
 
-/// What a session tells the task that looks after it.
+/// What a session reports to the task that follows it.
 package enum TunnelSessionEvent: Sendable, Equatable {
-    /// The edge's HELLO came: streams are served.
+    /// The edge's HELLO has arrived: streams are served.
     case active
-    /// The edge will close the session; a replacement is to be opened after the given time and a random part of it.
+    /// The edge drains the session; another one is to be opened after the given time and a random part of it.
     case draining(code: ErrorCode, reconnectAfter: Duration)
-    /// A later run of the same tunnel in this program serves in this place now. Always the last event.
+    /// A later run of the same tunnel in this program has taken the seat. Always the last event.
     case handedOver
     /// The session is over. Always the last event.
     case ended(code: ErrorCode, reason: String)
 }
 
-/// What can be asked of a session on its event loop.
+/// What a session offers on its event loop.
 protocol TunnelSessionControl: AnyObject {
     /// The smoothed round-trip time to the edge, once it is known.
     var roundTripTime: TimeAmount? { get }
     /// How many streams are being served.
     var activeStreamCount: Int { get }
-    /// Takes leave: finishes what is in flight, up to the grace period, and takes no new streams.
-    func leave(gracePeriod: TimeAmount)
-    /// Asks the edge at once whether it is still there, and gives the session up if it says nothing soon.
+    /// Drains: finishes what is in flight, up to the grace period, and accepts no new streams.
+    func drain(gracePeriod: TimeAmount)
+    /// Pings the edge, and ends the session if no answer arrives soon.
     func verify()
     /// Ends the session at once.
     func end()
 }
 
 extension SessionHandler: TunnelSessionControl {
-    func leave(gracePeriod: TimeAmount) {
+    func drain(gracePeriod: TimeAmount) {
         self.drain(code: .shutdown, gracePeriod: gracePeriod, reconnectAfter: .zero)
     }
 
@@ -60,7 +60,7 @@ package struct TunnelSession: Sendable {
         try? await self.control.eventLoop.submit { [control] in control.value.roundTripTime }.get()
     }
 
-    /// Tells the smoothed round-trip time to the edge on the session's event loop, if it is known.
+    /// Calls `body` on the session's event loop with the smoothed round-trip time to the edge, if it is known.
     package func withRoundTripTime(_ body: @escaping @Sendable (TimeAmount) -> Void) {
         self.control.eventLoop.execute { [control] in
             if let time = control.value.roundTripTime { body(time) }
@@ -72,12 +72,12 @@ package struct TunnelSession: Sendable {
         (try? await self.control.eventLoop.submit { [control] in control.value.activeStreamCount }.get()) ?? 0
     }
 
-    /// Takes leave: finishes what is in flight, up to the grace period, and takes no new streams.
+    /// Drains: finishes what is in flight, up to the grace period, and accepts no new streams.
     package func drain(gracePeriod: TimeAmount) {
-        self.control.eventLoop.execute { [control] in control.value.leave(gracePeriod: gracePeriod) }
+        self.control.eventLoop.execute { [control] in control.value.drain(gracePeriod: gracePeriod) }
     }
 
-    /// Asks the edge at once whether it is still there, and gives the session up if it says nothing soon.
+    /// Pings the edge, and ends the session if no answer arrives soon.
     func verify() {
         self.control.eventLoop.execute { [control] in control.value.verify() }
     }
@@ -88,7 +88,7 @@ package struct TunnelSession: Sendable {
     }
 }
 
-/// Passes what the session's handler tells on to the task that looks after the session.
+/// Passes the events of a session's handler to the task that follows the session.
 final class TunnelSessionRelay: SessionDelegate, Sendable {
     let events: AsyncStream<TunnelSessionEvent>
     private let continuation: AsyncStream<TunnelSessionEvent>.Continuation

@@ -2,16 +2,16 @@
 
 import Protocol
 
-/// One tunnel that is to be served, with all that its running depends on.
+/// One tunnel that is to be served, with all its settings: two runs of a tunnel differ if these differ.
 package struct DesiredTunnel: Equatable, Sendable {
-    /// What makes it the same tunnel in a configuration that was edited.
+    /// Identifies the tunnel before and after an edit of the configuration.
     package enum Identity: Hashable, Sendable, CustomStringConvertible {
         case name(String)
         case tokenFile(String)
-        /// A tunnel without a name is known by its target, and by its number among those of that target.
+        /// A tunnel without a name is identified by its target, and by its number among those of that target.
         case target(OriginTarget, number: Int)
 
-        /// What a person calls it.
+        /// How messages name it.
         package var description: String {
             switch self {
             case .name(let name): name
@@ -21,17 +21,17 @@ package struct DesiredTunnel: Equatable, Sendable {
         }
     }
 
-    /// What makes it the same tunnel after an edit.
+    /// Identifies it before and after an edit.
     package var identity: Identity
     /// The local server.
     package var target: OriginTarget
-    /// Which certificates an `https://` target may show.
+    /// Which certificates of an `https://` target are accepted.
     package var originTrust: OriginTrust
-    /// The name that the edge is asked for.
+    /// The name to ask the edge for.
     package var name: String?
-    /// Serve the tunnel of this token instead of making one.
+    /// The token of a tunnel that exists; without one, a tunnel is created.
     package var token: TunnelToken?
-    /// What the edge does with the requests of visitors, where the tunnel is made.
+    /// The policy of a tunnel that is created.
     package var policy: TunnelPolicy
     /// The edge that serves it.
     package var edge: EdgeAddress
@@ -64,18 +64,18 @@ package struct DesiredTunnel: Equatable, Sendable {
     }
 }
 
-/// All tunnels that are to be served, and how each is made.
+/// All tunnels that are to be served, and how each is prepared.
 package struct DesiredTunnels: Sendable {
-    /// The tunnels, each with another identity.
+    /// The tunnels, each with an identity of its own.
     package var tunnels: [DesiredTunnel]
-    /// Gives the way to make or read a tunnel.
+    /// Says how to create a tunnel, or read its token.
     ///
-    /// The second argument is the id of the tunnel that an earlier run had, if there was one.
+    /// The second argument is the tunnel id of an earlier run, if there was one.
     package var prepare: @Sendable (DesiredTunnel, String?) -> TunnelServer.Preparation
 
     /// - Parameters:
     ///   - tunnels: The tunnels.
-    ///   - prepare: Gives the way to make or read one.
+    ///   - prepare: Says how to create one, or read its token.
     package init(
         tunnels: [DesiredTunnel],
         prepare: @escaping @Sendable (DesiredTunnel, String?) -> TunnelServer.Preparation

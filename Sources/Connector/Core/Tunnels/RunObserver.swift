@@ -1,38 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Hears what becomes of the tunnels that a program serves; called from any thread.
+/// Receives the events of the tunnels that a program serves; called on any thread.
 package protocol RunObserver: Sendable {
-    /// So many tunnels are going to be served.
+    /// The number of tunnels that will be served is known.
     func willServe(tunnelCount: Int)
 
-    /// The configuration was read again without a failure: what was wrong with it is right now.
+    /// The configuration was read again, and is valid.
     func configurationWasRead()
 
-    /// A call of the edge's API failed and will be made again.
+    /// A call of the control API failed, and will be repeated after the delay.
     func willCallAgain(in delay: Duration, reason: String)
 
-    /// A tunnel is going to be served.
+    /// A run of a tunnel begins.
     ///
-    /// - Returns: Who hears what becomes of it.
+    /// - Returns: What receives its events.
     func opened(tunnel id: String, url: String, target: OriginTarget) -> TunnelObserver
 
-    /// A tunnel is served no more, by one of the runs that there may be of it.
+    /// A run of a tunnel has ended; another run of the same tunnel may go on.
     func closed(tunnel id: String)
 }
 
-/// Hears what becomes of one tunnel; called from any thread.
+/// Receives the events of one run of a tunnel; called on any thread.
 package struct TunnelObserver: Sendable {
-    /// Hears what becomes of the connections to the edge.
+    /// Called for events of its connections to the edge.
     let connection: @Sendable (ConnectionEvent) -> Void
-    /// Hears of the local server.
+    /// Receives events of the local server.
     let origin: OriginObserver
-    /// Hears that the edge gave a new token.
+    /// Called when the edge has issued a new token.
     let tokenRenewed: @Sendable () -> Void
 
     /// - Parameters:
-    ///   - connection: Hears what becomes of the connections to the edge.
-    ///   - origin: Hears of the local server.
-    ///   - tokenRenewed: Hears that the edge gave a new token.
+    ///   - connection: Called for events of its connections to the edge.
+    ///   - origin: Receives events of the local server.
+    ///   - tokenRenewed: Called when the edge has issued a new token.
     package init(
         connection: @escaping @Sendable (ConnectionEvent) -> Void,
         origin: OriginObserver,

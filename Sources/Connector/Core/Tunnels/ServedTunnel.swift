@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A tunnel that exists at an edge, with all that is needed to serve it.
+/// A tunnel that exists at an edge, with everything that is needed to serve it.
 package struct ServedTunnel: Sendable {
-    /// What lets the connector serve it.
+    /// Its token.
     package var token: TunnelToken
     /// The edge to dial.
     package var edge: EdgeAddress
@@ -10,13 +10,13 @@ package struct ServedTunnel: Sendable {
     package var publicURL: String
     /// The local server.
     package var target: OriginTarget
-    /// Which certificates an `https://` target may show.
+    /// Which certificates of an `https://` target are accepted.
     package var originTrust: OriginTrust
     /// How many connections to keep to the edge, 1 to 8.
     package var connections: Int
     /// Whether these are shared with other tunnels of the program.
     package var sharesConnections: Bool
-    /// Asks for a new token when the edge refuses the one at hand; nothing if there is no key to ask with.
+    /// Asks the edge for a new token after it has refused the current one; `nil` without an API key.
     package var renew: (@Sendable () async throws -> TunnelToken)?
 
     /// Makes the description of a tunnel.

@@ -2,7 +2,7 @@
 
 import Protocol
 
-/// Makes a tunnel through the control API, or takes it up again by its name.
+/// Creates a tunnel through the control API, or takes up again the one of that name.
 package struct TunnelCreation: Sendable {
     private let access: EdgeAccess
     private let name: String?
@@ -13,12 +13,11 @@ package struct TunnelCreation: Sendable {
     private let sharesConnections: Bool
 
     /// - Parameters:
-    ///   - access: The edge that makes it, and the key to ask with.
+    ///   - access: The edge to create it at, and the API key.
     ///   - name: The name to ask for.
     ///   - target: The local server.
-    ///   - policy: What the edge does with the requests of visitors; ``HostPolicy/local`` becomes the target's own
-    ///     address.
-    ///   - originTrust: Which certificates an `https://` target may show.
+    ///   - policy: The policy of the tunnel; ``HostPolicy/local`` becomes the target's own address.
+    ///   - originTrust: Which certificates of an `https://` target are accepted.
     ///   - connections: How many connections to keep to the edge, 1 to 8.
     ///   - sharesConnections: Whether these are shared with other tunnels of the program.
     package init(
@@ -39,7 +38,7 @@ package struct TunnelCreation: Sendable {
         self.sharesConnections = sharesConnections
     }
 
-    /// Makes the tunnel.
+    /// Creates the tunnel.
     package func prepare(_ server: TunnelServer) async throws -> ServedTunnel {
         var policy = self.policy
         if policy.host == .local { policy.host = .rewrite(self.target.hostField) }
@@ -54,8 +53,8 @@ package struct TunnelCreation: Sendable {
         }
         return ServedTunnel(
             token: try Self.token(tunnel.token),
-            // The edge that made the tunnel is the one to dial, whatever name it gives itself: this one is known to
-            // be reachable from here.
+            // The address that the call went to, and not the one that the edge gives itself: this one is reachable from
+            // here.
             edge: access.edge,
             publicURL: tunnel.url,
             target: self.target,
@@ -63,7 +62,7 @@ package struct TunnelCreation: Sendable {
             connections: self.connections,
             sharesConnections: self.sharesConnections
         ) {
-            // A tunnel that was deleted meanwhile stays deleted: only its token is asked for.
+            // A call for a token alone: a tunnel that was deleted meanwhile must not be created again.
             let answer = try await server.callControl(try access.withoutOneTimeCode()) {
                 client async throws(EdgeFailure) in try await client.renewToken(of: tunnel.tunnelID)
             }

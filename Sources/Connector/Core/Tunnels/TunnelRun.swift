@@ -2,7 +2,7 @@
 
 import ServiceLifecycle
 
-/// Prepares a tunnel, which a request to stop interrupts, and then serves it.
+/// One run of a tunnel: prepares it, which a request to stop cancels, and then serves it.
 package struct TunnelRun: Service {
     private let server: TunnelServer
     private let prepare: TunnelServer.Preparation
@@ -10,8 +10,8 @@ package struct TunnelRun: Service {
 
     /// - Parameters:
     ///   - server: Serves the tunnel.
-    ///   - prepare: Makes or reads it.
-    ///   - onActive: Runs each time a connection to the edge stands.
+    ///   - prepare: Creates it, or reads its token.
+    ///   - onActive: Called each time a connection to the edge is active.
     package init(
         server: TunnelServer,
         prepare: @escaping TunnelServer.Preparation,

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which tunnels run, and what an edited file means for them; a value without I/O.
+/// Which runs of tunnels there are, and what to start and stop after the configuration was edited; a value without I/O.
 ///
-/// A tunnel whose settings change is served by two runs for a while: the new one is started, and the old one goes once
-/// the new one has a connection to the edge, so that no request finds nobody.
+/// A tunnel whose settings change is served by two runs for a while: the new one is started, and the old one is stopped
+/// once the new one has a connection to the edge, so that no request is refused.
 struct TunnelRuns {
-    /// One run of a tunnel, which is never used twice.
+    /// Identifies a run; never used twice.
     struct ID: Hashable, Sendable {
         let number: Int
     }
 
     /// What to do.
     enum Step: Equatable {
-        /// The run goes on undisturbed.
+        /// The run goes on.
         case keep(ID)
         case start(ID, DesiredTunnel)
-        /// Start a run beside one that goes on until the new one serves.
+        /// Start a run beside one that goes on until the new one has a connection.
         case replace(ID, with: ID, DesiredTunnel)
-        /// Finish what is in flight, and end.
+        /// Stop a run once what is in flight has finished.
         case stop(ID)
     }
 
@@ -27,16 +27,16 @@ struct TunnelRuns {
         var isServing = false
     }
 
-    /// The runs of each tunnel, the newest last; those that were told to stop are not among them.
+    /// The runs of each tunnel, the newest last, without those that were told to stop.
     private var runs: [DesiredTunnel.Identity: [Run]] = [:]
     private var nextNumber = 0
 
-    /// Whether nothing is served and nothing is going to be.
+    /// Whether there are no runs.
     var isEmpty: Bool { self.runs.isEmpty }
 
-    /// Says how to come from what runs to what is wanted.
+    /// Says what to start and stop so that the given tunnels run, and no others.
     ///
-    /// - Parameter tunnels: All that is to run, each with another identity.
+    /// - Parameter tunnels: All tunnels that are to run, each with an identity of its own.
     mutating func update(to tunnels: [DesiredTunnel]) -> [Step] {
         var steps: [Step] = []
         let wanted = Set(tunnels.map(\.identity))
@@ -44,7 +44,7 @@ struct TunnelRuns {
             self.runs[identity] = nil
             steps += leaving.map { .stop($0.id) }
         }
-        // The order of a dictionary is no order; oldest first is one.
+        // Oldest first, since a dictionary has no order.
         steps.sort { Self.number(of: $0) < Self.number(of: $1) }
         for tunnel in tunnels { steps += self.update(tunnel) }
         return steps
@@ -55,7 +55,7 @@ struct TunnelRuns {
         var current = self.runs[tunnel.identity] ?? []
         if let newest = current.last, newest.tunnel == tunnel { return [.keep(newest.id)] }
         if let newest = current.last, !newest.isServing {
-            // It serves nobody yet and never will, perhaps because of the mistake that was corrected.
+            // It has no connection yet, perhaps because of the mistake that the edit corrects.
             current.removeLast()
             steps.append(.stop(newest.id))
         }
@@ -71,7 +71,7 @@ struct TunnelRuns {
         return steps
     }
 
-    /// Notes that a run has a connection to the edge; those before it can go.
+    /// A run has a connection to the edge: the earlier runs of its tunnel are stopped.
     mutating func becameActive(_ id: ID) -> [Step] {
         guard let (identity, index) = self.find(id), var current = self.runs[identity] else { return [] }
         let before = current[..<index]
@@ -81,9 +81,9 @@ struct TunnelRuns {
         return before.map { .stop($0.id) }
     }
 
-    /// Notes that a run is over.
+    /// A run has ended.
     ///
-    /// - Returns: Whether it ended by itself: it was not told to stop.
+    /// - Returns: Whether it ended by itself, without having been told to stop.
     mutating func ended(_ id: ID) -> Bool {
         guard let (identity, index) = self.find(id), var current = self.runs[identity] else { return false }
         current.remove(at: index)

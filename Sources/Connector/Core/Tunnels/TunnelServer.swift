@@ -10,31 +10,31 @@ import NIOSSL
 import Protocol
 import ServiceLifecycle
 
-/// Serves tunnels, with what all tunnels of a program share: event loops, proxies, shared connections, the watch of the
-/// network.
+/// Serves tunnels, and owns what all tunnels of the program share: event loops, proxy settings, shared sessions, the
+/// network watch.
 package struct TunnelServer: Sendable {
-    /// Makes or reads a tunnel; interrupted when the program is asked to stop.
+    /// Creates a tunnel, or reads its token; cancelled when the program is asked to stop.
     package typealias Preparation = @Sendable (TunnelServer) async throws -> ServedTunnel
 
     let logger: Logger
-    /// Hears what becomes of the tunnels.
+    /// Receives the events of the tunnels.
     let observer: any RunObserver
     private let certificateAuthorityFile: String?
     private let retries: Bool
     private let proxies: ProxyRules
     private let group: any EventLoopGroup
     private let network = NetworkWatch()
-    /// The connections that tunnels share.
+    /// The sessions that tunnels share.
     private let shared = SharedSessionPools()
 
     /// Prepares to serve tunnels.
     ///
     /// - Parameters:
     ///   - certificateAuthorityFile: A PEM file of the only roots to trust edges by; `nil` means those of the system.
-    ///   - retries: Whether to try again what failed.
-    ///   - connections: How many connections a tunnel will keep; more threads than that would have nothing to do.
-    ///   - proxies: Which proxy an edge is reached through.
-    ///   - observer: Hears what becomes of the tunnels.
+    ///   - retries: Whether to repeat failed calls and attempts.
+    ///   - connections: How many connections a tunnel will keep; there are no more event loops than that.
+    ///   - proxies: Chooses the proxy for an edge.
+    ///   - observer: Receives the events of the tunnels.
     ///   - logger: For everything else that happens.
     /// - Throws: ``CommandFailure`` if the certificates can't be used.
     package init(
@@ -50,13 +50,13 @@ package struct TunnelServer: Sendable {
         self.retries = retries
         self.proxies = proxies
         self.certificateAuthorityFile = certificateAuthorityFile
-        // A file that can't be used is better reported now than as trouble with the edge.
+        // Reported now, rather than as a failure to reach the edge.
         if let file = certificateAuthorityFile { _ = try Self.edgeTLS(certificateAuthorityFile: file) }
         let threads = min(connections, ProcessInfo.processInfo.activeProcessorCount)
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, threads))
     }
 
-    /// Calls the control API, again and again while the trouble may pass.
+    /// Calls the control API, and repeats the call while the failure may be temporary.
     package func callControl<Answer: Sendable>(
         _ access: EdgeAccess,
         _ call: @escaping @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
@@ -92,13 +92,13 @@ package struct TunnelServer: Sendable {
     ///
     /// - Parameters:
     ///   - tunnel: What to serve.
-    ///   - onActive: Runs each time a connection to the edge stands.
+    ///   - onActive: Called each time a connection to the edge is active.
     package func serve(_ tunnel: ServedTunnel, onActive: @escaping @Sendable () -> Void) async throws {
         let id = tunnel.token.tunnelID
         let observer = self.observer.opened(tunnel: id, url: tunnel.publicURL, target: tunnel.target)
         defer { self.observer.closed(tunnel: id) }
         let report: @Sendable (ConnectionEvent) -> Void = { event in
-            // Whoever reads that a connection stands may rely on what follows from it.
+            // Before the event is logged: a program that reads it may rely on its consequences.
             if case .active = event { onActive() }
             observer.connection(event)
         }
@@ -113,7 +113,8 @@ package struct TunnelServer: Sendable {
                     observer: observer.origin
                 ).run()
             } catch let failure as CommandFailure where failure.status == .refused {
-                // A token lives for a month, a connector longer. A new one that is refused at once is not the cure.
+                // A token is valid for a month, and a connector may run longer. If a new one is refused at once, asking
+                // again does not help.
                 let isFresh = renewedAt.map { .now - $0 < .seconds(60) } ?? false
                 guard !isFresh, !Task.isShuttingDownGracefully, let renew = tunnel.renew,
                     let renewed = try? await cancelWhenGracefulShutdown({ try await renew() })
@@ -125,7 +126,7 @@ package struct TunnelServer: Sendable {
         }
     }
 
-    /// Watches the network until the task is cancelled: connections are probed, and waits cut short, when it changes.
+    /// Watches the network until the task is cancelled; when it changes, connections are probed and pauses end.
     package func watchNetwork() async {
         await self.network.run(logger: self.logger)
     }
@@ -168,7 +169,7 @@ package struct TunnelServer: Sendable {
         EdgeDialer(
             edge: edge,
             group: self.group,
-            // The roots of the system take megabytes: they are read only where TLS is spoken.
+            // The system's trusted certificates take megabytes of memory, so they are read only where TLS is used.
             tls: edge.usesTLS ? try Self.edgeTLS(certificateAuthorityFile: self.certificateAuthorityFile) : nil,
             proxy: try self.proxies.proxy(for: edge)
         )

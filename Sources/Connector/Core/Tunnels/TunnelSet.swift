@@ -3,9 +3,9 @@
 import Logging
 import ServiceLifecycle
 
-/// Serves several tunnels side by side, and follows changes of what is wanted.
+/// Serves several tunnels at once, and starts and stops runs when the configuration changes.
 ///
-/// One that fails leaves the others alone.
+/// A run that fails does not end the others.
 package struct TunnelSet: Service {
     private enum Event: Sendable {
         case reload
@@ -23,9 +23,9 @@ package struct TunnelSet: Service {
     /// Makes the set.
     ///
     /// - Parameters:
-    ///   - server: Serves each of them.
-    ///   - initial: What is wanted at first.
-    ///   - read: Finds out anew what is wanted; if it throws, everything stays as it is.
+    ///   - server: Serves each tunnel.
+    ///   - initial: The tunnels to serve at first.
+    ///   - read: Reads the configuration again; if it throws, everything stays as it is.
     package init(
         server: TunnelServer,
         initial: DesiredTunnels,
@@ -37,7 +37,7 @@ package struct TunnelSet: Service {
         (self.events, self.continuation) = AsyncStream.makeStream()
     }
 
-    /// Asks to find out anew what is wanted.
+    /// Asks to read the configuration again.
     package func reload() {
         self.continuation.yield(.reload)
     }

@@ -23,7 +23,7 @@ extension AsyncParsableCommand {
         } catch let code as ExitCode {
             throw code
         } catch {
-            failure = CommandFailure(.bug, "Something went wrong that should not: \(error). Please report it.")
+            failure = CommandFailure(.bug, "Internal error: a bug in culvert: \(error). Please report it.")
         }
         switch format ?? .text {
         case .text:
