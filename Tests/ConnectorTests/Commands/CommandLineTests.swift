@@ -9,7 +9,7 @@ import Testing
 @Suite("The command line")
 struct CommandLineTests {
     @Test(
-        "What design §10 names is understood",
+        "The commands of docs/connector.md are understood",
         arguments: [
             "http 3000", "http 3000 --name my-app",
             "http 3000 --edge https://e --api-key-file k --otp 123456 --no-retry",
@@ -31,7 +31,7 @@ struct CommandLineTests {
     }
 
     @Test(
-        "What makes no sense ends with the exit code for usage",
+        "A command line that makes no sense ends with the exit code for usage",
         arguments: [
             "http", "http 3000 --connections 0", "http 3000 --connections 9", "http 3000 --no-such-option", "nonsense",
             "http 3000 --origin-tls-verify maybe", "http 3000 --path-mode drop", "http 3000 --host-header a/b",
@@ -50,7 +50,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("What goes wrong inside ends with the exit code for a bug, and a refusal with its own")
+    @Test("An unexpected error ends with the exit code for a bug, and a failure with its own")
     func failures() async throws {
         struct Surprise: Error {}
         let command = ManualCommand()
@@ -65,7 +65,7 @@ struct CommandLineTests {
         await #expect(throws: Never.self) { try await command.reportingFailures {} }
     }
 
-    @Test("The exit codes are those of design §10")
+    @Test("The exit codes are those of docs/connector.md")
     func exitCodes() {
         #expect(CommandStatus.allCases.map(\.rawValue) == [0, 1, 64, 69, 77, 78])
     }

@@ -23,7 +23,7 @@ extension AsyncParsableCommand {
         } catch let code as ExitCode {
             throw code
         } catch {
-            failure = CommandFailure(.bug, "Internal error: a bug in culvert: \(error). Please report it.")
+            failure = CommandFailure(.bug, "Internal error: \(error). This is a bug in culvert; please report it.")
         }
         switch format ?? .text {
         case .text:
