@@ -55,6 +55,7 @@ struct EdgeServer: Service {
     private let limits: APILimits
     private let pace: ConnectPace
     private let tls: ListenerCertificate?
+    private let visitors = VisitorConnections()
 
     /// Makes the parts that need no socket.
     ///
@@ -238,7 +239,8 @@ struct EdgeServer: Service {
                 recorder: self.metrics,
                 logger: Logger(label: "culvert.connect")
             ),
-            accessLog: AccessLog(logger: Logger(label: "culvert.access"), metrics: self.metrics),
+            recorder: AccessLog(logger: Logger(label: "culvert.access"), metrics: self.metrics),
+            connections: self.visitors,
             tls: self.tls
         )
     }

@@ -6,14 +6,6 @@ import Protocol
 
 /// Everything that `culvert-edge` can be set to.
 struct EdgeConfiguration: Sendable {
-    /// Which statuses errors that the edge makes have.
-    enum StatusMap: String, CaseIterable, SettingValue {
-        /// Those that RFC 9110 suggests.
-        case rfc
-        /// Those whose bodies a content delivery network lets through.
-        case cdn
-    }
-
     /// How log lines look.
     enum LogFormat: String, CaseIterable, SettingValue {
         /// For people.
@@ -32,7 +24,7 @@ struct EdgeConfiguration: Sendable {
         var maxHeadSize = ByteCount(64 << 10)
         var maxFields = 128
         var maxConnections = 10_000
-        var statusMap = StatusMap.rfc
+        var statusMap = VisitorError.StatusMap.rfc
         var trustedProxies: [AddressRange] = []
         var clientIPHeader: String?
     }
@@ -104,3 +96,4 @@ struct EdgeConfiguration: Sendable {
 
 extension Logger.Level: SettingValue {}
 extension OriginReuse: SettingValue {}
+extension VisitorError.StatusMap: SettingValue {}

@@ -69,6 +69,8 @@ struct HTTPControlPlane: ControlPlane {
         self.logger = logger
     }
 
+    var maximumBodyLength: Int { JSONBody.maximumLength }
+
     func respond(
         to request: HTTPRequest,
         body: ByteBuffer,

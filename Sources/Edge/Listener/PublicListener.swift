@@ -11,7 +11,9 @@ struct PublicListener: Sendable {
     let registry: any TunnelRegistry
     let controlPlane: any ControlPlane
     let connectEndpoint: any ConnectEndpoint
-    let accessLog: AccessLog
+    let recorder: any ExchangeRecorder
+    /// The connections of visitors, which are told when the listener leaves.
+    let connections: VisitorConnections
     /// What connections are encrypted with; `nil` if they are not.
     let tls: ListenerCertificate?
 
@@ -47,9 +49,9 @@ struct PublicListener: Sendable {
                     let pipeline = channel.pipeline.syncOperations
                     if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
                     if isAdmitted {
-                        try pipeline.addHandler(VisitorHandler(services: services))
+                        try pipeline.addHandler(VisitorConnection(services: services))
                     } else {
-                        let status = VisitorError.tooManyConnections.status(services.http.statusMap)
+                        let status = VisitorError.tooManyConnections.status(services.settings.statusMap)
                         try pipeline.addHandler(RefusingHandler(status: status))
                     }
                 }
@@ -58,10 +60,9 @@ struct PublicListener: Sendable {
             .get()
     }
 
-    private var services: EdgeServices {
-        EdgeServices(
-            http: self.configuration.http,
-            tunnels: self.configuration.tunnels,
+    private var services: ProxyServices {
+        ProxyServices(
+            settings: ProxySettings(self.configuration),
             router: PublicRouter(wildcardDomain: self.configuration.wildcardDomain),
             trust: VisitorTrust(
                 trustedProxies: self.configuration.http.trustedProxies,
@@ -71,7 +72,8 @@ struct PublicListener: Sendable {
             registry: self.registry,
             controlPlane: self.controlPlane,
             connectEndpoint: self.connectEndpoint,
-            accessLog: self.accessLog
+            recorder: self.recorder,
+            connections: self.connections
         )
     }
 }

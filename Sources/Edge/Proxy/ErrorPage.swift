@@ -21,19 +21,17 @@ struct ErrorPage {
     ///   - isClosing: Whether the connection is closed after it.
     func response(isHTML: Bool, isHead: Bool, isClosing: Bool) -> ByteBuffer {
         let body = isHTML ? self.html : self.json
-        var output = ByteBufferAllocator().buffer(capacity: body.utf8.count + 512)
-        output.writeString("HTTP/1.1 \(self.status) \(Self.reason(self.status))\r\n")
-        output.writeString("Content-Type: \(isHTML ? "text/html; charset=utf-8" : "application/problem+json")\r\n")
-        output.writeString("Content-Length: \(body.utf8.count)\r\n")
-        output.writeString("Culvert-Error: \(self.error.code)\r\nCulvert-Request-Id: \(self.requestID)\r\n")
-        output.writeStaticString("Cache-Control: no-store\r\n")
-        if isHTML {
-            output.writeStaticString("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n")
-        }
-        if let retryAfter { output.writeString("Retry-After: \(retryAfter)\r\n") }
-        if let challenge { output.writeString("WWW-Authenticate: \(challenge)\r\n") }
-        if isClosing { output.writeStaticString("Connection: close\r\n") }
-        output.writeStaticString("\r\n")
+        var head = ResponseHeadWriter(status: self.status, capacity: body.utf8.count + 512)
+        head.field("Content-Type", isHTML ? "text/html; charset=utf-8" : "application/problem+json")
+        head.field("Content-Length", "\(body.utf8.count)")
+        head.field("Culvert-Error", self.error.code)
+        head.field("Culvert-Request-Id", self.requestID.description)
+        head.field("Cache-Control", "no-store")
+        if isHTML { head.field("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'") }
+        if let retryAfter { head.field("Retry-After", "\(retryAfter)") }
+        if let challenge { head.field("WWW-Authenticate", challenge) }
+        if isClosing { head.field("Connection", "close") }
+        var output = head.finish()
         if !isHead { output.writeString(body) }
         return output
     }
@@ -122,27 +120,5 @@ struct ErrorPage {
             }
         }
         return output
-    }
-
-    static func reason(_ status: Int) -> String {
-        switch status {
-        case 308: "Permanent Redirect"
-        case 400: "Bad Request"
-        case 401: "Unauthorized"
-        case 403: "Forbidden"
-        case 404: "Not Found"
-        case 405: "Method Not Allowed"
-        case 408: "Request Timeout"
-        case 413: "Content Too Large"
-        case 426: "Upgrade Required"
-        case 429: "Too Many Requests"
-        case 431: "Request Header Fields Too Large"
-        case 500: "Internal Server Error"
-        case 502: "Bad Gateway"
-        case 503: "Service Unavailable"
-        case 504: "Gateway Timeout"
-        case 505: "HTTP Version Not Supported"
-        default: ""
-        }
     }
 }

@@ -1,92 +1,111 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One request and its response, and what each event means for the two connections (design: data plane, steps 5 to 8).
+/// One request and its response, and what each event means for the two connections.
 ///
-/// | request \ response | awaiting head        | body                        | complete                              |
-/// |--------------------|----------------------|-----------------------------|---------------------------------------|
-/// | body               | upload, no answer yet | early response, full duplex | upload goes on unless a side is to close |
-/// | complete           | waiting              | download                    | over: next request or close           |
-/// | raw (after 101)    |                      | bytes both ways             | over                                  |
+/// | request \ response | awaiting head         | body                        | complete                              | raw, rawEnded |
+/// |--------------------|-----------------------|-----------------------------|---------------------------------------|---|
+/// | body               | upload, no answer yet | early response, full duplex | upload goes on unless a side is to close | |
+/// | complete           | waiting               | download                    | over                                  | |
+/// | raw, rawEnded      |                       |                             |                                       | bytes, each direction until it ends |
 ///
 /// Whoever fails before the visitor has seen a byte of the response gets an answer of the edge, or another try; after
 /// that the visitor's connection is cut so that the response can't be taken for complete.
 struct ExchangeState {
-    /// What of the request matters for the rest of the exchange.
-    struct Request: Equatable {
-        var isHead = false
-        var isIdempotent = true
-        var version = HTTPVersion.http11
-        var isKeepAlive = true
-        /// Whether the visitor asks for another protocol.
-        var isUpgrade = false
-        /// Whether the origin is asked for it, too.
-        var passesUpgrade = false
-        var expectsContinue = false
-    }
-
     enum RequestHalf: Equatable {
         case body
         case complete
+        /// Bytes, after a 101.
         case raw
+        case rawEnded
     }
 
     enum ResponseHalf: Equatable {
         case awaitingHead
         case body
         case complete
+        /// Bytes, after a 101.
+        case raw
+        case rawEnded
     }
 
-    let request: Request
-    /// Whether the visitor sends nothing after this request: it has no body, and wants the connection closed.
-    let isVisitorsLast: Bool
+    let request: RequestTraits
+    /// Whether the origin is asked for another protocol.
+    let passesUpgrade: Bool
     private(set) var requestHalf: RequestHalf
     private(set) var responseHalf = ResponseHalf.awaitingHead
-    /// Whether bytes of the request's body have gone to the origin: they can't be sent again.
+    /// Whether bytes of the request's body have gone to the origin's stream.
     private(set) var hasSentBody = false
     /// Whether any byte of a response came, even if not a whole head.
     private(set) var hasResponseBytes = false
     private var hasContinued = false
     private var originKeepsAlive = true
-    private var visitorKeepsAlive: Bool
-    private var attempts = 1
+    /// Whether the visitor was told that its connection goes on.
+    private var visitorIsKept = false
+    /// How often the request has been sent, this time included.
+    private let attempt: Int
 
-    init(request: Request, hasBody: Bool) {
+    /// How often a request is sent at most.
+    static let maximumAttempts = 3
+
+    /// - Parameters:
+    ///   - request: The request.
+    ///   - passesUpgrade: Whether the origin is asked for the protocol that the visitor asks for.
+    ///   - isComplete: Whether the whole body is there already, be it that there is none.
+    ///   - hasSentBody: Whether bytes of the body are sent with the head.
+    ///   - attempt: How often the request has been sent, this time included.
+    init(
+        request: RequestTraits,
+        passesUpgrade: Bool = false,
+        isComplete: Bool? = nil,
+        hasSentBody: Bool = false,
+        attempt: Int = 1
+    ) {
         self.request = request
-        self.isVisitorsLast = !hasBody && !request.isKeepAlive && !request.isUpgrade
-        self.requestHalf = hasBody ? .body : .complete
-        self.visitorKeepsAlive = request.isKeepAlive
+        self.passesUpgrade = passesUpgrade
+        self.requestHalf = isComplete ?? !request.hasBody ? .complete : .body
+        self.hasSentBody = hasSentBody
+        self.attempt = attempt
     }
 
     /// Whether the visitor has seen nothing of a final response.
     var isUnanswered: Bool { self.responseHalf == .awaitingHead }
 
-    /// Whose turn it is, and whose time therefore runs.
-    enum Turn: Equatable {
-        /// The visitor's, to send more of its body.
-        case visitor
-        /// The origin's, to begin its response.
-        case origin
-        /// Nobody's in particular: a response may be silent for as long as it likes.
-        case neither
-    }
+    /// Whether both directions are bytes.
+    var isRaw: Bool { self.responseHalf == .raw || self.responseHalf == .rawEnded }
 
-    var turn: Turn {
+    var isOver: Bool {
         switch (self.requestHalf, self.responseHalf) {
-        case (.body, .awaitingHead):
-            // A visitor who waits for 100 waits for the origin.
-            self.request.expectsContinue && !self.hasContinued && !self.hasSentBody ? .origin : .visitor
-        case (.body, _): .visitor
-        case (.complete, .awaitingHead): .origin
-        case (.complete, _), (.raw, _): .neither
+        case (.complete, .complete), (.rawEnded, .rawEnded): true
+        default: false
         }
     }
-
-    var isOver: Bool { self.requestHalf == .complete && self.responseHalf == .complete }
 
     /// Whether the request may go to an origin connection that has served another: one that the origin may be closing
     /// this moment, so that the request must be one that can be sent again.
     var mayReuseStream: Bool {
-        self.request.isIdempotent && self.requestHalf == .complete && !self.request.isUpgrade && self.attempts == 1
+        self.request.isIdempotent && self.requestHalf == .complete && !self.hasSentBody && !self.request.isUpgrade
+            && self.attempt == 1
+    }
+
+    /// What an upload has to bring in its time to get more, in bytes, until the origin begins to answer: a visitor who
+    /// sends a byte now and then only wants to keep a connection busy.
+    ///
+    /// In the 60 s that are the default, a sensor that sends a byte a second brings more.
+    static let minimumProgress = 16
+
+    /// Whose turn it is, and whose time therefore runs.
+    ///
+    /// - Parameter responseTime: How long the origin has for its head.
+    func turn(responseTime: ConnectionDeadlines.Time) -> Turn {
+        switch (self.requestHalf, self.responseHalf) {
+        case (.body, .awaitingHead):
+            // A visitor who waits for 100 waits for the origin.
+            self.request.expectsContinue && !self.hasContinued && !self.hasSentBody
+                ? .origin(responseTime) : .visitor(minimum: Self.minimumProgress)
+        case (.body, _): .visitor(minimum: 1)
+        case (.complete, .awaitingHead): .origin(responseTime)
+        case (.complete, _), (.raw, _), (.rawEnded, _): .neither
+        }
     }
 
     // MARK: The request
@@ -95,15 +114,20 @@ struct ExchangeState {
         self.hasSentBody = true
     }
 
-    mutating func completedRequest() {
+    /// The request is complete.
+    ///
+    /// - Returns: What follows, if the response is complete, too.
+    mutating func completedRequest() -> Outcome {
+        guard self.requestHalf == .body else { return .goOn }
         self.requestHalf = .complete
+        return self.outcome
     }
 
     /// The visitor can't send the rest of its body in a way that the origin would take.
-    mutating func abandonedRequest() {
+    mutating func abandonedRequest() -> Outcome {
         self.requestHalf = .complete
-        self.visitorKeepsAlive = false
         self.originKeepsAlive = false
+        return self.outcome
     }
 
     // MARK: The response
@@ -120,8 +144,9 @@ struct ExchangeState {
         case dropInterim
         /// Pass on the 101; everything after it is bytes.
         case upgrade
-        /// Pass on the final head; its body is framed so for the origin and so for the visitor.
-        case final(BodyFraming, ResponseRewrite.Framing, ResponseRewrite.Connection)
+        /// Pass on the final head, once the connection has said what becomes of it; the body is framed so for the origin
+        /// and so for the visitor.
+        case final(BodyFraming, ResponseRewrite.Framing, VisitorConnectionState.Answer)
     }
 
     /// Takes a head of the origin's.
@@ -129,10 +154,10 @@ struct ExchangeState {
     /// - Throws: ``HTTPFault`` for one that makes no sense at this place.
     mutating func received(_ head: ResponseHead) throws(HTTPFault) -> HeadAction {
         if head.status == 101 {
-            guard self.request.passesUpgrade else { throw .malformed("a 101 that nobody asked for") }
+            guard self.passesUpgrade else { throw .malformed("a 101 that nobody asked for") }
             guard self.requestHalf == .complete else { throw .malformed("a 101 before the end of the request") }
             self.requestHalf = .raw
-            self.responseHalf = .body
+            self.responseHalf = .raw
             return .upgrade
         }
         if head.isInformational {
@@ -146,17 +171,22 @@ struct ExchangeState {
             isHead: self.request.isHead
         )
         self.responseHalf = .body
-        self.originKeepsAlive = head.isKeepAlive && framing != .untilClose
-        // RFC 9931: what a client sent after a refused upgrade must not be read as a request.
-        if self.request.isUpgrade { self.visitorKeepsAlive = false }
-        // A client that waits for 100 and gets a final status sends no body: what would follow is ambiguous.
-        if self.request.expectsContinue, !self.hasContinued, self.requestHalf == .body {
-            self.visitorKeepsAlive = false
-        }
-        // An origin that is about to close takes no rest of a body.
-        if self.requestHalf == .body, !self.originKeepsAlive { self.visitorKeepsAlive = false }
+        self.originKeepsAlive = self.originKeepsAlive && head.isKeepAlive && framing != .untilClose
         let visitorFraming = self.framing(for: framing, head)
-        return .final(framing, visitorFraming, self.connection(for: visitorFraming))
+        let answer = VisitorConnectionState.Answer(
+            author: .origin,
+            isDelimited: visitorFraming != .untilClose,
+            takesRest: self.takesRest
+        )
+        return .final(framing, visitorFraming, answer)
+    }
+
+    /// Whether the rest of the request's body is taken after the response has begun.
+    ///
+    /// An origin that is about to close takes none. A client that waits for 100 and gets a final status sends no body:
+    /// what would follow is ambiguous.
+    private var takesRest: Bool {
+        self.requestHalf == .body && self.originKeepsAlive && !(self.request.expectsContinue && !self.hasContinued)
     }
 
     private func framing(for framing: BodyFraming, _ head: ResponseHead) -> ResponseRewrite.Framing {
@@ -168,49 +198,143 @@ struct ExchangeState {
         }
     }
 
-    private mutating func connection(for framing: ResponseRewrite.Framing) -> ResponseRewrite.Connection {
-        if framing == .untilClose { self.visitorKeepsAlive = false }
-        guard self.visitorKeepsAlive else { return .close }
-        return self.request.version == .http10 ? .keepAlive : .kept
+    /// The visitor is told what becomes of its connection.
+    mutating func told(_ connection: ResponseRewrite.Connection) {
+        self.visitorIsKept = connection != .close
     }
 
-    mutating func completedResponse() {
+    /// The response is complete.
+    mutating func completedResponse() -> Outcome {
         self.responseHalf = .complete
+        return self.outcome
     }
 
     // MARK: The end
 
-    /// What becomes of the two connections.
+    /// What becomes of the exchange.
     enum Outcome: Equatable {
-        /// The response is out; the visitor still sends its body, which goes on to the origin.
-        case finishUpload
-        /// Over.
-        case over(reuseStream: Bool, keepVisitor: Bool)
+        /// It goes on: a half of it is not complete.
+        case goOn
+        /// Both halves are complete, or the visitor's connection is closed with the response.
+        case over(reuseStream: Bool)
     }
 
-    /// What follows when the response is complete, or the request is after it.
-    func outcome() -> Outcome {
-        guard self.requestHalf != .raw else { return .over(reuseStream: false, keepVisitor: false) }
-        if self.requestHalf == .body {
-            // An upload goes on only if both sides mean to go on after it.
-            guard self.originKeepsAlive, self.visitorKeepsAlive else {
-                return .over(reuseStream: false, keepVisitor: false)
-            }
-            return .finishUpload
+    private var outcome: Outcome {
+        switch (self.requestHalf, self.responseHalf) {
+        case (.complete, .complete): .over(reuseStream: self.originKeepsAlive)
+        // An upload goes on only if both sides mean to go on after it.
+        case (.body, .complete): self.originKeepsAlive && self.visitorIsKept ? .goOn : .over(reuseStream: false)
+        default: .goOn
         }
-        return .over(reuseStream: self.originKeepsAlive, keepVisitor: self.visitorKeepsAlive)
+    }
+
+    /// What follows when one side has sent its last byte, or fails.
+    enum EndAction: Equatable {
+        case nothing
+        /// Tell the origin that the visitor has ended its direction.
+        case finishOrigin
+        /// Tell the visitor that the origin has ended its direction.
+        case finishVisitor
+        /// Both sides have ended: what is on its way still arrives.
+        case leave
+        /// The visitor has left: the stream is reset.
+        case resetOrigin
+        /// The body of the response may end here, if it ends with the connection.
+        case endBody
+        /// The stream is of no use; ``failed(_:)`` decides what follows.
+        case fail
+        /// The response is complete; only the rest of the upload is lost.
+        case over
+    }
+
+    /// The visitor has ended its direction after a 101.
+    mutating func visitorEnded() -> EndAction {
+        guard self.requestHalf == .raw else { return .nothing }
+        self.requestHalf = .rawEnded
+        return self.isOver ? .leave : .finishOrigin
+    }
+
+    /// The origin has sent its last byte.
+    mutating func originEnded() -> EndAction {
+        self.originKeepsAlive = false
+        switch self.responseHalf {
+        case .awaitingHead: return .fail
+        case .body: return .endBody
+        case .complete: return .over
+        case .raw:
+            self.responseHalf = .rawEnded
+            return self.isOver ? .leave : .finishVisitor
+        case .rawEnded: return .nothing
+        }
+    }
+
+    /// The visitor's connection is gone.
+    ///
+    /// - Parameter isBroken: Whether it broke, rather than ended.
+    func visitorLeft(isBroken: Bool) -> EndAction {
+        // The channel closes at once when the visitor's end follows the origin's: that is no abort.
+        self.responseHalf == .rawEnded && !isBroken ? .leave : .resetOrigin
+    }
+
+    // MARK: Failures
+
+    /// How a stream failed.
+    struct Failure: Equatable {
+        /// Whether the stream had served another request, so that the origin may have been closing it.
+        var isReused = false
+        /// Whether it is certain that the origin saw nothing, and another session may do better.
+        var isUndelivered = false
+        /// Whether it is the session's capacity that is used up: another session may do better, but none is waited for.
+        var isCapacity = false
+        /// Whether the session was lost before the edge heard that the connector had taken the stream: the origin has
+        /// probably seen nothing.
+        var isLostUnaccepted = false
+        /// Whether it ended after all that either side had to say.
+        var isAfterEnd = false
     }
 
     /// What a failure of the stream means.
     enum FailureAction: Equatable {
-        /// Send the request once more, on a new stream.
-        case retry
+        /// Send the request once more.
+        ///
+        /// - Parameters:
+        ///   - elsewhere: Whether on a session that it has not been on.
+        ///   - mayWait: Whether such a session is waited for.
+        case retry(elsewhere: Bool, mayWait: Bool)
         /// Answer with an error.
         case answer
         /// Cut the visitor's connection: a part of the response is out.
         case cut
         /// The response is complete; only the rest of the upload is lost.
         case over
+        /// Both directions have ended.
+        case leave
+    }
+
+    /// Decides on a failure.
+    ///
+    /// - Parameters:
+    ///   - failure: How the stream failed.
+    ///   - isRepeatable: Whether all that was sent of the request is still there to be sent again.
+    func failed(_ failure: Failure, isRepeatable: Bool) -> FailureAction {
+        switch self.responseHalf {
+        case .complete: return .over
+        case .body, .raw: return .cut
+        case .rawEnded: return failure.isAfterEnd ? .leave : .cut
+        case .awaitingHead: break
+        }
+        guard isRepeatable, !self.hasResponseBytes, self.attempt < Self.maximumAttempts else { return .answer }
+        if failure.isUndelivered { return .retry(elsewhere: true, mayWait: !failure.isCapacity) }
+        // The origin may have seen it: a request that may be sent twice is (RFC 9110 §9.2.2), once.
+        if failure.isReused, self.isRepeatedOnce { return .retry(elsewhere: false, mayWait: true) }
+        if failure.isLostUnaccepted, self.request.isIdempotent {
+            return .retry(elsewhere: true, mayWait: true)
+        }
+        return .answer
+    }
+
+    private var isRepeatedOnce: Bool {
+        self.attempt == 1 && (self.request.isIdempotent || !self.hasSentBody)
     }
 
     /// Whether a request that the connector can't pass on any more met a connection that the origin was just closing.
@@ -221,47 +345,5 @@ struct ExchangeState {
     /// - Parameter isReused: Whether the stream had served another request.
     func isLostOnUsedConnection(isReused: Bool) -> Bool {
         isReused && self.mayReuseStream && self.isUnanswered && !self.hasResponseBytes
-    }
-
-    /// Decides on a failure.
-    ///
-    /// - Parameters:
-    ///   - isReused: Whether the stream had served another request.
-    ///   - isUnsent: Whether it is certain that the origin saw nothing, and another session may do better.
-    mutating func failed(isReused: Bool, isUnsent: Bool) -> FailureAction {
-        switch self.responseHalf {
-        case .complete: return .over
-        case .body: return .cut
-        case .awaitingHead: break
-        }
-        let isHarmless = isUnsent || (isReused && (self.request.isIdempotent || !self.hasSentBody))
-        guard isHarmless, !self.hasSentBody, !self.hasResponseBytes, self.attempts < 2 else { return .answer }
-        self.attempts += 1
-        return .retry
-    }
-}
-
-extension RequestHead {
-    /// What of the head matters for the exchange.
-    ///
-    /// - Parameter passesUpgrade: Whether the origin is asked for the protocol that the visitor asks for.
-    func exchangeRequest(passesUpgrade: Bool) -> ExchangeState.Request {
-        ExchangeState.Request(
-            isHead: self.isHead,
-            isIdempotent: self.isIdempotent,
-            version: self.version,
-            isKeepAlive: self.isKeepAlive,
-            isUpgrade: self.isUpgrade,
-            passesUpgrade: passesUpgrade,
-            expectsContinue: self.version == .http11 && self.section.tokens(.expect).contains("100-continue")
-        )
-    }
-
-    /// Whether the request may be sent twice (RFC 9110 §9.2.2).
-    private var isIdempotent: Bool {
-        switch self.methodText {
-        case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE": true
-        default: false
-        }
     }
 }

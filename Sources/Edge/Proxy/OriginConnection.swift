@@ -19,6 +19,7 @@ final class OriginConnection: ChannelInboundHandler {
     private var hasEnded = false
     /// Whether the connection has served another exchange.
     private(set) var isReused = false
+    private var isAccepted = false
 
     init(pool: StreamPool) {
         self.pool = pool
@@ -106,8 +107,13 @@ final class OriginConnection: ChannelInboundHandler {
         if let event = event as? ChannelEvent, event == .inputClosed {
             self.hasEnded = true
             if let link { link.ended() } else { self.drop() }
-        } else if case .peerStoppedReading = event as? StreamEvent {
-            self.link?.stopped()
+        } else if let event = event as? StreamEvent {
+            switch event {
+            case .accepted:
+                self.isAccepted = true
+                self.link?.accepted()
+            case .peerStoppedReading: self.link?.stopped()
+            }
         }
     }
 
@@ -123,7 +129,14 @@ final class OriginConnection: ChannelInboundHandler {
             ?? StreamError(code: .localReset, reason: "closed", origin: .resetByPeer, isRetrySafe: false)
         let link = self.link
         self.link = nil
-        link?.failed(failure, isReused: self.isReused, isAfterEnd: self.hasEnded && self.failure == nil)
+        link?.failed(
+            failure,
+            OriginLink.Circumstances(
+                isReused: self.isReused,
+                wasAccepted: self.isAccepted,
+                isAfterEnd: self.hasEnded && self.failure == nil
+            )
+        )
     }
 
     private func drop() {

@@ -5,6 +5,8 @@ import Protocol
 
 /// Hears what an exchange's connection to the origin has to tell; called on the visitor's event loop.
 protocol OriginLinkConsumer: AnyObject {
+    /// The connector has taken the stream; told only where ``OriginLink/open`` was asked to.
+    func originAccepted()
     func originReceived(_ bytes: ByteBuffer)
     func originCompletedRead()
     /// The origin has sent its last byte.
@@ -29,7 +31,17 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
         /// None could be opened.
         case unavailable(OpenError)
         /// It ended.
-        case stream(StreamError, isReused: Bool, isAfterEnd: Bool)
+        case stream(StreamError, Circumstances)
+    }
+
+    /// How things stood when a stream ended.
+    struct Circumstances {
+        /// Whether it had served another request.
+        var isReused = false
+        /// Whether the connector had taken it.
+        var wasAccepted = false
+        /// Whether the origin had sent its last byte, and nothing else was the matter.
+        var isAfterEnd = false
     }
 
     private let visitorLoop: any EventLoop
@@ -37,7 +49,8 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
     private let isLocal: Bool
 
     // Visitor's loop.
-    private weak var consumer: (any OriginLinkConsumer)?
+    /// Whoever hears of the stream, until the last word is said in either direction: the two hold each other so long.
+    private var consumer: (any OriginLinkConsumer)?
     /// Whether the exchange should go on writing.
     private(set) var isWritable = true
     private var outbox: [ByteBuffer] = []
@@ -48,46 +61,59 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
 
     // Session's loop.
     private var connection: OriginConnection?
+    private var tellsAcceptance = false
     private var inbox: [ByteBuffer] = []
     /// How many bytes the origin has sent.
     private var receivedBytes = 0
 
-    private init(visitorLoop: any EventLoop, session: TunnelSession, consumer: any OriginLinkConsumer) {
+    /// - Parameters:
+    ///   - visitorLoop: The event loop of the visitor's connection.
+    ///   - session: The session to use.
+    init(visitorLoop: any EventLoop, session: TunnelSession) {
         self.visitorLoop = visitorLoop
         self.session = session
         self.isLocal = session.eventLoop === visitorLoop
-        self.consumer = consumer
     }
+
+    /// The number of the session.
+    var sessionID: UInt64 { self.session.id }
+    /// What the connector knows the tunnel by.
+    var target: String { self.session.target }
 
     /// Takes an idle connection or opens a stream, and sends the first bytes with it.
     ///
     /// - Parameters:
-    ///   - session: The session to use.
     ///   - request: The head of the request.
+    ///   - body: What there is of its body.
     ///   - metadata: What OPEN is to say, for a new stream.
     ///   - connectTimeout: How long the connector has to reach the origin.
     ///   - mayReuse: Whether an idle connection may be used.
-    ///   - consumer: The exchange; held weakly.
-    static func open(
-        on session: TunnelSession,
-        from visitorLoop: any EventLoop,
+    ///   - tellsAcceptance: Whether the consumer wants to know when the connector takes the stream.
+    ///   - consumer: The exchange.
+    func open(
         request: ByteBuffer,
+        body: [ByteBuffer],
         metadata: OpenMetadata,
         connectTimeout: TimeAmount,
         mayReuse: Bool,
-        consumer: any OriginLinkConsumer
-    ) -> OriginLink {
-        let link = OriginLink(visitorLoop: visitorLoop, session: session, consumer: consumer)
-        if link.isLocal {
-            link.connect(request, metadata, connectTimeout, mayReuse)
+        tellsAcceptance: Bool,
+        to consumer: any OriginLinkConsumer
+    ) {
+        self.consumer = consumer
+        if self.isLocal {
+            self.tellsAcceptance = tellsAcceptance
+            self.connect(request, body, metadata, connectTimeout, mayReuse)
         } else {
-            session.eventLoop.execute { link.connect(request, metadata, connectTimeout, mayReuse) }
+            self.session.eventLoop.execute {
+                self.tellsAcceptance = tellsAcceptance
+                self.connect(request, body, metadata, connectTimeout, mayReuse)
+            }
         }
-        return link
     }
 
     private func connect(
         _ request: ByteBuffer,
+        _ body: [ByteBuffer],
         _ metadata: OpenMetadata,
         _ connectTimeout: TimeAmount,
         _ mayReuse: Bool
@@ -107,11 +133,12 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
                 withExtendedLifetime(channel) { self.connection = connection }
             } catch {
                 let failure = Failure.unavailable(error as? OpenError ?? .sessionUnavailable)
-                // Never from inside open(): the caller does not have the link yet.
-                return self.visitorLoop.execute { self.consumer?.originFailed(failure) }
+                // Never from inside open(): the exchange has just begun.
+                return self.visitorLoop.execute { self.tell { $0.originFailed(failure) } }
             }
         }
         self.connection?.write(request)
+        for part in body { self.connection?.write(part) }
         self.connection?.flush()
         self.connection?.read()
     }
@@ -166,12 +193,17 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
     /// The exchange is over; nothing is heard of it any more.
     func release(reusable: Bool) {
         self.consumer = nil
-        let givenBytes = self.givenBytes
-        self.onSessionLoop {
-            // What was on its way between the loops belongs to no response: it must not become part of the next.
-            $0.release(reusable: reusable && self.receivedBytes == givenBytes)
-            self.connection = nil
+        // A request each: straight through, the common case needs no closure.
+        guard !self.isLocal else { return self.release(reusable, givenBytes: self.givenBytes) }
+        self.session.eventLoop.execute { [givenBytes = self.givenBytes] in
+            self.release(reusable, givenBytes: givenBytes)
         }
+    }
+
+    private func release(_ isReusable: Bool, givenBytes: Int) {
+        // What was on its way between the loops belongs to no response: it must not become part of the next.
+        self.connection?.release(reusable: isReusable && self.receivedBytes == givenBytes)
+        self.connection = nil
     }
 
     private func onSessionLoop(_ body: @escaping @Sendable (OriginConnection) -> Void) {
@@ -217,6 +249,11 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
         }
     }
 
+    func accepted() {
+        guard self.tellsAcceptance else { return }
+        self.onVisitorLoop { $0.originAccepted() }
+    }
+
     func stopped() {
         let isReused = self.connection?.isReused ?? false
         self.onVisitorLoop { $0.originStoppedReading(isReused: isReused) }
@@ -234,9 +271,19 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
         }
     }
 
-    func failed(_ error: StreamError, isReused: Bool, isAfterEnd: Bool) {
+    func failed(_ error: StreamError, _ circumstances: Circumstances) {
         self.connection = nil
-        self.onVisitorLoop { $0.originFailed(.stream(error, isReused: isReused, isAfterEnd: isAfterEnd)) }
+        if self.isLocal {
+            self.tell { $0.originFailed(.stream(error, circumstances)) }
+        } else {
+            self.visitorLoop.execute { self.tell { $0.originFailed(.stream(error, circumstances)) } }
+        }
+    }
+
+    /// Tells the last thing that there is to tell.
+    private func tell(_ end: (any OriginLinkConsumer) -> Void) {
+        guard let consumer = self.consumer.take() else { return }
+        end(consumer)
     }
 
     private func onVisitorLoop(_ body: @escaping @Sendable (any OriginLinkConsumer) -> Void) {

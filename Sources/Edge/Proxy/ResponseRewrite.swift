@@ -41,12 +41,11 @@ struct ResponseRewrite {
     /// The head as it goes to the visitor.
     func head(_ head: ResponseHead, framing: Framing, connection: Connection) -> ByteBuffer {
         let section = head.section
-        var output = ByteBufferAllocator().buffer(capacity: section.bytes.readableBytes + 512)
-        output.writeStaticString("HTTP/1.1 ")
-        output.writeString(String(head.status))
-        output.writeStaticString(" ")
-        section.copy(head.reason, to: &output)
-        output.writeStaticString("\r\n")
+        var output = ResponseHeadWriter(
+            status: head.status,
+            reasonOf: head,
+            capacity: section.bytes.readableBytes + 512
+        )
         let named = section.namedByConnection(except: Self.neverNamed)
         // 101 names the protocol that follows, 426 those that it would take (RFC 9110 §15.5.22). Anywhere else the field
         // is about the origin's connection alone.
@@ -59,23 +58,21 @@ struct ResponseRewrite {
             case .connection:
                 guard !options.isEmpty else { continue }
                 if options.map({ $0.lowercased() }) == section.tokens(.connection) {
-                    section.copy(line, to: &output)
+                    output.field(line, of: section)
                 } else {
-                    section.copy(line.name, to: &output)
-                    output.writeString(": \(options.joined(separator: ", "))\r\n")
+                    output.field(named: line, of: section) { $0.writeString(options.joined(separator: ", ")) }
                 }
                 options.removeAll()
             case .upgrade:
-                if passesUpgrade { section.copy(line, to: &output) }
+                if passesUpgrade { output.field(line, of: section) }
             case .contentLength, .transferEncoding:
-                if self.passesFraming(line, head, framing) { section.copy(line, to: &output) }
+                if self.passesFraming(line, head, framing) { output.field(line, of: section) }
             default: self.write(line, section, to: &output)
             }
         }
-        if framing == .chunked { output.writeStaticString("Transfer-Encoding: chunked\r\n") }
-        if !options.isEmpty { output.writeString("Connection: \(options.joined(separator: ", "))\r\n") }
-        output.writeStaticString("\r\n")
-        return output
+        if framing == .chunked { output.field("Transfer-Encoding", "chunked") }
+        if !options.isEmpty { output.field("Connection", options.joined(separator: ", ")) }
+        return output.finish()
     }
 
     /// Whether the visitor sees how the origin framed its response.
@@ -88,18 +85,18 @@ struct ResponseRewrite {
         return head.status != 204 || head.section.text(line.value) == "0"
     }
 
-    private func write(_ line: FieldLine, _ section: FieldSection, to output: inout ByteBuffer) {
+    private func write(_ line: FieldLine, _ section: FieldSection, to output: inout ResponseHeadWriter) {
         switch line.known {
         case .culvertError, .culvertRequestID: return
         case .serviceWorkerAllowed, .clearSiteData, .altSvc, .strictTransportSecurity:
             // All tunnels in path mode share one browser origin, for which no single one may speak.
-            if !self.urls.isPathMode { section.copy(line, to: &output) }
+            if !self.urls.isPathMode { output.field(line, of: section) }
         case .location, .contentLocation: self.write(line, section, to: &output) { self.urls.publicURL($0) }
         case .link: self.write(line, section, to: &output) { self.urls.publicLinks($0) }
         case .refresh: self.write(line, section, to: &output) { self.urls.publicRefresh($0) }
         case .setCookie: self.write(line, section, to: &output) { self.urls.publicCookie($0) }
         case let field where field.isHopByHop: return
-        default: section.copy(line, to: &output)
+        default: output.field(line, of: section)
         }
     }
 
@@ -107,23 +104,22 @@ struct ResponseRewrite {
     private func write(
         _ line: FieldLine,
         _ section: FieldSection,
-        to output: inout ByteBuffer,
+        to output: inout ResponseHeadWriter,
         _ change: (String) -> String
     ) {
         // Read and written as Latin-1, so that every byte that is not changed stays the byte that it was.
         let value = section.latin1Text(line.value)
         let changed = change(value)
-        guard changed != value else { return section.copy(line, to: &output) }
-        section.copy(line.name, to: &output)
-        output.writeStaticString(": ")
-        for scalar in changed.unicodeScalars {
-            // What is not Latin-1 is ours, such as a host that a proxy names: cut to a byte it could become a CR.
-            if let byte = UInt8(exactly: scalar.value) {
-                output.writeInteger(byte)
-            } else {
-                output.writeString(String(scalar))
+        guard changed != value else { return output.field(line, of: section) }
+        output.field(named: line, of: section) { bytes in
+            for scalar in changed.unicodeScalars {
+                // What is not Latin-1 is ours, such as a host that a proxy names: cut to a byte it could become a CR.
+                if let byte = UInt8(exactly: scalar.value) {
+                    bytes.writeInteger(byte)
+                } else {
+                    bytes.writeString(String(scalar))
+                }
             }
         }
-        output.writeStaticString("\r\n")
     }
 }

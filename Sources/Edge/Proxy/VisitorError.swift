@@ -3,7 +3,7 @@ import Mux
 import Protocol
 
 /// An error that the edge makes and a visitor meets: each with a stable code (docs/errors.md).
-enum VisitorError: String, CaseIterable, Error {
+package enum VisitorError: String, CaseIterable, Error {
     case tunnelNotFound = "tunnel_not_found"
     case tunnelOffline = "tunnel_offline"
     case originRefused = "origin_refused"
@@ -25,8 +25,16 @@ enum VisitorError: String, CaseIterable, Error {
 
     var code: String { self.rawValue }
 
-    /// The status by the column of `errors.status-map`: behind some networks the bodies of 502 and 504 are replaced.
-    func status(_ map: EdgeConfiguration.StatusMap) -> Int {
+    /// Which statuses errors have (`errors.status-map`).
+    package enum StatusMap: String, CaseIterable, Sendable {
+        /// Those that RFC 9110 suggests.
+        case rfc
+        /// Those whose bodies a content delivery network lets through.
+        case cdn
+    }
+
+    /// The status by a column of the map: behind some networks the bodies of 502 and 504 are replaced.
+    func status(_ map: StatusMap) -> Int {
         let isCDN = map == .cdn
         switch self {
         case .tunnelNotFound: return 404
@@ -116,4 +124,20 @@ enum VisitorError: String, CaseIterable, Error {
         default: self = .originClosed
         }
     }
+}
+
+extension VisitorError {
+    /// What a request that can't be understood means to the visitor.
+    init(_ fault: HTTPFault) {
+        switch fault.kind {
+        case .malformed: self = .badRequest
+        case .headTooLarge: self = .headerTooLarge
+        case .unsupportedVersion: self = .versionNotSupported
+        }
+    }
+}
+
+extension HTTPFault {
+    /// What was wrong, as the beginning of a sentence.
+    var sentence: String { "\(self.reason.prefix(1).uppercased())\(self.reason.dropFirst())" }
 }

@@ -217,7 +217,7 @@ struct ProblemAnswer {
         fields[.cacheControl] = "no-store"
         fields[.culvertError] = details.code
         fields[.culvertRequestID] = self.requestID.description
-        let status = HTTPResponse.Status(code: details.status, reasonPhrase: ErrorPage.reason(details.status))
+        let status = HTTPResponse.Status(code: details.status, reasonPhrase: ResponseHeadWriter.reason(details.status))
         return .refuse(HTTPResponse(status: status, headerFields: fields), ByteBuffer(bytes: body))
     }
 }

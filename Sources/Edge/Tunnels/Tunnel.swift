@@ -79,35 +79,45 @@ final class Tunnel: Sendable {
         }
     }
 
-    /// Whether a visitor's request may reach the tunnel, by its policy.
+    /// What was decided on a visitor's request, and the policy that it was decided by: the two belong together.
+    struct Visit {
+        var decision: VisitorDecision
+        var policy: TunnelPolicy
+    }
+
+    /// Decides whether a visitor's request may reach the tunnel, by its policy.
     ///
     /// - Parameters:
     ///   - address: The trusted address of the visitor.
     ///   - authorization: The values of the request's `Authorization` fields.
-    func admit(
+    func visit(
         address: IPAddress?,
         authorization: [String],
         now: NIODeadline = .now()
-    ) -> VisitorDecision {
+    ) -> Visit {
         self.state.withLock { state in
-            if state.gate.admitsEverybody { return .admit(stripsAuthorization: false) }
-            return state.gate.admit(
+            guard !state.gate.admitsEverybody else {
+                return Visit(decision: .admit(stripsAuthorization: false), policy: state.policy)
+            }
+            let decision = state.gate.admit(
                 address: address,
                 authorization: authorization,
                 hashing: self.limits.hashing,
                 now: Double(now.uptimeNanoseconds) / 1e9
             )
+            return Visit(decision: decision, policy: state.policy)
         }
     }
 
-    /// Whether a visitor's request may reach the tunnel, now that its password has been compared.
+    /// Decides whether a visitor's request may reach the tunnel, now that its password has been compared.
     ///
     /// - Parameters:
-    ///   - attempt: What ``admit(address:authorization:now:)`` wanted to be compared.
+    ///   - attempt: What ``visit(address:authorization:now:)`` wanted to be compared.
     ///   - isRight: Whether it had the hash.
-    func conclude(_ attempt: PasswordAttempt, isRight: Bool, now: NIODeadline = .now()) -> VisitorDecision {
-        self.state.withLock {
-            $0.gate.conclude(attempt, isRight: isRight, now: Double(now.uptimeNanoseconds) / 1e9)
+    func concludeVisit(_ attempt: PasswordAttempt, isRight: Bool, now: NIODeadline = .now()) -> Visit {
+        self.state.withLock { state in
+            let decision = state.gate.conclude(attempt, isRight: isRight, now: Double(now.uptimeNanoseconds) / 1e9)
+            return Visit(decision: decision, policy: state.policy)
         }
     }
 

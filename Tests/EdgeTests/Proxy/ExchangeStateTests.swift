@@ -7,7 +7,7 @@ import Testing
 
 @Suite("One request and its response")
 struct ExchangeStateTests {
-    private typealias Request = ExchangeState.Request
+    private typealias Answer = VisitorConnectionState.Answer
 
     private func head(_ text: String) throws -> ResponseHead {
         var parser = HeadParser()
@@ -16,246 +16,286 @@ struct ExchangeStateTests {
     }
 
     private static let plain = "HTTP/1.1 200 OK\r\nContent-Length: 5"
+    private static let upload = RequestTraits(isIdempotent: false, hasBody: true)
+    private static let upgrade = RequestTraits(isUpgrade: true)
+
+    /// What the origin's plain answer is to the visitor's connection.
+    private static func answered(takesRest: Bool = false, isDelimited: Bool = true) -> Answer {
+        Answer(author: .origin, isDelimited: isDelimited, takesRest: takesRest)
+    }
+
+    private func raw() throws -> ExchangeState {
+        var state = ExchangeState(request: Self.upgrade, passesUpgrade: true)
+        #expect(try state.received(self.head("HTTP/1.1 101 Switching Protocols")) == .upgrade)
+        return state
+    }
 
     // MARK: Heads
 
-    @Test("A plain exchange keeps both connections")
+    @Test("A plain exchange leaves the stream for the next")
     func plain() throws {
-        var state = ExchangeState(request: Request(), hasBody: false)
+        var state = ExchangeState(request: RequestTraits())
         #expect(state.isUnanswered)
-        #expect(try state.received(self.head(Self.plain)) == .final(.length(5), .asReceived, .kept))
+        #expect(try state.received(self.head(Self.plain)) == .final(.length(5), .asReceived, Self.answered()))
         #expect(!state.isUnanswered)
-        state.completedResponse()
+        #expect(state.completedResponse() == .over(reuseStream: true))
         #expect(state.isOver)
-        #expect(state.outcome() == .over(reuseStream: true, keepVisitor: true))
     }
 
-    @Test("A visitor sends nothing after a request without a body that asks for the connection's end")
-    func visitorsLast() {
-        #expect(ExchangeState(request: Request(isKeepAlive: false), hasBody: false).isVisitorsLast)
-        #expect(!ExchangeState(request: Request(), hasBody: false).isVisitorsLast)
-        #expect(!ExchangeState(request: Request(isKeepAlive: false), hasBody: true).isVisitorsLast)
-        #expect(!ExchangeState(request: Request(isKeepAlive: false, isUpgrade: true), hasBody: false).isVisitorsLast)
-    }
-
-    @Test("What each side says of its connection concerns that side alone")
+    @Test("An origin that closes, or whose body ends with its connection, is not used again")
     func closing() throws {
-        for (visitor, origin) in [(true, true), (true, false), (false, true), (false, false)] {
-            var state = ExchangeState(request: Request(isKeepAlive: visitor), hasBody: false)
-            let text = Self.plain + (origin ? "" : "\r\nConnection: close")
-            let action = try state.received(self.head(text))
-            #expect(action == .final(.length(5), .asReceived, visitor ? .kept : .close))
-            state.completedResponse()
-            #expect(state.outcome() == .over(reuseStream: origin, keepVisitor: visitor))
+        for text in [Self.plain + "\r\nConnection: close", "HTTP/1.0 200 OK"] {
+            var state = ExchangeState(request: RequestTraits())
+            _ = try state.received(self.head(text))
+            #expect(state.completedResponse() == .over(reuseStream: false))
         }
     }
 
-    @Test("A body that ends with the origin's connection gets chunks of ours, and the visitor's connection is kept")
+    @Test("A body that ends with the origin's connection gets chunks of ours")
     func untilClose() throws {
-        var state = ExchangeState(request: Request(), hasBody: false)
-        #expect(try state.received(self.head("HTTP/1.0 200 OK")) == .final(.untilClose, .chunked, .kept))
-        state.completedResponse()
-        #expect(state.outcome() == .over(reuseStream: false, keepVisitor: true))
+        var state = ExchangeState(request: RequestTraits())
+        #expect(try state.received(self.head("HTTP/1.0 200 OK")) == .final(.untilClose, .chunked, Self.answered()))
     }
 
-    @Test("An HTTP/1.0 visitor gets no chunks and no interim responses, and keep-alive if it asked for it")
+    @Test("An HTTP/1.0 visitor gets no chunks and no interim responses, and is told of no coding without a body either")
     func oldVisitor() throws {
-        let request = Request(version: .http10, isKeepAlive: true)
-        var state = ExchangeState(request: request, hasBody: false)
+        let request = RequestTraits(version: .http10)
+        var state = ExchangeState(request: request)
         #expect(try state.received(self.head("HTTP/1.1 103 Early Hints")) == .dropInterim)
-        #expect(try state.received(self.head(Self.plain)) == .final(.length(5), .asReceived, .keepAlive))
-        var chunked = ExchangeState(request: request, hasBody: false)
-        let head = try self.head("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked")
-        #expect(try chunked.received(head) == .final(.chunked, .untilClose, .close))
-        chunked.completedResponse()
-        #expect(chunked.outcome() == .over(reuseStream: true, keepVisitor: false))
+        #expect(try state.received(self.head(Self.plain)) == .final(.length(5), .asReceived, Self.answered()))
+        let chunked = try self.head("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked")
+        for (isHead, framing) in [(false, BodyFraming.chunked), (true, .none)] {
+            var state = ExchangeState(request: RequestTraits(isHead: isHead, version: .http10))
+            let expected = ExchangeState.HeadAction.final(framing, .untilClose, Self.answered(isDelimited: false))
+            #expect(try state.received(chunked) == expected)
+        }
     }
 
     @Test("Interim responses pass, as many as there are, and answer nothing")
     func interim() throws {
-        var state = ExchangeState(request: Request(), hasBody: true)
+        var state = ExchangeState(request: Self.upload)
         for status in ["100 Continue", "102 Processing", "103 Early Hints", "199 Odd"] {
             #expect(try state.received(self.head("HTTP/1.1 \(status)")) == .forwardInterim)
             #expect(state.isUnanswered)
         }
     }
 
-    // MARK: Upgrades
-
-    @Test("A 101 turns both halves into bytes, and neither connection is used again")
-    func upgrade() throws {
-        var state = ExchangeState(request: Request(isUpgrade: true, passesUpgrade: true), hasBody: false)
-        #expect(try state.received(self.head("HTTP/1.1 101 Switching Protocols")) == .upgrade)
-        #expect(state.requestHalf == .raw)
-        #expect(state.outcome() == .over(reuseStream: false, keepVisitor: false))
-        #expect(state.failed(isReused: false, isUnsent: true) == .cut)
-    }
+    // MARK: Bytes both ways
 
     @Test("A 101 that nobody asked for, or before the end of the request, is no HTTP")
     func badUpgrade() throws {
         let head = try self.head("HTTP/1.1 101 Switching Protocols")
-        for request in [Request(), Request(isUpgrade: true)] {
-            var unasked = ExchangeState(request: request, hasBody: false)
+        for request in [RequestTraits(), Self.upgrade] {
+            var unasked = ExchangeState(request: request)
             #expect(throws: HTTPFault.self) { try unasked.received(head) }
         }
-        var early = ExchangeState(request: Request(isUpgrade: true, passesUpgrade: true), hasBody: true)
+        var early = ExchangeState(request: RequestTraits(isUpgrade: true, hasBody: true), passesUpgrade: true)
         #expect(throws: HTTPFault.self) { try early.received(head) }
     }
 
-    @Test("After a refused upgrade the visitor's connection closes")
-    func refusedUpgrade() throws {
-        var state = ExchangeState(request: Request(isUpgrade: true, passesUpgrade: true), hasBody: false)
-        #expect(try state.received(self.head(Self.plain)) == .final(.length(5), .asReceived, .close))
-        state.completedResponse()
-        #expect(state.outcome() == .over(reuseStream: true, keepVisitor: false))
+    @Test("After a 101 each direction ends by itself, in either order, and the second end is the end of all")
+    func rawEnds() throws {
+        var visitorFirst = try self.raw()
+        #expect(visitorFirst.isRaw)
+        #expect(visitorFirst.turn(responseTime: .seconds(1)) == .neither)
+        #expect(visitorFirst.visitorEnded() == .finishOrigin)
+        #expect(visitorFirst.visitorEnded() == .nothing)
+        #expect(!visitorFirst.isOver)
+        #expect(visitorFirst.originEnded() == .leave)
+        #expect(visitorFirst.isOver)
+        #expect(visitorFirst.originEnded() == .nothing)
+
+        var originFirst = try self.raw()
+        #expect(originFirst.originEnded() == .finishVisitor)
+        #expect(originFirst.visitorEnded() == .leave)
+    }
+
+    @Test("A visitor that leaves aborts the stream, unless its end only follows the origin's")
+    func visitorLeaves() throws {
+        var ended = try self.raw()
+        #expect(ended.visitorLeft(isBroken: false) == .resetOrigin)
+        _ = ended.originEnded()
+        #expect(ended.visitorLeft(isBroken: false) == .leave)
+        #expect(ended.visitorLeft(isBroken: true) == .resetOrigin)
+        #expect(ExchangeState(request: RequestTraits()).visitorLeft(isBroken: false) == .resetOrigin)
+    }
+
+    @Test("A stream that fails after a 101 cuts the visitor off, unless it only ends after both had ended")
+    func rawFailure() throws {
+        var state = try self.raw()
+        #expect(state.failed(ExchangeState.Failure(isUndelivered: true), isRepeatable: true) == .cut)
+        #expect(state.failed(ExchangeState.Failure(isAfterEnd: true), isRepeatable: true) == .cut)
+        _ = state.originEnded()
+        #expect(state.failed(ExchangeState.Failure(), isRepeatable: true) == .cut)
+        #expect(state.failed(ExchangeState.Failure(isAfterEnd: true), isRepeatable: true) == .leave)
     }
 
     // MARK: Uploads
 
     @Test("After an early answer the upload goes on if both sides mean to go on after it")
     func earlyAnswer() throws {
-        for (text, outcome) in [
-            (Self.plain, ExchangeState.Outcome.finishUpload),
-            (Self.plain + "\r\nConnection: close", .over(reuseStream: false, keepVisitor: false)),
-        ] {
-            var state = ExchangeState(request: Request(isIdempotent: false), hasBody: true)
-            let connection: ResponseRewrite.Connection = outcome == .finishUpload ? .kept : .close
-            #expect(try state.received(self.head(text)) == .final(.length(5), .asReceived, connection))
-            state.completedResponse()
+        for (text, isKept) in [(Self.plain, true), (Self.plain, false), (Self.plain + "\r\nConnection: close", false)] {
+            var state = ExchangeState(request: Self.upload)
+            let takesRest = text == Self.plain
+            let action = try state.received(self.head(text))
+            #expect(action == .final(.length(5), .asReceived, Self.answered(takesRest: takesRest)))
+            state.told(isKept ? .kept : .close)
+            #expect(state.completedResponse() == (isKept ? .goOn : .over(reuseStream: false)))
             #expect(!state.isOver)
-            #expect(state.outcome() == outcome)
+            if isKept { #expect(state.completedRequest() == .over(reuseStream: true)) }
         }
     }
 
     @Test("A visitor who waited for 100 and got an answer is not read from again, one who got 100 is")
     func expectation() throws {
-        for (gotContinue, isKept) in [(true, true), (false, false)] {
-            var state = ExchangeState(request: Request(expectsContinue: true), hasBody: true)
+        for gotContinue in [true, false] {
+            var state = ExchangeState(request: RequestTraits(expectsContinue: true, hasBody: true))
             if gotContinue { _ = try state.received(self.head("HTTP/1.1 100 Continue")) }
             let action = try state.received(self.head(Self.plain))
-            #expect(action == .final(.length(5), .asReceived, isKept ? .kept : .close))
+            #expect(action == .final(.length(5), .asReceived, Self.answered(takesRest: gotContinue)))
         }
     }
 
     @Test("The time runs of that side whose turn it is")
     func turns() throws {
-        var get = ExchangeState(request: Request(), hasBody: false)
-        #expect(get.turn == .origin)
+        let time = TimeAmount.seconds(30)
+        var get = ExchangeState(request: RequestTraits())
+        #expect(get.turn(responseTime: time) == .origin(time))
         _ = try get.received(self.head("HTTP/1.1 103 Early Hints"))
-        #expect(get.turn == .origin)
+        #expect(get.turn(responseTime: time) == .origin(time))
         _ = try get.received(self.head(Self.plain))
-        #expect(get.turn == .neither)
+        #expect(get.turn(responseTime: time) == .neither)
 
-        var upload = ExchangeState(request: Request(), hasBody: true)
-        #expect(upload.turn == .visitor)
+        var upload = ExchangeState(request: Self.upload)
+        #expect(upload.turn(responseTime: time) == .visitor(minimum: 16))
         _ = try upload.received(self.head(Self.plain))
-        #expect(upload.turn == .visitor)
-        upload.completedRequest()
-        #expect(upload.turn == .neither)
+        #expect(upload.turn(responseTime: time) == .visitor(minimum: 1))
+        #expect(upload.completedRequest() == .goOn)
+        #expect(upload.turn(responseTime: time) == .neither)
 
-        var waiting = ExchangeState(request: Request(expectsContinue: true), hasBody: true)
-        #expect(waiting.turn == .origin)
+        let expecting = RequestTraits(expectsContinue: true, hasBody: true)
+        var waiting = ExchangeState(request: expecting)
+        #expect(waiting.turn(responseTime: time) == .origin(time))
         _ = try waiting.received(self.head("HTTP/1.1 100 Continue"))
-        #expect(waiting.turn == .visitor)
-        var impatient = ExchangeState(request: Request(expectsContinue: true), hasBody: true)
+        #expect(waiting.turn(responseTime: time) == .visitor(minimum: 16))
+        var impatient = ExchangeState(request: expecting)
         impatient.sentBody()
-        #expect(impatient.turn == .visitor)
-        impatient.completedRequest()
-        #expect(impatient.turn == .origin)
-
-        var raw = ExchangeState(request: Request(isUpgrade: true, passesUpgrade: true), hasBody: false)
-        _ = try raw.received(self.head("HTTP/1.1 101 Switching Protocols"))
-        #expect(raw.turn == .neither)
+        #expect(impatient.turn(responseTime: time) == .visitor(minimum: 16))
+        #expect(impatient.completedRequest() == .goOn)
+        #expect(impatient.turn(responseTime: time) == .origin(time))
     }
 
-    @Test("An HTTP/1.0 visitor is told of no coding, not even where there is no body")
-    func oldVisitorWithoutBody() throws {
-        let request = Request(isHead: true, version: .http10, isKeepAlive: true)
-        var state = ExchangeState(request: request, hasBody: false)
-        let head = try self.head("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked")
-        #expect(try state.received(head) == .final(.none, .untilClose, .close))
-        var plain = ExchangeState(request: request, hasBody: false)
-        #expect(try plain.received(self.head(Self.plain)) == .final(.none, .asReceived, .keepAlive))
-    }
-
-    @Test("An upload that was given up spoils both connections")
+    @Test("An upload that was given up spoils the stream, whether the response was complete or not")
     func abandonedUpload() throws {
-        var state = ExchangeState(request: Request(), hasBody: true)
-        state.abandonedRequest()
-        _ = try state.received(self.head(Self.plain))
-        state.completedResponse()
-        #expect(state.outcome() == .over(reuseStream: true, keepVisitor: false))
+        var early = ExchangeState(request: Self.upload)
+        #expect(early.abandonedRequest() == .goOn)
+        #expect(try early.received(self.head(Self.plain)) == .final(.length(5), .asReceived, Self.answered()))
+        #expect(early.completedResponse() == .over(reuseStream: false))
+
+        var late = ExchangeState(request: Self.upload)
+        _ = try late.received(self.head(Self.plain))
+        late.told(.kept)
+        #expect(late.completedResponse() == .goOn)
+        #expect(late.abandonedRequest() == .over(reuseStream: false))
     }
 
-    // MARK: Failures
+    // MARK: Ends and failures
+
+    @Test("What the origin's end means depends on how far its response was")
+    func originEnds() throws {
+        var state = ExchangeState(request: Self.upload)
+        #expect(state.originEnded() == .fail)
+        _ = try state.received(self.head(Self.plain))
+        #expect(state.originEnded() == .endBody)
+        state.told(.kept)
+        _ = state.completedResponse()
+        #expect(state.originEnded() == .over)
+    }
 
     /// One line of the table of what may be sent again.
-    struct Failure: CustomTestStringConvertible {
+    struct Failing: CustomTestStringConvertible {
         var isIdempotent = true
         var sentBody = false
         var hasResponseBytes = false
-        var isReused = true
-        var isUnsent = false
-        var isRetried: Bool
+        var attempt = 1
+        var isRepeatable = true
+        var failure: ExchangeState.Failure
+        var action: ExchangeState.FailureAction
 
         var testDescription: String { "\(self)" }
     }
 
+    private static let undelivered = ExchangeState.Failure(isUndelivered: true)
+    private static let reused = ExchangeState.Failure(isReused: true)
+    private static let lost = ExchangeState.Failure(isLostUnaccepted: true)
+    private static let elsewhere = ExchangeState.FailureAction.retry(elsewhere: true, mayWait: true)
+    private static let again = ExchangeState.FailureAction.retry(elsewhere: false, mayWait: true)
+
     @Test(
-        "A request is sent again, once, only if that can do no harm",
+        "A request is sent again only if that can do no harm: where the origin saw nothing on another session",
         arguments: [
-            Failure(isRetried: true), Failure(isReused: false, isRetried: false),
-            Failure(isReused: false, isUnsent: true, isRetried: true),
-            Failure(isIdempotent: false, isReused: false, isUnsent: true, isRetried: true),
-            Failure(isIdempotent: false, isReused: false, isRetried: false),
-            Failure(sentBody: true, isRetried: false), Failure(sentBody: true, isUnsent: true, isRetried: false),
-            Failure(hasResponseBytes: true, isRetried: false),
-            Failure(hasResponseBytes: true, isUnsent: true, isRetried: false),
+            Failing(failure: ExchangeState.Failure(), action: .answer),
+            Failing(failure: undelivered, action: elsewhere),
+            Failing(isIdempotent: false, failure: undelivered, action: elsewhere),
+            Failing(isIdempotent: false, sentBody: true, failure: undelivered, action: elsewhere),
+            Failing(sentBody: true, attempt: 2, failure: undelivered, action: elsewhere),
+            Failing(attempt: 3, failure: undelivered, action: .answer),
+            Failing(sentBody: true, isRepeatable: false, failure: undelivered, action: .answer),
+            Failing(hasResponseBytes: true, failure: undelivered, action: .answer),
+            Failing(
+                failure: ExchangeState.Failure(isUndelivered: true, isCapacity: true),
+                action: .retry(elsewhere: true, mayWait: false)
+            ),
+            Failing(failure: reused, action: again),
+            Failing(hasResponseBytes: true, failure: reused, action: .answer),
+            Failing(attempt: 2, failure: reused, action: .answer),
+            Failing(isIdempotent: false, sentBody: true, failure: reused, action: .answer),
+            Failing(failure: lost, action: elsewhere), Failing(sentBody: true, failure: lost, action: elsewhere),
+            Failing(isIdempotent: false, failure: lost, action: .answer),
+            Failing(sentBody: true, isRepeatable: false, failure: lost, action: .answer),
         ]
     )
-    func retries(_ failure: Failure) {
-        var state = ExchangeState(request: Request(isIdempotent: failure.isIdempotent), hasBody: failure.sentBody)
-        if failure.sentBody { state.sentBody() }
-        if failure.hasResponseBytes { state.receivedBytes() }
-        let first = state.failed(isReused: failure.isReused, isUnsent: failure.isUnsent)
-        #expect(first == (failure.isRetried ? .retry : .answer))
-        if failure.isRetried {
-            #expect(!state.mayReuseStream)
-            #expect(state.failed(isReused: true, isUnsent: true) == .answer)
-        }
+    func retries(_ line: Failing) {
+        var state = ExchangeState(
+            request: RequestTraits(isIdempotent: line.isIdempotent, hasBody: line.sentBody),
+            attempt: line.attempt
+        )
+        if line.sentBody { state.sentBody() }
+        if line.hasResponseBytes { state.receivedBytes() }
+        #expect(state.failed(line.failure, isRepeatable: line.isRepeatable) == line.action)
     }
 
     @Test("A request whose used connection was just closing is sent again without waiting for the stream's end")
-    func lostOnUsedConnection() throws {
-        var state = ExchangeState(request: Request(), hasBody: false)
+    func lostOnUsedConnection() {
+        let state = ExchangeState(request: RequestTraits())
         #expect(state.isLostOnUsedConnection(isReused: true))
         #expect(!state.isLostOnUsedConnection(isReused: false))
-        #expect(
-            !ExchangeState(request: Request(isIdempotent: false), hasBody: false).isLostOnUsedConnection(isReused: true)
-        )
-        #expect(!ExchangeState(request: Request(), hasBody: true).isLostOnUsedConnection(isReused: true))
-        #expect(state.failed(isReused: true, isUnsent: false) == .retry)
-        #expect(!state.isLostOnUsedConnection(isReused: true), "once")
-
-        var answering = ExchangeState(request: Request(), hasBody: false)
+        for request in [RequestTraits(isIdempotent: false), RequestTraits(hasBody: true)] {
+            #expect(!ExchangeState(request: request).isLostOnUsedConnection(isReused: true))
+        }
+        #expect(!ExchangeState(request: RequestTraits(), attempt: 2).isLostOnUsedConnection(isReused: true), "once")
+        var answering = ExchangeState(request: RequestTraits())
         answering.receivedBytes()
         #expect(!answering.isLostOnUsedConnection(isReused: true), "the first bytes of an answer are there")
     }
 
     @Test("A failure cuts a response that is half out, and leaves a complete one alone")
     func cuts() throws {
-        var state = ExchangeState(request: Request(), hasBody: false)
+        var state = ExchangeState(request: RequestTraits())
         _ = try state.received(self.head(Self.plain))
-        #expect(state.failed(isReused: true, isUnsent: true) == .cut)
-        state.completedResponse()
-        #expect(state.failed(isReused: true, isUnsent: true) == .over)
+        #expect(state.failed(Self.undelivered, isRepeatable: true) == .cut)
+        _ = state.completedResponse()
+        #expect(state.failed(Self.undelivered, isRepeatable: true) == .over)
     }
 
     @Test("Only what can be sent again goes to a connection that has served before")
     func reuse() {
-        #expect(ExchangeState(request: Request(), hasBody: false).mayReuseStream)
-        #expect(!ExchangeState(request: Request(), hasBody: true).mayReuseStream)
-        #expect(!ExchangeState(request: Request(isIdempotent: false), hasBody: false).mayReuseStream)
-        #expect(!ExchangeState(request: Request(isUpgrade: true, passesUpgrade: true), hasBody: false).mayReuseStream)
+        #expect(ExchangeState(request: RequestTraits()).mayReuseStream)
+        for request in [RequestTraits(hasBody: true), RequestTraits(isIdempotent: false), Self.upgrade] {
+            #expect(!ExchangeState(request: request).mayReuseStream)
+        }
+        #expect(!ExchangeState(request: RequestTraits(), attempt: 2).mayReuseStream)
+        let repeated = ExchangeState(request: RequestTraits(hasBody: true), isComplete: true, hasSentBody: true)
+        #expect(!repeated.mayReuseStream)
     }
 }

@@ -5,6 +5,9 @@ import NIOCore
 
 /// The control API: everything below `/api/` but the connectors' WebSocket.
 protocol ControlPlane: Sendable {
+    /// The longest body of a call, in bytes; what is longer is cut off, to be refused.
+    var maximumBodyLength: Int { get }
+
     /// Answers one call; never throws, never hangs, and every error is a problem+json.
     ///
     /// - Parameters:

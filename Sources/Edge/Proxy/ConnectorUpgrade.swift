@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import HTTPTypes
+import NIOCore
+
+/// A connector that asks for its WebSocket: lets the endpoint decide, and makes way for the session that speaks over the
+/// connection from then on.
+final class ConnectorUpgrade: Responder {
+    private let head: RequestHead
+    private let request: IncomingRequest
+    private let tunnelID: String
+    private var sink: (any ResponseSink)?
+
+    /// - Parameter tunnelID: The last segment of the path, as it came.
+    init(_ head: RequestHead, _ request: IncomingRequest, tunnelID: String) {
+        self.head = head
+        self.request = request
+        self.tunnelID = tunnelID
+    }
+
+    let turn = Turn.neither
+
+    func begin(_ sink: any ResponseSink) {
+        self.sink = sink
+        let bound = NIOLoopBound(self, eventLoop: self.request.eventLoop)
+        let (endpoint, remoteAddress) = (self.request.services.connectEndpoint, self.request.callerAddress)
+        let method = HTTPRequest.Method(self.head.methodText) ?? .get
+        self.request.eventLoop.makeFutureWithTask {
+            [fields = self.head.section.textFields, tunnelID = self.tunnelID, id = self.request.id] in
+            await endpoint.decide(
+                method: method,
+                tunnelID: tunnelID,
+                fields: fields,
+                remoteAddress: remoteAddress,
+                requestID: id
+            )
+        }
+        .whenSuccess { decision in bound.value.decided(decision) }
+    }
+
+    private func decided(_ decision: ConnectDecision) {
+        guard let sink = self.sink.take() else { return }
+        switch decision {
+        case .refuse(let response, let body):
+            sink.handOver(to: EdgeAnswer(self.request, .whole(response, body, isLast: true)))
+        case .accept(let fields, let makeHandler):
+            var head = ResponseHeadWriter(status: 101)
+            for field in fields { head.field(field.name, field.value) }
+            let bytes = head.finish()
+            self.request.answered(bytes, status: 101, isFinal: true)
+            self.request.finish()
+            sink.upgrade(bytes, makeHandler)
+        }
+    }
+
+    func deadlinePassed(_ kind: ConnectionDeadlines.Kind) {}
+
+    func visitorLeft(isBroken: Bool) {
+        self.sink = nil
+        self.request.finish()
+    }
+}

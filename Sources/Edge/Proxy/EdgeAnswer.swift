@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+import HTTPTypes
+import NIOCore
+
+/// Answers a request with what the edge itself has to say.
+final class EdgeAnswer: Responder {
+    /// What is said.
+    enum Content {
+        /// An error, and what is known of it beyond its code; `retryAfter` in seconds, `challenge` the value of
+        /// `WWW-Authenticate`.
+        case error(VisitorError, detail: String? = nil, retryAfter: Int? = nil, challenge: String? = nil)
+        /// The visitor is to go elsewhere for good: the bytes are those of `Location`.
+        case redirect(ByteBuffer)
+        /// An answer of the control API.
+        ///
+        /// - Parameter isLast: Whether the connection is closed after it, whatever the visitor wants.
+        case whole(HTTPResponse, ByteBuffer, isLast: Bool)
+    }
+
+    private let request: IncomingRequest
+    private let content: Content
+    private let isHTML: Bool
+
+    /// - Parameters:
+    ///   - request: The request.
+    ///   - content: What is said.
+    ///   - isHTML: Whether an error is shown as a page; `nil` if the request's `Accept` says so.
+    init(_ request: IncomingRequest, _ content: Content, isHTML: Bool? = nil) {
+        self.request = request
+        self.content = content
+        if case .error = content {
+            self.isHTML = isHTML ?? request.prefersHTML
+        } else {
+            self.isHTML = false
+        }
+    }
+
+    let turn = Turn.neither
+
+    func begin(_ sink: any ResponseSink) {
+        switch self.content {
+        case .error(let error, let detail, let retryAfter, let challenge):
+            let status = error.status(self.request.services.settings.statusMap)
+            let page = ErrorPage(
+                error: error,
+                status: status,
+                requestID: self.request.id,
+                detail: detail,
+                retryAfter: retryAfter ?? (status == 503 ? 1 : nil),
+                challenge: challenge
+            )
+            let isClosing = self.isClosing(sink, isFault: error == .badRequest)
+            self.request.failed(error)
+            let isHead = self.request.traits.isHead
+            self.send(page.response(isHTML: self.isHTML, isHead: isHead, isClosing: isClosing), status, sink)
+        case .redirect(let location):
+            var head = ResponseHeadWriter(status: 308)
+            head.field("Location") { $0.writeImmutableBuffer(location) }
+            head.field("Content-Length", "0")
+            if self.isClosing(sink) { head.field("Connection", "close") }
+            self.send(head.finish(), 308, sink)
+        case .whole(let response, let body, let isLast):
+            self.send(
+                self.bytes(response, body, isClosing: self.isClosing(sink, isFault: isLast)),
+                response.status.code,
+                sink
+            )
+        }
+        self.request.finish()
+        sink.end()
+    }
+
+    private func isClosing(_ sink: any ResponseSink, isFault: Bool = false) -> Bool {
+        sink.decide(VisitorConnectionState.Answer(author: .edge, isFault: isFault)) == .close
+    }
+
+    private func send(_ bytes: ByteBuffer, _ status: Int, _ sink: any ResponseSink) {
+        self.request.answered(bytes, status: status, isFinal: true)
+        sink.head(bytes)
+    }
+
+    private func bytes(_ response: HTTPResponse, _ body: ByteBuffer, isClosing: Bool) -> ByteBuffer {
+        var head = ResponseHeadWriter(status: response.status.code, reason: response.status.reasonPhrase)
+        var hasLength = response.status == .noContent
+        for field in response.headerFields {
+            if field.name == .contentLength { hasLength = true }
+            head.field(field.name.rawName, field.value)
+        }
+        if !hasLength { head.field("Content-Length", "\(body.readableBytes)") }
+        if isClosing { head.field("Connection", "close") }
+        var output = head.finish()
+        self.request.sent(body)
+        if !self.request.traits.isHead { output.writeImmutableBuffer(body) }
+        return output
+    }
+
+    func deadlinePassed(_ kind: ConnectionDeadlines.Kind) {}
+
+    func visitorLeft(isBroken: Bool) {
+        self.request.finish()
+    }
+}

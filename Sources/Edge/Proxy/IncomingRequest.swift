@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import Protocol
+
+/// One request, from its head to the line in the access log; on the event loop of the visitor's connection.
+///
+/// What is noted of it begins with it and is written down once, at the latest when nobody holds it any more. All who look
+/// on at the exchange are told here: the record itself, and an observer if there is one.
+final class IncomingRequest {
+    let traits: RequestTraits
+    /// What the visitor accepts, for the case that the edge has to answer.
+    private let accept: [String]
+    let services: ProxyServices
+    let eventLoop: any EventLoop
+    /// Where the connection comes from, which is a proxy if one is in front.
+    let remoteAddress: SocketAddress?
+    /// The tunnel's policy as it was when the request was let in: one for the whole of it.
+    private(set) var policy = TunnelPolicy()
+    private var record: RequestRecord
+    private let observer: (any ExchangeObserver)?
+    private var isFinished = false
+
+    /// Begins a request.
+    ///
+    /// - Parameters:
+    ///   - head: Its head; `nil` for one that could not be read.
+    ///   - services: What the listener works with.
+    ///   - eventLoop: The event loop of the connection.
+    ///   - remoteAddress: Where the connection comes from.
+    init(
+        _ head: RequestHead?,
+        services: ProxyServices,
+        eventLoop: any EventLoop,
+        remoteAddress: SocketAddress?
+    ) {
+        self.traits = head.map { RequestTraits($0) } ?? RequestTraits(isKeepAlive: false)
+        self.accept = head?.section.values(.accept) ?? []
+        self.services = services
+        self.eventLoop = eventLoop
+        self.remoteAddress = remoteAddress
+        self.record = RequestRecord(
+            started: .now(),
+            method: head?.methodText ?? "-",
+            target: head?.targetText ?? "-",
+            visitor: head.map { services.trust.visitor($0.section, socketAddress: remoteAddress) }
+                ?? Visitor(address: IPAddress(remoteAddress), scheme: "http", host: ""),
+            traceparent: head?.section.first(.traceparent)
+        )
+        self.observer = services.observe(self.record.requestID)
+        services.recorder.started()
+    }
+
+    deinit {
+        self.finish()
+    }
+
+    var id: RequestID { self.record.requestID }
+    var visitor: Visitor { self.record.visitor }
+    /// Whether an error is shown as a page.
+    var prefersHTML: Bool { ErrorPage.prefersHTML(accept: self.accept) }
+
+    /// The visitor's address, as trusted proxies tell it.
+    var callerAddress: SocketAddress? {
+        guard let address = self.visitor.address else { return self.remoteAddress }
+        return (try? SocketAddress(packedIPAddress: ByteBuffer(bytes: address.bytes), port: 0)) ?? self.remoteAddress
+    }
+
+    // MARK: What happens to it
+
+    /// A tunnel has let the request in, by this policy.
+    func reached(_ tunnel: Tunnel, by policy: TunnelPolicy) {
+        self.policy = policy
+        self.record.tunnel = tunnel
+        tunnel.recordRequest()
+    }
+
+    /// The head is on its way to the connector.
+    func forwarded(_ head: ByteBuffer) {
+        self.record.forwarded = .now()
+        self.observer?.requestHead(head)
+    }
+
+    func received(_ bytes: ByteBuffer) {
+        self.record.received += bytes.readableBytes
+        self.observer?.requestBytes(bytes)
+    }
+
+    func receivedEnd() {
+        self.observer?.requestEnded()
+    }
+
+    /// A head of the response has come from the origin.
+    func originAnswered() {
+        if self.record.answered == nil { self.record.answered = .now() }
+    }
+
+    /// A head goes to the visitor.
+    ///
+    /// - Parameter isFinal: Whether the status is the one that counts.
+    func answered(_ head: ByteBuffer, status: Int, isFinal: Bool) {
+        if isFinal { self.record.status = status }
+        self.observer?.responseHead(head, status: status)
+    }
+
+    func sent(_ bytes: ByteBuffer) {
+        self.record.sent += bytes.readableBytes
+        self.observer?.responseBytes(bytes)
+    }
+
+    func failed(_ error: VisitorError) {
+        self.record.error = error
+    }
+
+    /// Writes down what was noted; the second time nothing is done.
+    func finish() {
+        guard !self.isFinished else { return }
+        self.isFinished = true
+        self.record.finish(in: self.services.recorder)
+        self.observer?.exchangeEnded(error: self.record.error?.code)
+    }
+}
+
+/// What is noted of a request while it is under way, for the access log.
+private struct RequestRecord {
+    let requestID = RequestID()
+    let started: NIODeadline
+    var method: String
+    var target: String
+    var tunnel: Tunnel?
+    var visitor: Visitor
+    var traceparent: String?
+    /// When the head was on its way to the connector.
+    var forwarded: NIODeadline?
+    /// When the head of the response came.
+    var answered: NIODeadline?
+    var status = 0
+    var received = 0
+    var sent = 0
+    var error: VisitorError?
+
+    /// Writes the line, and counts for the tunnel.
+    func finish(in recorder: any ExchangeRecorder, now: NIODeadline = .now()) {
+        self.tunnel?.recordBytes(received: self.received, sent: self.sent)
+        if self.error != nil { self.tunnel?.recordError() }
+        recorder.finished(
+            AccessLogEntry(
+                requestID: self.requestID,
+                tunnelID: self.tunnel?.id,
+                method: self.method,
+                path: self.target,
+                status: self.status,
+                bytesReceived: self.received,
+                bytesSent: self.sent,
+                milliseconds: (now - self.started).milliseconds,
+                overheadMilliseconds: self.forwarded.map { ($0 - self.started).milliseconds },
+                originMilliseconds: self.answered.flatMap { answered in
+                    self.forwarded.map { (answered - $0).milliseconds }
+                },
+                errorCode: self.error?.code,
+                remoteAddress: self.visitor.address,
+                traceparent: self.traceparent
+            )
+        )
+    }
+}
+
+extension TimeAmount {
+    fileprivate var milliseconds: Double { Double(self.nanoseconds) / 1e6 }
+}

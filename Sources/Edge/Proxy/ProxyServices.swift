@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// What every connection of a public listener works with.
+package final class ProxyServices: Sendable {
+    let settings: ProxySettings
+    let router: PublicRouter
+    let trust: VisitorTrust
+    let registry: any TunnelRegistry
+    let controlPlane: any ControlPlane
+    let connectEndpoint: any ConnectEndpoint
+    let recorder: any ExchangeRecorder
+    /// Makes whoever looks on at a request's exchange; mostly nobody.
+    let observe: @Sendable (RequestID) -> (any ExchangeObserver)?
+    /// The connections themselves.
+    let connections: VisitorConnections
+    /// The requests for tunnels that are not known yet.
+    let arrivals = ConnectionCount(limit: 1_024)
+
+    init(
+        settings: ProxySettings,
+        router: PublicRouter,
+        trust: VisitorTrust,
+        registry: any TunnelRegistry,
+        controlPlane: any ControlPlane,
+        connectEndpoint: any ConnectEndpoint,
+        recorder: any ExchangeRecorder,
+        observe: @escaping @Sendable (RequestID) -> (any ExchangeObserver)? = { _ in nil },
+        connections: VisitorConnections = VisitorConnections()
+    ) {
+        self.settings = settings
+        self.router = router
+        self.trust = trust
+        self.registry = registry
+        self.controlPlane = controlPlane
+        self.connectEndpoint = connectEndpoint
+        self.recorder = recorder
+        self.observe = observe
+        self.connections = connections
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// What has been sent of a request, as long as it may have to be sent once more, and where it has been.
+///
+/// The head is kept until the response begins. The body is kept until the connector takes the stream: from then on the
+/// origin may have seen it. What fits into a stream's first window is all that can be on its way by then.
+struct RepeatableRequest {
+    /// The most bytes of a body that are kept: a stream's initial window (docs/protocol.md §B.8).
+    static let maximumBody = 64 << 10
+
+    let head: ByteBuffer
+    /// The first part of the body; mostly the only one, so that it is kept without a list.
+    private var first: ByteBuffer?
+    private var others: [ByteBuffer] = []
+    /// How many bytes of the body are kept.
+    private(set) var bodyBytes = 0
+    /// Whether the whole body is there.
+    private(set) var isComplete: Bool
+    /// Whether everything that was sent is here.
+    private(set) var isWhole = true
+    /// The numbers of the sessions that the request has been on.
+    private(set) var tried: [UInt64] = []
+    /// How often the request has been sent, the next or present time included.
+    private(set) var attempt = 1
+
+    /// - Parameters:
+    ///   - head: The head as it goes to the origin.
+    ///   - hasBody: Whether a body follows.
+    init(head: ByteBuffer, hasBody: Bool) {
+        self.head = head
+        self.isComplete = !hasBody
+    }
+
+    /// What was sent of the body, in its order.
+    var body: [ByteBuffer] { (self.first.map { [$0] } ?? []) + self.others }
+
+    /// How many more bytes of the body may be sent as long as the connector has not taken the stream.
+    var room: Int { self.isWhole ? max(0, Self.maximumBody - self.bodyBytes) : .max }
+
+    /// Bytes of the body go to the origin.
+    mutating func sent(_ bytes: ByteBuffer) {
+        guard self.isWhole else { return }
+        self.bodyBytes += bytes.readableBytes
+        if self.first == nil { self.first = bytes } else { self.others.append(bytes) }
+    }
+
+    /// The body is complete.
+    mutating func complete() {
+        self.isComplete = true
+    }
+
+    /// The connector has taken the stream: a request with a body is sent no more.
+    mutating func accepted() {
+        guard self.bodyBytes > 0 || !self.isComplete else { return }
+        self.forgetBody()
+    }
+
+    /// The rest of the body will not be there.
+    mutating func abandon() {
+        self.forgetBody()
+    }
+
+    private mutating func forgetBody() {
+        self.isWhole = false
+        self.first = nil
+        self.others = []
+        self.bodyBytes = 0
+    }
+
+    /// The request is sent once more.
+    ///
+    /// - Parameter session: The session that it is not to meet again; `nil` if any will do.
+    mutating func failed(on session: UInt64?) {
+        self.attempt += 1
+        if let session { self.tried.append(session) }
+    }
+}

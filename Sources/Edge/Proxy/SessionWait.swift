@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// A request that waits for a session of its tunnel that it has not been on, since a connector is likely to come back.
+final class SessionWait: Responder {
+    private let plan: ExchangePlan
+    private let outgoing: RepeatableRequest
+    private let state: ExchangeState
+    private var sink: (any ResponseSink)?
+
+    init(_ plan: ExchangePlan, _ outgoing: RepeatableRequest) {
+        self.plan = plan
+        self.outgoing = outgoing
+        self.state = ExchangeState(request: plan.request.traits, isComplete: outgoing.isComplete)
+    }
+
+    var turn: Turn { self.state.turn(responseTime: self.plan.responseTime) }
+
+    func begin(_ sink: any ResponseSink) {
+        self.sink = sink
+        guard !sink.isLeaving else { return self.answer(.tunnelOffline) }
+        let bound = NIOLoopBound(self, eventLoop: self.plan.request.eventLoop)
+        self.plan.tunnel.waitForSession(
+            on: self.plan.request.eventLoop,
+            excluding: self.outgoing.tried,
+            timeout: self.plan.request.services.settings.reconnectHold
+        )
+        .whenSuccess { session in
+            let wait = bound.value
+            guard let session else { return wait.answer(.tunnelOffline) }
+            guard let sink = wait.sink.take() else { return }
+            sink.handOver(to: Exchange(wait.plan, wait.outgoing, on: session))
+        }
+    }
+
+    private func answer(_ error: VisitorError) {
+        guard let sink = self.sink.take() else { return }
+        sink.handOver(to: EdgeAnswer(self.plan.request, .error(error)))
+    }
+
+    func edgeLeaves() {
+        self.answer(.tunnelOffline)
+    }
+
+    func deadlinePassed(_ kind: ConnectionDeadlines.Kind) {
+        // The visitor can't send what nobody takes.
+        self.answer(.originTimeout)
+    }
+
+    func visitorLeft(isBroken: Bool) {
+        self.sink = nil
+        self.plan.request.finish()
+    }
+}

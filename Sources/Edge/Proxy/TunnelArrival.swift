@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// A request for a tunnel that this edge does not know, which gives its connector time to come.
+///
+/// When one edge takes over from another, visitors may be here before the connectors are (`tunnel.unknown-hold`). Few
+/// requests wait, so that guessed ids cost nothing but patience.
+final class TunnelArrival: Responder {
+    private let id: TunnelID
+    private let visit: TunnelVisit
+    private var sink: (any ResponseSink)?
+    private var isCounted = false
+
+    /// How often the tunnel is looked for.
+    private static let interval = TimeAmount.milliseconds(50)
+
+    init(_ id: TunnelID, _ visit: TunnelVisit) {
+        self.id = id
+        self.visit = visit
+    }
+
+    let turn = Turn.neither
+
+    private var services: ProxyServices { self.visit.request.services }
+
+    func begin(_ sink: any ResponseSink) {
+        self.sink = sink
+        let hold = self.services.settings.unknownHold
+        guard hold > .zero, !sink.isLeaving, self.services.arrivals.enter() else { return self.answer() }
+        self.isCounted = true
+        self.lookAgain(until: self.visit.request.eventLoop.now + hold)
+    }
+
+    private func lookAgain(until deadline: NIODeadline) {
+        self.visit.request.eventLoop.assumeIsolated().scheduleTask(in: Self.interval) {
+            guard self.sink != nil else { return }
+            if let tunnel = self.services.registry.tunnel(self.id) {
+                self.end(with: self.visit.enter(tunnel))
+            } else if self.visit.request.eventLoop.now < deadline {
+                self.lookAgain(until: deadline)
+            } else {
+                self.answer()
+            }
+        }
+    }
+
+    private func answer() {
+        self.end(with: EdgeAnswer(self.visit.request, .error(.tunnelNotFound)))
+    }
+
+    private func end(with responder: any Responder) {
+        self.stopCounting()
+        self.sink.take()?.handOver(to: responder)
+    }
+
+    private func stopCounting() {
+        if self.isCounted { self.services.arrivals.leave() }
+        self.isCounted = false
+    }
+
+    func edgeLeaves() {
+        if self.sink != nil { self.answer() }
+    }
+
+    func deadlinePassed(_ kind: ConnectionDeadlines.Kind) {}
+
+    func visitorLeft(isBroken: Bool) {
+        self.sink = nil
+        self.stopCounting()
+        self.visit.request.finish()
+    }
+}

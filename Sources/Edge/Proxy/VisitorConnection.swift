@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// One visitor's connection: reads requests, gives each to whoever answers it, and writes the answers in order.
+///
+/// ``VisitorConnectionState`` says what each event means and ``ConnectionDeadlines`` how long what may take; this class
+/// does it, and knows of the socket. All of it happens on the channel's event loop. After every event ``settle()`` takes
+/// what came, sends what was written, and asks for more.
+package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias InboundOut = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    private let services: ProxyServices
+    private var context: ChannelHandlerContext?
+    private var state = VisitorConnectionState()
+    private var headParser: HeadParser
+    private var bodyReader = BodyReader(.none)
+    private var responder: (any Responder)?
+
+    // The socket.
+    /// What came and has not been taken.
+    private var inbound = ByteBuffer()
+    private var isReadOutstanding = false
+    private var hasReadFailed = false
+    private var outbound = WriteCoalescer()
+    private var needsFlush = false
+    /// Whether the responder was given bytes since it was last told that this was all.
+    private var hasGivenBytes = false
+
+    private var isProcessing = false
+    private var isSettling = false
+    private var needsSettling = false
+
+    private var deadlines: ConnectionDeadlines
+    private var timer: NIOScheduledCallback?
+
+    /// What a connection whose request is complete may hold unread, in bytes.
+    private static let maximumUnread = 64 << 10
+
+    /// - Parameter services: What the listener works with.
+    package init(services: ProxyServices) {
+        self.services = services
+        self.headParser = HeadParser(
+            maximumBytes: services.settings.maximumHeadBytes,
+            maximumFields: services.settings.maximumFields
+        )
+        self.deadlines = ConnectionDeadlines(services.settings)
+    }
+
+    // MARK: Channel events
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { self.start(context) }
+    }
+
+    package func channelActive(context: ChannelHandlerContext) {
+        self.start(context)
+    }
+
+    private func start(_ context: ChannelHandlerContext) {
+        let stage = self.services.connections.join(self, on: context.eventLoop)
+        self.perform(self.state.entered(stage, hasUnread: false))
+        self.settle()
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        self.timer?.cancel()
+        self.timer = nil
+        self.context = nil
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = self.unwrapInboundIn(data)
+        // Assigned rather than appended where possible: slices of it may still be on their way.
+        if self.inbound.readableBytes == 0 {
+            self.inbound = bytes
+        } else {
+            self.inbound.writeImmutableBuffer(bytes)
+        }
+        self.process()
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        self.isReadOutstanding = false
+        self.settle()
+    }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            // It has taken something: whatever it takes next has its time from the start.
+            self.deadlines.restart()
+            self.responder?.visitorTakesAgain()
+        }
+        self.settle()
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let event = event as? ChannelEvent, event == .inputClosed else { return }
+        self.perform(self.state.inputEnded())
+        self.settle()
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.hasReadFailed = true
+        context.close(promise: nil)
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        self.leave()
+        self.responder.take()?.visitorLeft(isBroken: self.hasReadFailed)
+    }
+
+    /// The connection is over, or no longer a visitor's.
+    private func leave() {
+        self.state.closed()
+        self.timer?.cancel()
+        self.timer = nil
+        self.services.connections.leave(self)
+    }
+
+    // MARK: After every event
+
+    /// Takes what came, sends what was written, asks for more and says what is waited for: whatever has happened.
+    private func settle() {
+        guard !self.isSettling, !self.isProcessing else {
+            self.needsSettling = true
+            return
+        }
+        self.isSettling = true
+        repeat {
+            self.needsSettling = false
+            self.process()
+            if self.hasGivenBytes {
+                self.hasGivenBytes = false
+                self.responder?.completedRead()
+            }
+            self.flushOutput()
+            self.updateReading()
+            self.updateDeadline()
+        } while self.needsSettling
+        self.isSettling = false
+    }
+
+    private func perform(_ action: VisitorConnectionState.Action) {
+        switch action {
+        case .nothing: break
+        case .tellInputEnd: self.responder?.inputEnded()
+        case .tellLeaving: self.responder?.edgeLeaves()
+        case .endOutput: self.closeOutput()
+        case .close: self.context?.close(promise: nil)
+        }
+    }
+
+    // MARK: Reading
+
+    /// Takes as much of what came as the connection's state allows.
+    private func process() {
+        guard !self.isProcessing else { return }
+        self.isProcessing = true
+        while self.takeNext() {}
+        self.isProcessing = false
+    }
+
+    /// Whether there may be more to take.
+    private func takeNext() -> Bool {
+        switch self.state.phase {
+        case .head:
+            // No answer is made while what was written before is not taken: a visitor who asks and never reads would
+            // have them collect here.
+            guard self.isWritable else { return false }
+            return self.takeHead()
+        case .body: return self.takeBody()
+        case .raw: return self.takeBytes()
+        case .awaitingAnswer: return false
+        case .lingering, .closed:
+            self.inbound.clear()
+            return false
+        }
+    }
+
+    private func takeHead() -> Bool {
+        guard self.inbound.readableBytes > 0 else { return self.ranDry() }
+        do {
+            guard let head = try self.headParser.request(&self.inbound) else { return self.ranDry() }
+            self.begin(head)
+        } catch {
+            self.refuseHead(error)
+        }
+        return true
+    }
+
+    private func begin(_ head: RequestHead) {
+        guard let request = self.makeRequest(head) else { return }
+        self.deadlines.restart()
+        self.bodyReader = BodyReader(head.framing)
+        self.state.began(request.traits)
+        self.handOver(to: RequestDispatch(head: head, request: request).responder)
+    }
+
+    private func refuseHead(_ fault: HTTPFault) {
+        let isHTML = fault.kind == .headTooLarge && self.isFromBrowser
+        self.refuse(VisitorError(fault), detail: "\(fault.sentence).", isHTML: isHTML)
+    }
+
+    /// Answers and closes: what follows on the connection can't be understood, or won't come.
+    private func refuse(_ error: VisitorError, detail: String? = nil, isHTML: Bool = false) {
+        guard let request = self.makeRequest(nil) else { return }
+        self.state.beganUnreadable()
+        self.handOver(to: EdgeAnswer(request, .error(error, detail: detail), isHTML: isHTML))
+    }
+
+    private func makeRequest(_ head: RequestHead?) -> IncomingRequest? {
+        guard let context else { return nil }
+        return IncomingRequest(
+            head,
+            services: self.services,
+            eventLoop: context.eventLoop,
+            remoteAddress: context.channel.remoteAddress
+        )
+    }
+
+    /// Whether what came of a head that is too long shows that a browser sent it: too many cookies bring people here.
+    private var isFromBrowser: Bool {
+        let lines = String(buffer: self.inbound).asciiLowercased().split(separator: "\r\n")
+        return ErrorPage.prefersHTML(accept: lines.filter { $0.hasPrefix("accept:") }.map { String($0.dropFirst(7)) })
+    }
+
+    private func takeBody() -> Bool {
+        guard let responder, responder.appetite > 0 else { return false }
+        let bytes: ByteBuffer?
+        do {
+            bytes = try self.readBody(upTo: responder.appetite, contentOnly: !responder.takesFraming)
+        } catch {
+            responder.bodyFailed(error)
+            return true
+        }
+        if let bytes { self.give(bytes, to: responder) }
+        if self.bodyReader.isComplete {
+            guard self.state.phase == .body else { return true }
+            self.state.completedBody()
+            self.responder?.receivedEnd()
+            return true
+        }
+        return bytes != nil || self.ranDry()
+    }
+
+    /// Takes what can be passed on of a body; `nil` until more comes.
+    private func readBody(upTo limit: Int, contentOnly: Bool) throws(HTTPFault) -> ByteBuffer? {
+        let before = self.inbound.readableBytes
+        defer { self.schedule(self.deadlines.progressed(before - self.inbound.readableBytes, now: self.now)) }
+        guard limit < before, var part = self.inbound.getSlice(at: self.inbound.readerIndex, length: limit) else {
+            return try self.bodyReader.read(&self.inbound, contentOnly: contentOnly)
+        }
+        let bytes = try self.bodyReader.read(&part, contentOnly: contentOnly)
+        self.inbound.moveReaderIndex(forwardBy: limit - part.readableBytes)
+        return bytes
+    }
+
+    private func takeBytes() -> Bool {
+        guard self.inbound.readableBytes > 0 else { return self.ranDry() }
+        guard let responder, responder.appetite > 0 else { return false }
+        let count = min(responder.appetite, self.inbound.readableBytes)
+        if let bytes = self.inbound.readSlice(length: count) { self.give(bytes, to: responder) }
+        // Left unshared, so that what comes next takes its place.
+        if self.inbound.readableBytes == 0 { self.inbound = ByteBuffer() }
+        return true
+    }
+
+    private func give(_ bytes: ByteBuffer, to responder: any Responder) {
+        self.hasGivenBytes = true
+        responder.received(bytes)
+    }
+
+    /// All that came is taken as far as it can be.
+    private func ranDry() -> Bool {
+        let action = self.state.ranDry()
+        self.perform(action)
+        return false
+    }
+
+    /// Asks the socket for more if there is a use for it.
+    private func updateReading() {
+        guard let context, !self.isReadOutstanding, self.wantsBytes else { return }
+        self.isReadOutstanding = true
+        context.read()
+    }
+
+    private var wantsBytes: Bool {
+        switch self.state.phase {
+        case .closed: false
+        case .lingering: true
+        case .head: self.isWritable
+        // What is left unread here is an unfinished size line or trailer, which more bytes must complete.
+        case .body, .raw: (self.responder?.appetite ?? 0) > 0
+        // Nothing more is expected, but the end of the connection must be noticed.
+        case .awaitingAnswer: self.inbound.readableBytes < Self.maximumUnread
+        }
+    }
+
+    // MARK: Writing
+
+    private func write(_ bytes: ByteBuffer) {
+        self.state.wrote()
+        if let ready = self.outbound.add(bytes) { self.queue(ready) }
+    }
+
+    private func queue(_ bytes: ByteBuffer) {
+        guard let context else { return }
+        self.needsFlush = true
+        context.write(self.wrapOutboundOut(bytes), promise: nil)
+    }
+
+    private func flushOutput() {
+        if let rest = self.outbound.take() { self.queue(rest) }
+        guard self.needsFlush, let context else { return }
+        self.needsFlush = false
+        context.flush()
+    }
+
+    /// Closes our direction after what was written.
+    private func closeOutput() {
+        guard let context else { return }
+        self.flushOutput()
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { _ in
+            self.perform(self.state.outputEnded())
+            // Whatever the visitor still sends, there is nothing more to be said.
+            self.services.connections.leave(self)
+            self.settle()
+        }
+        if self.state.hasInputEnded {
+            // Closing the second side closes the channel, which drops what is queued: that goes first.
+            context.writeAndFlush(self.wrapOutboundOut(ByteBuffer()), promise: promise)
+        } else {
+            context.close(mode: .output, promise: promise)
+        }
+    }
+
+    private var hasQueuedBytes: Bool {
+        ((try? self.context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0) > 0
+    }
+
+    private var now: NIODeadline { self.context?.eventLoop.now ?? .now() }
+}
+
+// MARK: - Time
+
+extension VisitorConnection: NIOScheduledCallbackHandler {
+    private func updateDeadline() {
+        let kind = self.state.wait(
+            hasUnread: self.inbound.readableBytes > 0,
+            isWritable: self.isWritable,
+            turn: self.responder?.turn ?? .neither
+        )
+        self.schedule(self.deadlines.wait(for: kind, now: self.now))
+    }
+
+    private func schedule(_ time: NIODeadline?) {
+        guard let time, let context else { return }
+        self.timer?.cancel()
+        // A callback rather than a task: nobody needs a future of each. An event loop that takes none is shutting down.
+        self.timer = try? context.eventLoop.assumeIsolated().scheduleCallback(at: time, handler: self)
+    }
+
+    package func handleScheduledCallback(eventLoop: some EventLoop) {
+        self.timer = nil
+        switch self.deadlines.fired(now: eventLoop.now) {
+        case .nothing: return
+        case .schedule(let time): return self.schedule(time)
+        case .passed(let kind): self.deadlinePassed(kind)
+        }
+        self.settle()
+    }
+
+    private func deadlinePassed(_ kind: ConnectionDeadlines.Kind) {
+        switch kind {
+        case .idle: self.perform(self.state.idledOut())
+        case .head: self.refuse(.requestTimeout)
+        case .body, .upload, .response: self.responder?.deadlinePassed(kind)
+        case .stalledDownload: self.abort(withReset: true)
+        case .halfClosed: self.perform(self.state.examinedHalfClose(hasQueued: self.hasQueuedBytes))
+        case .lingering: self.context?.close(promise: nil)
+        }
+    }
+}
+
+// MARK: - The listener
+
+extension VisitorConnection: VisitorConnectionMember {
+    package func listenerEntered(_ stage: VisitorConnections.Stage) {
+        self.perform(self.state.entered(stage, hasUnread: self.inbound.readableBytes > 0))
+        self.settle()
+    }
+}
+
+// MARK: - What the responder says
+
+extension VisitorConnection: ResponseSink {
+    var isWritable: Bool { self.context?.channel.isWritable ?? false }
+    var isLeaving: Bool { self.state.stage != .serving }
+
+    func decide(_ answer: VisitorConnectionState.Answer) -> ResponseRewrite.Connection {
+        self.state.decide(answer)
+    }
+
+    func head(_ bytes: ByteBuffer) {
+        self.write(bytes)
+    }
+
+    func body(_ bytes: ByteBuffer) {
+        self.write(bytes)
+        // Where both directions are at work, either is progress.
+        self.schedule(self.deadlines.progressed(bytes.readableBytes, now: self.now))
+    }
+
+    func flush() {
+        self.settle()
+    }
+
+    func end() {
+        self.responder = nil
+        self.deadlines.restart()
+        self.perform(self.state.answered(hasUnread: self.inbound.readableBytes > 0))
+        self.settle()
+    }
+
+    func switchProtocols() {
+        self.state.switchedProtocols()
+        self.settle()
+    }
+
+    func endOutput() {
+        self.perform(self.state.endsOutput())
+        self.settle()
+    }
+
+    func abort(withReset: Bool) {
+        self.flushOutput()
+        self.state.closed()
+        // Where the deadline has passed the responder has yet to hear of it.
+        self.responder.take()?.visitorLeft(isBroken: true)
+        guard let context else { return }
+        guard withReset, let socket = context.channel as? any SocketOptionProvider else {
+            return context.close(promise: nil)
+        }
+        // A zero linger time makes the close a reset (RFC 9293 §3.10.4, ABORT).
+        socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).assumeIsolated().whenComplete { _ in
+            context.close(promise: nil)
+        }
+    }
+
+    func wantsInput() {
+        self.settle()
+    }
+
+    func ignoresInput() {
+        self.state.abandonedBody()
+        self.settle()
+    }
+
+    func handOver(to responder: any Responder) {
+        self.responder = responder
+        responder.begin(self)
+        self.settle()
+    }
+
+    func upgrade(_ head: ByteBuffer, _ makeHandler: (any Channel) -> any ChannelHandler) {
+        guard let context else { return }
+        self.responder = nil
+        self.write(head)
+        self.flushOutput()
+        self.leave()
+        let leftover = self.inbound
+        do {
+            let pipeline = context.pipeline.syncOperations
+            // The protocol's own keepalive and limits apply from here on; reading never pauses (§B.7.1).
+            try context.channel.syncOptions?.setOption(ChannelOptions.autoRead, value: true)
+            try pipeline.addHandler(makeHandler(context.channel), position: .after(self))
+            if leftover.readableBytes > 0 {
+                context.fireChannelRead(self.wrapInboundOut(leftover))
+                context.fireChannelReadComplete()
+            }
+            pipeline.removeHandler(self, promise: nil)
+        } catch {
+            context.close(promise: nil)
+        }
+    }
+}
