@@ -111,7 +111,11 @@ struct EdgeServer: Service {
         }
         let addresses = self.addresses(server: server, admin: admin)
         settings.current = self.controlSettings(publicURL: addresses.publicURL)
-        self.readiness.becomeReady()
+        var lifecycle = EdgeLifecycle(
+            delay: self.configuration.shutdownDelay,
+            grace: self.configuration.shutdownGrace
+        )
+        if lifecycle.handle(.listening, now: .now()).contains(.becomeReady) { self.readiness.becomeReady() }
         self.logger.info(
             "listening",
             metadata: [
@@ -131,26 +135,18 @@ struct EdgeServer: Service {
             try? await gracefulShutdown()
             group.cancelAll()
         }
-        await self.drain(server: server)
-        try? await admin.close()
-    }
-
-    /// Turns unready, asks connectors to go elsewhere and waits for what is in flight.
-    private func drain(server: any Channel) async {
         let (delay, grace) = (self.configuration.shutdownDelay, self.configuration.shutdownGrace)
         self.logger.info("stopping", metadata: ["delay": "\(delay.settingText)", "grace": "\(grace.settingText)"])
-        self.readiness.beginDraining()
-        // Connectors go at once, and their sessions stay until nobody sends visitors here any more.
-        let sessions = self.registry.all.flatMap(\.sessions)
-        for session in sessions { session.drain(gracePeriod: delay + grace, lingering: delay) }
-        try? await Task.sleep(for: .nanoseconds(delay.nanoseconds))
-        try? await server.close()
-        let deadline = NIODeadline.now() + grace
-        while NIODeadline.now() < deadline, self.metrics.isBusy {
-            try? await Task.sleep(for: .milliseconds(50))
-        }
-        if self.metrics.isBusy { self.logger.notice("stopping with requests in flight") }
-        self.logger.info("stopped")
+        await EdgeDeparture(
+            readiness: self.readiness,
+            registry: self.registry,
+            visitors: self.visitors,
+            server: server,
+            group: self.group,
+            logger: self.logger
+        )
+        .run(lifecycle)
+        try? await admin.close()
     }
 
     /// Forgets tunnels that have had no connector for long; a valid token makes them again.

@@ -62,6 +62,8 @@ struct EdgeLifecycle: Sendable {
         case closeListener
         /// Close the connections that wait for their next request.
         case closeIdleVisitors
+        /// Tell when no connector's session is left.
+        case awaitSessions
         /// Exit.
         ///
         /// - Parameter isCutOff: Whether requests are under way.
@@ -119,7 +121,7 @@ struct EdgeLifecycle: Sendable {
             return [.stop(isCutOff: true)]
         case (.lastRequests, .visitorsGone):
             self.phase = .lastWords(until: now + Self.farewell)
-            return []
+            return [.awaitSessions]
         case (.lastWords(let until), .timePassed) where now >= until:
             self.phase = .stopped
             return [.stop(isCutOff: false)]

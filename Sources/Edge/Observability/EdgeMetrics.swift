@@ -2,7 +2,6 @@
 
 import Metrics
 import Protocol
-import Synchronization
 
 /// The figures of the edge, recorded with swift-metrics.
 ///
@@ -11,8 +10,6 @@ final class EdgeMetrics: SessionRecorder {
     /// Where they are kept; the backend of swift-metrics for the whole process.
     let registry: MetricRegistry
     private let labels: String
-    /// Sessions and requests, of which a drain waits for the last.
-    private let busy = Atomic<Int>(0)
 
     private let activeSessions: Meter
     private let sessions: Counter
@@ -83,19 +80,14 @@ final class EdgeMetrics: SessionRecorder {
         Counter(label: "culvert_errors_total", dimensions: [("code", code)], factory: registry)
     }
 
-    /// Whether sessions or requests are still there.
-    var isBusy: Bool { self.busy.load(ordering: .relaxed) > 0 }
-
     /// A connector's session has joined its tunnel.
     func sessionOpened() {
-        self.busy.add(1, ordering: .relaxed)
         self.activeSessions.increment()
         self.sessions.increment()
     }
 
     /// A session that had joined has ended.
     func sessionClosed() {
-        self.busy.subtract(1, ordering: .relaxed)
         self.activeSessions.decrement()
     }
 
@@ -129,7 +121,6 @@ final class EdgeMetrics: SessionRecorder {
 
     /// A visitor's request has begun.
     func requestStarted() {
-        self.busy.add(1, ordering: .relaxed)
         self.activeRequests.increment()
     }
 
@@ -137,7 +128,6 @@ final class EdgeMetrics: SessionRecorder {
     ///
     /// - Parameter entry: What the access log says of it.
     func requestFinished(_ entry: AccessLogEntry) {
-        self.busy.subtract(1, ordering: .relaxed)
         self.activeRequests.decrement()
         self.bytesReceived.increment(by: entry.bytesReceived)
         self.bytesSent.increment(by: entry.bytesSent)

@@ -10,6 +10,8 @@ struct ConnectionDeadlines {
     enum Kind: Equatable {
         /// The next request.
         case idle
+        /// The first request of a connection, when its listener is closed.
+        case firstRequest
         /// The rest of a head.
         case head
         /// The rest of a body that the edge itself reads.
@@ -107,7 +109,7 @@ struct ConnectionDeadlines {
         case .head: self.settings.headTimeout
         case .body, .upload, .stalledDownload: self.settings.stallTimeout
         case .response(let time): time
-        case .halfClosed: .milliseconds(500)
+        case .halfClosed, .firstRequest: .milliseconds(500)
         case .lingering: .seconds(2)
         }
     }

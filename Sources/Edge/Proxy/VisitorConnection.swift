@@ -384,7 +384,7 @@ extension VisitorConnection: NIOScheduledCallbackHandler {
 
     private func deadlinePassed(_ kind: ConnectionDeadlines.Kind) {
         switch kind {
-        case .idle: self.perform(self.state.idledOut())
+        case .idle, .firstRequest: self.perform(self.state.idledOut())
         case .head: self.refuse(.requestTimeout)
         case .body, .upload, .response: self.responder?.deadlinePassed(kind)
         case .stalledDownload: self.abort(withReset: true)

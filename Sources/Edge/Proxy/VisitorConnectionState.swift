@@ -11,7 +11,7 @@
 /// | the answer is complete | | lingering | head if the answer said so, else lingering | lingering | |
 /// | the input ended, and all of it is taken | lingering | close | tell the responder when the time comes | tell the responder | close once the output has ended |
 /// | the listener leaves | say close in answers | the same | the same | | |
-/// | the listener closes | lingering if nothing of a request is there | as above | as above | | |
+/// | the listener closes | lingering if nothing of a request is there, but not before a first one had its time | as above | as above | | |
 ///
 /// A value without channel or clock: the handler performs the actions that its functions return.
 struct VisitorConnectionState: Equatable {
@@ -220,7 +220,10 @@ struct VisitorConnectionState: Equatable {
         guard stage > self.stage else { return .nothing }
         self.stage = stage
         switch self.phase {
-        case .head: return stage == .closing && !hasUnread ? self.end(isVisitorDone: false) : .nothing
+        case .head:
+            // The first request of a connection that was accepted just now is on its way: it gets a moment.
+            guard stage == .closing, !hasUnread, self.request != nil else { return .nothing }
+            return self.end(isVisitorDone: false)
         case .body, .awaitingAnswer: return .tellLeaving
         case .raw, .lingering, .closed: return .nothing
         }
@@ -245,7 +248,8 @@ struct VisitorConnectionState: Equatable {
         case .lingering: return self.output == .ended ? .lingering : .stalledDownload
         case .head:
             guard isWritable else { return .stalledDownload }
-            return hasUnread ? .head : .idle
+            if hasUnread { return .head }
+            return self.stage == .closing ? .firstRequest : .idle
         case .body, .awaitingAnswer, .raw:
             guard isWritable else { return .stalledDownload }
             if self.phase == .awaitingAnswer, self.hasInputEnded, !self.isHalfCloseExamined { return .halfClosed }

@@ -55,7 +55,7 @@ struct EdgeLifecycleTests {
         case ("last requests", .timePassed) where now >= after(35):
             Outcome(phase: .stopped, actions: [.stop(isCutOff: true)])
         case ("last requests", .visitorsGone):
-            Outcome(phase: .lastWords(until: now + .milliseconds(100)), actions: [])
+            Outcome(phase: .lastWords(until: now + .milliseconds(100)), actions: [.awaitSessions])
         case ("last words", .timePassed) where now >= after(9) + .milliseconds(100):
             Outcome(phase: .stopped, actions: [.stop(isCutOff: false)])
         case ("last words", .sessionsGone): Outcome(phase: .stopped, actions: [.stop(isCutOff: false)])

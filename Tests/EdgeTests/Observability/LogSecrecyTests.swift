@@ -111,7 +111,7 @@ struct LogSecrecyTests {
         let metrics = EdgeMetrics()
         let log = AccessLog(logger: self.logger(lines, isJSON: false), metrics: metrics)
         log.started()
-        #expect(metrics.isBusy)
+        #expect(metrics.prometheusText().contains("\nculvert_active_requests 1\n"))
         log.finished(
             AccessLogEntry(
                 requestID: RequestID(),
@@ -125,7 +125,7 @@ struct LogSecrecyTests {
                 errorCode: "tunnel_offline"
             )
         )
-        #expect(!metrics.isBusy)
+        #expect(metrics.prometheusText().contains("\nculvert_active_requests 0\n"))
         #expect(lines.text.contains("path=/my-app/a "))
         #expect(lines.text.contains("error=tunnel_offline"))
         let text = metrics.prometheusText()

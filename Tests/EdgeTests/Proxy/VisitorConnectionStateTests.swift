@@ -187,8 +187,25 @@ struct VisitorConnectionStateTests {
             #expect(state.entered(.leaving, hasUnread: false) == responding[phase] ?? .nothing, "\(phase)")
             #expect(state.entered(.leaving, hasUnread: false) == .nothing, "\(phase): once")
             let closing = state.entered(.closing, hasUnread: false)
-            #expect(closing == (phase == .head ? .endOutput : responding[phase] ?? .nothing), "\(phase)")
+            #expect(closing == responding[phase] ?? .nothing, "\(phase)")
         }
+        var state = self.state(.awaitingAnswer)
+        _ = state.decide(Self.origin)
+        _ = state.answered(hasUnread: false)
+        #expect(state.phase == .head)
+        #expect(state.entered(.leaving, hasUnread: false) == .nothing)
+        #expect(state.entered(.closing, hasUnread: false) == .endOutput)
+    }
+
+    @Test("The first request of a connection that was accepted last is waited for, but not for long")
+    func firstRequest() {
+        var state = self.state(.head)
+        func wait() -> ConnectionDeadlines.Kind? { state.wait(hasUnread: false, isWritable: true, turn: .neither) }
+        #expect(wait() == .idle)
+        #expect(state.entered(.closing, hasUnread: false) == .nothing)
+        #expect(wait() == .firstRequest)
+        #expect(state.wait(hasUnread: true, isWritable: true, turn: .neither) == .head)
+        #expect(state.idledOut() == .endOutput)
     }
 
     @Test("Half a head is no time between requests: it is answered, and the answer is the last")

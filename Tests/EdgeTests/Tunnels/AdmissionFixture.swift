@@ -76,6 +76,9 @@ struct AdmissionFixture {
             .get()
     }
 
+    /// Whether the metrics know of no session.
+    var hasNoSession: Bool { self.metrics.prometheusText().contains("\nculvert_active_sessions 0\n") }
+
     /// Waits for something that has to come about within a time.
     func within(_ limit: TimeAmount, _ what: Comment, _ isTrue: () async throws -> Bool) async throws {
         let deadline = NIODeadline.now() + limit

@@ -61,7 +61,7 @@ struct SessionAdmissionTests {
         }
         for client in clients { try? await client.close() }
         try await self.fixture.within(AdmissionFixture.patience, "the last one has left") {
-            tunnel.sessions.isEmpty && !self.fixture.metrics.isBusy
+            tunnel.sessions.isEmpty && self.fixture.hasNoSession
         }
         // A timer that was left behind would hold its session.
         #expect(sessions.count == 100)
@@ -99,7 +99,7 @@ struct SessionAdmissionTests {
         let server = try await self.fixture.listen(self.fixture.endpoint(tokens), token: token)
         let client = try await self.connect(to: server, bundle: 1)
         try await client.closeFuture.get()
-        try await self.fixture.within(AdmissionFixture.patience, "it has left") { !self.fixture.metrics.isBusy }
+        try await self.fixture.within(AdmissionFixture.patience, "it has left") { self.fixture.hasNoSession }
         #expect(self.fixture.metrics.prometheusText().contains("culvert_sessions_total 1\n"))
         try await server.close()
     }
@@ -114,7 +114,7 @@ struct SessionAdmissionTests {
         try await self.fixture.within(AdmissionFixture.patience, "it serves") { tunnel.sessions.count == 1 }
         for session in tunnel.close(isDeleted: true) { session.revoke() }
         try await client.closeFuture.get()
-        try await self.fixture.within(AdmissionFixture.patience, "it has left") { !self.fixture.metrics.isBusy }
+        try await self.fixture.within(AdmissionFixture.patience, "it has left") { self.fixture.hasNoSession }
         try await server.close()
     }
 

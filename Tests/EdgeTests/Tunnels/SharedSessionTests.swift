@@ -116,7 +116,7 @@ struct SharedSessionTests {
         }
         try await connector.channel.close()
         try await self.within("both have left") { scene.one.sessions.isEmpty && scene.other.sessions.isEmpty }
-        #expect(!self.fixture.metrics.isBusy)
+        #expect(self.fixture.hasNoSession)
         try await scene.server.close()
     }
 
@@ -304,7 +304,7 @@ struct SharedSessionTests {
             try await self.within("both are gone") { try await !self.isActive(visitor) && new.events.last == "closed" }
             #expect(other.events == ["accepted"])
             try await connector.channel.close()
-            try await self.within("all have left") { !self.fixture.metrics.isBusy }
+            try await self.within("all have left") { self.fixture.hasNoSession }
         }
     }
 

@@ -14,9 +14,15 @@ final class TunnelFixture {
     ///
     /// - Parameters:
     ///   - originPort: The local port; nothing needs to listen there yet.
+    ///   - edgeArguments: The edge's flags beside those that say where it listens.
     ///   - options: More options of `culvert http`.
-    init(originPort: Int, options: [String] = [], in scratch: ScratchFolder) async throws {
-        let edge = try await EdgeProcess(in: scratch)
+    init(
+        originPort: Int,
+        edgeArguments: [String] = ["--dev"],
+        options: [String] = [],
+        in scratch: ScratchFolder
+    ) async throws {
+        let edge = try await EdgeProcess(in: scratch, arguments: edgeArguments)
         let connector = try RunningProcess(
             Programs.product("culvert"),
             ["http", "\(originPort)", "--edge", edge.url] + options,
