@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Crypto
-
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
@@ -19,16 +17,9 @@ struct SigningKey: Codable, Equatable, Sendable {
     var bytes: [UInt8]? { Data(base64Encoded: self.secret).map { Array($0) } }
 }
 
-/// What tells one signing key from another, also from one of the same name, without being it.
-struct SigningKeyStamp: Hashable, Sendable {
-    private let digest: [UInt8]
-
+extension SigningKeyStamp {
     /// Makes the stamp of a key.
     init(_ key: SigningKey) {
-        var hash = SHA256()
-        hash.update(data: Array(key.kid.utf8))
-        hash.update(data: [0])
-        hash.update(data: key.bytes ?? [])
-        self.digest = Array(hash.finalize())
+        self.init(kid: key.kid, bytes: key.bytes ?? [])
     }
 }

@@ -10,26 +10,11 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Why a token was refused; it is logged, and never told to whoever sent the token.
-enum TokenRefusal: String, Error, Equatable, Sendable {
-    case missing
-    case oversized
-    case malformed
-    case algorithm
-    case unknownKey
-    case signature
-    case expired
-    case notYetValid
-    case otherTunnel
-    case revoked
-    case nameTaken
-}
-
 /// Issues and verifies tunnel tokens: JWTs with HS256 (RFC 7519, RFC 7515).
 ///
 /// The first key signs. The others only verify, so that a key is rotated by putting a new one in front and taking the
 /// old one away when the tokens that it signed have ended.
-final class TunnelTokens: Sendable {
+final class TunnelTokens: TunnelTokenVerifier {
     /// The longest token that is looked at, in bytes.
     static let maximumLength = 8 * 1024
     /// How far the clocks of two edges may be apart, in seconds.

@@ -6,7 +6,7 @@ import NIOCore
 ///
 /// They wait less than the 5 s after which common servers close an idle connection, so that a request seldom meets one
 /// that is being closed.
-struct IdleStreams<Element: AnyObject> {
+struct IdleStreams<Element> {
     private typealias Waiting = (element: Element, since: NIODeadline)
 
     /// The one that was used last, mostly the only one; those before it are in ``others``.
@@ -47,11 +47,12 @@ struct IdleStreams<Element: AnyObject> {
         return self.latest?.element
     }
 
-    mutating func remove(_ element: Element) {
-        if self.latest?.element === element {
+    /// Takes an element out wherever it waits.
+    mutating func remove(where isIt: (Element) -> Bool) {
+        if let latest, isIt(latest.element) {
             self.latest = self.others.isEmpty ? nil : self.others.removeLast()
         } else {
-            self.others.removeAll { $0.element === element }
+            self.others.removeAll { isIt($0.element) }
         }
     }
 

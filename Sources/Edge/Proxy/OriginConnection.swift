@@ -6,7 +6,7 @@ import Protocol
 /// One connection to the origin: a stream of a session, used by one exchange after the other.
 ///
 /// The handler of the stream's channel, on the session's event loop.
-final class OriginConnection: ChannelInboundHandler {
+final class OriginConnection: ChannelInboundHandler, IdleStream {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 

@@ -119,7 +119,7 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
         _ mayReuse: Bool
     ) {
         let pool = self.session.pool.value
-        if mayReuse, let connection = pool.take() {
+        if mayReuse, let connection = pool.take() as? OriginConnection {
             connection.attach(self)
             self.connection = connection
         } else {

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-import Mux
 import NIOCore
+
+/// A stream that can serve one request after another; used on its session's event loop.
+protocol IdleStream: AnyObject {
+    /// Whether another request may use it.
+    var isReusable: Bool { get }
+    /// Ends it: nobody will use it again.
+    func discard()
+}
 
 /// The idle origin connections of one session; used on its event loop.
 final class StreamPool {
-    private var idle = IdleStreams<OriginConnection>()
+    private var idle = IdleStreams<any IdleStream>()
     private let eventLoop: any EventLoop
     private let makeRoomElsewhere: (() -> Void)?
     private var isSweepScheduled = false
@@ -19,14 +26,14 @@ final class StreamPool {
     }
 
     /// A connection that is known to be clean, if there is one.
-    func take(now: NIODeadline = .now()) -> OriginConnection? {
+    func take(now: NIODeadline = .now()) -> (any IdleStream)? {
         while let connection = self.idle.take(now: now) {
             if connection.isReusable { return connection }
         }
         return nil
     }
 
-    func park(_ connection: OriginConnection, now: NIODeadline = .now()) {
+    func park(_ connection: any IdleStream, now: NIODeadline = .now()) {
         guard !self.isClosed else { return connection.discard() }
         self.idle.park(connection, now: now)?.discard()
         self.scheduleSweep()
@@ -44,8 +51,8 @@ final class StreamPool {
         return true
     }
 
-    func remove(_ connection: OriginConnection) {
-        self.idle.remove(connection)
+    func remove(_ connection: any IdleStream) {
+        self.idle.remove { $0 === connection }
     }
 
     /// The session takes no more requests: what waits goes.

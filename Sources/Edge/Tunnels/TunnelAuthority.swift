@@ -24,7 +24,7 @@ struct TunnelAuthority: Sendable {
     /// The tunnels.
     let registry: any TunnelRegistry
     /// Verifies tokens.
-    let tokens: TunnelTokens
+    let tokens: any TunnelTokenVerifier
 
     /// Decides on one token.
     ///
@@ -49,7 +49,7 @@ struct TunnelAuthority: Sendable {
         )
         guard let tunnel = try? await self.registry.restore(specification) else { return .failure(.nameTaken) }
         return .success(
-            AuthorisedTunnel(tunnel: tunnel, claims: claims, signedBy: token.flatMap(self.tokens.stamp))
+            AuthorisedTunnel(tunnel: tunnel, claims: claims, signedBy: token.flatMap { self.tokens.stamp(of: $0) })
         )
     }
 }

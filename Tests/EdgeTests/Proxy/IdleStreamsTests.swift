@@ -61,7 +61,7 @@ struct IdleStreamsTests {
         let (one, two) = (Item(), Item())
         _ = idle.park(one, now: self.start)
         _ = idle.park(two, now: self.start)
-        idle.remove(two)
+        idle.remove { $0 === two }
         #expect(idle.take(now: self.start) === one)
         #expect(idle.removeAll().isEmpty)
     }
