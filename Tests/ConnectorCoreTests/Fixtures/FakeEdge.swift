@@ -53,6 +53,7 @@ struct FakeEdge: Sendable {
     private let sharing: NIOLockedValueBox<Sharing?>
     private let listener: any Channel
     private let answer: NIOLockedValueBox<Answer>
+    private let continuation: AsyncStream<Event>.Continuation
 
     /// Listens on a free port of the loopback interface.
     static func start(_ answer: Answer = .accept, sharing: Sharing? = nil, port: Int = 0) async throws -> FakeEdge {
@@ -75,7 +76,8 @@ struct FakeEdge: Sendable {
             events: events,
             sharing: sharing,
             listener: listener,
-            answer: answer
+            answer: answer,
+            continuation: continuation
         )
     }
 
@@ -101,8 +103,10 @@ struct FakeEdge: Sendable {
         throw ChannelError.eof
     }
 
+    /// Accepts no more connections, and ends the events; the sessions go on.
     func stop() async throws {
         try await self.listener.close()
+        self.continuation.finish()
     }
 }
 

@@ -227,9 +227,19 @@ struct OriginRoundTripTests {
 
 extension OwnSessionOpener {
     /// A dialer for tests: no TLS to the edge, none verified to the target.
-    static func fixture(edge: EdgeAddress, target: String, tunnelID: String = "my-app") throws -> OwnSessionOpener {
+    static func fixture(
+        edge: EdgeAddress,
+        target: String,
+        tunnelID: String = "my-app",
+        patience: Duration = .seconds(1)
+    ) throws -> OwnSessionOpener {
         OwnSessionOpener(
-            dialer: EdgeDialer(edge: edge, group: MultiThreadedEventLoopGroup.singleton, tls: nil),
+            dialer: EdgeDialer(
+                edge: edge,
+                group: MultiThreadedEventLoopGroup.singleton,
+                tls: nil,
+                patience: patience
+            ),
             token: try TunnelToken(parsing: TokenText.signed(#"{"sub":"\#(tunnelID)"}"#)),
             targets: [TargetName.primary: try OriginTarget(parsing: target)],
             originTLS: try OriginTLS(OriginTrust(verifies: false)),

@@ -130,7 +130,7 @@ struct ConnectionBundleTests {
             let telling = Task {
                 while !Task.isCancelled {
                     network.notify()
-                    try? await Task.sleep(for: .milliseconds(10))
+                    await Task.yield()
                 }
             }
             _ = try await edge.nextSession()
@@ -143,36 +143,45 @@ struct ConnectionBundleTests {
     func networkEndsAttempt() async throws {
         let network = NetworkWatch()
         let edge = try await FakeEdge.start(.silence)
-        try await self.serving(edge, network: network) { _, _ in
-            for await case .request in edge.events { break }
-            edge.answer(with: .accept)
-            let telling = Task {
-                while !Task.isCancelled {
-                    network.notify()
-                    try? await Task.sleep(for: .milliseconds(100))
-                }
-            }
-            _ = try await edge.nextSession()
-            telling.cancel()
-        }
+        let opener = try OwnSessionOpener.fixture(edge: edge.address, target: "9", patience: .zero)
+        let run = ServiceRun(opener, network: network)
+        for await case .request in edge.events { break }
+        edge.answer(with: .accept)
+        network.notify()
+        _ = try await edge.nextSession()
+        #expect(await run.stop() == nil)
         try await edge.stop()
     }
 
-    @Test("A session that answers when it is asked whether it is there survives a change of the network")
+    @Test("A change of the network leaves an attempt alone that has just begun")
+    func networkKeepsAttempt() async throws {
+        let network = NetworkWatch()
+        let edge = try await FakeEdge.start(.silence)
+        let opener = try OwnSessionOpener.fixture(edge: edge.address, target: "9", patience: .seconds(3_600))
+        let attempt = Task {
+            try await opener.open(bundle: .init(id: [], index: 0, count: 1), network: network)
+        }
+        for await case .request in edge.events { break }
+        network.notify()
+        // An attempt that the change had ended would have failed with NetworkChanged before.
+        attempt.cancel()
+        await #expect(throws: CancellationError.self) { try await attempt.value }
+        try await edge.stop()
+    }
+
+    @Test("After a change of the network a session is asked whether it is there, and no other is opened")
     func networkKeepsSession() async throws {
         let network = NetworkWatch()
-        let edge = try await FakeEdge.start()
-        try await self.serving(edge, network: network) { reports, _ in
-            _ = try await edge.nextSession()
-            for await case .active in reports { break }
-            network.notify()
-            try await Task.sleep(for: .milliseconds(2_500))
-        }
-        for await case .ended(let code) in edge.events {
-            #expect(code == .shutdown)
-            break
-        }
-        try await edge.stop()
+        let opener = FakeSessionOpener()
+        let run = ServiceRun(opener, network: network)
+        var calls = opener.calls.makeAsyncIterator()
+        #expect(await calls.next() == .opened)
+        await run.active()
+        network.notify()
+        #expect(await calls.next() == .verified)
+        await run.lifecycle.triggerGracefulShutdown()
+        #expect(await calls.next() == .drained)
+        #expect(await run.outcome.value == nil)
     }
 
     @Test("When the edge drains, the replacement is there before the old session goes")

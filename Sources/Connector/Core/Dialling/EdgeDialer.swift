@@ -24,11 +24,19 @@ package struct EdgeDialer: Sendable {
     ///   - group: Where the connections live.
     ///   - tls: How to speak TLS to the edge; nothing for a plain `http://` edge.
     ///   - proxy: The proxy to go through, if any.
-    package init(edge: EdgeAddress, group: any EventLoopGroup, tls: NIOSSLContext?, proxy: ProxyAddress? = nil) {
+    ///   - patience: How long an attempt may take before a change of the network cancels it.
+    package init(
+        edge: EdgeAddress,
+        group: any EventLoopGroup,
+        tls: NIOSSLContext?,
+        proxy: ProxyAddress? = nil,
+        patience: Duration = .seconds(1)
+    ) {
         self.edge = edge
         self.group = group
         self.tls = tls
         self.proxy = proxy
+        self.patience = patience
     }
 
     /// How long connecting may take.
@@ -38,7 +46,7 @@ package struct EdgeDialer: Sendable {
 
     /// An attempt that takes longer than this is cancelled when the network changes: it may wait for a path, or for a
     /// name server, that no longer exists.
-    static let settledAfter = Duration.seconds(1)
+    let patience: Duration
 
     /// The session that a connection is opened for, and the value that represents it outside of its event loop.
     typealias Session<Value> = (handler: SessionHandler, value: Value)
@@ -58,14 +66,14 @@ package struct EdgeDialer: Sendable {
     ) async throws -> Value {
         let eventLoop = self.group.next()
         let outcome = eventLoop.makePromise(of: Value.self)
+        let start = ContinuousClock.now
+        let subscription = network.subscribe {
+            if .now - start >= self.patience { outcome.fail(NetworkChanged()) }
+        }
+        defer { network.cancel(subscription) }
         eventLoop.execute {
             self.connect(on: eventLoop, token: token, makeSession: makeSession, outcome: outcome)
         }
-        let start = ContinuousClock.now
-        let subscription = network.subscribe {
-            if .now - start >= Self.settledAfter { outcome.fail(NetworkChanged()) }
-        }
-        defer { network.cancel(subscription) }
         do {
             return try await withTaskCancellationHandler {
                 try await outcome.futureResult.get()

@@ -46,7 +46,10 @@ enum NetlinkMonitor {
         }
     }
 
-    private static func open(_ changed: @escaping @Sendable () -> Void) async throws -> any Channel {
+    /// Opens a socket that gets the kernel's messages from when this returns.
+    ///
+    /// - Parameter changed: Called on every change that can affect our connections.
+    static func open(_ changed: @escaping @Sendable () -> Void) async throws -> any Channel {
         let descriptor = try Self.makeSocket()
         do {
             return try await NIOPipeBootstrap(group: MultiThreadedEventLoopGroup.singleton)

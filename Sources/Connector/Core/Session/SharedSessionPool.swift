@@ -40,12 +40,16 @@ final class SharedSessionPool: Sendable {
     /// For how long an edge that shares no sessions is not asked again.
     private static let refusalTime = Duration.seconds(600)
 
+    private let now: @Sendable () -> ContinuousClock.Instant
+
     /// - Parameters:
     ///   - dialer: Connects to the edge.
     ///   - logger: For what happens to the sessions.
-    init(dialer: EdgeDialer, logger: Logger) {
+    ///   - now: The clock.
+    init(dialer: EdgeDialer, logger: Logger, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
         self.dialer = dialer
         self.logger = logger
+        self.now = now
     }
 
     /// The session at an index of the bundle, or a new one.
@@ -75,7 +79,7 @@ final class SharedSessionPool: Sendable {
     }
 
     private func recentFailure(_ index: UInt8) -> EdgeFailure? {
-        self.state.withLock { $0.failures[index] }.flatMap { .now < $0.until ? $0.failure : nil }
+        self.state.withLock { $0.failures[index] }.flatMap { self.now() < $0.until ? $0.failure : nil }
     }
 
     private func claim(
@@ -85,7 +89,7 @@ final class SharedSessionPool: Sendable {
     ) -> (EventLoopFuture<NIOLoopBound<SharedSession>?>, isOwn: Bool)? {
         let promise = self.dialer.group.next().makePromise(of: NIOLoopBound<SharedSession>?.self)
         let (future, attempt) = self.state.withLock { state -> (EventLoopFuture<NIOLoopBound<SharedSession>?>?, Int?) in
-            if let until = state.refusedUntil, .now < until { return (nil, nil) }
+            if let until = state.refusedUntil, self.now() < until { return (nil, nil) }
             if let future = state.sessions[index] { return (future, nil) }
             state.sessions[index] = promise.futureResult
             state.attempts[index, default: 0] += 1
@@ -99,7 +103,7 @@ final class SharedSessionPool: Sendable {
                 } catch {
                     self.forget(index, attempt)
                     if let failure = error as? EdgeFailure, !failure.isAboutToken {
-                        self.state.withLock { $0.failures[index] = (failure, .now + Self.failureTime) }
+                        self.state.withLock { $0.failures[index] = (failure, self.now() + Self.failureTime) }
                     }
                     promise.fail(error)
                 }
@@ -129,7 +133,7 @@ final class SharedSessionPool: Sendable {
         }
         guard try await isSharing.get() else {
             // Asked again later: while edges are being upgraded, the next one may share sessions.
-            self.state.withLock { $0.refusedUntil = .now + Self.refusalTime }
+            self.state.withLock { $0.refusedUntil = self.now() + Self.refusalTime }
             self.forget(index, attempt)
             return nil
         }

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import NIOPosix
+import Protocol
+
+@testable import ConnectorCore
+
+/// Opens sessions that serve at once, without a connection, until they are asked to end.
+struct FakeSessionOpener: SessionOpener {
+    /// What was asked of it, or of a session.
+    enum Call: Sendable, Equatable {
+        case opened
+        case verified
+        case drained
+        case ended
+    }
+
+    let calls: AsyncStream<Call>
+    private let continuation: AsyncStream<Call>.Continuation
+
+    init() {
+        (self.calls, self.continuation) = AsyncStream.makeStream()
+    }
+
+    var edgeFound: Subscribers? { nil }
+
+    func open(bundle: SessionSettings.Bundle, network: NetworkWatch) async throws -> TunnelSession {
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        let (events, continuation) = AsyncStream.makeStream(of: TunnelSessionEvent.self)
+        self.continuation.yield(.opened)
+        continuation.yield(.active)
+        return try await eventLoop.submit {
+            let control = Control(calls: self.continuation, events: continuation)
+            return TunnelSession(events: events, control: control, eventLoop: eventLoop)
+        }.get()
+    }
+
+    private final class Control: TunnelSessionControl {
+        private let calls: AsyncStream<Call>.Continuation
+        private let events: AsyncStream<TunnelSessionEvent>.Continuation
+
+        init(calls: AsyncStream<Call>.Continuation, events: AsyncStream<TunnelSessionEvent>.Continuation) {
+            self.calls = calls
+            self.events = events
+        }
+
+        var roundTripTime: TimeAmount? { nil }
+        var activeStreamCount: Int { 0 }
+
+        func verify() {
+            self.calls.yield(.verified)
+        }
+
+        func drain(gracePeriod: TimeAmount) {
+            self.calls.yield(.drained)
+            self.finish()
+        }
+
+        func end() {
+            self.calls.yield(.ended)
+            self.finish()
+        }
+
+        private func finish() {
+            self.events.yield(.ended(code: .shutdown, reason: ""))
+            self.events.finish()
+        }
+    }
+}
