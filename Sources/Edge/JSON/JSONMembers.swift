@@ -6,8 +6,8 @@ indirect enum JSONMembers: Sendable {
     case object([String: JSONMembers])
     /// An array of such values.
     case array(JSONMembers)
-    /// A whole number, within bounds if they are named here.
-    case number(ClosedRange<Int>?)
+    /// A whole number within bounds.
+    case number(ClosedRange<Int>)
     /// One of these texts.
     case choice([String])
     /// What a rule of its own finds nothing wrong with.
@@ -36,9 +36,9 @@ indirect enum JSONMembers: Sendable {
             }
         case (.number(let range), .number(let text)):
             // 3000.0 and 3e3 are whole numbers as well.
-            guard let number = Double(text).flatMap({ Int(exactly: $0) }), range?.contains(number) ?? true else {
-                let bounds = range.map { " from \($0.lowerBound) to \($0.upperBound)" } ?? ""
-                return JSONFault(field: path, message: "has to be a whole number\(bounds)")
+            guard let number = Double(text).flatMap({ Int(exactly: $0) }), range.contains(number) else {
+                let bounds = "from \(range.lowerBound) to \(range.upperBound)"
+                return JSONFault(field: path, message: "has to be a whole number \(bounds)")
             }
         case (.choice(let choices), .string(let text)) where !choices.contains(text):
             return JSONFault(field: path, message: "has to be \(choices.joined(separator: " or "))")

@@ -14,11 +14,6 @@ package struct PolicySchema: Sendable {
         self.members = members
     }
 
-    /// The member with a name of the JSON; `nil` if there is none.
-    package subscript(name: String) -> PolicyMember? {
-        self.members.first { $0.name == name }
-    }
-
     /// The same schema where a number has another upper bound, if that is a lower one.
     ///
     /// - Parameters:
@@ -128,9 +123,6 @@ package struct PolicyMember: Sendable {
         case .choice, .number, .seconds, .toggle, .text, .texts: false
         }
     }
-
-    /// Whether a property of ``TunnelPolicy`` holds the member.
-    package var hasProperty: Bool { self.property != nil }
 
     /// The value in a policy; `nil` while it is the default, or if no property holds it.
     package func value(in policy: TunnelPolicy) -> PolicyValue? { self.property?.read(policy) }

@@ -18,10 +18,13 @@ struct PolicySchemaTests {
         }
     }
 
-    @Test("Every property of a policy has a member, and every member a property")
+    private func member(_ name: String, of schema: PolicySchema = .tunnel) -> PolicyMember? {
+        schema.members.first { $0.name == name }
+    }
+
+    @Test("There are as many properties of a policy as members; that each has its own is for the round trip to show")
     func properties() {
         #expect(Mirror(reflecting: TunnelPolicy()).children.count == PolicySchema.tunnel.members.count)
-        for member in PolicySchema.tunnel.members { #expect(member.hasProperty, "\(member.name)") }
     }
 
     @Test("Names and flags are different, and what a member is for is one sentence")
@@ -34,8 +37,8 @@ struct PolicySchemaTests {
             #expect(member.documentation.hasSuffix(".") && !member.documentation.contains("\n"), "\(member.name)")
             #expect(member.documentation.count { $0 == "`" }.isMultiple(of: 2), "\(member.name)")
         }
-        #expect(PolicySchema.tunnel["request_timeout_seconds"]?.flag == "request-timeout")
-        #expect(PolicySchema.tunnel["host"]?.flag == "host-header")
+        #expect(self.member("request_timeout_seconds")?.flag == "request-timeout")
+        #expect(self.member("host")?.flag == "host-header")
         #expect(members.filter(\.isSecret).map(\.name) == ["basic_auth"])
     }
 
@@ -102,7 +105,7 @@ struct PolicySchemaTests {
     @Test("An edge can lower the bound of a number, and raise none")
     func limiting() throws {
         func upperBound(_ schema: PolicySchema) -> Int? {
-            guard case .number(let range) = schema["max_connections"]?.kind else { return nil }
+            guard case .number(let range) = self.member("max_connections", of: schema)?.kind else { return nil }
             return range.upperBound
         }
         #expect(upperBound(.tunnel.limiting("max_connections", to: 7)) == 7)
