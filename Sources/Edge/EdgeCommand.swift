@@ -9,8 +9,17 @@ struct EdgeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "culvert-edge",
         abstract: "Serves tunnels: visitors on one side, connectors on the other.",
+        discussion: """
+            Examples:
+              culvert-edge --dev
+              culvert-edge serve --config edge.yaml
+              culvert-edge config check --config edge.yaml
+              culvert-edge credentials new --name alice
+            """,
         version: ProgramVersion.description,
-        subcommands: [ServeCommand.self, HealthCommand.self, ConfigCommand.self, CredentialsCommand.self],
+        subcommands: [
+            ServeCommand.self, HealthCommand.self, ConfigCommand.self, CredentialsCommand.self, ManualCommand.self,
+        ],
         defaultSubcommand: ServeCommand.self
     )
 }

@@ -7,6 +7,7 @@ import Protocol
 import Testing
 
 @testable import Connector
+@testable import Terminal
 
 @Suite("What culvert says of itself")
 struct ManualTests {
@@ -60,31 +61,6 @@ struct ManualTests {
     func documentedExitCodes() throws {
         let page = try String(contentsOf: URL(fileURLWithPath: Self.repository + "/docs/connector.md"), encoding: .utf8)
         for status in CommandStatus.allCases { #expect(page.contains("| \(status.rawValue) | "), "\(status)") }
-    }
-
-    @Test("Text that looks like a request or an escape is only text")
-    func roff() {
-        var page = Roff()
-        page.line(".so /etc/passwd")
-        page.line("'tis a \\ and --option…")
-        page.request("SH", ["say \"x\""])
-        page.prose("a:\n  b\n\nc")
-        #expect(
-            page.source == """
-                \\&.so /etc/passwd
-                \\&'tis a \\e and \\-\\-option\\[u2026]
-                .SH "say \\(dqx\\(dq"
-                a:
-                .RS
-                .nf
-                b
-                .fi
-                .RE
-                .PP
-                c
-
-                """
-        )
     }
 
     @Test("groff finds nothing wrong with the man page")

@@ -3,6 +3,7 @@
 import ArgumentParser
 import ConnectorCore
 import Protocol
+import Terminal
 
 /// `culvert manual`: the man page, made from the commands.
 struct ManualCommand: AsyncParsableCommand {

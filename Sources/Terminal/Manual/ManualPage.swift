@@ -1,13 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The man page of a program, as the source of man(7).
-struct ManualPage {
-    let commands: CommandDocument
-    let version: String
-    let exitStatuses: [(code: Int32, meaning: String)]
+///
+/// The argument parser's own `generate-manual` is no substitute: it drops whatever is not ASCII, which makes wrong
+/// examples of `TOKEN=…`, and its exit statuses are always 0 and “>0”.
+package struct ManualPage {
+    private let commands: CommandDocument
+    private let version: String
+    private let exitStatuses: [(code: Int32, meaning: String)]
+
+    /// Makes the page of a program.
+    ///
+    /// - Parameters:
+    ///   - commands: The program's commands.
+    ///   - version: The program's version.
+    ///   - exitStatuses: The codes that it exits with, and what each tells.
+    package init(commands: CommandDocument, version: String, exitStatuses: [(code: Int32, meaning: String)]) {
+        self.commands = commands
+        self.version = version
+        self.exitStatuses = exitStatuses
+    }
 
     /// The whole page.
-    var source: String {
+    package var source: String {
         let name = self.commands.commandName
         var page = Roff()
         page.request("TH", [name.uppercased(), "1", "", "Culvert \(self.version)", "Culvert"])

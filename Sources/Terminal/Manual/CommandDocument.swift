@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ConnectorCore
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
 import Foundation
+#endif
 
 /// A command with its options and subcommands, as the argument parser describes it.
 ///
 /// The parser's own types for this are not for other packages; the JSON is, with its number of a version.
-struct CommandDocument: Decodable {
+package struct CommandDocument: Decodable {
     /// An argument, an option or a flag.
     struct Argument: Decodable {
         /// A spelling of an option.
@@ -21,7 +24,6 @@ struct CommandDocument: Decodable {
         var names: [Name]?
         var valueName: String?
         var defaultValue: String?
-        var allValues: [String]?
         var abstract: String?
     }
 
@@ -37,12 +39,18 @@ struct CommandDocument: Decodable {
         var command: CommandDocument
     }
 
+    /// The parser has another idea of its JSON than this type.
+    package struct UnknownFormat: Error, CustomStringConvertible {
+        package var description: String { "the argument parser describes its commands in a way that is not known" }
+    }
+
     /// Reads what the parser says of a command.
     ///
-    /// - Throws: ``CommandFailure`` if the parser has another idea of the JSON than this program.
-    init(dumpedHelp json: String) throws(CommandFailure) {
+    /// - Parameter json: What `_dumpHelp` of the command gives.
+    /// - Throws: ``UnknownFormat``.
+    package init(dumpedHelp json: String) throws(UnknownFormat) {
         guard let dump = try? JSONDecoder().decode(Dump.self, from: Data(json.utf8)), dump.serializationVersion == 0
-        else { throw CommandFailure(.bug, "The description of the commands can't be read: this is a mistake of ours.") }
+        else { throw UnknownFormat() }
         self = dump.command
     }
 }
