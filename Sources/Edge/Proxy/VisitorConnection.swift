@@ -116,8 +116,17 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
+        self.giveLastBytes()
         self.leave()
         self.responder.take()?.visitorLeft(isBroken: self.hasReadFailed)
+    }
+
+    /// A channel closes at once when the visitor's end follows ours: what the visitor sent before that, and the origin
+    /// could not take yet, still goes to it. The socket's buffer bounds how much that is.
+    private func giveLastBytes() {
+        guard self.state.phase == .raw, !self.hasReadFailed, self.inbound.readableBytes > 0 else { return }
+        self.responder?.received(self.inbound)
+        self.inbound = ByteBuffer()
     }
 
     /// The connection is over, or no longer a visitor's.
