@@ -121,8 +121,9 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
         self.responder.take()?.visitorLeft(isBroken: self.hasReadFailed)
     }
 
-    /// A channel closes at once when the visitor's end follows ours: what the visitor sent before that, and the origin
-    /// could not take yet, still goes to it. The socket's buffer bounds how much that is.
+    /// Gives the responder what it could not take before the channel closed.
+    ///
+    /// A channel closes at once when the visitor's end follows ours. The socket's buffer bounds how much is left.
     private func giveLastBytes() {
         guard self.state.phase == .raw, !self.hasReadFailed, self.inbound.readableBytes > 0 else { return }
         self.responder?.received(self.inbound)
