@@ -20,7 +20,7 @@ struct PanelFramesTests {
             #expect(terminal.lines == ["$ culvert"] + lines.map(\.text))
             #expect(!terminal.isCursorShown)
         }
-        terminal.write(PanelFrames.farewell + "$ ")
+        terminal.write(PanelFrames.showCursor + "$ ")
         #expect(terminal.lines == ["$ culvert", "a longer one", "$"])
         #expect(terminal.isCursorShown)
         #expect(terminal.unknown == [])

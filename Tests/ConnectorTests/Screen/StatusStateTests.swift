@@ -92,12 +92,12 @@ struct StatusStateTests {
         var state = self.opened()
         let away = StatusEvent.originUnreachable(target: "t", code: .connectRefused, reason: "nothing listens")
         state.take(away, of: "a", at: Self.date)
-        #expect(state.tunnels[0].originTrouble == "nothing listens")
+        #expect(state.tunnels[0].originFailure == "nothing listens")
         state.take(.originReachable(target: "t"), of: "a", at: Self.date)
-        #expect(state.tunnels[0].originTrouble == nil)
+        #expect(state.tunnels[0].originFailure == nil)
         state.take(away, of: "a", at: Self.date)
         state.take(.responded(Self.answer(200)), of: "a", at: Self.date)
-        #expect(state.tunnels[0].originTrouble == nil)
+        #expect(state.tunnels[0].originFailure == nil)
     }
 
     @Test("The phases follow each other, and the last picture keeps its tunnel")

@@ -3,7 +3,7 @@
 import ConnectorCore
 
 extension ControlCall {
-    /// Finds out which edge to call and with which key.
+    /// Takes the edge and the key from the options, the environment or the login file.
     init(_ edgeOptions: EdgeOptions, _ credentialOptions: CredentialOptions) throws(CommandFailure) {
         try self.init(
             access: credentialOptions.resolve(edgeOptions),

@@ -64,7 +64,7 @@ struct LoginCommand: AsyncParsableCommand {
         guard isatty(STDIN_FILENO) == 1 else { return try SecretFile.read("-", what: "an API key") }
         switch HiddenLine.ask("API key: ") {
         case .typed(let key): return key
-        // What a shell says of a program that Ctrl-C ended.
+        // The exit code that shells give a program that Ctrl-C ended.
         case .interrupted: throw ExitCode(128 + SIGINT)
         }
     }

@@ -16,11 +16,11 @@ import Darwin
 
 /// Runs a service until the program is asked to stop.
 ///
-/// The first SIGTERM or SIGINT ends the run in good order, the second at once.
+/// The first SIGTERM or SIGINT drains and then ends the run; the second one ends it at once.
 struct RunUntilSignal: Sendable {
     /// What SIGHUP means.
     enum HangUp: Sendable {
-        /// The terminal was closed: leave in good order, unless `nohup` says that it should not matter.
+        /// The terminal was closed: drain and end, unless the program runs under `nohup`.
         case leave
         /// The configuration is to be read again.
         case reload(@Sendable () -> Void)
@@ -34,33 +34,34 @@ struct RunUntilSignal: Sendable {
     /// - Throws: What the service throws.
     func run(_ service: some Service) async throws {
         let lifecycle = ServiceGroup(running: service)
-        // A reader of our output that goes away must not take the tunnel with it.
+        // A reader of our output that exits must not end the program.
         signal(SIGPIPE, SIG_IGN)
         let trapped = await UnixSignalsSequence(trapping: self.trappedSignals())
         let display = self.display
         display.open()
         let stopped = StatusEvent.stopped(exitCode: CommandStatus.success.rawValue, message: "stopped")
         let signals = Task {
-            var isLeaving = false
+            var isStopping = false
             for await signal in trapped {
                 if case .reload(let reload) = self.hangUp, signal == .sighup {
                     reload()
                     continue
                 }
-                if isLeaving {
-                    // A shell and the system both say that the terminal is gone: that is no second wish to leave.
+                if isStopping {
+                    // When a terminal is closed, the shell and the system each send SIGHUP: the second one does not ask
+                    // to end at once.
                     guard signal != .sighup else { continue }
                     if display.isForPrograms { display.report(stopped) }
                     display.close(stopped)
                     Foundation.exit(CommandStatus.success.rawValue)
                 }
-                isLeaving = true
+                isStopping = true
                 display.report(.leaving(signal: "\(signal)"))
                 await lifecycle.triggerGracefulShutdown()
             }
         }
         defer { signals.cancel() }
-        // Whatever ends the run, the terminal is given back before anything else is printed.
+        // Whatever ends the run, the terminal is restored before anything else is printed.
         defer { display.close(stopped) }
         try await lifecycle.run()
         if display.isForPrograms { display.report(stopped) }
@@ -71,7 +72,7 @@ struct RunUntilSignal: Sendable {
         case .leave:
             return Self.isIgnored(SIGHUP) ? [.sigterm, .sigint] : [.sigterm, .sigint, .sighup]
         case .reload:
-            // Whoever starts it with nohup still wants it to read its file again.
+            // Under nohup, too, SIGHUP reloads the file.
             signal(SIGHUP, SIG_DFL)
             return [.sigterm, .sigint, .sighup]
         }

@@ -62,7 +62,7 @@ struct UnitPlace: ParsableArguments {
     var root: String?
 
     func validate() throws {
-        // What systemd takes for a user's name as well, since a system service gets a user of that name.
+        // A system service gets a user of this name, so it has to be valid as a user name.
         guard let first = self.name.unicodeScalars.first, "abcdefghijklmnopqrstuvwxyz".unicodeScalars.contains(first),
             self.name.utf8.count <= 31,
             self.name.unicodeScalars.allSatisfy({

@@ -99,7 +99,7 @@ extension ServiceCommand {
             }
         }
 
-        /// Makes the unit; what would keep it from working is found here rather than in its log.
+        /// Makes the unit, and checks what would otherwise fail when the service starts.
         func unit() throws(CommandFailure) -> ServiceUnit {
             let program = Self.absolute(self.program ?? Self.ownPath)
             try self.checkVisible(program, "The program", advice: "copy it to /usr/local/bin and run it from there")
@@ -142,7 +142,7 @@ extension ServiceCommand {
             return unit
         }
 
-        /// Refuses what the service of the machine could not see: homes are hidden from it, and it has its own `/tmp`.
+        /// Refuses paths that a system service can't see: homes are hidden from it, and it has a `/tmp` of its own.
         private func checkVisible(_ path: String, _ what: String, advice: String) throws(CommandFailure) {
             let hidden = ["/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"]
             guard self.place.scope == .system, hidden.contains(where: path.hasPrefix) else { return }

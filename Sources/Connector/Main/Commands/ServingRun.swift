@@ -9,7 +9,7 @@ import ServiceLifecycle
 struct ServingRun: Sendable {
     /// Serves the tunnels.
     let server: TunnelServer
-    /// What a person or a program sees of the run.
+    /// Shows the run to a person, or logs it for a program.
     private let display: StatusDisplay
 
     /// Prepares a run.
@@ -17,7 +17,7 @@ struct ServingRun: Sendable {
     /// - Parameters:
     ///   - edgeOptions: How to reach edges.
     ///   - statusOptions: What to show.
-    ///   - connections: How many connections a tunnel will keep.
+    ///   - connections: How many connections a tunnel will keep, at most.
     ///   - logger: For everything that happens.
     /// - Throws: ``CommandFailure`` if the certificates can't be used.
     init(
@@ -36,11 +36,9 @@ struct ServingRun: Sendable {
         )
     }
 
-    /// Finds out what to serve, and serves it until the program is asked to stop.
+    /// Prepares a tunnel, and serves it until the program is asked to stop or its terminal is closed.
     ///
-    /// A terminal that is closed is such a request, too.
-    ///
-    /// - Parameter prepare: Makes or reads the tunnel.
+    /// - Parameter prepare: Creates the tunnel, or reads its token.
     /// - Throws: ``CommandFailure`` when no further attempt can succeed.
     func run(_ prepare: @escaping TunnelServer.Preparation) async throws {
         self.display.willServe(tunnelCount: 1)

@@ -51,7 +51,7 @@ struct StartCommand: AsyncParsableCommand {
                 logger: self.edgeOptions.makeLogger()
             )
             var later = source
-            // A one-time code is good for one call, and that was made long ago.
+            // A one-time code is valid for one call, which the first read of the file has used.
             later.oneTimeCode = nil
             let set = TunnelSet(server: run.server, initial: desired) { [later] () throws(CommandFailure) in
                 try later.read()

@@ -4,7 +4,7 @@ import ConnectorCore
 import Foundation
 
 extension EdgeAccess {
-    /// Applies the precedence of design §9: flag, environment, file.
+    /// Finds the edge and the key: flags have precedence over the environment, and that over the login file.
     ///
     /// - Parameters:
     ///   - edge: The value of `--edge`.
@@ -31,7 +31,7 @@ extension EdgeAccess {
         } else if let key = environment["CULVERT_API_KEY"], !key.isEmpty {
             apiKey = key
         } else if let login {
-            // A stored key belongs to its edge: another one must not see it.
+            // A stored key belongs to its edge, and is sent to no other.
             guard (try? EdgeAddress(parsing: login.edge)) == address else {
                 throw CommandFailure(
                     .configuration,
@@ -48,7 +48,7 @@ extension EdgeAccess {
         return EdgeAccess(edge: address, credentials: try Credentials(apiKey: apiKey, oneTimeCode: oneTimeCode))
     }
 
-    /// Reads an edge's address for the command line.
+    /// Parses the address of an edge that a person gave.
     static func address(_ text: String) throws(CommandFailure) -> EdgeAddress {
         do {
             return try EdgeAddress(parsing: text)

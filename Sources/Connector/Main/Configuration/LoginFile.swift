@@ -28,9 +28,9 @@ struct LoginFile: Codable, Equatable {
         return nil
     }
 
-    /// Reads the file; nothing if there is none.
+    /// Reads the file; returns `nil` if there is none.
     ///
-    /// - Throws: ``CommandFailure`` if others may read it, or if it does not make sense.
+    /// - Throws: ``CommandFailure`` if other users may read it, or if it is not a login file.
     static func read(at path: String) throws(CommandFailure) -> LoginFile? {
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         let attributes = try? FileManager.default.attributesOfItem(atPath: path)
@@ -49,7 +49,7 @@ struct LoginFile: Codable, Equatable {
         return login
     }
 
-    /// Writes the file so that nobody else can read it at any moment.
+    /// Writes the file so that no other user can read it at any moment.
     func write(to path: String) throws(CommandFailure) {
         let folder = (path as NSString).deletingLastPathComponent
         let temporary = path + ".new"
@@ -60,7 +60,7 @@ struct LoginFile: Codable, Equatable {
                 attributes: [.posixPermissions: 0o700]
             )
             try? FileManager.default.removeItem(atPath: temporary)
-            // The permissions are there from the first instant, not set afterwards.
+            // Created with its permissions, rather than restricted afterwards.
             let descriptor = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw CocoaError(.fileWriteNoPermission) }
             let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)

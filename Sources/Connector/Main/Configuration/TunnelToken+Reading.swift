@@ -3,7 +3,7 @@
 import ConnectorCore
 
 extension TunnelToken {
-    /// Finds the token: file, argument, environment.
+    /// Reads the token from the file, or else the argument, or else the environment.
     static func read(
         file: String?,
         argument: String?,

@@ -25,9 +25,9 @@ struct TunnelsFile: Equatable, Sendable {
     struct Entry: Equatable, Sendable {
         var target: OriginTarget
         var name: String?
-        /// Serve the tunnel of this token instead of making one.
+        /// A file with the token of a tunnel that exists; without one, a tunnel is created.
         var tokenFile: String?
-        /// What was in ``tokenFile``.
+        /// The token in ``tokenFile``.
         var token: TunnelToken?
         var policy = TunnelPolicy()
         var originTrust = OriginTrust()
@@ -36,7 +36,7 @@ struct TunnelsFile: Equatable, Sendable {
     var edge: EdgeAddress?
     var apiKeyFile: String?
     var connections: Int?
-    /// Whether the tunnels share their connections, which they do where the file says nothing.
+    /// Whether the tunnels share their connections; the default is that they do.
     var sharesConnections: Bool?
     var tunnels: [Entry] = []
     /// The files with secrets and certificates that are named, in the order of the file.
@@ -46,10 +46,10 @@ struct TunnelsFile: Equatable, Sendable {
     static let largestFile = 1 << 20
     /// The most tunnels that a file may have.
     static let mostTunnels = SharedSession.maximumTunnels
-    /// How many connections a tunnel keeps where the file says nothing.
+    /// How many connections a tunnel keeps by default.
     static let defaultConnections = 2
 
-    /// Reads a file; everything that is wrong with it is said at once.
+    /// Reads a file, and reports everything that is wrong with it at once.
     ///
     /// - Throws: ``CommandFailure`` with a line for each problem.
     init(reading path: String) throws(CommandFailure) {
@@ -76,9 +76,9 @@ struct TunnelsFile: Equatable, Sendable {
 }
 
 extension TunnelsFile {
-    /// Something that is wrong, and where.
+    /// Something that is wrong in a file, and its line.
     struct Problem: Error, Equatable, CustomStringConvertible {
-        /// The line in the file, from 1; nothing if it concerns the whole.
+        /// The line in the file, from 1; `nil` if it concerns the whole file.
         var line: Int?
         /// Whole sentences: what is wrong, and what to do.
         var message: String
@@ -91,7 +91,7 @@ extension TunnelsFile {
         }
     }
 
-    /// All that is wrong with a file.
+    /// Everything that is wrong with a file.
     struct Problems: Error, Equatable {
         var list: [Problem]
 

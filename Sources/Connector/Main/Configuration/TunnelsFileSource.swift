@@ -3,7 +3,7 @@
 import ConnectorCore
 import Foundation
 
-/// A file of tunnels with what the command line and the environment add to it.
+/// A file of tunnels together with the settings of the command line and the environment.
 struct TunnelsFileSource: Sendable {
     var path: String
     /// The value of `--edge`.
@@ -14,7 +14,7 @@ struct TunnelsFileSource: Sendable {
     var oneTimeCode: String?
     var environment: [String: String]
 
-    /// Reads the file and says what is to be served.
+    /// Reads the file, and returns the tunnels to serve.
     ///
     /// - Throws: ``CommandFailure`` with everything that is wrong with the file.
     func read() throws(CommandFailure) -> DesiredTunnels {
@@ -41,7 +41,8 @@ struct TunnelsFileSource: Sendable {
         }
     }
 
-    /// Applies the precedence of design §9: flag, environment, file; the login file comes last.
+    /// Finds the edge and the key: flags have precedence over the environment, that over the file, and that over the
+    /// login file.
     private func access(_ file: TunnelsFile) throws(CommandFailure) -> EdgeAccess {
         try EdgeAccess.resolve(
             edge: self.edge ?? self.environment["CULVERT_EDGE"] ?? file.edge?.description,
@@ -58,7 +59,7 @@ struct TunnelsFileSource: Sendable {
     ) throws(CommandFailure) -> EdgeAddress {
         if let token = entry.token {
             if let edge { return try EdgeAccess.address(edge) }
-            // The token's own edge is more specific than what the file says for all tunnels.
+            // The token's edge is more specific than the edge that the file names for all tunnels.
             if let edge = token.edge ?? file.edge { return edge }
             throw CommandFailure(
                 .configuration,
@@ -91,7 +92,7 @@ struct TunnelsFileSource: Sendable {
         }
         return TunnelCreation(
             access: access,
-            // A tunnel that was given a random name keeps it when its policy changes.
+            // A tunnel with a random name keeps it when its policy changes.
             name: tunnel.name ?? earlierID,
             target: tunnel.target,
             policy: tunnel.policy,

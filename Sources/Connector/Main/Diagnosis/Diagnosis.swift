@@ -10,7 +10,7 @@ import NIOSSL
 import NIOTLS
 import Protocol
 
-/// Tries each thing that a tunnel needs, in the order in which they build upon each other.
+/// Tries each step of serving a tunnel, in their order.
 struct Diagnosis: Sendable {
     let edge: EdgeAddress
     /// The key to try, if there is one.
@@ -30,7 +30,7 @@ struct Diagnosis: Sendable {
         var steps: [DiagnosisStep] = []
         let reach: DiagnosisStep
         if let proxy = self.proxy {
-            // The edge's name is the proxy's to resolve: here it may well be unknown.
+            // The proxy resolves the edge's name, which may be unknown here.
             reach = await self.pass(proxy)
         } else {
             let name = await self.resolve()
@@ -209,7 +209,7 @@ struct Diagnosis: Sendable {
             )
             let id = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
             let session = try await opener.open(bundle: .init(id: id, index: 0, count: 1))
-            // Visitors must not land here: the session leaves as soon as it is known to work.
+            // The session drains as soon as it is active, so that no visitor is routed to it.
             for await event in session.events {
                 if case .active = event { session.drain(gracePeriod: .seconds(1)) }
                 if case .ended(let code, let reason) = event, code != .shutdown {
@@ -247,7 +247,7 @@ struct Diagnosis: Sendable {
         _ credentials: Credentials?,
         _ call: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
     ) async throws -> Answer {
-        // Whether an edge is there is asked without a key.
+        // Whether an edge answers is checked without a key.
         let credentials = try credentials ?? Credentials(apiKey: "none")
         return try await ControlCall(
             access: EdgeAccess(edge: self.edge, credentials: credentials),
@@ -256,7 +256,7 @@ struct Diagnosis: Sendable {
     }
 }
 
-/// Completes a promise when the TLS handshake is through or has failed.
+/// Completes a promise when the TLS handshake has succeeded or failed.
 private final class HandshakeWaiter: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

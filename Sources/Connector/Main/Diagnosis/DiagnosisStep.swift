@@ -2,19 +2,19 @@
 
 import ConnectorCore
 
-/// One thing that has to work for a tunnel to work, and how it fared.
+/// One step of serving a tunnel, and its result.
 struct DiagnosisStep: Equatable, Sendable {
-    /// How a step fared.
+    /// The result of a step.
     enum Verdict: Equatable, Sendable {
         case passed
         case failed
-        /// Could not be tried, or there was nothing to try it with.
+        /// Not tried, because an earlier step failed or something needed for it was not given.
         case skipped
     }
 
     var name: String
     var verdict: Verdict
-    /// What was found out.
+    /// What the step found.
     var finding: String
     /// What to do about it.
     var advice: String?
@@ -33,7 +33,7 @@ struct DiagnosisReport: Equatable, Sendable {
         self.steps.first { $0.verdict == .failed }?.status ?? .success
     }
 
-    /// The report for people, a line a step and one more for advice.
+    /// The report for people: a line for each step, and one more for advice.
     ///
     /// - Parameter columns: How wide the window is; nothing for a program.
     func text(columns: Int?) -> String {

@@ -5,31 +5,31 @@ import Logging
 import NIOCore
 import Protocol
 
-/// Something that a person or a program in front of the connector may want to know.
+/// An event that the connector logs, and shows on the status screen.
 ///
-/// The names and members are what `docs/connector.md` promises to programs; a test holds the page to them.
+/// `docs/connector.md` documents the names and members for programs; a test compares the page with them.
 enum StatusEvent: Equatable, Sendable {
     /// An attempt to open a connection begins.
     case connecting(connection: Int)
     /// A connection serves requests.
     case connected(connection: Int)
-    /// The edge is leaving; another connection is being opened.
+    /// The edge drains the session; another connection is being opened.
     case draining(connection: Int, code: ErrorCode)
-    /// A connection is lost or could not be opened; the next attempt begins after a while.
+    /// A connection was lost or could not be opened; the next attempt begins after the given time.
     case waiting(connection: Int, retryIn: Duration, reason: String)
-    /// Another connector took the place of this connection.
+    /// Another connector has replaced the connection, which is not opened again.
     case replaced(connection: Int)
     /// The tunnel can be reached for the first time.
     case online(url: String, target: String)
-    /// A request has been answered, or is over without an answer.
+    /// A request has ended, with or without a response.
     case request(HTTPCapture.Exchange)
     /// The local server can't be reached.
     case originUnreachable(target: String, code: ErrorCode, reason: String)
-    /// The local server answers again.
+    /// The local server can be reached again.
     case originReachable(target: String)
-    /// A call of the edge's API failed and will be made again.
+    /// A call of the control API failed, and will be repeated.
     case retrying(retryIn: Duration, reason: String)
-    /// The edge gave a new token.
+    /// The edge has issued a new token.
     case tokenRenewed
     /// The program was asked to stop.
     case leaving(signal: String)
@@ -101,7 +101,7 @@ enum StatusEvent: Equatable, Sendable {
         }
     }
 
-    /// The circumstances, by the names that they have in a JSON line.
+    /// The members of the JSON line beside time, level, message and event.
     var members: Logger.Metadata {
         switch self {
         case .connecting(let connection), .connected(let connection), .replaced(let connection):
@@ -143,7 +143,7 @@ enum StatusEvent: Equatable, Sendable {
 }
 
 extension StatusEvent {
-    /// What the log and the screen show of the local server.
+    /// The event for what the core reports of the local server.
     init(_ event: OriginEvent) {
         self =
             switch event {
@@ -159,7 +159,7 @@ extension Logger {
     ///
     /// - Parameters:
     ///   - event: What happened.
-    ///   - tunnel: The tunnel it happened to, if it is to be named.
+    ///   - tunnel: The tunnel of the event, if the line names it.
     func report(_ event: StatusEvent, tunnel: String? = nil) {
         guard event.level >= self.logLevel else { return }
         var metadata = event.members

@@ -2,8 +2,9 @@
 
 /// Turns successive pictures of a panel into what has to be written to the terminal.
 ///
-/// The panel stands where the cursor was when it began, in the ordinary screen, and the cursor waits on the line below.
-/// Each frame goes back up and overwrites the one before, line by line; nothing is cleared first, so nothing flickers.
+/// The panel begins where the cursor was, on the normal screen, and leaves the cursor on the line below. Each frame
+/// moves the cursor up and overwrites the previous frame line by line; since nothing is cleared first, nothing
+/// flickers.
 struct PanelFrames: Sendable {
     private let isColoured: Bool
     private var shown: [StyledLine] = []
@@ -15,10 +16,10 @@ struct PanelFrames: Sendable {
 
     private static let escape = "\u{1B}["
 
-    /// The text that shows the lines; nothing if they are there already.
+    /// The text that shows the lines; `nil` if they are shown already.
     mutating func frame(_ lines: [StyledLine], size: TerminalSize) -> String? {
         guard lines != self.shown || size != self.size else { return nil }
-        // The cursor may be shown again by whoever had the terminal between two frames.
+        // Another program may have shown the cursor between two frames.
         var text = "\(Self.escape)?25l" + self.wayBack(size: size)
         for line in lines {
             text += self.isColoured ? line.styledText : line.text
@@ -32,25 +33,25 @@ struct PanelFrames: Sendable {
         return text
     }
 
-    /// The text that takes the panel away, so that something else can be written in its place.
+    /// The text that erases the panel, so that other text can be written there.
     mutating func removal(size: TerminalSize) -> String {
         let text = self.wayBack(size: size) + "\(Self.escape)J"
         self.forget()
         return text
     }
 
-    /// Leaves the panel where it is; the next frame begins at the cursor.
+    /// Keeps the panel on the screen; the next frame begins at the cursor.
     mutating func forget() {
         self.shown = []
         self.size = nil
     }
 
-    /// What gives the terminal back its cursor.
-    static let farewell = "\(Self.escape)?25h"
+    /// The text that shows the cursor again.
+    static let showCursor = "\(Self.escape)?25h"
 
-    /// Goes to the panel's first line.
+    /// The text that moves the cursor to the panel's first line.
     ///
-    /// A terminal that has become narrower has broken the lines that it shows.
+    /// A terminal that has become narrower has wrapped the lines, so that there are more rows.
     private func wayBack(size: TerminalSize) -> String {
         let rows = min(StatusScreen.rows(self.shown, width: size.columns), size.rows - 1)
         return !self.shown.isEmpty && rows > 0 ? "\r\(Self.escape)\(rows)A" : "\r"

@@ -4,9 +4,9 @@ import ConnectorCore
 import Foundation
 import Logging
 
-/// Shows log lines inside the panel, since a line of its own would tear it.
+/// Shows warnings and errors inside the panel, since a separate line would break it.
 ///
-/// What the panel shows in another way, it leaves out; so it does with what a person need not see.
+/// It omits events, which the panel shows in its own way, and what is below a warning.
 struct PanelLog: LogHandler {
     let panel: StatusPanel
     /// Gets every line as well, where standard error goes elsewhere than to the terminal.

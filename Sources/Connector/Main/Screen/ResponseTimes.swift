@@ -2,26 +2,26 @@
 
 import NIOCore
 
-/// How long answers took, as counts in buckets of growing width: a fixed size, and percentiles right to 3 %.
+/// A histogram of response times, in buckets of growing width: its size is fixed, and percentiles are exact to 3 %.
 struct ResponseTimes: Equatable, Sendable {
     /// Each power of two, in microseconds, is cut into so many buckets.
     private static let parts = 32
     private static let partBits = 5
-    /// Two weeks; what took longer counts as this.
+    /// Two weeks; a longer time counts as this one.
     private static let longest: UInt64 = 1 << 40
     private static let bucketCount = Self.bucket(of: Self.longest) + 1
 
     private var counts = [UInt64](repeating: 0, count: Self.bucketCount)
-    /// How many answers there were.
+    /// How many times were added.
     private(set) var count: UInt64 = 0
 
-    /// Counts an answer.
+    /// Adds the time of a response.
     mutating func add(_ time: TimeAmount) {
         self.counts[Self.bucket(of: min(UInt64(max(0, time.nanoseconds / 1_000)), Self.longest))] += 1
         self.count += 1
     }
 
-    /// The time that so many of a hundred answers did not exceed; nothing before the first.
+    /// The time that the given percentage of responses did not exceed; `nil` before the first one.
     func percentile(_ percent: Int) -> TimeAmount? {
         guard self.count > 0 else { return nil }
         let rank = max(1, (self.count * UInt64(percent) + 99) / 100)

@@ -15,10 +15,10 @@ import Musl
 import Darwin
 #endif
 
-/// The live status on a terminal: takes events from any thread, and draws on a queue of its own.
+/// The live status on a terminal: takes events on any thread, and draws on a queue of its own.
 ///
-/// A terminal may take no more output for as long as it likes. Only the queue waits for it; whoever brings an event
-/// leaves it behind a lock that is never held while something is drawn.
+/// A terminal may accept no output for any length of time. Only the queue waits for it: events change the state behind
+/// a lock that is never held while the panel is drawn.
 final class StatusPanel: Sendable {
     private struct Shared {
         var state = StatusState()
@@ -38,9 +38,9 @@ final class StatusPanel: Sendable {
     private struct Surface {
         var frames: PanelFrames
         var hasDrawn = false
-        /// Whether somebody else has had the terminal since the last frame.
+        /// Whether another program has used the terminal since the last frame.
         var isAway = true
-        /// The lines that are kept free for what was printed above.
+        /// The rows that are kept free for text that was printed above the panel.
         var reservedRows = 0
     }
 
@@ -53,14 +53,14 @@ final class StatusPanel: Sendable {
 
     /// Shortest time between two frames.
     private static let interval = 0.25
-    /// How long a run may go without a tunnel before it is shown: what fails at once shows its error alone.
-    private static let patience = 0.4
-    /// How often the round trip is looked up.
+    /// How long a run may have no tunnel before the panel appears: a run that fails at once shows its error alone.
+    private static let appearanceDelay = 0.4
+    /// How often the round-trip time is asked for, in seconds.
     private static let roundTripInterval = 2.0
-    /// How long after a connection is up its first round trip ought to be known.
+    /// How long after a connection is active its first round-trip time should be known, in seconds.
     private static let firstRoundTrip = 0.3
-    /// How long the last frame may take.
-    private static let farewellTime = DispatchTimeInterval.seconds(1)
+    /// How long drawing the final state may take.
+    private static let closingTime = DispatchTimeInterval.seconds(1)
 
     init(device: TerminalDevice, screen: StatusScreen, isColoured: Bool) {
         self.device = device
@@ -71,16 +71,16 @@ final class StatusPanel: Sendable {
     /// Begins to watch the terminal and to draw.
     func open() {
         self.watch(SIGWINCH) { panel in
-            // What was printed above has moved.
+            // The text above the panel has moved.
             panel.surface.withLockedValue { $0.reservedRows = 0 }
             panel.schedule(in: 0)
         }
         self.watch(SIGCONT) { $0.schedule(in: 0) }
-        // These would leave the terminal without its cursor.
+        // By default these signals stop or end the program with the cursor hidden.
         signal(SIGTSTP, SIG_IGN)
         self.watch(SIGTSTP) { panel in
             panel.leaveTerminal()
-            // Unlike kill(), raise() stops this thread at once, before it draws anything more.
+            // Unlike kill(), raise() stops this thread before it draws again.
             raise(SIGSTOP)
         }
         signal(SIGQUIT, SIG_IGN)
@@ -89,7 +89,7 @@ final class StatusPanel: Sendable {
             signal(SIGQUIT, SIG_DFL)
             kill(getpid(), SIGQUIT)
         }
-        self.schedule(in: Self.patience)
+        self.schedule(in: Self.appearanceDelay)
         self.measure()
     }
 
@@ -102,7 +102,7 @@ final class StatusPanel: Sendable {
         if isShown { self.schedule(in: 0) }
     }
 
-    /// Takes a report of a connection, for what its session knows of itself.
+    /// Takes an event of a connection, and keeps its session to ask for round-trip times.
     func take(_ report: ConnectionEvent, of tunnel: String) {
         self.shared.withLockedValue { shared in
             switch report {
@@ -135,9 +135,7 @@ final class StatusPanel: Sendable {
         }
     }
 
-    /// Draws the last picture and gives the terminal back as it was.
-    ///
-    /// Nothing is drawn after that.
+    /// Draws the final state and restores the terminal; nothing is drawn afterwards.
     func close() {
         let wasClosed = self.shared.withLockedValue { shared in
             defer { shared.isClosed = true }
@@ -152,8 +150,8 @@ final class StatusPanel: Sendable {
             self.leaveTerminal()
             done.signal()
         }
-        // A terminal that nobody reads must not keep the program from ending.
-        if done.wait(timeout: .now() + Self.farewellTime) == .timedOut { self.restoreModes() }
+        // A terminal that accepts no output must not keep the program from ending.
+        if done.wait(timeout: .now() + Self.closingTime) == .timedOut { self.restoreModes() }
         signal(SIGTSTP, SIG_DFL)
         signal(SIGQUIT, SIG_DFL)
     }
@@ -185,9 +183,9 @@ final class StatusPanel: Sendable {
         if !isDrawn || state.isCountingDown { self.schedule(in: 1) }
     }
 
-    /// Draws, if the terminal is ours and takes it.
+    /// Draws, if the program is in the foreground and the terminal accepts output.
     private func draw(_ state: StatusState, on surface: inout Surface, at date: Date, isLast: Bool) -> Bool {
-        // A run whose tunnels nobody could ever reach leaves nothing behind but what is said of its end.
+        // A run whose tunnels were never online leaves only its final message on the screen.
         if isLast, !state.hasBeenOnline {
             guard surface.hasDrawn, self.device.isForeground, !surface.isAway else { return true }
             self.device.write(surface.frames.removal(size: self.device.size))
@@ -214,17 +212,17 @@ final class StatusPanel: Sendable {
         return true
     }
 
-    /// So many lines the panel wants at least.
+    /// The fewest rows that the panel is drawn in.
     private static let fewestRows = 8
 
-    /// Gives the terminal back, for good or for a while.
+    /// Restores the terminal, at the end or while the program is suspended.
     private func leaveTerminal() {
         let wasAway = self.surface.withLockedValue { surface in
             defer { surface.isAway = true }
             return surface.isAway
         }
         guard !wasAway, self.device.isForeground else { return }
-        self.device.write(PanelFrames.farewell)
+        self.device.write(PanelFrames.showCursor)
         self.restoreModes()
     }
 
@@ -247,13 +245,13 @@ final class StatusPanel: Sendable {
         self.signals.withLockedValue { $0.append(source) }
     }
 
-    /// Looks up the round trip now and then.
+    /// Asks the sessions for their round-trip times at intervals.
     private func measure() {
         guard self.look() else { return }
         self.queue.asyncAfter(deadline: .now() + Self.roundTripInterval) { [weak self] in self?.measure() }
     }
 
-    /// Looks up the round trips that are known; says whether there is still somebody to see them.
+    /// Asks the sessions for their round-trip times; returns whether the panel is open.
     @discardableResult
     private func look() -> Bool {
         let sessions = self.shared.withLockedValue { $0.isClosed ? nil : $0.sessions }

@@ -45,7 +45,7 @@ struct StatusScreen: Sendable {
 
     /// Draws the status.
     ///
-    /// Every line fits the window, save that of a URL longer than the window is wide: cut it would be worth nothing.
+    /// Every line fits the window, except for a URL that is wider than the window: it is of no use when truncated.
     ///
     /// - Parameters:
     ///   - state: What to draw.
@@ -56,14 +56,14 @@ struct StatusScreen: Sendable {
         let height = max(1, size.rows - 1)
         var lines = self.head(state, width: width)
         let totals = self.fitted(self.totals(state, width: width) + self.messages(state, width: width), to: width)
-        // Many tunnels leave the latest request in sight.
+        // However many tunnels there are, the latest request stays visible.
         let room = height - lines.count - totals.count - (state.requests.isEmpty ? 0 : 2)
         lines += self.tunnels(state, size: size, room: room, at: date)
         lines += totals
         let left = height - Self.rows(lines, width: size.columns) - 1
         let requests = self.requests(state, width: width, count: min(Self.shownRequests, left))
         if !requests.isEmpty { lines += [StyledLine()] + requests }
-        // A window too low for even that shows the beginning.
+        // A window that is too low for this shows the first lines.
         while lines.count > 1, Self.rows(lines, width: size.columns) > height { lines.removeLast() }
         return lines
     }
@@ -114,16 +114,16 @@ struct StatusScreen: Sendable {
         return lines
     }
 
-    /// What there is to say before there is a tunnel.
+    /// The section of the session before there is a tunnel.
     private func start(_ state: StatusState, width: Int, at date: Date) -> [StyledLine] {
         if state.phase == .over { return [self.row("Session", StyledLine("ended", .faint))] }
         guard let retry = state.retry else {
-            var line = StyledLine(self.signs.connecting, .doubtful)
+            var line = StyledLine(self.signs.connecting, .warning)
             line.append(" reaching the edge")
             return [self.row("Session", line)]
         }
-        let trouble = StyledLine("\(self.signs.waiting) \(Self.countdown(to: retry.date, from: date))", .bad)
-        return self.trouble("Session", trouble, reason: retry.reason, width: width)
+        let countdown = StyledLine("\(self.signs.waiting) \(Self.countdown(to: retry.date, from: date))", .bad)
+        return self.failure("Session", countdown, reason: retry.reason, width: width)
     }
 
     private func session(
@@ -156,10 +156,10 @@ struct StatusScreen: Sendable {
         let waiting = connections.compactMap { connection -> (Date, String)? in
             if case .waiting(let date, let reason) = connection { (date, reason) } else { nil }
         }
-        // The members of a bundle dial one address: what ails one ails the others, and the soonest attempt matters.
+        // The connections of a bundle dial one address and fail for one reason: the soonest attempt is shown.
         if let next = waiting.min(by: { $0.0 < $1.0 }) {
-            let trouble = StyledLine(Self.countdown(to: next.0, from: date), connected > 0 ? .plain : .bad)
-            lines += self.trouble("", trouble, reason: next.1, width: width)
+            let countdown = StyledLine(Self.countdown(to: next.0, from: date), connected > 0 ? .plain : .bad)
+            lines += self.failure("", countdown, reason: next.1, width: width)
         }
         return lines
     }
@@ -176,8 +176,8 @@ struct StatusScreen: Sendable {
     private func sign(of connection: StatusState.Connection) -> StyledLine {
         switch connection {
         case .connected: StyledLine(self.signs.connected, .good)
-        case .connecting: StyledLine(self.signs.connecting, .doubtful)
-        case .draining: StyledLine(self.signs.connected, .doubtful)
+        case .connecting: StyledLine(self.signs.connecting, .warning)
+        case .draining: StyledLine(self.signs.connected, .warning)
         case .waiting: StyledLine(self.signs.waiting, .bad)
         case .replaced: StyledLine(self.signs.replaced, .faint)
         }
@@ -186,7 +186,7 @@ struct StatusScreen: Sendable {
     private func forwarding(_ tunnel: StatusState.Tunnel, width: Int) -> [StyledLine] {
         let url = StyledLine(tunnel.url, .notable)
         var target = StyledLine("\(self.signs.arrow) \(tunnel.target)")
-        if tunnel.originTrouble != nil { target = StyledLine("\(self.signs.arrow) \(tunnel.target)", .bad) }
+        if tunnel.originFailure != nil { target = StyledLine("\(self.signs.arrow) \(tunnel.target)", .bad) }
         var lines: [StyledLine] = []
         if Self.label + url.width + 1 + target.width <= width {
             var line = url
@@ -196,11 +196,11 @@ struct StatusScreen: Sendable {
         } else if Self.label + url.width <= width {
             lines = [self.row("Forwarding", url), self.row("", target)]
         } else {
-            // Of a URL that is alone on its line a terminal makes one link, and copies it in one piece.
+            // Terminals recognise a URL that is alone on its line as one link, and copy it in one piece.
             lines = [StyledLine("Forwarding", .faint), url, self.row("", target)]
         }
-        if let trouble = tunnel.originTrouble {
-            lines += trouble.wrapped(to: width - Self.label, limit: 2).map {
+        if let failure = tunnel.originFailure {
+            lines += failure.wrapped(to: width - Self.label, limit: 2).map {
                 self.row("", StyledLine($0, .bad))
             }
         }
@@ -283,7 +283,7 @@ struct StatusScreen: Sendable {
         return lines.enumerated().map { self.row($0.offset == 0 ? label : "", $0.element) }
     }
 
-    private func trouble(_ label: String, _ line: StyledLine, reason: String, width: Int) -> [StyledLine] {
+    private func failure(_ label: String, _ line: StyledLine, reason: String, width: Int) -> [StyledLine] {
         [self.row(label, line)]
             + reason.wrapped(to: width - Self.label, limit: 3).map { self.row("", StyledLine($0)) }
     }
@@ -307,7 +307,7 @@ struct StatusScreen: Sendable {
         switch status {
         case .some(100...299): .good
         case .some(300...399): .notable
-        case .some(400...499): .doubtful
+        case .some(400...499): .warning
         default: .bad
         }
     }
@@ -324,7 +324,7 @@ struct StatusScreen: Sendable {
         }
     }
 
-    /// A count with its thousands apart.
+    /// A count with commas between its thousands.
     private static func grouped(_ count: UInt64) -> String {
         var text = ""
         for (index, digit) in String(count).reversed().enumerated() {

@@ -4,7 +4,7 @@ import ConnectorCore
 import Foundation
 import NIOCore
 
-/// What the live status shows, gathered from events; its size is bounded, however long the program runs.
+/// What the live status shows, collected from events; its size is bounded, however long the program runs.
 struct StatusState: Sendable {
     /// How far the program is.
     enum Phase: Equatable, Sendable {
@@ -28,14 +28,14 @@ struct StatusState: Sendable {
         let id: String
         let url: String
         let target: String
-        /// By the place in the bundle.
+        /// By the index in the bundle.
         var connections: [Int: Connection] = [:]
         var roundTrips: [Int: TimeAmount] = [:]
         /// Why the local server can't be reached.
-        var originTrouble: String?
+        var originFailure: String?
     }
 
-    /// A request that was answered, or is over without an answer.
+    /// A request that has a response, or ended without one.
     struct Request: Equatable, Sendable {
         let date: Date
         let tunnel: String
@@ -50,20 +50,20 @@ struct StatusState: Sendable {
     }
 
     private(set) var phase = Phase.starting
-    /// By their ids: the order in which an edge answers is none.
+    /// Ordered by id, since edges answer in any order.
     private(set) var tunnels: [Tunnel] = []
-    /// When the call of the edge's API is made again that keeps the tunnels from being opened, and why.
+    /// When the call of the control API that creates the tunnels is repeated, and why.
     private(set) var retry: (date: Date, reason: String)?
     private(set) var requestCount: UInt64 = 0
     private(set) var openCount = 0
-    /// How many requests got no answer, or one of the 500s.
+    /// How many requests got no response, or a 5xx.
     private(set) var errorCount: UInt64 = 0
     private(set) var responseTimes = ResponseTimes()
     /// The latest first.
     private(set) var requests: [Request] = []
     /// The latest last.
     private(set) var messages: [Message] = []
-    /// Whether a tunnel could ever be reached.
+    /// Whether a tunnel has been online.
     private(set) var hasBeenOnline = false
 
     /// How many requests are remembered.
@@ -71,13 +71,13 @@ struct StatusState: Sendable {
     /// How many lines of the log are remembered.
     static let maximumMessages = 4
 
-    /// Whether something on the screen changes with the time alone.
+    /// Whether the screen shows a countdown.
     var isCountingDown: Bool {
         guard self.phase == .starting || self.phase == .serving else { return false }
         return self.retry != nil || self.tunnels.contains { $0.connections.values.contains { $0.isWaiting } }
     }
 
-    /// Takes up a tunnel; one with the same id is taken up anew.
+    /// Adds a tunnel; one with the same id is replaced.
     mutating func opened(tunnel id: String, url: String, target: String) {
         self.retry = nil
         if self.phase == .starting { self.phase = .serving }
@@ -89,7 +89,7 @@ struct StatusState: Sendable {
         }
     }
 
-    /// Forgets a tunnel that is served no more; the last picture keeps what there was.
+    /// Removes a tunnel that is no longer served; the final state keeps the last one.
     mutating func closed(tunnel id: String) {
         guard self.phase == .serving, self.tunnels.count > 1 else { return }
         self.tunnels.removeAll { $0.id == id }
@@ -123,15 +123,15 @@ struct StatusState: Sendable {
             self.tunnels[index].connections[connection] = .replaced
             self.tunnels[index].roundTrips[connection] = nil
         case .originUnreachable(_, _, let reason):
-            self.tunnels[index].originTrouble = reason
+            self.tunnels[index].originFailure = reason
         case .originReachable:
-            self.tunnels[index].originTrouble = nil
+            self.tunnels[index].originFailure = nil
         case .request, .online, .retrying, .tokenRenewed, .leaving, .stopped:
             break
         }
     }
 
-    /// Takes a measured round trip; says whether it is another than before.
+    /// Takes a round-trip time; returns whether it has changed.
     mutating func measured(_ roundTrip: TimeAmount, connection: Int, of id: String) -> Bool {
         guard let index = self.index(of: id), self.tunnels[index].roundTrips[connection] != roundTrip else {
             return false
@@ -140,7 +140,7 @@ struct StatusState: Sendable {
         return true
     }
 
-    /// Takes what a tap saw.
+    /// Takes an event of the capture.
     mutating func take(_ event: HTTPCapture.Event, of id: String, at date: Date) {
         switch event {
         case .began:
@@ -150,8 +150,8 @@ struct StatusState: Sendable {
             if let time = exchange.responseTime { self.responseTimes.add(time) }
             if let status = exchange.status, status >= 500 { self.errorCount += 1 }
             self.remember(Request(date: date, tunnel: id, exchange: exchange))
-            // A server that answers on one connection is not away for another.
-            if let index = self.index(of: id) { self.tunnels[index].originTrouble = nil }
+            // The local server has answered, so it can be reached.
+            if let index = self.index(of: id) { self.tunnels[index].originFailure = nil }
         case .ended(let exchange):
             self.openCount = max(0, self.openCount - 1)
             guard exchange.status == nil else { return }
@@ -166,7 +166,7 @@ struct StatusState: Sendable {
         if self.messages.count > Self.maximumMessages { self.messages.removeFirst() }
     }
 
-    /// Drops the lines of the log: what they told of is over.
+    /// Drops the lines of the log, which are no longer true.
     mutating func forgetMessages() {
         self.messages = []
     }

@@ -71,7 +71,7 @@ struct ServiceUnit: Equatable, Sendable {
         return lines.joined(separator: "\n")
     }
 
-    /// How long a drain may take.
+    /// How long a drain may take, in seconds.
     private static let graceSeconds = Int(ConnectionKeeper.gracePeriod.nanoseconds / 1_000_000_000)
 
     /// What systemd can do for a user's service as well.

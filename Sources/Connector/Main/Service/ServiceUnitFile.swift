@@ -7,7 +7,7 @@ import Foundation
 struct ServiceUnitFile: Sendable {
     let path: String
 
-    /// Finds the place of a unit.
+    /// Finds the path of a unit.
     ///
     /// - Parameters:
     ///   - name: The name of the service, without `.service`.
@@ -33,7 +33,7 @@ struct ServiceUnitFile: Sendable {
 
     /// Writes the unit.
     ///
-    /// - Parameter force: Whether a unit that somebody else wrote may be overwritten.
+    /// - Parameter force: Whether a unit that culvert did not write may be overwritten.
     func install(_ unit: ServiceUnit, force: Bool) throws(CommandFailure) {
         if let present = try self.present(), !ServiceUnit.isOurs(present), !force {
             throw CommandFailure(

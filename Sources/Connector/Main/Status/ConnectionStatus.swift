@@ -6,7 +6,7 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// Tells how the tunnel fares: to the log, and to whoever else looks.
+/// Turns the events of a tunnel's connections into events of the status, and announces its URL once.
 final class ConnectionStatus: Sendable {
     private let publicURL: String
     private let target: OriginTarget
@@ -19,8 +19,8 @@ final class ConnectionStatus: Sendable {
     /// - Parameters:
     ///   - publicURL: Where visitors reach it.
     ///   - target: What they reach.
-    ///   - report: Hears of everything that happens.
-    ///   - announce: Hears the URL, once, when it can be reached for the first time.
+    ///   - report: Receives the events.
+    ///   - announce: Called once with the URL, when visitors can reach it for the first time.
     init(
         publicURL: String,
         target: OriginTarget,
@@ -33,7 +33,7 @@ final class ConnectionStatus: Sendable {
         self.announce = announce
     }
 
-    /// Takes a report of a member of the bundle.
+    /// Takes an event of a connection.
     func take(_ report: ConnectionEvent) {
         switch report {
         case .connecting(let index):

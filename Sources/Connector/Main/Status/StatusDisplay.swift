@@ -14,9 +14,9 @@ import Musl
 import Darwin
 #endif
 
-/// What is shown of a run: a panel to a person at a terminal, lines to everybody else.
+/// Shows a run: as a panel to a person at a terminal, else as log lines.
 final class StatusDisplay: Sendable {
-    /// For whatever is worth a line; where there is a panel, the line appears in it.
+    /// The logger for the run; where there is a panel, its lines appear there.
     let logger: Logger
     private let panel: StatusPanel?
     private let format: LogFormat
@@ -27,7 +27,7 @@ final class StatusDisplay: Sendable {
 
     private struct State {
         var namesTunnels = false
-        /// How many runs each tunnel has: one that is replaced has two for a moment.
+        /// How many runs each tunnel has: while a run is replaced, there are two.
         var runs: [String: Int] = [:]
         /// The URLs that have been printed.
         var announced: Set<String> = []
@@ -53,7 +53,7 @@ final class StatusDisplay: Sendable {
         self.traits = traits
         self.showsCode = options.showsCode
         self.logsRequests = options.logsRequests
-        // Who asks for every detail on the terminal wants lines.
+        // With --log-level debug on a terminal, lines are shown and no panel.
         let wantsLines = format == .json || logsToTerminal && logger.logLevel <= .debug
         guard traits.canDraw, !wantsLines, device.isForeground else {
             self.panel = nil
@@ -69,7 +69,7 @@ final class StatusDisplay: Sendable {
         self.logger = Logger(label: "culvert") { _ in PanelLog(panel: panel, file: file, level: level) }
     }
 
-    /// Whether a program reads the lines.
+    /// Whether programs read the lines.
     var isForPrograms: Bool { self.format == .json }
 
     /// Begins to show the run.
@@ -77,9 +77,7 @@ final class StatusDisplay: Sendable {
         self.panel?.open()
     }
 
-    /// Shows the last of the run, and gives the terminal back.
-    ///
-    /// What is printed after that stands below.
+    /// Shows the final state, and restores the terminal; later output appears below.
     func close(_ ending: StatusEvent) {
         self.panel?.update { $0.take(ending, at: Date()) }
         self.panel?.close()
@@ -92,7 +90,7 @@ final class StatusDisplay: Sendable {
     }
 
     private func take(_ event: StatusEvent, of id: String) {
-        // To a program one tunnel is as good as several.
+        // For programs each line names its tunnel, even if there is only one.
         let isNamed = self.format == .json || self.state.withLockedValue { $0.namesTunnels }
         self.logger.report(event, tunnel: isNamed ? id : nil)
         self.panel?.update { $0.take(event, of: id, at: Date()) }
@@ -106,7 +104,7 @@ final class StatusDisplay: Sendable {
     // MARK: The URL
 
     private func announce(_ url: String) {
-        // A tunnel whose settings were changed is where it was.
+        // A tunnel whose settings changed keeps its URL, which is printed once.
         guard self.state.withLockedValue({ $0.announced.insert(url).inserted }) else { return }
         if self.panel == nil { StandardStream.output.writeLine(url) }
         guard self.showsCode else { return }
@@ -120,14 +118,14 @@ final class StatusDisplay: Sendable {
         } else if isatty(STDOUT_FILENO) == 1 {
             StandardStream.output.write(text)
         } else if isatty(STDERR_FILENO) == 1, self.format == .text {
-            // Whoever reads standard output wants the URL alone; the person sees the code all the same.
+            // The reader of standard output gets the URL alone; the person at the terminal sees the code.
             StandardStream.error.write(text)
         }
     }
 }
 
 extension StatusDisplay: RunObserver {
-    /// Of several tunnels, each line names its own.
+    /// With several tunnels, each log line names its tunnel.
     func willServe(tunnelCount: Int) {
         self.state.withLockedValue { $0.namesTunnels = $0.namesTunnels || tunnelCount > 1 }
     }
@@ -165,7 +163,7 @@ extension StatusDisplay: RunObserver {
         )
     }
 
-    /// Forgets the tunnel, unless another run of it goes on.
+    /// Removes the tunnel from the panel, unless another run of it goes on.
     func closed(tunnel id: String) {
         let isLast = self.state.withLockedValue { state in
             let left = (state.runs[id] ?? 1) - 1

@@ -10,7 +10,7 @@ import Musl
 import Darwin
 #endif
 
-/// A line that somebody types at the terminal and nobody sees.
+/// A line that is typed at the terminal without being shown.
 enum HiddenLine: Equatable {
     case typed(String)
     /// Ctrl-C.
@@ -23,10 +23,10 @@ enum HiddenLine: Equatable {
 
     /// Asks for the line.
     ///
-    /// Meanwhile Ctrl-C and Ctrl-Z end the line instead of the program: it could not set the terminal right any more.
+    /// Meanwhile Ctrl-C and Ctrl-Z end the line instead of the program, which could not restore the terminal otherwise.
     ///
     /// - Parameter question: What is printed in front of the line, once typing is safe.
-    /// - Returns: What was typed; nothing was typed at the end of the input.
+    /// - Returns: What was typed; an empty line at the end of the input.
     static func ask(_ question: String) -> HiddenLine {
         var shown = termios()
         guard tcgetattr(STDIN_FILENO, &shown) == 0 else { return .typed(readLine() ?? "") }
@@ -34,12 +34,13 @@ enum HiddenLine: Equatable {
             Self.mute(shown)
             StandardStream.error.write(question)
             let bytes = Self.readBytes()
-            // Of what was typed and not read nothing may reach the shell.
+            // Discards input that was not read, so that it does not reach the shell.
             tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
             StandardStream.error.write("\n")
             switch bytes.last {
             case Self.interrupt: return .interrupted
-            // Unlike kill(), raise() stops this thread before it returns. Then the program is in the foreground again.
+            // Unlike kill(), raise() stops this thread before it returns; when it returns, the program is in the
+            // foreground.
             case Self.suspend: raise(SIGSTOP)
             default: return .typed(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
             }
@@ -53,7 +54,7 @@ enum HiddenLine: Equatable {
             characters[Int(VEOL)] = Self.interrupt
             characters[Int(VEOL2)] = Self.suspend
         }
-        // What was typed before the question is no answer to it.
+        // Discards what was typed before the question.
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &modes)
     }
 

@@ -14,7 +14,7 @@ enum StandardStream {
 
     /// Writes text at once and in one piece.
     ///
-    /// Whoever read it may have gone, as `head` does: the tunnel goes on all the same.
+    /// Errors are ignored: a reader that exits, as `head` does, does not end the tunnel.
     func write(_ text: String) {
         let handle =
             switch self {

@@ -8,7 +8,7 @@ enum TextStyle: Equatable, Sendable {
     case good
     case notable
     /// Yellow, which can hardly be read on white: for signs and numbers, never for a sentence.
-    case doubtful
+    case warning
     case bad
 
     /// The parameter of the escape sequence that turns it on (ECMA-48, SGR).
@@ -19,7 +19,7 @@ enum TextStyle: Equatable, Sendable {
         case .faint: "2"
         case .good: "32"
         case .notable: "36"
-        case .doubtful: "33"
+        case .warning: "33"
         case .bad: "31"
         }
     }

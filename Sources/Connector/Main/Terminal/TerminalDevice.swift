@@ -10,7 +10,7 @@ import Musl
 import Darwin
 #endif
 
-/// A terminal: its size, its modes, and who may write to it.
+/// A terminal: its size and modes, and whether the program may write to it.
 struct TerminalDevice: Sendable {
     private let descriptor: Int32
 
@@ -19,12 +19,12 @@ struct TerminalDevice: Sendable {
         self.descriptor = stream == .output ? STDOUT_FILENO : STDERR_FILENO
     }
 
-    /// How wide the window is; nothing if the stream goes elsewhere.
+    /// The width of the window; `nil` if the stream is no terminal.
     var columns: Int? {
         isatty(self.descriptor) == 1 ? self.size.columns : nil
     }
 
-    /// The size of the window; a usual one if the terminal does not know.
+    /// The size of the window; 80 by 24 if the terminal does not report it.
     var size: TerminalSize {
         var window = winsize()
         guard ioctl(self.descriptor, UInt(TIOCGWINSZ), &window) == 0, window.ws_col > 0, window.ws_row > 0 else {
@@ -33,12 +33,12 @@ struct TerminalDevice: Sendable {
         return TerminalSize(columns: Int(window.ws_col), rows: Int(window.ws_row))
     }
 
-    /// Whether the program is in the foreground of the terminal; in the background it must leave it alone.
+    /// Whether the program is in the foreground; in the background it must not draw.
     var isForeground: Bool {
         tcgetpgrp(self.descriptor) == getpgrp()
     }
 
-    /// Whether something can be written now: not while Ctrl-S holds the output, or nobody reads it.
+    /// Whether the terminal accepts output now, which it does not after Ctrl-S.
     var isWritable: Bool {
         var question = pollfd(fd: self.descriptor, events: Int16(POLLOUT), revents: 0)
         return poll(&question, 1, 0) > 0
@@ -46,7 +46,7 @@ struct TerminalDevice: Sendable {
 
     /// Lets output that Ctrl-S held flow again.
     func resumeOutput() {
-        // Only a stop by this very call can be undone by it.
+        // TCOON resumes only output that TCOOFF has stopped.
         tcflow(self.descriptor, TCOOFF)
         tcflow(self.descriptor, TCOON)
     }
@@ -56,7 +56,7 @@ struct TerminalDevice: Sendable {
         StandardStream.output.write(text)
     }
 
-    /// Switches the echo of keys off, which would tear the panel.
+    /// Turns off the echo of keys, which would break the panel.
     ///
     /// - Returns: The modes before.
     func muteKeys() -> termios? {
@@ -75,7 +75,7 @@ struct TerminalDevice: Sendable {
     }
 }
 
-/// What the environment says of the terminal.
+/// What the terminal can show, according to the environment.
 struct TerminalTraits: Equatable, Sendable {
     /// Whether lines can be drawn over.
     var canDraw: Bool
@@ -91,10 +91,10 @@ struct TerminalTraits: Equatable, Sendable {
     init(environment: [String: String], isTerminal: Bool) {
         let kind = environment["TERM"] ?? ""
         self.canDraw = isTerminal && !kind.isEmpty && kind != "dumb"
-        // https://no-color.org: set, and not to nothing.
+        // https://no-color.org: set, and not empty.
         self.isColoured = self.canDraw && (environment["NO_COLOR"] ?? "").isEmpty
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
-        // Where no locale is set, as in a container, the terminal at the other end is still one of today.
+        // Where no locale is set, as in a container, the terminal is taken to support Unicode.
         self.isUnicode = locale.map { $0.lowercased().replacing("-", with: "").contains("utf8") } ?? true
     }
 }

@@ -24,10 +24,10 @@ extension String {
     ///
     /// - Parameters:
     ///   - beginning: What stands in front of the first line.
-    ///   - columns: How wide the window is; nothing for a program, which wants the text in one line.
+    ///   - columns: The width of the window; `nil` for a program, which gets the text in one line.
     func hanging(from beginning: String, columns: Int?) -> String {
         let indent = beginning.displayWidth
-        // One column stays free for terminals that wrap early; where little is left of a line, the terminal breaks it.
+        // One column stays free for terminals that wrap early; where little of a line is left, the terminal wraps it.
         guard let columns, columns - 1 - indent >= Self.narrowest else { return beginning + self }
         let lines = self.wrapped(to: columns - 1 - indent)
         return beginning + lines.joined(separator: "\n" + String(repeating: " ", count: indent))
