@@ -46,7 +46,6 @@ struct FakeSessionOpener: SessionOpener {
         }
 
         var roundTripTime: TimeAmount? { nil }
-        var activeStreamCount: Int { 0 }
 
         func verify() {
             self.calls.yield(.verified)

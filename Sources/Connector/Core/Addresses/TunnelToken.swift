@@ -16,13 +16,11 @@ package struct TunnelToken: Equatable, Sendable, CustomStringConvertible, Custom
     package let edge: EdgeAddress?
     /// The public URL, if the token names it.
     package let publicURL: String?
-    package let expiresAt: Date?
 
     private struct Claims: Decodable {
         var sub: String?
         var edge: String?
         var url: String?
-        var exp: Double?
     }
 
     /// Reads a token; white space around it is allowed, since files end in a newline.
@@ -45,7 +43,6 @@ package struct TunnelToken: Equatable, Sendable, CustomStringConvertible, Custom
         self.secret = secret
         self.tunnelID = tunnelID
         self.publicURL = claims.url
-        self.expiresAt = claims.exp.map(Date.init(timeIntervalSince1970:))
     }
 
     package var description: String { "token for \(self.tunnelID)" }

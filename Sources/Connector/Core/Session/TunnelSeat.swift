@@ -141,8 +141,6 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
 
     var roundTripTime: TimeAmount? { self.session.handler?.roundTripTime }
 
-    var activeStreamCount: Int { self.group.count }
-
     func drain(gracePeriod: TimeAmount) {
         guard self.phase != .drained, self.phase != .over, self.grace == nil else { return }
         if !self.isDraining {

@@ -20,8 +20,6 @@ package enum TunnelSessionEvent: Sendable, Equatable {
 protocol TunnelSessionControl: AnyObject {
     /// The smoothed round-trip time to the edge, once it is known.
     var roundTripTime: TimeAmount? { get }
-    /// How many streams are being served.
-    var activeStreamCount: Int { get }
     /// Drains: finishes what is in flight, up to the grace period, and accepts no new streams.
     func drain(gracePeriod: TimeAmount)
     /// Pings the edge, and ends the session if no answer arrives soon.
@@ -55,21 +53,11 @@ package struct TunnelSession: Sendable {
         self.control = NIOLoopBound(control, eventLoop: eventLoop)
     }
 
-    /// The smoothed round-trip time to the edge, once it is known.
-    func roundTripTime() async -> TimeAmount? {
-        try? await self.control.eventLoop.submit { [control] in control.value.roundTripTime }.get()
-    }
-
     /// Calls `body` on the session's event loop with the smoothed round-trip time to the edge, if it is known.
     package func withRoundTripTime(_ body: @escaping @Sendable (TimeAmount) -> Void) {
         self.control.eventLoop.execute { [control] in
             if let time = control.value.roundTripTime { body(time) }
         }
-    }
-
-    /// How many streams are being served.
-    func activeStreamCount() async -> Int {
-        (try? await self.control.eventLoop.submit { [control] in control.value.activeStreamCount }.get()) ?? 0
     }
 
     /// Drains: finishes what is in flight, up to the grace period, and accepts no new streams.
