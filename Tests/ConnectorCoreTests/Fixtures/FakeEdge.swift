@@ -21,7 +21,7 @@ struct FakeEdge: Sendable {
         case silence
     }
 
-    /// What the tests hear of, in order.
+    /// The events that tests wait for, in order.
     enum Event: Sendable {
         /// A request to upgrade arrived; its head.
         case request(String)

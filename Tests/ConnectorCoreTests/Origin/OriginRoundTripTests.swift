@@ -40,7 +40,7 @@ struct OriginRoundTripTests {
         try await origin.stop()
     }
 
-    @Test("Who watches hears of the request, and the bytes are the same")
+    @Test("A capture reports the request, and the bytes stay the same")
     func watched() async throws {
         let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
         let origin = try await LocalOrigin.start(.answer(answer))
@@ -189,7 +189,7 @@ struct OriginRoundTripTests {
         try await origin.stop()
     }
 
-    @Test("A download that nobody reads waits at the origin, and is whole when it is read after all")
+    @Test("A download that is not read waits at the origin, and is complete when it is read")
     func backPressure() async throws {
         let origin = try await LocalOrigin.start(.send(20_000_000))
         try await self.withTunnel(to: "127.0.0.1:\(origin.port)") { session in

@@ -12,7 +12,7 @@ struct ProxyConnectTests {
         ProxyConnect(host: "e.example", port: 443, credentials: credentials)
     }
 
-    @Test("The request names host and port, and shows the credentials to nobody but the proxy")
+    @Test("The request names host and port, and shows the credentials to the proxy alone")
     func request() {
         let plain = String(buffer: self.connect().request)
         #expect(plain.hasPrefix("CONNECT e.example:443 HTTP/1.1\r\nHost: e.example:443\r\n"))
@@ -97,7 +97,7 @@ struct ProxyConnectTests {
 
     @Test("A proxy that says nothing, or goes away, is told apart")
     func silence() throws {
-        for (trouble, act) in [
+        for (expected, act) in [
             (
                 ProxyFailure.timedOut,
                 { (channel: EmbeddedChannel) in channel.embeddedEventLoop.advanceTime(by: .seconds(1)) }
@@ -110,12 +110,12 @@ struct ProxyConnectTests {
                 ProxyConnectHandler(self.connect(), limit: .seconds(1), promise: opened)
             )
             act(channel)
-            #expect(throws: trouble) { try opened.futureResult.wait() }
+            #expect(throws: expected) { try opened.futureResult.wait() }
             _ = try? channel.finish()
         }
     }
 
-    @Test("Each trouble has its sentence, its advice and its place in the policy; none holds a password")
+    @Test("Each failure has its sentence, its advice and its rule of reconnection; none holds a password")
     func sentences() throws {
         let edge = try EdgeAddress(parsing: "https://e.example")
         let proxy = try ProxyAddress(parsing: "http://user:secret@p:3128")
@@ -130,15 +130,15 @@ struct ProxyConnectTests {
             (.refused(status: nil), "lets nobody through to e.example:443:", .unavailable),
             (.notAProxy("its answer is not HTTP"), "is not an HTTP proxy", .unavailable),
         ]
-        for (trouble, says, first) in table {
-            let failure = EdgeFailure(trouble, dialling: edge, through: proxy)
-            #expect(failure == .proxy(proxy, to: edge, trouble))
+        for (cause, says, first) in table {
+            let failure = EdgeFailure(cause, dialling: edge, through: proxy)
+            #expect(failure == .proxy(proxy, to: edge, cause))
             #expect(failure.description.contains(says), "\(failure.description)")
             #expect(!failure.description.contains("secret"))
             switch ReconnectPolicy().decide(after: failure) {
             case .stop(let end): #expect(end.status == first)
             case .retry: #expect(first == nil)
-            case .yield: Issue.record("nobody else is there")
+            case .yield: Issue.record("no other connector is there")
             }
             // A proxy that has let us through before is having a bad moment.
             #expect(

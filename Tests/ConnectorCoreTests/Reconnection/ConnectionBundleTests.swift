@@ -139,7 +139,7 @@ struct ConnectionBundleTests {
         try await edge.stop()
     }
 
-    @Test("A change of the network ends an attempt that nobody answers")
+    @Test("A change of the network ends an attempt that gets no answer")
     func networkEndsAttempt() async throws {
         let network = NetworkWatch()
         let edge = try await FakeEdge.start(.silence)
@@ -239,8 +239,8 @@ struct ConnectionBundleTests {
         try await edge.stop()
     }
 
-    @Test("Asked to stop, the connector says goodbye and ends without a failure")
-    func goodbye() async throws {
+    @Test("Asked to stop, the connector drains its session and ends without a failure")
+    func drainsWhenStopped() async throws {
         let edge = try await FakeEdge.start()
         let failure = try await self.serving(edge) { _, lifecycle in
             _ = try await edge.nextSession()

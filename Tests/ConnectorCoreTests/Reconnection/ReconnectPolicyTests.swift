@@ -48,7 +48,7 @@ struct ReconnectPolicyTests {
     }
 
     @Test(
-        "Trouble that passes is tried again for ever",
+        "A temporary failure is tried again without end",
         arguments: [
             .unresolved(host: "x"), .unreachable(address: "x", reason: "refused"), .timedOut(address: "x", step: "y"),
             .tls(address: "x", reason: "y"), refused(500), refused(502), refused(504), refused(409), refused(408),

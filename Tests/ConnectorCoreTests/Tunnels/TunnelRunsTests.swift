@@ -130,7 +130,7 @@ struct TunnelRunsTests {
         #expect(runs.update(to: [self.tunnel("a", 2)]) == [.replace(self.id(0), with: self.id(2), self.tunnel("a", 2))])
     }
 
-    @Test("An old run that fails leaves its replacement, which then has nobody to stop")
+    @Test("An old run that fails leaves its replacement, after which no run has to be stopped")
     func failedOld() {
         var runs = self.serving(self.tunnel("a"))
         _ = runs.update(to: [self.tunnel("a", 2)])

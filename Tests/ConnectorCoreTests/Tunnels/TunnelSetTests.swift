@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Tunnels that follow a file", .timeLimit(.minutes(1)))
 struct TunnelSetTests {
-    /// Tells when a connection stands, as the connector sees it.
+    /// Reports the connections that are active for the connector.
     private struct ConnectionWatch: RunObserver {
         var connected: AsyncStream<Void>.Continuation?
 
@@ -28,7 +28,7 @@ struct TunnelSetTests {
         }
     }
 
-    /// - Parameter connected: Hears of each connection that stands.
+    /// - Parameter connected: Gets an element for each connection that is active.
     private func server(_ connected: AsyncStream<Void>.Continuation? = nil) throws -> TunnelServer {
         try TunnelServer(
             certificateAuthorityFile: nil,
@@ -90,7 +90,7 @@ struct TunnelSetTests {
         while active < 2 {
             if case .active = await events.next() { active += 1 }
         }
-        // The connector may hear of it later than the edge.
+        // A session may become active later for the connector than for the edge.
         var connections = connected.makeAsyncIterator()
         for _ in 0..<2 { await connections.next() }
 

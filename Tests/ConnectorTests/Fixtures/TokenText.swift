@@ -4,7 +4,7 @@ import Foundation
 
 /// The text of a tunnel token.
 enum TokenText {
-    /// A token with some claims, which nobody has signed: the connector doesn't look.
+    /// A token with some claims and no valid signature, which the connector does not check.
     static func signed(_ claims: String) -> String {
         let payload = Data(claims.utf8).base64EncodedString()
             .replacingOccurrences(of: "+", with: "-")

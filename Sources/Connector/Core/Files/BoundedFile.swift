@@ -27,7 +27,7 @@ package enum BoundedFile {
             file = opened
         }
         var data = Data()
-        // One byte more than allowed tells a file that is too large; pipes give their bytes in pieces.
+        // Reads one byte more than allowed, to notice a file that is too large; pipes deliver their bytes in pieces.
         while data.count <= limit {
             let piece: Data?
             do {

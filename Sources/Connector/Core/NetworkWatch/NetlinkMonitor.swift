@@ -13,7 +13,7 @@ import Musl
 
 /// Subscribes to the kernel's messages about links and addresses of this machine (netlink(7)).
 enum NetlinkMonitor {
-    private static let complaint = "changes of the network can't be watched; only silence will tell of them"
+    private static let unavailable = "changes of the network can't be watched; silence alone shows a lost connection"
 
     // linux/netlink.h and linux/rtnetlink.h, which Swift's Glibc module does not have.
     private static let family: UInt16 = 16
@@ -32,7 +32,7 @@ enum NetlinkMonitor {
             do {
                 channel = try await Self.open(changed)
             } catch {
-                return logger.debug("\(Self.complaint)", metadata: ["error": "\(error)"])
+                return logger.debug("\(Self.unavailable)", metadata: ["error": "\(error)"])
             }
             await withTaskCancellationHandler {
                 try? await channel.closeFuture.get()

@@ -10,7 +10,7 @@ package struct OriginTrust: Hashable, Sendable {
     /// The only authorities to trust; `nil` means those of the system.
     package var authorities: CertificateAuthorities?
 
-    /// Trusts the authorities of the system, unless told otherwise.
+    /// Trusts the authorities of the system, by default.
     package init(verifies: Bool = true, authorities: CertificateAuthorities? = nil) {
         self.verifies = verifies
         self.authorities = authorities

@@ -14,7 +14,7 @@ package final class SharedSession: SessionDelegate {
     /// The initial window of each stream, in bytes: half of the default, since there may be many more streams.
     private static let initialWindow: UInt32 = 32_768
 
-    /// The most tunnels that a program serves; an edge gives a key no more than a hundred unless told to.
+    /// The most tunnels that a program serves; an edge allows a key a hundred by default.
     package static let maximumTunnels = 1_000
     /// How many tunnels may wait for their OPEN to be sent: all of them, twice over.
     private static let maximumWaitingTunnels = 2 * SharedSession.maximumTunnels

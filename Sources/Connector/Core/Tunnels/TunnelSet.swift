@@ -83,7 +83,7 @@ package struct TunnelSet: Service {
                     self.server.observer.willServe(tunnelCount: desired.tunnels.count)
                     self.server.observer.configurationWasRead()
                     steps = runs.update(to: desired.tunnels)
-                    self.tell(steps)
+                    self.logReload(steps)
                 case .prepared(let id, let tunnelID):
                     tunnelIDs[id] = tunnelID
                 case .active(let id):
@@ -142,7 +142,7 @@ package struct TunnelSet: Service {
         }
     }
 
-    private func tell(_ steps: [TunnelRuns.Step]) {
+    private func logReload(_ steps: [TunnelRuns.Step]) {
         var counts = (kept: 0, started: 0, replaced: 0, stopped: 0)
         for step in steps {
             switch step {
