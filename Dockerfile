@@ -17,7 +17,7 @@ COPY Tests Tests
 COPY Fuzz Fuzz
 # What --version tells beside the version; a build of a clone without it works as well.
 ARG REVISION=
-RUN sed -i "s/\(static let revision = \)\"\"/\1\"$(printf %.12s "${REVISION}")\"/" Sources/Protocol/ProgramVersion.swift
+RUN sed -i "s/\(static let revision = \)\"\"/\1\"$(printf %.12s "${REVISION}")\"/" Sources/Program/ProgramVersion.swift
 RUN swift build --configuration release --static-swift-stdlib -Xlinker -s --product culvert-edge \
     && swift build --configuration release --static-swift-stdlib -Xlinker -s --product culvert \
     && mkdir /programs \

@@ -40,13 +40,25 @@ let package = Package(
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
     ],
     targets: [
+        // The wire format between the two programs.
         .target(
             name: "Protocol",
             dependencies: [
                 .product(name: "NIOCore", package: "swift-nio")
             ],
+            path: "Sources/Protocol/Wire",
             swiftSettings: settings
         ),
+        .target(
+            name: "HTTP1",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio")
+            ],
+            path: "Sources/Protocol/HTTP1",
+            swiftSettings: settings
+        ),
+        .target(name: "ControlAPI", path: "Sources/Protocol/ControlAPI", swiftSettings: settings),
+        .target(name: "Program", swiftSettings: settings),
         .target(
             name: "Mux",
             dependencies: [
@@ -59,15 +71,14 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .target(name: "Memory", swiftSettings: settings),
-        .target(name: "Terminal", swiftSettings: settings),
         .executableTarget(
             name: "Edge",
             dependencies: [
-                "Memory",
+                "ControlAPI",
+                "HTTP1",
                 "Mux",
+                "Program",
                 "Protocol",
-                "Terminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
@@ -90,7 +101,9 @@ let package = Package(
         .target(
             name: "ConnectorCore",
             dependencies: [
+                "ControlAPI",
                 "Mux",
+                "Program",
                 "Protocol",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
@@ -110,10 +123,10 @@ let package = Package(
             name: "Connector",
             dependencies: [
                 "ConnectorCore",
-                "Memory",
+                "ControlAPI",
                 "Mux",
+                "Program",
                 "Protocol",
-                "Terminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -149,11 +162,19 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: settings),
         .testTarget(
-            name: "TerminalTests",
+            name: "HTTP1Tests",
             dependencies: [
-                "Terminal",
+                "HTTP1",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI"], swiftSettings: settings),
+        .testTarget(
+            name: "ProgramTests",
+            dependencies: [
+                "Program",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: settings
@@ -177,10 +198,12 @@ let package = Package(
         .testTarget(
             name: "EdgeTests",
             dependencies: [
+                "ControlAPI",
                 "Edge",
+                "HTTP1",
                 "Mux",
+                "Program",
                 "Protocol",
-                "Terminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -199,7 +222,9 @@ let package = Package(
             name: "ConnectorCoreTests",
             dependencies: [
                 "ConnectorCore",
+                "ControlAPI",
                 "Mux",
+                "Program",
                 "Protocol",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -215,8 +240,9 @@ let package = Package(
             dependencies: [
                 "Connector",
                 "ConnectorCore",
+                "ControlAPI",
+                "Program",
                 "Protocol",
-                "Terminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -229,8 +255,8 @@ let package = Package(
             dependencies: [
                 "Connector",
                 "ConnectorCore",
+                "ControlAPI",
                 "Edge",
-                "Protocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Logging
-import Memory
 import Mux
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Program
 import Protocol
 import ServiceLifecycle
 import UnixSignals

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Program
 import Protocol
-import Terminal
 
 /// `culvert-edge manual`: the man page, made from the commands.
 struct ManualCommand: ParsableCommand {

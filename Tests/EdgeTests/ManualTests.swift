@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 @testable import Edge
-@testable import Terminal
+@testable import Program
 
 @Suite("What culvert-edge says of itself")
 struct ManualTests {

@@ -2,8 +2,8 @@
 
 import ArgumentParser
 import ConnectorCore
+import ControlAPI
 import Foundation
-import Protocol
 import Testing
 
 @testable import Connector

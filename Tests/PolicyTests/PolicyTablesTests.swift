@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
-import Protocol
 import Testing
 
 @Suite("The tables of a policy in the documentation")

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Crypto
 import CryptoExtras
-import Protocol
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ControlAPI
 
 /// Which tokens ended before their time: those of a tunnel that were issued up to some moment.
 ///

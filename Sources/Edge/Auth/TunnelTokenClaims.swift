@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
+import JWTKit
 import Protocol
 
 /// What a tunnel token says.

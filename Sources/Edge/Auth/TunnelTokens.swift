@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import JWTKit
-import Protocol
 import Synchronization
 
 #if canImport(FoundationEssentials)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Logging
 import NIOCore
-import Protocol
 
 /// Everything that `culvert-edge` can be set to.
 struct EdgeConfiguration: Sendable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Protocol
+import ControlAPI
 import Synchronization
 
 #if canImport(FoundationEssentials)

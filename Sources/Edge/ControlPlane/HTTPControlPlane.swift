@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
-import Protocol
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

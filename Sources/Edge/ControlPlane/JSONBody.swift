@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import Protocol
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Protocol
+import ControlAPI
 
 extension JSONMembers {
     /// The body of `POST /api/tunnels/create`.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Protocol
+import ControlAPI
 
 /// The description of the control API, `GET /api/openapi.json`; tests hold it to the router and the models.
 enum OpenAPIDocument {

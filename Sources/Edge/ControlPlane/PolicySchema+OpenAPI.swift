@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Protocol
+import ControlAPI
 
 extension PolicySchema {
     /// The schemas of a policy and of what is in it, as members of `components.schemas`, each followed by a comma.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import HTTPTypes
-import Protocol
 
 /// The errors of the control API: each with its stable code, its status and what to do about it.
 ///

@@ -3,7 +3,6 @@ import Mux
 import NIOCore
 import NIOPosix
 import NIOSSL
-import Protocol
 
 /// The listener for visitors, connectors and the control API.
 struct PublicListener: Sendable {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Metrics
+import Program
 import Protocol
 
 /// The figures of the edge, recorded with swift-metrics.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import HTTP1
 import NIOCore
 
 /// The answer to a request that the edge can't pass on: HTML for browsers, problem+json (RFC 9457) for programs.

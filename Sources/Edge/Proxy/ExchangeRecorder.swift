@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ControlAPI
 
 /// Counts and writes down what visitors ask for; from any thread.
 protocol ExchangeRecorder: AnyObject, Sendable {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import HTTP1
 
 /// One request and its response, and what each event means for the two connections.
 ///

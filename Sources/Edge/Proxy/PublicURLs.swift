@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Protocol
+import HTTP1
 
 /// Turns what an origin says about itself into what the visitor can use (design: data plane, step 6).
 ///

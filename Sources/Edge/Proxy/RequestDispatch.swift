@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import HTTP1
+import ControlAPI
 import NIOCore
 import Protocol
 

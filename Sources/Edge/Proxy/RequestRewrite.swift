@@ -1,6 +1,7 @@
+import ControlAPI
 // SPDX-License-Identifier: Apache-2.0
+import HTTP1
 import NIOCore
-import Protocol
 
 /// Makes the head that the origin sees from the head that the visitor sent (design: data plane, step 4).
 struct RequestRewrite {

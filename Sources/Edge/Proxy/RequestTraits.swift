@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import HTTP1
 
 /// What of a request matters until its response is complete, once its head is on its way.
 struct RequestTraits: Equatable {

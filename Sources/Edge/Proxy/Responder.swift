@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import HTTP1
 import NIOCore
 
 /// Answers one request: told by the visitor's connection what comes from there, and tells its ``ResponseSink`` what to

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import HTTP1
 import NIOCore
-import Protocol
 
 /// Makes the head that the visitor sees from the head that the origin sent (design: data plane, step 6).
 struct ResponseRewrite {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ControlAPI
 import NIOCore
 
 /// A request for a tunnel that this edge does not know, which gives its connector time to come.

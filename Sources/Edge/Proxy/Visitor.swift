@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import HTTP1
 import NIOCore
-import Protocol
 
 /// Who sent a request, as far as we may believe it.
 struct Visitor: Equatable, Sendable {

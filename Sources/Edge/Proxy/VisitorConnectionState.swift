@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTP1
+
 /// One visitor's connection, from request to request, and what each event means for it.
 ///
 /// | event \ phase | head | body | awaitingAnswer | raw | lingering |

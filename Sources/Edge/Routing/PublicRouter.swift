@@ -1,4 +1,6 @@
+import ControlAPI
 // SPDX-License-Identifier: Apache-2.0
+import HTTP1
 
 /// Finds the route of a request from its raw, undecoded target and its host.
 struct PublicRouter: Sendable {

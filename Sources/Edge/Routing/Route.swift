@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import ControlAPI
 
 /// Where a request on the public listener goes.
 enum Route: Equatable {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import NIOCore
 
 /// Names that stay somebody's although no tunnel has them: a URL that people still visit is not to become a stranger's.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-
-import Protocol
+import ControlAPI
 
 extension Tunnel {
     /// What the control API shows of the tunnel.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import NIOCore
-import Protocol
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

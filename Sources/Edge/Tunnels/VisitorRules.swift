@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-
-import Protocol
+import ControlAPI
 
 /// The part of a policy that decides who may visit, made ready to be asked for every request.
 struct VisitorRules: Sendable {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConnectorCore
+import ControlAPI
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
-import Protocol
 import Testing
 
 @testable import Connector

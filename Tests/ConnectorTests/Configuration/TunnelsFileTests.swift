@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConnectorCore
+import ControlAPI
 import Foundation
-import Protocol
 import Testing
 
 @testable import Connector

@@ -3,11 +3,10 @@
 import ArgumentParser
 import ConnectorCore
 import Foundation
-import Protocol
 import Testing
 
 @testable import Connector
-@testable import Terminal
+@testable import Program
 
 @Suite("What culvert says of itself")
 struct ManualTests {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import JWTKit
 import Logging
 import Mux
 import NIOCore
-import Protocol
 import Testing
 
 @testable import Edge

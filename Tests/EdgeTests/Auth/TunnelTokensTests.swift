@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import JWTKit
-import Protocol
 import Synchronization
 import Testing
 

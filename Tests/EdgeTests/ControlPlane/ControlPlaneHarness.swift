@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import HTTPTypes
 import Logging
 import NIOCore
-import Protocol
 import Synchronization
 
 @testable import Edge

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import HTTPTypes
 import NIOCore
-import Protocol
 import Testing
 
 @testable import Edge

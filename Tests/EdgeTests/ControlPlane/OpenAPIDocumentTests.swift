@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import HTTPTypes
-import Protocol
 import Testing
 
 @testable import Edge

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import HTTPTypes
 import Logging
 import Mux
-import Protocol
 import Synchronization
 import Testing
 

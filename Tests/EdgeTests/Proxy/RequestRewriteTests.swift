@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
+import HTTP1
 import NIOCore
-import Protocol
 import Testing
 
 @testable import Edge

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import Logging
 import Mux
 import NIOCore
 import NIOPosix
-import Protocol
 import Testing
 
 @testable import Edge

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import Mux
 import NIOCore
 import NIOEmbedded
-import Protocol
 import Testing
 
 @testable import Edge

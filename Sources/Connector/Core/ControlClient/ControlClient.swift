@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AsyncHTTPClient
+import ControlAPI
 import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
 import NIOSSL
-import Protocol
+import Program
 
 /// A typed client of an edge's control API (docs/api.md).
 package struct ControlClient: Sendable {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Mux
 import NIOCore
 import NIOPosix
 import NIOSSL
-import Protocol
+import Program
 
 /// An attempt was cancelled because the network changed meanwhile; another one may succeed at once.
 struct NetworkChanged: Error {}

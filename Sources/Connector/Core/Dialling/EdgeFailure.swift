@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-
-import Protocol
+import ControlAPI
 
 /// Why a session could not be opened, or a call of the control API failed.
 package enum EdgeFailure: Error, Equatable, CustomStringConvertible {

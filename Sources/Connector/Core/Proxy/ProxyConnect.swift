@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOCore
-import Protocol
+import Program
 
 /// The CONNECT exchange with an HTTP proxy, without I/O (RFC 9110 §9.3.6).
 package struct ProxyConnect {

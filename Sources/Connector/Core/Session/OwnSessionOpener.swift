@@ -4,6 +4,7 @@ import Logging
 import Mux
 import NIOCore
 import NIOSSL
+import Program
 import Protocol
 
 /// Opens sessions that serve one tunnel alone, each over a connection of its own.

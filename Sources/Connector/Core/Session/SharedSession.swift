@@ -3,6 +3,7 @@
 import Logging
 import Mux
 import NIOCore
+import Program
 import Protocol
 
 /// One session with the edge that several tunnels share (docs/protocol.md §B.16).

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-
-import Protocol
+import ControlAPI
 
 /// One tunnel that is to be served, with all its settings: two runs of a tunnel differ if these differ.
 package struct DesiredTunnel: Equatable, Sendable {

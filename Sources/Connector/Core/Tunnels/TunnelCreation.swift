@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-
-import Protocol
+import ControlAPI
 
 /// Creates a tunnel through the control API, or takes up again the one of that name.
 package struct TunnelCreation: Sendable {

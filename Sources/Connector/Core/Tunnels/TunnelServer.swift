@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AsyncHTTPClient
+import ControlAPI
 import Foundation
 import Logging
 import Mux
 import NIOCore
 import NIOPosix
 import NIOSSL
-import Protocol
+import Program
 import ServiceLifecycle
 
 /// Serves tunnels, and owns what all tunnels of the program share: event loops, proxy settings, shared sessions, the

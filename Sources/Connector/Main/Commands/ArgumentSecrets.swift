@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Protocol
+import ControlAPI
 
 #if canImport(Glibc)
 import Glibc

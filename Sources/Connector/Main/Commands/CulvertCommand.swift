@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Protocol
+import Program
 
 /// `culvert`: exposes local servers through an edge.
 @main

@@ -2,8 +2,8 @@
 
 import ArgumentParser
 import ConnectorCore
+import ControlAPI
 import Logging
-import Protocol
 
 /// `culvert http TARGET`: makes a tunnel and serves it.
 struct HTTPCommand: AsyncParsableCommand {

@@ -2,8 +2,7 @@
 
 import ArgumentParser
 import ConnectorCore
-import Protocol
-import Terminal
+import Program
 
 /// `culvert manual`: the man page, made from the commands.
 struct ManualCommand: AsyncParsableCommand {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConnectorCore
-import Protocol
+import ControlAPI
 
 /// Reads what was given for a member of a policy on the command line.
 struct PolicyArgument {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Protocol
+import ControlAPI
 
 /// A flag for a member of a policy, as the argument parser describes it in help, manual and completions.
 struct PolicyFlag {

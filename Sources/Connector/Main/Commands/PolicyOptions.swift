@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import ConnectorCore
-import Protocol
+import ControlAPI
 
 /// Where ``PolicyOptions`` has its members from; a type, since options are described before there is a value.
 protocol PolicySchemaSource: Sendable {

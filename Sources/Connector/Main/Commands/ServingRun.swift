@@ -2,7 +2,7 @@
 
 import ConnectorCore
 import Logging
-import Memory
+import Program
 import ServiceLifecycle
 
 /// One run of a command that serves tunnels, from reading the certificates to the last byte after SIGTERM.

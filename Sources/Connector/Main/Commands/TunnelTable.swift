@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConnectorCore
+import ControlAPI
 import Foundation
-import Protocol
 
 /// Lists and descriptions of tunnels as text for people.
 enum TunnelTable {

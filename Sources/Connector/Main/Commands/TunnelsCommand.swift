@@ -2,9 +2,9 @@
 
 import ArgumentParser
 import ConnectorCore
+import ControlAPI
 import Foundation
 import NIOPosix
-import Protocol
 
 /// `culvert tunnels …`: the control API from the command line.
 struct TunnelsCommand: AsyncParsableCommand {

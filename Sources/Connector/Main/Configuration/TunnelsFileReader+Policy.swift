@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConnectorCore
-import Protocol
+import ControlAPI
+import NIOCore
 import Yams
 
 /// The policy of a tunnel, in the words of the control API with `-` for `_`.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConnectorCore
-import Protocol
+import ControlAPI
 import Yams
 
 extension TunnelsFileReader {

@@ -3,7 +3,7 @@
 import ConnectorCore
 import Foundation
 import NIOCore
-import Protocol
+import Program
 
 /// Draws the live status as lines of text, for a window of a given size.
 struct StatusScreen: Sendable {

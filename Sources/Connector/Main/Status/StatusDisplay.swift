@@ -4,7 +4,7 @@ import ConnectorCore
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
-import Terminal
+import Program
 
 #if canImport(Glibc)
 import Glibc

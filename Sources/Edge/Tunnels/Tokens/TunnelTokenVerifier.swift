@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Protocol
 
 /// Why a token was refused; it is logged, and never told to whoever sent the token.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What a byte may be part of (RFC 9110 §5.6.2, RFC 9112 §3.2).
-enum ByteClass {
+package enum ByteClass {
     private static let token = table { byte in
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -16,7 +16,7 @@ enum ByteClass {
     }
 
     /// Letters, digits and the marks of a token.
-    static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    package static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard !bytes.isEmpty else { return false }
         for byte in bytes where !self.token[Int(byte)] { return false }
         return true
@@ -25,13 +25,13 @@ enum ByteClass {
     /// Everything but controls; a tab may stand in a value.
     ///
     /// Bytes above 0x7F pass as they are (obs-text).
-    static func isFieldValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    package static func isFieldValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
         for byte in bytes where (byte < 0x20 && byte != 0x09) || byte == 0x7F { return false }
         return true
     }
 
     /// Everything but controls and spaces.
-    static func isTarget(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    package static func isTarget(_ bytes: UnsafeRawBufferPointer) -> Bool {
         for byte in bytes where byte <= 0x20 || byte == 0x7F { return false }
         return !bytes.isEmpty
     }

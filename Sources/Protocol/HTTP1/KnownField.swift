@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The fields that the edge looks at; every other passes unseen.
-enum KnownField: UInt8, CaseIterable {
+package enum KnownField: UInt8, CaseIterable {
     case other
     case accept
     case altSvc
@@ -44,7 +44,7 @@ enum KnownField: UInt8, CaseIterable {
     case xRequestID
 
     /// The name in lower case; underscores are read as hyphens where that could deceive an origin.
-    var name: String {
+    package var name: String {
         switch self {
         case .other, .xForwardedOther: ""
         case .accept: "accept"
@@ -88,7 +88,7 @@ enum KnownField: UInt8, CaseIterable {
     }
 
     /// Whether the field says how the request came, which only a trusted proxy may say.
-    var isForwarding: Bool {
+    package var isForwarding: Bool {
         switch self {
         case .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedPort, .xForwardedPrefix, .xForwardedProto,
             .xForwardedServer, .xRealIP, .xRequestID, .xForwardedOther, .cfConnectingIP, .trueClientIP:
@@ -98,7 +98,7 @@ enum KnownField: UInt8, CaseIterable {
     }
 
     /// Whether a forwarding field passes as it came if a trusted proxy sent it: we have nothing of our own to say there.
-    var isForeignForwarding: Bool {
+    package var isForeignForwarding: Bool {
         switch self {
         case .xForwardedOther, .xForwardedPort, .xForwardedServer, .cfConnectingIP, .trueClientIP: true
         default: false
@@ -106,7 +106,7 @@ enum KnownField: UInt8, CaseIterable {
     }
 
     /// Whether the field is about one connection and not passed on (RFC 9110 §7.6.1).
-    var isHopByHop: Bool {
+    package var isHopByHop: Bool {
         switch self {
         case .connection, .keepAlive, .proxyAuthorization, .proxyAuthenticate, .proxyConnection, .te,
             .transferEncoding, .upgrade:
@@ -126,7 +126,7 @@ enum KnownField: UInt8, CaseIterable {
     }()
 
     /// Recognises a name in any case.
-    init(_ name: UnsafeRawBufferPointer) {
+    package init(_ name: UnsafeRawBufferPointer) {
         self = .other
         if name.count < Self.byLength.count {
             for candidate in Self.byLength[name.count] where Self.matches(name, candidate.name, candidate.field) {

@@ -4,7 +4,7 @@ import Crypto
 import Foundation
 import Testing
 
-@testable import Terminal
+@testable import Program
 
 @Suite("QR codes")
 struct QRCodeTests {

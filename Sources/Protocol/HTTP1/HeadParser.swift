@@ -3,7 +3,7 @@ import NIOCore
 
 /// Finds and checks heads in the bytes of a connection (RFC 9112 §2 to §5), strictly: what two readers could understand
 /// differently is refused, everything else passes byte for byte.
-struct HeadParser {
+package struct HeadParser {
     private let maximumBytes: Int
     private let maximumFields: Int
     /// How far the bytes have been searched for the end of the head.
@@ -16,13 +16,13 @@ struct HeadParser {
     /// - Parameters:
     ///   - maximumBytes: The longest head, in bytes.
     ///   - maximumFields: The most fields of a head.
-    init(maximumBytes: Int = 64 << 10, maximumFields: Int = 128) {
+    package init(maximumBytes: Int = 64 << 10, maximumFields: Int = 128) {
         self.maximumBytes = maximumBytes
         self.maximumFields = maximumFields
     }
 
     /// Takes a request's head off the front of a buffer; `nil` until it is complete.
-    mutating func request(_ buffer: inout ByteBuffer) throws(HTTPFault) -> RequestHead? {
+    package mutating func request(_ buffer: inout ByteBuffer) throws(HTTPFault) -> RequestHead? {
         // RFC 9112 §2.2: an empty line before the request line, which some clients send after a body, is ignored.
         while self.searched == 0, self.skippedLines < 2, buffer.isAtLineEnd {
             buffer.moveReaderIndex(forwardBy: 2)
@@ -40,7 +40,7 @@ struct HeadParser {
     }
 
     /// Takes a response's head off the front of a buffer; `nil` until it is complete.
-    mutating func response(_ buffer: inout ByteBuffer) throws(HTTPFault) -> ResponseHead? {
+    package mutating func response(_ buffer: inout ByteBuffer) throws(HTTPFault) -> ResponseHead? {
         // What becomes no status line is refused at once: a server that speaks something else may wait for an answer.
         for (byte, wanted) in zip(buffer.readableBytesView, "HTTP/".utf8) where byte != wanted {
             throw .malformed("no status line")
@@ -50,7 +50,7 @@ struct HeadParser {
     }
 
     /// Takes the fields after a start line that is not there: the trailers of a chunked body.
-    mutating func trailers(_ buffer: inout ByteBuffer) throws(HTTPFault) -> FieldSection? {
+    package mutating func trailers(_ buffer: inout ByteBuffer) throws(HTTPFault) -> FieldSection? {
         guard let bytes = try self.head(&buffer) else { return nil }
         return try bytes.parse { raw throws(HTTPFault) in
             FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: 0))
@@ -175,7 +175,7 @@ struct HeadParser {
     /// Whether the text is a name or address with an optional port (RFC 9110 §7.2).
     ///
     /// It may be empty; it is in particular no user, path or list.
-    static func isHost(_ host: String) -> Bool {
+    package static func isHost(_ host: String) -> Bool {
         let bytes = host.utf8
         let nameEnd: String.Index
         if bytes.first == UInt8(ascii: "[") {
@@ -270,7 +270,7 @@ extension ByteBuffer {
     }
 
     /// Works on the readable bytes with a typed error, which NIO's own function would erase.
-    func parse<Value>(
+    package func parse<Value>(
         _ body: (UnsafeRawBufferPointer) throws(HTTPFault) -> Value
     ) throws(HTTPFault) -> Value {
         let result = self.withUnsafeReadableBytes { bytes -> Result<Value, HTTPFault> in

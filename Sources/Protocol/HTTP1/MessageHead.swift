@@ -2,23 +2,23 @@
 import NIOCore
 
 /// The minor version of HTTP/1.
-enum HTTPVersion: Equatable {
+package enum HTTPVersion: Equatable {
     case http10
     case http11
 }
 
 /// One field of a head, as places in its bytes.
-struct FieldLine {
-    var known: KnownField
-    var name: Span
-    var value: Span
+package struct FieldLine {
+    package var known: KnownField
+    package var name: Span
+    package var value: Span
 
     /// A range of bytes, counted from the start of the head.
-    struct Span: Equatable {
-        var start: Int32
-        var count: Int32
+    package struct Span: Equatable {
+        package var start: Int32
+        package var count: Int32
 
-        init(start: Int, count: Int) {
+        package init(start: Int, count: Int) {
             self.start = Int32(truncatingIfNeeded: start)
             self.count = Int32(truncatingIfNeeded: count)
         }
@@ -26,18 +26,18 @@ struct FieldLine {
 }
 
 /// The bytes of a head with its fields found in them; nothing is copied, nothing becomes text until someone asks.
-struct FieldSection {
+package struct FieldSection {
     /// The whole head, from the first byte of the start line to the empty line.
-    var bytes: ByteBuffer
-    var lines: [FieldLine]
+    package var bytes: ByteBuffer
+    package var lines: [FieldLine]
 
     /// The text of a range; bytes that are not UTF-8 are replaced, so this is for decisions and logs only.
-    func text(_ span: FieldLine.Span) -> String {
+    package func text(_ span: FieldLine.Span) -> String {
         self.bytes.getString(at: self.bytes.readerIndex + Int(span.start), length: Int(span.count)) ?? ""
     }
 
     /// The text of a range with one scalar a byte, from which the bytes can be had again.
-    func latin1Text(_ span: FieldLine.Span) -> String {
+    package func latin1Text(_ span: FieldLine.Span) -> String {
         var text = String.UnicodeScalarView()
         let bytes = self.bytes.viewBytes(at: self.bytes.readerIndex + Int(span.start), length: Int(span.count))
         for byte in bytes ?? self.bytes.readableBytesView.prefix(0) { text.append(Unicode.Scalar(byte)) }
@@ -45,21 +45,21 @@ struct FieldSection {
     }
 
     /// The values of a field in the order they came.
-    func values(_ field: KnownField) -> [String] {
+    package func values(_ field: KnownField) -> [String] {
         guard self.contains(field) else { return [] }
         return self.lines.filter { $0.known == field }.map { self.text($0.value) }
     }
 
-    func first(_ field: KnownField) -> String? {
+    package func first(_ field: KnownField) -> String? {
         self.lines.first { $0.known == field }.map { self.text($0.value) }
     }
 
-    func contains(_ field: KnownField) -> Bool {
+    package func contains(_ field: KnownField) -> Bool {
         self.lines.contains { $0.known == field }
     }
 
     /// The members of a field that is a list of tokens, in lower case.
-    func tokens(_ field: KnownField) -> [String] {
+    package func tokens(_ field: KnownField) -> [String] {
         guard self.contains(field) else { return [] }
         return self.bytes.withUnsafeReadableBytes { bytes in
             var tokens: [String] = []
@@ -96,13 +96,13 @@ struct FieldSection {
     }
 
     /// Which fields `Connection` names, in lower case, but for those that are never about one connection alone.
-    func namedByConnection(except kept: Set<String>) -> Set<String> {
+    package func namedByConnection(except kept: Set<String>) -> Set<String> {
         let named = self.tokens(.connection).filter { !kept.contains($0) }
         return named.isEmpty ? [] : Set(named)
     }
 
     /// Appends a range of the head to a buffer.
-    func copy(_ span: FieldLine.Span, to buffer: inout ByteBuffer) {
+    package func copy(_ span: FieldLine.Span, to buffer: inout ByteBuffer) {
         self.bytes.withUnsafeReadableBytes { bytes in
             let range = Int(span.start)..<Int(span.start) + Int(span.count)
             buffer.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[range]))
@@ -110,7 +110,7 @@ struct FieldSection {
     }
 
     /// Appends a field as it came.
-    func copy(_ line: FieldLine, to buffer: inout ByteBuffer) {
+    package func copy(_ line: FieldLine, to buffer: inout ByteBuffer) {
         if let whole = self.usualSpelling(line) { return self.copy(whole, to: &buffer) }
         self.copy(line.name, to: &buffer)
         buffer.writeStaticString(": ")
@@ -129,53 +129,53 @@ struct FieldSection {
     }
 
     /// Every field as text, for those who work with text: the control API and the connectors' handshake.
-    var textFields: [(name: String, value: String)] {
+    package var textFields: [(name: String, value: String)] {
         self.lines.map { (self.text($0.name), self.text($0.value)) }
     }
 }
 
 /// A request's head (RFC 9112 §3).
-struct RequestHead {
-    var section: FieldSection
-    var method: FieldLine.Span
-    var target: FieldLine.Span
-    var version: HTTPVersion
+package struct RequestHead {
+    package var section: FieldSection
+    package var method: FieldLine.Span
+    package var target: FieldLine.Span
+    package var version: HTTPVersion
     /// How the body is delimited.
-    var framing: BodyFraming
+    package var framing: BodyFraming
     /// What the visitor wants of the connection after this exchange.
-    var isKeepAlive: Bool
+    package var isKeepAlive: Bool
     /// Whether the visitor asks for another protocol: `Upgrade` that `Connection` names.
-    var isUpgrade: Bool
-    var isHead: Bool
+    package var isUpgrade: Bool
+    package var isHead: Bool
 
     /// Whether the connection can go on after an answer of the edge's own.
     ///
     /// A body that nobody reads would be in the way, and after a refused upgrade other things than requests may come
     /// (RFC 9931). Visitors with HTTP/1.0 are told nothing of keeping it, and wait for its end.
-    var outlivesEdgeAnswer: Bool {
+    package var outlivesEdgeAnswer: Bool {
         self.isKeepAlive && self.version == .http11 && self.framing == .none && !self.isUpgrade
     }
 
-    var methodText: String { self.section.text(self.method) }
-    var targetText: String { self.section.text(self.target) }
+    package var methodText: String { self.section.text(self.method) }
+    package var targetText: String { self.section.text(self.target) }
 }
 
 /// A response's head (RFC 9112 §4).
-struct ResponseHead {
-    var section: FieldSection
-    var status: Int
+package struct ResponseHead {
+    package var section: FieldSection
+    package var status: Int
     /// What stands behind the status, which may be empty.
-    var reason: FieldLine.Span
-    var version: HTTPVersion
+    package var reason: FieldLine.Span
+    package var version: HTTPVersion
     /// Whether the origin will take another request on this connection.
-    var isKeepAlive: Bool
+    package var isKeepAlive: Bool
 
-    var isInformational: Bool { (100..<200).contains(self.status) }
+    package var isInformational: Bool { (100..<200).contains(self.status) }
 }
 
 extension StringProtocol {
     /// With A to Z in lower case, and nothing else changed.
-    func asciiLowercased() -> String {
+    package func asciiLowercased() -> String {
         var scalars = String.UnicodeScalarView()
         for scalar in self.unicodeScalars {
             scalars.append(
@@ -186,7 +186,7 @@ extension StringProtocol {
     }
 
     /// Without spaces and tabs at either end (RFC 9110 §5.6.3).
-    func trimmingSpaces() -> String {
+    package func trimmingSpaces() -> String {
         var text = Substring(self)
         while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
         while let last = text.last, last == " " || last == "\t" { text.removeLast() }

@@ -2,7 +2,7 @@
 
 import Testing
 
-@testable import Terminal
+@testable import Program
 
 @Suite("Text in the language of man pages")
 struct RoffTests {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The name of a tunnel: the first segment of its public path, or the first label of its public host.
-struct TunnelID: Hashable, Sendable, CustomStringConvertible {
+package struct TunnelID: Hashable, Sendable, CustomStringConvertible {
     /// The id itself: 3 to 63 of `a-z`, `0-9` and `-`, so that it is also a DNS label (RFC 1035 §2.3.4).
-    let description: String
+    package let description: String
 
     /// Reads an id.
     ///
     /// - Parameter text: What may be an id; anything else than `[a-z0-9-]{3,63}` gives `nil`.
-    init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) {
         let bytes = text.utf8
         guard (3...63).contains(bytes.count) else { return nil }
         for byte in bytes {
@@ -27,7 +27,7 @@ struct TunnelID: Hashable, Sendable, CustomStringConvertible {
     /// Draws an id of 16 characters of lower-case base 32 (RFC 4648 §6): 80 bits, so that it can't be guessed.
     ///
     /// - Parameter generator: Where the bits come from; it has to be cryptographically secure.
-    static func random(using generator: inout some RandomNumberGenerator) -> TunnelID {
+    package static func random(using generator: inout some RandomNumberGenerator) -> TunnelID {
         let alphabet = Array("abcdefghijklmnopqrstuvwxyz234567".utf8)
         let bytes = (0..<16).map { _ in alphabet[Int(generator.next(upperBound: UInt8(32)))] }
         return TunnelID(verified: String(decoding: bytes, as: UTF8.self))
@@ -35,7 +35,7 @@ struct TunnelID: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension TunnelID: Comparable {
-    static func < (one: TunnelID, other: TunnelID) -> Bool {
+    package static func < (one: TunnelID, other: TunnelID) -> Bool {
         one.description < other.description
     }
 }

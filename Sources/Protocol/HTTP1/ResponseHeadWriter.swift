@@ -2,9 +2,9 @@
 import NIOCore
 
 /// Writes the head of a response (RFC 9112 §4): the only place where a status line is made.
-struct ResponseHeadWriter {
+package struct ResponseHeadWriter {
     /// The head as far as it is written.
-    private(set) var buffer: ByteBuffer
+    package private(set) var buffer: ByteBuffer
 
     /// Begins a head with the reason that the status is known by.
     ///
@@ -12,14 +12,14 @@ struct ResponseHeadWriter {
     ///   - status: From 100 to 999.
     ///   - reason: What stands behind the status; `nil` for the phrase of RFC 9110 §15.
     ///   - capacity: How many bytes the head and what follows in the same buffer will take.
-    init(status: Int, reason: String? = nil, capacity: Int = 256) {
+    package init(status: Int, reason: String? = nil, capacity: Int = 256) {
         self.init(statusLineOf: status, capacity: capacity)
         self.buffer.writeString(reason ?? Self.reason(status))
         self.buffer.writeStaticString("\r\n")
     }
 
     /// Begins a head with the reason that another head has, byte for byte.
-    init(status: Int, reasonOf head: ResponseHead, capacity: Int) {
+    package init(status: Int, reasonOf head: ResponseHead, capacity: Int) {
         self.init(statusLineOf: status, capacity: capacity)
         head.section.copy(head.reason, to: &self.buffer)
         self.buffer.writeStaticString("\r\n")
@@ -33,7 +33,7 @@ struct ResponseHeadWriter {
     }
 
     /// Adds a field; the caller makes sure that neither name nor value can end the line.
-    mutating func field(_ name: String, _ value: String) {
+    package mutating func field(_ name: String, _ value: String) {
         self.buffer.writeString(name)
         self.buffer.writeStaticString(": ")
         self.buffer.writeString(value)
@@ -41,12 +41,12 @@ struct ResponseHeadWriter {
     }
 
     /// Adds a field of another head as it came.
-    mutating func field(_ line: FieldLine, of section: FieldSection) {
+    package mutating func field(_ line: FieldLine, of section: FieldSection) {
         section.copy(line, to: &self.buffer)
     }
 
     /// Adds a field with the name of another head's and a value of our own, of which `write` adds the bytes.
-    mutating func field(
+    package mutating func field(
         named line: FieldLine,
         of section: FieldSection,
         _ write: (inout ByteBuffer) -> Void
@@ -58,7 +58,7 @@ struct ResponseHeadWriter {
     }
 
     /// Adds a field whose value `write` adds.
-    mutating func field(_ name: StaticString, _ write: (inout ByteBuffer) -> Void) {
+    package mutating func field(_ name: StaticString, _ write: (inout ByteBuffer) -> Void) {
         self.buffer.writeStaticString(name)
         self.buffer.writeStaticString(": ")
         write(&self.buffer)
@@ -66,13 +66,13 @@ struct ResponseHeadWriter {
     }
 
     /// Ends the head; what is appended to the result is the body.
-    consuming func finish() -> ByteBuffer {
+    package consuming func finish() -> ByteBuffer {
         self.buffer.writeStaticString("\r\n")
         return self.buffer
     }
 
     /// The reason phrases of the statuses that the edge itself answers with; empty for others.
-    static func reason(_ status: Int) -> String {
+    package static func reason(_ status: Int) -> String {
         switch status {
         case 100: "Continue"
         case 101: "Switching Protocols"

@@ -5,14 +5,14 @@ import NIOCore
 ///
 /// Chunks pass as they came, size lines and extensions included, once they have been checked; the last chunk is held
 /// until the trailers are complete. A reader may also ask for the content alone.
-struct ChunkedReader {
+package struct ChunkedReader {
     private var state = State.size(digits: 0, value: 0)
     private var trailerParser = HeadParser(maximumBytes: 16 << 10, maximumFields: 64)
     private var lineLength = 0
     /// The size line of the last chunk.
     private var lastLine = ByteBuffer()
     /// The trailers, once the body is complete.
-    private(set) var trailers: FieldSection?
+    package private(set) var trailers: FieldSection?
 
     private enum State: Equatable {
         case size(digits: Int, value: UInt64)
@@ -45,13 +45,13 @@ struct ChunkedReader {
     /// The longest size line with its extensions, in bytes.
     private static let maximumLine = 4_096
 
-    var isComplete: Bool { self.state == .complete }
+    package var isComplete: Bool { self.state == .complete }
 
     /// Takes what can be passed on off the front of a buffer.
     ///
     /// - Parameter contentOnly: Whether size lines are to be left out.
     /// - Throws: ``HTTPFault`` for a body that is not well-formed.
-    mutating func read(_ buffer: inout ByteBuffer, contentOnly: Bool) throws(HTTPFault) -> ByteBuffer? {
+    package mutating func read(_ buffer: inout ByteBuffer, contentOnly: Bool) throws(HTTPFault) -> ByteBuffer? {
         guard self.state != .trailers, self.state != .complete else {
             try self.readTrailers(&buffer)
             return nil
@@ -101,7 +101,7 @@ struct ChunkedReader {
     }
 
     /// The last chunk as it is to be sent, with those trailers that may pass.
-    func lastChunk() -> ByteBuffer {
+    package func lastChunk() -> ByteBuffer {
         var buffer = self.lastLine
         if let trailers {
             for line in trailers.lines where !Self.isForbidden(line.known) { trailers.copy(line, to: &buffer) }

@@ -3,7 +3,7 @@
 import NIOCore
 import Testing
 
-@testable import Edge
+@testable import HTTP1
 
 @Suite("Bodies")
 struct BodyTests {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// How a body is delimited (RFC 9112 §6.3).
-enum BodyFraming: Equatable {
+package enum BodyFraming: Equatable {
     case none
     /// In bytes.
     case length(UInt64)
@@ -12,7 +12,7 @@ enum BodyFraming: Equatable {
     /// The framing of a request.
     ///
     /// - Throws: ``HTTPFault`` for whatever two readers could understand differently.
-    static func request(_ section: FieldSection, version: HTTPVersion) throws(HTTPFault) -> BodyFraming {
+    package static func request(_ section: FieldSection, version: HTTPVersion) throws(HTTPFault) -> BodyFraming {
         let lengths = section.values(.contentLength)
         guard section.contains(.transferEncoding) else {
             return try Self.length(lengths).map { $0 == 0 ? .none : .length($0) } ?? .none
@@ -27,7 +27,7 @@ enum BodyFraming: Equatable {
     /// The framing of a final response.
     ///
     /// - Parameter isHead: Whether the request was HEAD, whose response has fields as for GET and no body.
-    static func response(
+    package static func response(
         _ section: FieldSection,
         status: Int,
         version: HTTPVersion,

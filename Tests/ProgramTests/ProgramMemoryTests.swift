@@ -2,7 +2,7 @@
 
 import Testing
 
-@testable import Memory
+@testable import Program
 
 @Suite("Memory that is given back")
 struct ProgramMemoryTests {

@@ -2,10 +2,10 @@
 import NIOCore
 
 /// Takes one body off the front of a connection's bytes, in slices.
-struct BodyReader {
+package struct BodyReader {
     private var state: State
     /// How many bytes have been passed on, framing included.
-    private(set) var passedBytes = 0
+    package private(set) var passedBytes = 0
 
     private enum State {
         case complete
@@ -14,7 +14,7 @@ struct BodyReader {
         case untilClose
     }
 
-    init(_ framing: BodyFraming) {
+    package init(_ framing: BodyFraming) {
         switch framing {
         case .none, .length(0): self.state = .complete
         case .length(let length): self.state = .length(left: length)
@@ -23,23 +23,23 @@ struct BodyReader {
         }
     }
 
-    var isComplete: Bool {
+    package var isComplete: Bool {
         if case .complete = self.state { true } else { false }
     }
 
-    var isUntilClose: Bool {
+    package var isUntilClose: Bool {
         if case .untilClose = self.state { true } else { false }
     }
 
     /// The connection ended: completes a body that is delimited by that, and no other.
-    mutating func connectionEnded() {
+    package mutating func connectionEnded() {
         if case .untilClose = self.state { self.state = .complete }
     }
 
     /// Takes what can be passed on; `nil` until more comes.
     ///
     /// - Parameter contentOnly: Whether the chunks' framing is to be left out.
-    mutating func read(_ buffer: inout ByteBuffer, contentOnly: Bool = false) throws(HTTPFault) -> ByteBuffer? {
+    package mutating func read(_ buffer: inout ByteBuffer, contentOnly: Bool = false) throws(HTTPFault) -> ByteBuffer? {
         let bytes = try self.take(&buffer, contentOnly)
         self.passedBytes += bytes?.readableBytes ?? 0
         return bytes

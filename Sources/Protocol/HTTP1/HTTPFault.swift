@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Why a message can't be taken as HTTP/1.1 (RFC 9112).
-struct HTTPFault: Error, Equatable {
+package struct HTTPFault: Error, Equatable {
     /// What kind of fault it is.
-    var kind: Kind
+    package var kind: Kind
     /// What was wrong, in words that a developer understands.
-    var reason: String
+    package var reason: String
 
-    enum Kind: Equatable {
+    package enum Kind: Equatable {
         /// Malformed or ambiguous: who reads it otherwise than we do would see another message.
         case malformed
         /// A head that is too long or has too many fields.
@@ -16,5 +16,5 @@ struct HTTPFault: Error, Equatable {
         case unsupportedVersion
     }
 
-    static func malformed(_ reason: String) -> HTTPFault { HTTPFault(kind: .malformed, reason: reason) }
+    package static func malformed(_ reason: String) -> HTTPFault { HTTPFault(kind: .malformed, reason: reason) }
 }
