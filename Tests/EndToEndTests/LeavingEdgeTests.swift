@@ -9,13 +9,13 @@ extension EndToEnd {
         /// What `leaving_edge.py` prints of one edge.
         private struct Report: Decodable {
             var answers: Int
-            var closing_answers: Int
+            var closingAnswers: Int
             var failures: [String]
-            var last_says_close: Bool
-            var idle_end: String
-            var idle_after_delay: Double
+            var lastSaysClose: Bool
+            var idleEnd: String
+            var idleAfterDelay: Double
             var slow: Slow
-            var exit_after_last: Double
+            var exitAfterLast: Double
 
             /// The status, and whether the answer says that it is the connection's last.
             struct Slow: Decodable {
@@ -31,7 +31,7 @@ extension EndToEnd {
         }
 
         /// Fifty in the long tier.
-        private static let rounds = ProcessInfo.processInfo.environment["CULVERT_E2E_FULL"] == nil ? 3 : 50
+        private static let rounds = Programs.isFullSize ? 50 : 3
 
         @Test("Asked to stop, an edge answers whoever comes, closes who waits, and is gone with the last answer")
         func visitors() async throws {
@@ -52,18 +52,20 @@ extension EndToEnd {
                     in: scratch
                 )
                 let output = try await visitors.successfulOutput(within: .seconds(90))
-                let report = try JSONDecoder().decode(Report.self, from: Data(output.utf8))
+                let decoder = JSONDecoder()
+                decoder.keyDecodingStrategy = .convertFromSnakeCase
+                let report = try decoder.decode(Report.self, from: Data(output.utf8))
                 let note: Comment = "round \(round): \(output)\n\(tunnel.edge.process.transcript)"
                 #expect(report.failures.isEmpty, note)
                 #expect(report.answers > 20, note)
                 // From the signal on each answer is its connection's last.
-                #expect(report.closing_answers > 5, note)
-                #expect(report.last_says_close, note)
-                #expect(report.idle_end.isEmpty, "closed in order, and not reset; \(output)")
-                #expect((-0.02...0.1).contains(report.idle_after_delay), note)
+                #expect(report.closingAnswers > 5, note)
+                #expect(report.lastSaysClose, note)
+                #expect(report.idleEnd.isEmpty, "closed in order, and not reset; \(output)")
+                #expect((-0.02...0.1).contains(report.idleAfterDelay), note)
                 #expect(report.slow.status == 200, note)
                 #expect(report.slow.saysClose, note)
-                #expect(report.exit_after_last < 0.2, note)
+                #expect(report.exitAfterLast < 0.2, note)
                 #expect(try await tunnel.edge.process.end() == .exited(0), note)
             }
         }

@@ -11,7 +11,7 @@ import Testing
 @Suite("Model of two sessions")
 struct ModelTests {
     /// How many schedules one run drives: few enough for every change; `CULVERT_MODEL_SCHEDULES=10000` for a release.
-    static let schedules = ProcessInfo.processInfo.environment["CULVERT_MODEL_SCHEDULES"].flatMap(Int.init) ?? 2_000
+    static let schedules = ProcessInfo.processInfo.environment["CULVERT_MODEL_SCHEDULES"].flatMap(Int.init) ?? 1_000
     static let seed = ProcessInfo.processInfo.environment["CULVERT_MODEL_SEED"].flatMap(UInt64.init) ?? 1
 
     @Test("random schedules keep the invariants and end with nothing left")
