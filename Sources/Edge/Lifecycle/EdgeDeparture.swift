@@ -62,7 +62,7 @@ struct EdgeDeparture: Sendable {
     }
 
     private func awaitSessions(_ told: AsyncStream<EdgeLifecycle.Event>.Continuation) {
-        guard !self.registry.all.allSatisfy(\.sessions.isEmpty) else { 
+        guard !self.registry.all.allSatisfy(\.sessions.isEmpty) else {
             told.yield(.sessionsGone)
             return
         }

@@ -1,6 +1,6 @@
+import ControlAPI
 // SPDX-License-Identifier: Apache-2.0
 import HTTP1
-import ControlAPI
 import NIOCore
 import Protocol
 
