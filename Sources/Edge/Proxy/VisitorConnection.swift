@@ -2,14 +2,6 @@
 import HTTP1
 import NIOCore
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
-
 /// One visitor's connection: reads requests, gives each to whoever answers it, and writes the answers in order.
 ///
 /// ``VisitorConnectionState`` says what each event means and ``ConnectionDeadlines`` how long what may take; this class
@@ -461,13 +453,7 @@ extension VisitorConnection: ResponseSink {
         // Where the deadline has passed the responder has yet to hear of it.
         self.responder.take()?.visitorLeft(isBroken: true)
         guard let context else { return }
-        guard withReset, let socket = context.channel as? any SocketOptionProvider else {
-            return context.close(promise: nil)
-        }
-        // A zero linger time makes the close a reset (RFC 9293 §3.10.4, ABORT).
-        socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).assumeIsolated().whenComplete { _ in
-            context.close(promise: nil)
-        }
+        if withReset { context.channel.closeWithReset() } else { context.close(promise: nil) }
     }
 
     func wantsInput() {

@@ -156,7 +156,8 @@ final class Tunnel: Sendable {
                 return .answer(session)
             }
             guard !state.isClosed, state.waiters.count < self.limits.maxWaiters,
-                now - state.offlineSince < self.limits.reconnectPeriod
+                // A session that is there, but refuses or is about to leave, is likely to be replaced.
+                state.sessions.count > 0 || now - state.offlineSince < self.limits.reconnectPeriod
             else { return .answer(nil) }
             let promise = loop.makePromise(of: TunnelSession?.self)
             state.nextWaiter += 1

@@ -3,6 +3,7 @@
 
 from case import OK, Case, answer, chunked, get, post, reading
 from harness import HEAD, Close, Ended, Pause, StillOpen, Take, Until
+from judges import Ends
 
 BYTES = bytes(range(256))
 # More than any buffer on the way.
@@ -282,7 +283,7 @@ OLD_VISITORS = [
         [b"GET /no-such-tunnel/ HTTP/1.0\r\nHost: {host}\r\nConnection: keep-alive\r\n\r\n"],
         [],
         request=b"",
-        judge=lambda end, _: end.wait("the end", lambda: end.ended, 1),
+        judge=Ends(),
         edge_only=True,
     ),
     Case(

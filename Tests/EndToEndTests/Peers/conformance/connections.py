@@ -2,7 +2,8 @@
 """What happens to connections: kept, pipelined, used again, ended and broken off, on both sides."""
 
 from case import OK, Case, answer, chunked, get, post
-from harness import HEAD, Close, Ended, Failure, Pause, Reset, Shut, StillOpen, Take, Until
+from harness import HEAD, Close, Ended, Pause, Reset, Shut, StillOpen, Take, Until
+from judges import Anything, Holds, Problem, Truncated
 
 CLOSE = b"Connection: close\r\n"
 OK_CLOSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
@@ -122,74 +123,48 @@ PIPELINED = [
 ]
 
 
-def problem(status, code, *, ends=False):
-    """Whether the visitor got the edge's own answer."""
-
-    def judge(end, _):
-        end.wait("an answer", lambda: b"\r\n\r\n" in end.received or end.ended)
-        head = bytes(end.received).split(b"\r\n\r\n")[0] + b"\r\n"
-        if not head.startswith(b"HTTP/1.1 %d " % status) or b"\r\nCulvert-Error: " + code + b"\r\n" not in head:
-            raise Failure(f"not {status} {code}: {bytes(end.received)!r}")
-        if ends:
-            end.wait("the end", lambda: end.ended, 1)
-
-    return judge
-
-
-def truncated(prefix, how=None):
-    """Whether the visitor got exactly `prefix`, and then the connection ended within a second."""
-
-    def judge(end, place):
-        end.wait("the end", lambda: end.ended, 1)
-        same = place.allow(bytes(end.received)) == place.allow(place.fill(prefix))
-        if not same or (how and end.ended != how):
-            raise Failure(f"not cut after {prefix!r}: {bytes(end.received)!r} ({end.ended})")
-
-    return judge
-
-
 BROKEN = [
     Case(
         "abort: the visitor resets while it waits",
         [get(), Pause(0.1), Reset],
         [HEAD, Ended(1.2)],
-        judge=lambda *_: None,
+        judge=Anything(),
     ),
     Case(
         "abort: the visitor closes while it waits",
         [get(), Pause(0.1), Close],
         [HEAD, Ended(1.2)],
-        judge=lambda *_: None,
+        judge=Anything(),
     ),
     Case(
         "abort: the visitor resets during the response",
         [get(), Until(b"hello"), Reset],
         [HEAD, LONG + b"hello", Ended(1.2)],
-        judge=lambda *_: None,
+        judge=Anything(),
     ),
     Case(
         "abort: the visitor closes during the response",
         [get(), Until(b"hello"), Close],
         [HEAD, LONG + b"hello", Ended(1.5)],
-        judge=lambda *_: None,
+        judge=Anything(),
     ),
     Case(
         "abort: the visitor resets during its request",
         [get(method=b"POST", fields=b"Content-Length: 1000\r\n") + b"hello", Pause(0.1), Reset],
         [HEAD, Take(5), Ended(1.2, "reset")],
-        judge=lambda *_: None,
+        judge=Anything(),
     ),
     Case(
         "abort: the visitor ends in the middle of its request",
         [get(method=b"POST", fields=b"Content-Length: 1000\r\n") + b"hello", Pause(0.1), Shut],
         [HEAD, Take(5), Ended(1.2, "reset")],
-        judge=lambda *_: None,
+        judge=Anything(),
     ),
     Case(
         "abort: the visitor ends in the middle of its chunks",
         [chunked(b"5\r\nhello\r\n"), Pause(0.1), Shut],
         [HEAD, Take(10), Ended(1.2, "reset")],
-        judge=lambda *_: None,
+        judge=Anything(),
     ),
     Case(
         "a visitor that ends its direction after the request gets its answer",
@@ -202,72 +177,72 @@ BROKEN = [
         "break: the origin closes within the length",
         [get()],
         [[HEAD, LONG + b"hello", Pause(0.1), Close]],
-        judge=truncated(LONG + b"hello"),
+        judge=Truncated(LONG + b"hello"),
     ),
     Case(
         "break: the origin resets within the length",
         [get()],
         [[HEAD, LONG + b"hello", Pause(0.1), Reset]],
-        judge=truncated(LONG + b"hello"),
+        judge=Truncated(LONG + b"hello"),
     ),
     Case(
         "break: the origin closes within its chunks",
         [get()],
         [[HEAD, CHUNKS, Pause(0.1), Close]],
-        judge=truncated(CHUNKS),
+        judge=Truncated(CHUNKS),
     ),
     Case(
         "break: the origin closes before the last chunk's end",
         [get()],
         [[HEAD, CHUNKS + b"0\r\nA: 1\r\n", Pause(0.1), Close]],
-        judge=truncated(CHUNKS),
+        judge=Truncated(CHUNKS),
     ),
     Case(
         "break: the origin resets a close-delimited response",
         [get()],
         [[HEAD, b"HTTP/1.1 200 OK\r\n\r\nhello", Pause(0.1), Reset]],
-        judge=truncated(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"),
+        judge=Truncated(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"),
     ),
     Case(
         "break: an HTTP/1.0 visitor can tell a broken response",
         [b"GET {base}/ HTTP/1.0\r\nHost: {host}\r\n\r\n"],
         [[HEAD, CHUNKS, Pause(0.1), Reset]],
         request=b"GET / HTTP/1.1\r\nHost: {origin}\r\n\r\n",
-        judge=truncated(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello", "reset"),
+        judge=Truncated(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello", "reset"),
     ),
     Case(
         "break: the origin closes before a response",
         [post(b"hello")],
         [[HEAD, Take(5), Close]],
-        judge=problem(502, b"origin_closed"),
+        judge=Problem(502, b"origin_closed"),
         edge_only=True,
     ),
     Case(
         "break: the origin resets before a response",
         [post(b"hello")],
         [[HEAD, Take(5), Reset]],
-        judge=problem(502, b"origin_closed"),
+        judge=Problem(502, b"origin_closed"),
         edge_only=True,
     ),
     Case(
         "break: the origin closes in the head of a response",
         [get()],
         [[HEAD, b"HTTP/1.1 200 OK\r\nContent-Le", Pause(), Close]],
-        judge=problem(502, b"origin_closed"),
+        judge=Problem(502, b"origin_closed"),
         edge_only=True,
     ),
     Case(
         "break: the origin closes after an interim response",
         [get()],
         [[HEAD, b"HTTP/1.1 103 Early Hints\r\n\r\n", Pause(), Close]],
-        judge=lambda end, _: end.wait("502", lambda: b"HTTP/1.1 502 Bad Gateway" in end.received),
+        judge=Holds(b"HTTP/1.1 502 Bad Gateway"),
         edge_only=True,
     ),
     Case(
         "break: the visitor's connection is kept after an error of the edge",
         [get(), Until(b"}\n"), get(b"/2"), Until(b"ok")],
         [[HEAD, Close], [HEAD, OK]],
-        judge=lambda end, _: None,
+        judge=Anything(),
         edge_only=True,
     ),
 ]

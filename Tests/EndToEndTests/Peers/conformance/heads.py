@@ -3,6 +3,7 @@
 
 from case import OK, Case, answer, get
 from harness import HEAD, Failure
+from judges import Lines
 
 SIMPLE = [HEAD, OK]
 
@@ -126,16 +127,7 @@ FORGED = (
 
 def look_for(*lines, absent=()):
     """Whether the origin got these lines, each once and as a whole, and none of the absent texts."""
-
-    def look(received, place):
-        for line in lines:
-            if received.count(b"\r\n" + place.fill(line) + b"\r\n") != 1:
-                raise Failure(f"the origin did not get {place.fill(line)!r} once: {received!r}")
-        for text in absent:
-            if text in received:
-                raise Failure(f"the origin got {text!r}: {received!r}")
-
-    return look
+    return Lines(list(lines), list(absent))
 
 
 FORWARDING = [

@@ -5,8 +5,8 @@ import socket
 import time
 
 from case import OK, Case, chunked, get
-from connections import problem, truncated
 from harness import HEAD, PATIENCE, Drip, Ended, Failure, Pause, Shut, StillOpen, Take, Until
+from judges import Holds, Problem, Truncated
 
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 UPLOAD = get(method=b"POST", fields=b"Content-Length: 1000000\r\n")
@@ -59,7 +59,7 @@ def slow(name, begin, piece):
         f"limit: {name} of which a byte comes now and then",
         [begin, Drip(piece, 0.3)],
         [HEAD, CUT],
-        judge=problem(408, b"request_timeout", ends=True),
+        judge=Problem(408, b"request_timeout", ends=True),
         compares_request=False,
         edge_only=True,
     )
@@ -71,14 +71,14 @@ SLOW_VISITORS = [
         [b"GET {base}/", Drip(b"a")],
         [],
         request=b"",
-        judge=problem(408, b"request_timeout", ends=True),
+        judge=Problem(408, b"request_timeout", ends=True),
         edge_only=True,
     ),
     Case(
         "limit: a body of which nothing comes",
         [UPLOAD],
         [HEAD, CUT],
-        judge=problem(408, b"request_timeout", ends=True),
+        judge=Problem(408, b"request_timeout", ends=True),
         edge_only=True,
     ),
     slow("a body", UPLOAD, b"x"),
@@ -106,28 +106,28 @@ SLOW_ORIGINS = [
         "limit: an origin that does not answer",
         [get(), Until(b"}\n"), get(b"/2"), Until(b"ok")],
         [[HEAD, CUT], [HEAD, OK]],
-        judge=problem(504, b"origin_timeout"),
+        judge=Problem(504, b"origin_timeout"),
         edge_only=True,
     ),
     Case(
         "limit: an origin that leaves the visitor without its 100",
         [get(method=b"POST", fields=b"Expect: 100-continue\r\nContent-Length: 5\r\n")],
         [HEAD, CUT],
-        judge=problem(504, b"origin_timeout", ends=True),
+        judge=Problem(504, b"origin_timeout", ends=True),
         edge_only=True,
     ),
     Case(
         "limit: an origin that goes on to say 102",
         [get()],
         [HEAD] + [step for _ in range(8) for step in (b"HTTP/1.1 102 Processing\r\n\r\n", Pause(0.1))] + [CUT],
-        judge=lambda end, _: end.wait("504", lambda: b"HTTP/1.1 504 Gateway" in end.received),
+        judge=Holds(b"HTTP/1.1 504 Gateway"),
         edge_only=True,
     ),
     Case(
         "limit: an origin that says 102 and no more to a visitor that has ended",
         [get(), Shut, Ended(8)],
         [HEAD, b"HTTP/1.1 102 Processing\r\n\r\n", CUT],
-        judge=lambda end, _: end.wait("504", lambda: b"HTTP/1.1 504 Gateway" in end.received),
+        judge=Holds(b"HTTP/1.1 504 Gateway"),
         edge_only=True,
     ),
 ]
@@ -142,7 +142,7 @@ LONG_RESPONSES = [
         "limit: an early response and its upload that are both silent",
         [UPLOAD, HEAD, Ended(8)],
         [HEAD, CHUNKS, CUT],
-        judge=truncated(CHUNKS),
+        judge=Truncated(CHUNKS),
         edge_only=True,
     ),
     Case(

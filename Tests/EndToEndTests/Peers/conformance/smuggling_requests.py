@@ -5,8 +5,8 @@ Behind each comes a request that nobody may answer: it would be the smuggled one
 """
 
 from case import OK, Case
-from connections import problem
-from harness import HEAD, Ended, Failure, Pause, Take, Until
+from harness import HEAD, Ended, Pause, Take, Until
+from judges import Problem
 
 NEXT = b"GET {base}/smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n"
 
@@ -22,21 +22,10 @@ def refused(name, request, status=400, code=b"bad_request", tunnel="path"):
         [request + NEXT, Ended(2)],
         [],
         request=b"",
-        judge=answered_once(status, code),
+        judge=Problem(status, code, ends=True, once=True),
         tunnel=tunnel,
         edge_only=True,
     )
-
-
-def answered_once(status, code):
-    check = problem(status, code, ends=True)
-
-    def judge(end, place):
-        check(end, place)
-        if end.received.count(b"Culvert-Request-Id:") != 1:
-            raise Failure(f"more than one answer: {bytes(end.received)!r}")
-
-    return judge
 
 
 LENGTH = b"Content-Length: 5\r\n"
@@ -195,7 +184,7 @@ def broken_body(name, body):
         [head(CHUNKED), Pause(0.05), body + NEXT, Ended(2)],
         [HEAD, Ended(2, "reset")],
         request=b"POST / HTTP/1.1\r\nHost: {origin}\r\n" + CHUNKED + b"\r\n",
-        judge=answered_once(400, b"bad_request"),
+        judge=Problem(400, b"bad_request", ends=True, once=True),
         edge_only=True,
     )
 

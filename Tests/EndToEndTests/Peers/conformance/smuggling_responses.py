@@ -4,8 +4,8 @@ can't be taken for complete, and what follows is never read as the answer to the
 """
 
 from case import OK, Case, get
-from connections import problem, truncated
-from harness import HEAD, Ended, Failure, Pause, Until
+from harness import HEAD, Ended, Pause, Until
+from judges import Problem, Truncated
 
 # What would be the answer to the visitor's next request, if it could be smuggled in.
 EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
@@ -14,19 +14,12 @@ EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 def refused(name, response):
     """The visitor gets 502, and its next request an answer of its own from a new connection."""
 
-    def judge(end, place):
-        problem(502, b"origin_invalid_response")(end, place)
-        end.take(place.fill(get(b"/2")))
-        end.take(Until(OK))
-        if b"evil" in end.received:
-            raise Failure("smuggled")
-
     return Case(
         f"502: {name}",
-        [get(), HEAD, Until(b"}\n")],
+        [get(), HEAD, Until(b"}\n"), get(b"/2"), Until(OK)],
         [[HEAD, response + EVIL, Ended(2)], [HEAD, OK]],
         request=b"GET / HTTP/1.1\r\nHost: {origin}\r\n\r\nGET /2 HTTP/1.1\r\nHost: {origin}\r\n\r\n",
-        judge=judge,
+        judge=Problem(502, b"origin_invalid_response", absent=b"evil"),
         edge_only=True,
     )
 
@@ -106,7 +99,7 @@ def cut(name, body):
         f"cut: {name}",
         [get(), Ended(2)],
         [HEAD, HEAD_CHUNKED + body + EVIL, Ended(2)],
-        judge=truncated(HEAD_CHUNKED),
+        judge=Truncated(HEAD_CHUNKED),
         edge_only=True,
     )
 
