@@ -71,21 +71,54 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "EdgeTunnels",
+            dependencies: [
+                "ControlAPI",
+                "HTTP1",
+                "Mux",
+                "Protocol",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Sources/Edge/Tunnels",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "EdgeControl",
+            dependencies: [
+                "ControlAPI",
+                "EdgeTunnels",
+                "Mux",
+                "Program",
+                "Protocol",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Sources/Edge/Control",
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "Edge",
             dependencies: [
                 "ControlAPI",
+                "EdgeControl",
+                "EdgeTunnels",
                 "HTTP1",
                 "Mux",
                 "Program",
                 "Protocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "CryptoExtras", package: "swift-crypto"),
-                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -96,6 +129,8 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
+            path: "Sources/Edge",
+            exclude: ["Control", "Tunnels"],
             swiftSettings: settings
         ),
         .target(
@@ -200,6 +235,8 @@ let package = Package(
             dependencies: [
                 "ControlAPI",
                 "Edge",
+                "EdgeControl",
+                "EdgeTunnels",
                 "HTTP1",
                 "Mux",
                 "Program",
@@ -257,6 +294,7 @@ let package = Package(
                 "ConnectorCore",
                 "ControlAPI",
                 "Edge",
+                "EdgeControl",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EdgeControl
+import EdgeTunnels
 import Logging
 import Mux
 import NIOCore

@@ -5,6 +5,7 @@ import NIOPosix
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("culvert-edge health")
 struct HealthQuestionTests {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #if canImport(FoundationEssentials)
+import EdgeTunnels
 import FoundationEssentials
 #else
 import Foundation

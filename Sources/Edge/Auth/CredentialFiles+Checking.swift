@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EdgeControl
+import EdgeTunnels
+
 extension CredentialFiles {
     /// Reads what a configuration names, and reports everything that is wrong with it.
     ///

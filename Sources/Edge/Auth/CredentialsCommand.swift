@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import EdgeControl
+import EdgeTunnels
 import Program
 
 #if canImport(FoundationEssentials)

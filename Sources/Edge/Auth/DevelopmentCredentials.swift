@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Crypto
+import EdgeControl
+import EdgeTunnels
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

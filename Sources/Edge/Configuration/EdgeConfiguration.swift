@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlAPI
+import EdgeControl
+import EdgeTunnels
 import Logging
 import NIOCore
 

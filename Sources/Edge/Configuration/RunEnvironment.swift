@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EdgeTunnels
+
 /// Where an edge runs: a label of every log line and metric, and what decides how strict the configuration is.
 enum RunEnvironment: String, CaseIterable, SettingValue {
     /// On the machine of the person who tries it.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EdgeTunnels
 import NIOCore
 
 /// A value that a setting can have: written as text in a flag, an environment variable or a file.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlAPI
+import EdgeTunnels
 import Logging
 
 /// One line a request.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import EdgeTunnels
 import HTTP1
 import HTTPTypes
 import NIOCore

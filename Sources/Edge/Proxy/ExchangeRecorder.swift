@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
+import EdgeTunnels
 
 /// Counts and writes down what visitors ask for; from any thread.
 protocol ExchangeRecorder: AnyObject, Sendable {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import EdgeTunnels
 import NIOCore
 
 /// What every connection of a public listener works with.

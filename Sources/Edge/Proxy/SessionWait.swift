@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import EdgeTunnels
 import NIOCore
 
 /// A request that waits for a session of its tunnel that it has not been on, since a connector is likely to come back.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
+import EdgeTunnels
 import NIOCore
 
 /// A request for a tunnel that this edge does not know, which gives its connector time to come.

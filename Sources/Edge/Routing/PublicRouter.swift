@@ -1,4 +1,5 @@
 import ControlAPI
+import EdgeTunnels
 // SPDX-License-Identifier: Apache-2.0
 import HTTP1
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
+import EdgeTunnels
 
 /// Where a request on the public listener goes.
 enum Route: Equatable {

@@ -3,6 +3,8 @@
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 @Suite("API keys")
 struct APIKeyStoreTests {

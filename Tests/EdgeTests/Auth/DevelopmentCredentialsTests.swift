@@ -2,6 +2,7 @@
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
 
 @Suite("Credentials of a development edge")
 struct DevelopmentCredentialsTests {

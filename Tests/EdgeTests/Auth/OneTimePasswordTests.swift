@@ -3,6 +3,8 @@
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 @Suite("One-time passwords")
 struct OneTimePasswordTests {

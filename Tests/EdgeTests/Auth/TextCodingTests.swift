@@ -4,6 +4,7 @@ import ControlAPI
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("Spellings of secrets")
 struct TextCodingTests {

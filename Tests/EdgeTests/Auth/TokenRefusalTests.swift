@@ -9,6 +9,8 @@ import NIOCore
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 /// Whatever is wrong with a token, whoever sends it learns only that it opens nothing: not why from the answer, and not
 /// from how long it takes.

@@ -7,6 +7,8 @@ import Synchronization
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 @Suite("Tunnel tokens")
 struct TunnelTokensTests {

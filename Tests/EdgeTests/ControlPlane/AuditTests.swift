@@ -10,6 +10,8 @@ import Synchronization
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 @Suite("Audit log")
 struct AuditTests {

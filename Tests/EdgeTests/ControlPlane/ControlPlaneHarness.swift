@@ -8,6 +8,8 @@ import NIOCore
 import Synchronization
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 /// A control API with three keys: `alice` and `bob` (users), `root` (admin); alice's has a second factor in some tests.
 struct ControlPlaneHarness {

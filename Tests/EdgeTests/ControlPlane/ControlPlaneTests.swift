@@ -7,6 +7,8 @@ import NIOCore
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 @Suite("Control API")
 struct ControlPlaneTests {

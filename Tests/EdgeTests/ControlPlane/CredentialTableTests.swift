@@ -6,6 +6,8 @@ import Mux
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 /// Every call against every kind of credentials; the calls are enumerated from the router, so that a new one can't be
 /// forgotten.

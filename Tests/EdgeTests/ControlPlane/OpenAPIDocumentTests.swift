@@ -6,6 +6,8 @@ import HTTPTypes
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 @Suite("The OpenAPI document")
 struct OpenAPIDocumentTests {

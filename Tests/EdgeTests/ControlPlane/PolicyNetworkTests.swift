@@ -5,6 +5,7 @@ import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("The networks of a policy")
 struct PolicyNetworkTests {

@@ -5,6 +5,8 @@ import HTTPTypes
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 @Suite("Errors of the control API")
 struct ProblemTests {

@@ -4,6 +4,7 @@ import Foundation
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
 
 @Suite("Strict JSON")
 struct StrictJSONTests {

@@ -3,6 +3,7 @@
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("The pace at which a crowd of connectors is let in")
 struct ConnectPacingTests {

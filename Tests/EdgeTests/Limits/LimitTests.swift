@@ -5,6 +5,8 @@ import Synchronization
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 @Suite("Limits")
 struct LimitTests {

@@ -6,6 +6,7 @@ import NIOPosix
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("Figures")
 struct FiguresTests {

@@ -9,6 +9,8 @@ import Synchronization
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 @Suite("Log lines")
 struct LogSecrecyTests {

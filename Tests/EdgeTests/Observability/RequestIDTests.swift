@@ -3,6 +3,7 @@
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("Numbers of requests")
 struct RequestIDTests {

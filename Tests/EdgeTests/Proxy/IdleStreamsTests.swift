@@ -4,6 +4,7 @@ import NIOCore
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("Idle origin connections")
 struct IdleStreamsTests {

@@ -6,6 +6,7 @@ import NIOCore
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("The head that the origin sees")
 struct RequestRewriteTests {

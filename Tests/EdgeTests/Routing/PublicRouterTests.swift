@@ -4,6 +4,7 @@ import ControlAPI
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("Routes")
 struct PublicRouterTests {

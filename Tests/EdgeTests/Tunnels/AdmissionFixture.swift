@@ -9,6 +9,8 @@ import NIOPosix
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 /// An edge's end of sessions over real sockets, without the opening handshake.
 struct AdmissionFixture {

@@ -7,6 +7,7 @@ import Protocol
 import Synchronization
 
 @testable import Edge
+@testable import EdgeTunnels
 
 /// An upstream that writes down what is asked of it, and opens nothing.
 final class FakeUpstream: Upstream, Sendable {

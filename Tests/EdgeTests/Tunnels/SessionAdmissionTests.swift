@@ -9,6 +9,8 @@ import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 /// Connectors' sessions over real sockets, without the opening handshake.
 @Suite("Sessions join and leave their tunnel")

@@ -5,6 +5,7 @@ import NIOEmbedded
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("Sessions of a tunnel")
 struct SessionTableTests {

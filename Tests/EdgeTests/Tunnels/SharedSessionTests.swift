@@ -12,6 +12,8 @@ import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 /// Several tunnels in one session, over real sockets (docs/protocol.md §B.16).
 @Suite("Tunnels that share a session", .timeLimit(.minutes(1)))

@@ -4,6 +4,7 @@ import NIOCore
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("Seats in a shared session")
 struct TunnelSeatsTests {

@@ -9,6 +9,7 @@ import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("A tunnel's use of an upstream")
 struct TunnelSessionTests {

@@ -8,6 +8,7 @@ import NIOEmbedded
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("Tunnels")
 struct TunnelTests {

@@ -5,6 +5,7 @@ import Foundation
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 @Suite("Who may visit a tunnel")
 struct VisitorGateTests {

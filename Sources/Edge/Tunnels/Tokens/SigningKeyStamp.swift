@@ -3,11 +3,11 @@
 import Crypto
 
 /// What tells one signing key from another, also from one of the same name, without being it.
-struct SigningKeyStamp: Hashable, Sendable {
+package struct SigningKeyStamp: Hashable, Sendable {
     private let digest: [UInt8]
 
     /// Makes the stamp of a key from its name and its bytes.
-    init(kid: String, bytes: [UInt8]) {
+    package init(kid: String, bytes: [UInt8]) {
         var hash = SHA256()
         hash.update(data: Array(kid.utf8))
         hash.update(data: [0])

@@ -4,7 +4,7 @@ import ControlAPI
 import Protocol
 
 /// Why a token was refused; it is logged, and never told to whoever sent the token.
-enum TokenRefusal: String, Error, Equatable, Sendable {
+package enum TokenRefusal: String, Error, Equatable, Sendable {
     case missing
     case oversized
     case malformed
@@ -19,7 +19,7 @@ enum TokenRefusal: String, Error, Equatable, Sendable {
 }
 
 /// Decides whether what a connector shows is a valid token of a tunnel; from any thread.
-protocol TunnelTokenVerifier: Sendable {
+package protocol TunnelTokenVerifier: Sendable {
     /// Verifies a token.
     ///
     /// - Parameters:

@@ -11,6 +11,7 @@ import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeTunnels
 
 /// The edge's proxy between visitors and connectors on one event loop whose time a test moves; nothing leaves the process.
 final class ProxyWorld {

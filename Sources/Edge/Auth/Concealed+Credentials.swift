@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EdgeTunnels
+
+extension CredentialSet: Concealed {}
+extension NewCredentials: Concealed {}
+extension DevelopmentCredentials: Concealed {}
+extension EdgeConfiguration.Credentials: Concealed {}

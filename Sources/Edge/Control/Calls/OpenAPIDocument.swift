@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import EdgeTunnels
+
+/// The description of the control API, `GET /api/openapi.json`; tests hold it to the router and the models.
+enum OpenAPIDocument {
+    /// The document (OpenAPI 3.1).
+    ///
+    /// - Parameter schema: What the policy of a tunnel may say.
+    static func json(policy schema: PolicySchema) -> String {
+        self.paths + self.requests + schema.openAPI + self.responses
+    }
+
+    private static let paths = #"""
+        {
+          "openapi": "3.1.0",
+          "info": {
+            "title": "Culvert control API",
+            "version": "1",
+            "description": "Make and manage tunnels. Every error is a problem+json (RFC 9457) with a stable code; docs/errors.md lists the codes.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+          },
+          "security": [{"apiKey": []}],
+          "paths": {
+            "/api/tunnels/create": {
+              "post": {
+                "operationId": "createTunnel",
+                "summary": "Make a tunnel, or take one's own up again",
+                "parameters": [{"$ref": "#/components/parameters/otp"}],
+                "requestBody": {
+                  "required": false,
+                  "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CreateTunnelRequest"}}}
+                },
+                "responses": {
+                  "201": {
+                    "description": "The tunnel, with the token that serves it",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CreateTunnelResponse"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/problem"},
+                  "401": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "409": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
+                  "415": {"$ref": "#/components/responses/problem"},
+                  "429": {"$ref": "#/components/responses/limited"},
+                  "431": {"$ref": "#/components/responses/problem"}
+                }
+              }
+            },
+            "/api/tunnels/list": {
+              "get": {
+                "operationId": "listTunnels",
+                "summary": "One's own tunnels, or all for an admin, by id",
+                "parameters": [
+                  {
+                    "name": "limit", "in": "query", "description": "The most tunnels on the page",
+                    "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
+                  },
+                  {
+                    "name": "cursor", "in": "query", "description": "What next_cursor of the page before said",
+                    "schema": {"$ref": "#/components/schemas/TunnelID"}
+                  }
+                ],
+                "responses": {
+                  "200": {
+                    "description": "A page",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TunnelList"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/problem"},
+                  "401": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
+                  "429": {"$ref": "#/components/responses/limited"},
+                  "431": {"$ref": "#/components/responses/problem"}
+                }
+              }
+            },
+            "/api/tunnels/{id}/status": {
+              "parameters": [{"$ref": "#/components/parameters/id"}],
+              "get": {
+                "operationId": "getTunnelStatus",
+                "summary": "State, sessions and counters of a tunnel",
+                "responses": {
+                  "200": {
+                    "description": "The tunnel",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TunnelStatus"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/problem"},
+                  "401": {"$ref": "#/components/responses/problem"},
+                  "404": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
+                  "429": {"$ref": "#/components/responses/limited"},
+                  "431": {"$ref": "#/components/responses/problem"}
+                }
+              }
+            },
+            "/api/tunnels/{id}/token": {
+              "parameters": [{"$ref": "#/components/parameters/id"}],
+              "post": {
+                "operationId": "renewTunnelToken",
+                "summary": "A new token; those before it end after an overlap",
+                "parameters": [{"$ref": "#/components/parameters/otp"}],
+                "responses": {
+                  "201": {
+                    "description": "The token",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TunnelTokenResponse"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/problem"},
+                  "401": {"$ref": "#/components/responses/problem"},
+                  "404": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
+                  "429": {"$ref": "#/components/responses/limited"},
+                  "431": {"$ref": "#/components/responses/problem"}
+                }
+              }
+            },
+            "/api/tunnels/{id}": {
+              "parameters": [{"$ref": "#/components/parameters/id"}],
+              "delete": {
+                "operationId": "deleteTunnel",
+                "summary": "Delete a tunnel, end its tokens and close its sessions",
+                "parameters": [{"$ref": "#/components/parameters/otp"}],
+                "responses": {
+                  "204": {"description": "It is gone"},
+                  "400": {"$ref": "#/components/responses/problem"},
+                  "401": {"$ref": "#/components/responses/problem"},
+                  "404": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
+                  "429": {"$ref": "#/components/responses/limited"},
+                  "431": {"$ref": "#/components/responses/problem"}
+                }
+              }
+            },
+            "/api/openapi.json": {
+              "get": {
+                "operationId": "getDescription",
+                "summary": "This document",
+                "security": [],
+                "responses": {
+                  "200": {
+                    "description": "The document",
+                    "content": {"application/json": {"schema": {"type": "object"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
+                  "431": {"$ref": "#/components/responses/problem"}
+                }
+              }
+            }
+          },
+          "components": {
+            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
+            "parameters": {
+              "id": {
+                "name": "id", "in": "path", "required": true, "description": "The tunnel",
+                "schema": {"$ref": "#/components/schemas/TunnelID"}
+              },
+              "otp": {
+                "name": "Culvert-OTP", "in": "header",
+                "description": "The one-time code, if the key has a second factor",
+                "schema": {"type": "string", "pattern": "^[0-9]{6}$"}
+              }
+            },
+            "responses": {
+              "problem": {
+                "description": "What is wrong",
+                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+              },
+              "limited": {
+                "description": "Too many calls",
+                "headers": {
+                  "Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}, "required": true},
+                  "RateLimit": {
+                    "description": "The limit that refused the call", "schema": {"type": "string"}, "required": true
+                  },
+                  "RateLimit-Policy": {
+                    "description": "How much it allows in how many seconds", "schema": {"type": "string"},
+                    "required": true
+                  }
+                },
+                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+              }
+            },
+        """#
+
+    private static let requests = #"""
+
+            "schemas": {
+              "TunnelID": {"type": "string", "pattern": "^[a-z0-9-]{3,63}$", "minLength": 3, "maxLength": 63},
+              "CreateTunnelRequest": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "name": {"type": ["string", "null"], "pattern": "^[a-z0-9-]{3,63}$"},
+                  "local_port": {"type": ["integer", "null"], "minimum": 1, "maximum": 65535},
+                  "policy": {"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/TunnelPolicy"}]}
+                }
+              },
+        """#
+
+    private static let responses = #"""
+              "CreateTunnelResponse": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["tunnel_id", "url", "token", "expires_at"],
+                "properties": {
+                  "tunnel_id": {"$ref": "#/components/schemas/TunnelID"},
+                  "name": {"type": "string"},
+                  "url": {"type": "string", "format": "uri"},
+                  "token": {"type": "string"},
+                  "expires_at": {"type": "string", "format": "date-time"}
+                }
+              },
+              "TunnelTokenResponse": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["tunnel_id", "token", "expires_at", "previous_end_at"],
+                "properties": {
+                  "tunnel_id": {"$ref": "#/components/schemas/TunnelID"},
+                  "token": {"type": "string"},
+                  "expires_at": {"type": "string", "format": "date-time"},
+                  "previous_end_at": {"type": "string", "format": "date-time"}
+                }
+              },
+              "TunnelList": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["tunnels"],
+                "properties": {
+                  "tunnels": {"type": "array", "items": {"$ref": "#/components/schemas/TunnelStatus"}},
+                  "next_cursor": {"$ref": "#/components/schemas/TunnelID"}
+                }
+              },
+              "TunnelStatus": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["tunnel_id", "url", "state", "created_at", "sessions", "counters"],
+                "properties": {
+                  "tunnel_id": {"$ref": "#/components/schemas/TunnelID"},
+                  "name": {"type": "string"},
+                  "url": {"type": "string", "format": "uri"},
+                  "state": {"enum": ["online", "offline", "draining"]},
+                  "created_at": {"type": "string", "format": "date-time"},
+                  "last_active_at": {"type": "string", "format": "date-time"},
+                  "last_echo_at": {"type": "string", "format": "date-time"},
+                  "sessions": {"type": "array", "items": {"$ref": "#/components/schemas/SessionStatus"}},
+                  "counters": {"$ref": "#/components/schemas/TunnelCounters"}
+                }
+              },
+              "SessionStatus": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["session_id", "connected_at", "active_streams", "draining"],
+                "properties": {
+                  "session_id": {"type": "string"},
+                  "remote_address": {"type": "string"},
+                  "implementation": {"type": "string"},
+                  "connected_at": {"type": "string", "format": "date-time"},
+                  "round_trip_ms": {"type": "number"},
+                  "last_echo_at": {"type": "string", "format": "date-time"},
+                  "active_streams": {"type": "integer"},
+                  "draining": {"type": "boolean"}
+                }
+              },
+              "TunnelCounters": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["requests", "errors", "bytes_received", "bytes_sent"],
+                "properties": {
+                  "requests": {"type": "integer"},
+                  "errors": {"type": "integer"},
+                  "bytes_received": {"type": "integer"},
+                  "bytes_sent": {"type": "integer"}
+                }
+              },
+              "Problem": {
+                "type": "object",
+                "required": ["type", "title", "status", "code", "request_id"],
+                "properties": {
+                  "type": {"type": "string", "format": "uri"},
+                  "title": {"type": "string"},
+                  "status": {"type": "integer"},
+                  "detail": {"type": "string"},
+                  "code": {"type": "string", "pattern": "^[a-z_]+$"},
+                  "field": {"type": "string"},
+                  "request_id": {"type": "string"}
+                }
+              }
+            }
+          }
+        }
+        """#
+}

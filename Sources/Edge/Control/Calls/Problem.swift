@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import EdgeTunnels
+import HTTPTypes
+
+/// The errors of the control API: each with its stable code, its status and what to do about it.
+///
+/// `docs/errors.md` lists the codes, and a test holds that list to this one.
+enum Problem: Error, Equatable {
+    case invalidBody(field: String?, detail: String)
+    case invalidParameter(field: String, detail: String)
+    case missingCredentials
+    case invalidCredentials
+    case invalidToken
+    case oneTimePasswordRequired
+    case invalidOneTimePassword
+    case notFound
+    case tunnelNotFound
+    case methodNotAllowed(allowed: [HTTPRequest.Method])
+    case nameTaken(String)
+    case nameReserved(String)
+    case tooManyTunnels(limit: Int)
+    case bodyTooLarge(limit: Int)
+    case unsupportedMediaType
+    case rateLimited(RateDecision, by: APILimit)
+    case draining
+    case crowded(retryAfter: Int)
+    case internalError
+
+    /// The stable code.
+    var code: String {
+        switch self {
+        case .invalidBody: "invalid_body"
+        case .invalidParameter: "invalid_parameter"
+        case .missingCredentials: "missing_credentials"
+        case .invalidCredentials: "invalid_credentials"
+        case .invalidToken: "invalid_token"
+        case .oneTimePasswordRequired: "otp_required"
+        case .invalidOneTimePassword: "otp_invalid"
+        case .notFound: "not_found"
+        case .tunnelNotFound: "tunnel_not_found"
+        case .methodNotAllowed: "method_not_allowed"
+        case .nameTaken: "name_taken"
+        case .nameReserved: "name_reserved"
+        case .tooManyTunnels: "too_many_tunnels"
+        case .bodyTooLarge: "body_too_large"
+        case .unsupportedMediaType: "unsupported_media_type"
+        case .rateLimited: "rate_limited"
+        case .draining: "draining"
+        case .crowded: "crowded"
+        case .internalError: "internal_error"
+        }
+    }
+
+    /// The HTTP status.
+    var status: HTTPResponse.Status {
+        switch self {
+        case .invalidBody, .invalidParameter: .badRequest
+        case .missingCredentials, .invalidCredentials, .invalidToken: .unauthorized
+        case .oneTimePasswordRequired, .invalidOneTimePassword: .unauthorized
+        case .notFound, .tunnelNotFound: .notFound
+        case .methodNotAllowed: .methodNotAllowed
+        case .nameTaken, .nameReserved, .tooManyTunnels: .conflict
+        case .bodyTooLarge: .contentTooLarge
+        case .unsupportedMediaType: .unsupportedMediaType
+        case .rateLimited: .tooManyRequests
+        case .draining, .crowded: .serviceUnavailable
+        case .internalError: .internalServerError
+        }
+    }
+
+    /// What is wrong, in a sentence that the caller can act on.
+    var detail: String {
+        switch self {
+        case .invalidBody(_, let detail), .invalidParameter(_, let detail): detail
+        case .missingCredentials: "Send an API key in the field Authorization: Bearer <key>."
+        case .invalidCredentials: "The credentials in the field Authorization are not valid here."
+        case .invalidToken: "The tunnel token is not valid here: ask for a new one with POST /api/tunnels/{id}/token."
+        case .oneTimePasswordRequired: "This key needs a one-time code: send six digits in the field Culvert-OTP."
+        case .invalidOneTimePassword: "The code in the field Culvert-OTP is wrong, old or used: wait for the next one."
+        case .notFound: "There is no such call; GET /api/openapi.json describes those that there are."
+        case .tunnelNotFound: "There is no tunnel of this id, or it belongs to another API key."
+        case .methodNotAllowed(let allowed): "Use \(allowed.map(\.rawValue).joined(separator: " or ")) here."
+        case .nameTaken(let name): "The name \(name) belongs to another API key: choose another one."
+        case .nameReserved(let name): "The name \(name) is reserved: choose another one."
+        case .tooManyTunnels(let limit): "This API key already has \(limit) tunnels: delete one first."
+        case .bodyTooLarge(let limit): "The body may have \(limit) bytes at most."
+        case .unsupportedMediaType: "Send the body as Content-Type: application/json."
+        case .rateLimited(let decision, let limit): "\(limit.complaint): try again in \(decision.resetSeconds) s."
+        case .draining: "This edge is about to stop: try again at once, another one will answer."
+        case .crowded(let seconds): "Many connectors arrive at once: this one is expected in \(seconds) s."
+        case .internalError: "The edge failed; its log says why under this request id."
+        }
+    }
+
+    /// A short summary of the kind of error.
+    var title: String {
+        switch self {
+        case .invalidBody: "The body is not valid"
+        case .invalidParameter: "A parameter is not valid"
+        case .missingCredentials: "Credentials are missing"
+        case .invalidCredentials: "Credentials were refused"
+        case .invalidToken: "The tunnel token was refused"
+        case .oneTimePasswordRequired: "A one-time code is missing"
+        case .invalidOneTimePassword: "The one-time code was refused"
+        case .notFound: "No such call"
+        case .tunnelNotFound: "No such tunnel"
+        case .methodNotAllowed: "Method not allowed"
+        case .nameTaken: "The name is taken"
+        case .nameReserved: "The name is reserved"
+        case .tooManyTunnels: "Too many tunnels"
+        case .bodyTooLarge: "The body is too large"
+        case .unsupportedMediaType: "The body has another media type"
+        case .rateLimited: "Too many calls"
+        case .draining: "About to stop"
+        case .crowded: "Many arrive at once"
+        case .internalError: "The edge failed"
+        }
+    }
+
+    /// The member of the body, or the parameter or field, that is wrong.
+    var field: String? {
+        switch self {
+        case .invalidBody(let field, _): field
+        case .invalidParameter(let field, _): field
+        case .missingCredentials, .invalidCredentials, .invalidToken: "Authorization"
+        case .oneTimePasswordRequired, .invalidOneTimePassword: "Culvert-OTP"
+        case .nameTaken, .nameReserved: "name"
+        case .unsupportedMediaType: "Content-Type"
+        default: nil
+        }
+    }
+
+    /// The fields of the response beside those that every answer has.
+    var headerFields: HTTPFields {
+        var fields = HTTPFields()
+        switch self {
+        case .missingCredentials:
+            fields[.wwwAuthenticate] = #"Bearer realm="culvert""#
+        case .invalidCredentials, .invalidToken:
+            fields[.wwwAuthenticate] = #"Bearer realm="culvert", error="invalid_token""#
+        case .oneTimePasswordRequired, .invalidOneTimePassword:
+            fields[.wwwAuthenticate] = #"Culvert-OTP realm="culvert""#
+        case .methodNotAllowed(let allowed):
+            fields[.allow] = allowed.map(\.rawValue).joined(separator: ", ")
+        case .rateLimited(let decision, let limit):
+            fields[.retryAfter] = String(max(1, decision.resetSeconds))
+            fields[.rateLimit] = limit.field(decision)
+        case .draining:
+            // At once: the next edge is there already, and a proxy in front may lead to it the second time.
+            fields[.retryAfter] = "0"
+        case .crowded(let seconds):
+            fields[.retryAfter] = String(seconds)
+        default:
+            break
+        }
+        return fields
+    }
+
+    /// The body of the response.
+    ///
+    /// - Parameter requestID: The id under which the request is logged.
+    func details(requestID: RequestID) -> ProblemDetails {
+        ProblemDetails(
+            title: self.title,
+            status: self.status.code,
+            code: self.code,
+            detail: self.detail,
+            field: self.field,
+            requestID: requestID.description
+        )
+    }
+}
+
+extension HTTPField.Name {
+    // The initialiser fails for names that are not tokens (RFC 9110 §5.6.2); these are.
+
+    /// `Culvert-OTP`: the second factor.
+    // swift-format-ignore: NeverForceUnwrap
+    static let culvertOTP = HTTPField.Name("Culvert-OTP")!
+    /// `Culvert-Error`: the stable code of an error that the edge made.
+    // swift-format-ignore: NeverForceUnwrap
+    package static let culvertError = HTTPField.Name("Culvert-Error")!
+    /// `Culvert-Request-Id`: the id under which the request is logged.
+    // swift-format-ignore: NeverForceUnwrap
+    package static let culvertRequestID = HTTPField.Name("Culvert-Request-Id")!
+    /// `RateLimit`: what is left of the limit that applies (draft-ietf-httpapi-ratelimit-headers §5).
+    // swift-format-ignore: NeverForceUnwrap
+    static let rateLimit = HTTPField.Name("RateLimit")!
+    /// `RateLimit-Policy`: the limit that applies.
+    // swift-format-ignore: NeverForceUnwrap
+    static let rateLimitPolicy = HTTPField.Name("RateLimit-Policy")!
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import EdgeTunnels
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// The calls that manage tunnels.
+struct TunnelRoutes: Sendable {
+    let registry: any TunnelRegistry
+    let tokens: TunnelTokens
+    let limits: APILimits
+    let liveSettings: LiveSettings
+    let policySchema: PolicySchema
+    let now: @Sendable () -> Date
+
+    /// Adds the calls to a group, which has to authenticate the caller.
+    func add(to group: RouterGroup<ControlContext>) {
+        group.post("create", use: self.create)
+        group.get("list", use: self.list)
+        group.get("{id}/status", use: self.status)
+        group.post("{id}/token", use: self.renewToken)
+        group.delete("{id}", use: self.delete)
+    }
+
+    private var settings: ControlSettings { self.liveSettings.current }
+
+    // MARK: Calls
+
+    @Sendable
+    private func create(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let principal = try context.requirePrincipal()
+        let members = JSONMembers.createTunnel(self.settings.bounded(self.policySchema))
+        let call = try await JSONBody.decode(CreateTunnelRequest.self, members: members, from: request)
+        var policy = call.policy ?? TunnelPolicy()
+        policy.host = policy.host.resolved(localPort: call.localPort)
+        let id = try self.id(named: call.name)
+        context.audit.note(tunnelID: id.description)
+
+        // A tunnel that is taken up again is not a new one: connectors do that at each start.
+        let isOwn = self.registry.tunnel(id)?.owner == principal.name
+        if !isOwn || !policy.basicAuth.isEmpty {
+            let decision = self.limits.creation(by: principal.name)
+            guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .creations) }
+        }
+
+        // Slow on purpose, and so behind the limit.
+        policy.basicAuth = policy.basicAuth.map(PasswordHash.hashed)
+        var specification = TunnelSpecification(
+            id: id,
+            name: call.name,
+            owner: principal.name,
+            policy: policy,
+            createdAt: self.now()
+        )
+        try await self.checkToken(of: specification)
+        do {
+            specification = try await self.registry.create(specification).specification
+        } catch TunnelRegistryError.nameTaken {
+            // Asking again for one's own name takes the tunnel up again, with the new policy: `culvert http --name`
+            // has to work twice in a row.
+            guard let tunnel = self.registry.tunnel(id), tunnel.owner == principal.name else {
+                throw Problem.nameTaken(id.description)
+            }
+            tunnel.policy = policy
+            specification = tunnel.specification
+        } catch TunnelRegistryError.tooManyTunnels(let limit) {
+            throw Problem.tooManyTunnels(limit: limit)
+        }
+        let (token, claims) = try await self.issue(for: specification)
+        return try JSONBody.response(
+            .created,
+            CreateTunnelResponse(
+                tunnelID: id.description,
+                name: call.name,
+                url: self.settings.publicURL(of: id),
+                token: token,
+                expiresAt: Date(timeIntervalSince1970: claims.exp)
+            )
+        )
+    }
+
+    @Sendable
+    private func list(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let principal = try context.requirePrincipal()
+        var limit = 50
+        if let text = try self.parameter("limit", of: request) {
+            guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text),
+                (1...200).contains(number)
+            else {
+                throw Problem.invalidParameter(field: "limit", detail: "limit has to be a number from 1 to 200.")
+            }
+            limit = number
+        }
+        var cursor: TunnelID?
+        if let text = try self.parameter("cursor", of: request) {
+            guard let id = TunnelID(text) else {
+                throw Problem.invalidParameter(field: "cursor", detail: "cursor has to be what next_cursor said.")
+            }
+            cursor = id
+        }
+        let owner = principal.role == .admin ? nil : principal.name
+        // One more than asked for tells whether there is another page.
+        let tunnels = await self.registry.list(owner: owner, after: cursor, limit: limit + 1)
+        let page = tunnels.prefix(limit)
+        return try JSONBody.response(
+            .ok,
+            TunnelList(
+                tunnels: page.map { $0.status(url: self.settings.publicURL(of: $0.id)) },
+                nextCursor: tunnels.count > limit ? page.last?.id.description : nil
+            )
+        )
+    }
+
+    @Sendable
+    private func status(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let tunnel = try self.tunnel(context)
+        return try JSONBody.response(.ok, tunnel.status(url: self.settings.publicURL(of: tunnel.id)))
+    }
+
+    @Sendable
+    private func renewToken(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let tunnel = try self.tunnel(context)
+        let endAt = self.now().addingTimeInterval(self.settings.tokenOverlap)
+        let issuedUntil = self.tokens.endTokens(of: tunnel.id, at: endAt)
+        for session in tunnel.sessions where session.tokenIssuedAt <= issuedUntil { session.limitLifetime(to: endAt) }
+        let (token, claims) = try await self.issue(for: tunnel.specification)
+        return try JSONBody.response(
+            .created,
+            TunnelTokenResponse(
+                tunnelID: tunnel.id.description,
+                token: token,
+                expiresAt: Date(timeIntervalSince1970: claims.exp),
+                previousEndAt: endAt
+            )
+        )
+    }
+
+    @Sendable
+    private func delete(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let tunnel = try self.tunnel(context)
+        // First the tokens, so that no connector can come back between the two.
+        self.tokens.endTokens(of: tunnel.id)
+        _ = await self.registry.remove(tunnel.id, keepingNameFor: .zero)
+        for session in tunnel.close(isDeleted: true) { session.revoke() }
+        return Response(status: .noContent)
+    }
+
+    // MARK: Parts
+
+    private func id(named name: String?) throws -> TunnelID {
+        guard let name else {
+            var generator = SystemRandomNumberGenerator()
+            return TunnelID.random(using: &generator)
+        }
+        guard let id = TunnelID(name) else {
+            throw Problem.invalidBody(field: "name", detail: "name has to be 3 to 63 of a-z, 0-9 and -.")
+        }
+        guard !self.settings.reservedNames.contains(name) else { throw Problem.nameReserved(name) }
+        return id
+    }
+
+    private func issue(for specification: TunnelSpecification) async throws -> (String, TunnelTokenClaims) {
+        try await self.tokens.issue(
+            for: specification,
+            edge: self.settings.publicURL,
+            lifetime: self.settings.tokenLifetime
+        )
+    }
+
+    /// Refuses a policy that makes the tunnel's token longer than connectors can send it.
+    private func checkToken(of specification: TunnelSpecification) async throws {
+        let (token, _) = try await self.issue(for: specification)
+        guard token.utf8.count <= TunnelTokens.maximumLength else {
+            throw Problem.invalidBody(
+                field: "policy",
+                detail:
+                    "policy is too long for the tunnel's token, which has \(TunnelTokens.maximumLength / 1024) KiB at "
+                    + "most: name fewer addresses or users."
+            )
+        }
+    }
+
+    /// The value of a parameter of the query; `nil` if it is not there.
+    private func parameter(_ name: Substring, of request: Request) throws -> Substring? {
+        let values = request.uri.queryParameters.filter { $0.key == name }.map(\.value)
+        guard values.count <= 1 else {
+            throw Problem.invalidParameter(field: String(name), detail: "\(name) is there twice.")
+        }
+        return values.first
+    }
+
+    /// The tunnel in the path, if the caller may know of it.
+    private func tunnel(_ context: ControlContext) throws -> Tunnel {
+        let principal = try context.requirePrincipal()
+        guard let id = context.parameters.get("id").flatMap({ TunnelID($0) }) else {
+            throw Problem.invalidParameter(field: "id", detail: "id has to be 3 to 63 of a-z, 0-9 and -.")
+        }
+        context.audit.note(tunnelID: id.description)
+        guard let tunnel = self.registry.tunnel(id), principal.mayManage(tunnelsOf: tunnel.owner) else {
+            throw Problem.tunnelNotFound
+        }
+        return tunnel
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EdgeTunnels
+import NIOCore
+import Synchronization
+
+/// The limits of the control API.
+package final class APILimits: Sendable {
+    /// How many calls are allowed.
+    package struct Settings: Equatable, Sendable {
+        /// Calls of one API key.
+        package var calls = RateLimit(10, perSeconds: 1)
+        /// Failed logins from one address, and wrong one-time codes of one key.
+        package var failures = RateLimit(5, perSeconds: 60)
+        /// Tunnels that one API key makes.
+        package var creations = RateLimit(30, perSeconds: 3600)
+        /// The most callers that each table remembers.
+        var tableCapacity = 16_384
+
+        /// Sets how many calls are allowed.
+        package init(
+            calls: RateLimit = RateLimit(10, perSeconds: 1),
+            failures: RateLimit = RateLimit(5, perSeconds: 60),
+            creations: RateLimit = RateLimit(30, perSeconds: 3600),
+            tableCapacity: Int = 16_384
+        ) {
+            self.calls = calls
+            self.failures = failures
+            self.creations = creations
+            self.tableCapacity = tableCapacity
+        }
+    }
+
+    private struct State {
+        var calls: BucketTable<String>
+        var failures: BucketTable<CallerAddress>
+        var wrongCodes: BucketTable<String>
+        var creations: BucketTable<String>
+
+        init(_ settings: Settings) {
+            self.calls = BucketTable(settings.calls, capacity: settings.tableCapacity)
+            self.failures = BucketTable(settings.failures, capacity: settings.tableCapacity)
+            self.wrongCodes = BucketTable(settings.failures, capacity: settings.tableCapacity)
+            self.creations = BucketTable(settings.creations, capacity: settings.tableCapacity)
+        }
+    }
+
+    /// The value of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers §3): how much in how many seconds.
+    func policyField(of limit: APILimit) -> String {
+        let rate = self.state.withLock { state in
+            switch limit {
+            case .calls: state.calls.limit
+            case .logins: state.failures.limit
+            case .codes: state.wrongCodes.limit
+            case .creations: state.creations.limit
+            }
+        }
+        let seconds = max(1, Int((rate.burst / rate.perSecond).rounded()))
+        return "\"\(limit.rawValue)\";q=\(Int(rate.burst));w=\(seconds)"
+    }
+
+    private let state: Mutex<State>
+    private let now: @Sendable () -> Double
+
+    /// Makes the limits.
+    ///
+    /// - Parameters:
+    ///   - settings: How many calls are allowed.
+    ///   - now: A clock that does not go back, in seconds.
+    package init(_ settings: Settings = Settings(), now: @escaping @Sendable () -> Double = APILimits.uptime) {
+        self.state = Mutex(State(settings))
+        self.now = now
+    }
+
+    /// Takes other limits instead; every bucket is full again.
+    package func replace(with settings: Settings) {
+        self.state.withLock { $0 = State(settings) }
+    }
+
+    /// Counts a call of a key.
+    package func call(by keyName: String) -> RateDecision {
+        let now = self.now()
+        return self.state.withLock { $0.calls.take(keyName, now: now) }
+    }
+
+    /// Counts a failed login from an address; once refused, the caller is told to slow down instead.
+    package func failure(from address: SocketAddress?) -> RateDecision {
+        let now = self.now()
+        return self.state.withLock { $0.failures.take(CallerAddress(IPAddress(address)), now: now) }
+    }
+
+    /// Whether another one-time code of a key may be looked at.
+    ///
+    /// It is counted as wrong before it is known to be, so that many at once are no way around the limit.
+    func tryCode(of keyName: String) -> RateDecision {
+        let now = self.now()
+        return self.state.withLock { $0.wrongCodes.take(keyName, now: now) }
+    }
+
+    /// Takes back what ``tryCode(of:)`` counted, since the code was right.
+    func rightCode(of keyName: String) {
+        let now = self.now()
+        self.state.withLock { $0.wrongCodes.giveBack(keyName, now: now) }
+    }
+
+    /// Counts the making of a tunnel.
+    func creation(by keyName: String) -> RateDecision {
+        let now = self.now()
+        return self.state.withLock { $0.creations.take(keyName, now: now) }
+    }
+
+    /// The callers that are remembered, for a test of the bound.
+    package var rememberedCallers: Int {
+        self.state.withLock { $0.calls.count + $0.failures.count + $0.wrongCodes.count + $0.creations.count }
+    }
+
+    private static func uptime() -> Double {
+        Double(NIODeadline.now().uptimeNanoseconds) / 1e9
+    }
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import EdgeTunnels
+import JWTKit
+import Synchronization
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Issues and verifies tunnel tokens: JWTs with HS256 (RFC 7519, RFC 7515).
+///
+/// The first key signs. The others only verify, so that a key is rotated by putting a new one in front and taking the
+/// old one away when the tokens that it signed have ended.
+package final class TunnelTokens: TunnelTokenVerifier {
+    /// The longest token that is looked at, in bytes.
+    static let maximumLength = 8 * 1024
+    /// How far the clocks of two edges may be apart, in seconds.
+    static let leeway: Double = 30
+
+    private struct Ring {
+        var signingKeyID: String
+        var keys: [String: JWTKeyCollection]
+        var stamps: [String: SigningKeyStamp]
+        /// Verifies tokens whose `kid` is unknown, in vain, so that they take as long as others.
+        var decoy: JWTKeyCollection
+        /// A token that the decoy has signed, to be verified instead of what is no token at all.
+        var decoyToken: String
+    }
+
+    private let ring: Mutex<Ring>
+    private let cutoffs = Mutex(TokenCutoffs())
+    private let now: @Sendable () -> Date
+
+    /// Makes the issuer.
+    ///
+    /// - Parameters:
+    ///   - keys: The keys, the signing one first.
+    ///   - now: The clock.
+    /// - Throws: ``CredentialError``.
+    package init(keys: [SigningKey], now: @escaping @Sendable () -> Date = { Date() }) async throws {
+        self.ring = Mutex(try await Self.ring(of: keys))
+        self.now = now
+    }
+
+    /// Takes other keys instead.
+    package func replaceKeys(with keys: [SigningKey]) async throws {
+        let ring = try await Self.ring(of: keys)
+        self.ring.withLock { $0 = ring }
+    }
+
+    /// Signs a token.
+    ///
+    /// - Parameters:
+    ///   - specification: The tunnel.
+    ///   - edge: The URL that the connector dials.
+    ///   - lifetime: For how long the token is valid, in seconds.
+    func issue(
+        for specification: TunnelSpecification,
+        edge: String,
+        lifetime: TimeInterval
+    ) async throws -> (token: String, claims: TunnelTokenClaims) {
+        let issuedAt = self.now().timeIntervalSince1970
+        let claims = TunnelTokenClaims(
+            sub: specification.id.description,
+            edge: edge,
+            exp: (issuedAt + lifetime).rounded(.up),
+            iat: issuedAt,
+            jti: RequestID().description,
+            own: specification.owner,
+            name: specification.name,
+            policy: specification.policy
+        )
+        let (keyID, keys) = self.ring.withLock { ($0.signingKeyID, $0.keys[$0.signingKeyID] ?? $0.decoy) }
+        var header = JWTHeader()
+        header.kid = keyID
+        return (try await keys.sign(claims, header: header), claims)
+    }
+
+    /// Verifies a token.
+    ///
+    /// - Parameters:
+    ///   - token: What the connector sent.
+    ///   - tunnelID: The tunnel that it wants to serve.
+    package func verify(_ token: String?, for tunnelID: TunnelID) async -> Result<TunnelTokenClaims, TokenRefusal> {
+        guard let token, !token.isEmpty else { return .failure(await self.refuse(.missing)) }
+        guard token.utf8.count <= Self.maximumLength else { return .failure(await self.refuse(.oversized)) }
+        guard let header = Self.header(of: token) else { return .failure(await self.refuse(.malformed)) }
+        let known = self.ring.withLock { ring in header.kid.flatMap { ring.keys[$0] } }
+        let keys = known ?? self.ring.withLock { $0.decoy }
+        // The signature is computed whatever the header says, so that the refusals take the same time.
+        let claims = try? await keys.verify(token, as: TunnelTokenClaims.self)
+        guard header.alg == "HS256", header.crit == nil else { return .failure(.algorithm) }
+        guard known != nil else { return .failure(.unknownKey) }
+        guard let claims else { return .failure(.signature) }
+        return self.check(claims, for: tunnelID).map { .failure($0) } ?? .success(claims)
+    }
+
+    /// Ends every token of a tunnel that has been issued so far.
+    ///
+    /// - Parameters:
+    ///   - tunnelID: The tunnel.
+    ///   - date: When they end; now, or after an overlap.
+    /// - Returns: The issue time before which tokens are affected.
+    @discardableResult
+    func endTokens(of tunnelID: TunnelID, at date: Date? = nil) -> Double {
+        let now = self.now().timeIntervalSince1970
+        self.cutoffs.withLock {
+            $0.add(issuedUntil: now, endAt: date?.timeIntervalSince1970 ?? now, for: tunnelID, now: now)
+        }
+        return now
+    }
+
+    /// Refuses what is not looked at, after the work that a token takes.
+    package func refuse(_ refusal: TokenRefusal) async -> TokenRefusal {
+        let (decoy, token) = self.ring.withLock { ($0.decoy, $0.decoyToken) }
+        _ = Self.header(of: token)
+        _ = try? await decoy.verify(token, as: TunnelTokenClaims.self)
+        return refusal
+    }
+
+    /// What stands for the key that signed a token which has been verified.
+    package func stamp(of token: String) -> SigningKeyStamp? {
+        let keyID = Self.header(of: token)?.kid
+        return self.ring.withLock { ring in keyID.flatMap { ring.stamps[$0] } }
+    }
+
+    /// Whether a key is still among those that verify.
+    package func accepts(_ stamp: SigningKeyStamp) -> Bool {
+        self.ring.withLock { $0.stamps.values.contains(stamp) }
+    }
+
+    private func check(_ claims: TunnelTokenClaims, for tunnelID: TunnelID) -> TokenRefusal? {
+        let now = self.now().timeIntervalSince1970
+        guard claims.exp > now else { return .expired }
+        guard claims.nbf ?? 0 <= now + Self.leeway, claims.iat <= now + Self.leeway else { return .notYetValid }
+        guard claims.sub == tunnelID.description else { return .otherTunnel }
+        let ended = self.cutoffs.withLock { $0.isEnded(issuedAt: claims.iat, of: tunnelID, now: now) }
+        return ended ? .revoked : nil
+    }
+
+    private struct Header: Decodable {
+        var alg: String?
+        var kid: String?
+        var crit: [String]?
+    }
+
+    private static func header(of token: String) -> Header? {
+        let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return nil }
+        var text = String(decoding: parts[0], as: UTF8.self)
+            .replacing("-", with: "+")
+            .replacing("_", with: "/")
+        text += String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
+        return Data(base64Encoded: text).flatMap { try? JSONDecoder().decode(Header.self, from: $0) }
+    }
+
+    /// Everything that is wrong with keys.
+    package static func errors(in keys: [SigningKey]) -> [CredentialError] {
+        guard !keys.isEmpty else { return [.noSigningKey] }
+        var names = Set<String>()
+        return keys.flatMap { key -> [CredentialError] in
+            let isShort = (key.bytes?.count ?? 0) < 32
+            let isNew = names.insert(key.kid).inserted
+            return (isShort ? [.shortSigningKey(keyID: key.kid)] : []) + (isNew ? [] : [.duplicateKeyID(key.kid)])
+        }
+    }
+
+    private static func ring(of keys: [SigningKey]) async throws -> Ring {
+        if let error = self.errors(in: keys).first { throw error }
+        guard let first = keys.first else { throw CredentialError.noSigningKey }
+        var collections: [String: JWTKeyCollection] = [:]
+        var stamps: [String: SigningKeyStamp] = [:]
+        for key in keys {
+            let bytes = key.bytes ?? []
+            collections[key.kid] = await JWTKeyCollection().add(hmac: HMACKey(from: bytes), digestAlgorithm: .sha256)
+            stamps[key.kid] = SigningKeyStamp(key)
+        }
+        var generator = SystemRandomNumberGenerator()
+        let noise = (0..<32).map { _ in generator.next() as UInt8 }
+        let decoy = await JWTKeyCollection().add(hmac: HMACKey(from: noise), digestAlgorithm: .sha256)
+        return Ring(
+            signingKeyID: first.kid,
+            keys: collections,
+            stamps: stamps,
+            decoy: decoy,
+            decoyToken: try await decoy.sign(TunnelTokenClaims.decoy)
+        )
+    }
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import Logging
+import Mux
+import NIOCore
+import Protocol
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// One tunnel that a session serves.
+struct ServedTunnel {
+    let tunnel: Tunnel
+    let session: TunnelSession
+    let logger: Logger
+}
+
+/// Brings a connector's session to its tunnel once the connector has said who it is, and takes it away at the end.
+///
+/// Where several tunnels share the session, each joins when the connector opens a stream for it: see
+/// ``SharingAcceptor``.
+///
+/// It lives on the session's event loop, and as long as the session: the handler holds it through the closure that
+/// answers streams.
+package final class SessionAdmission: SessionDelegate {
+    private let connection: ConnectorConnection
+    private let authorised: AuthorisedTunnel
+    private let acceptor: SharingAcceptor
+    private let sampler: SessionSampler
+    private weak var handler: SessionHandler?
+    /// The tunnels that the session serves.
+    var seats = TunnelSeats<UInt64, String, ServedTunnel>()
+
+    /// Makes the admission of one connection.
+    ///
+    /// - Parameters:
+    ///   - authorised: The tunnel that the connection was let in for.
+    ///   - connection: The connection.
+    ///   - authority: Decides on the tokens of further tunnels.
+    ///   - makeID: Gives the seats of further tunnels their numbers.
+    ///   - echoInterval: How old the last echo may be before another one is asked for.
+    package init(
+        authorised: AuthorisedTunnel,
+        connection: ConnectorConnection,
+        authority: TunnelAuthority,
+        makeID: @escaping @Sendable () -> UInt64,
+        echoInterval: TimeAmount
+    ) {
+        self.authorised = authorised
+        self.connection = connection
+        self.acceptor = SharingAcceptor(connection, authority: authority, makeID: makeID)
+        self.sampler = SessionSampler(connection, echoInterval: echoInterval)
+    }
+
+    /// Answers a stream that the connector opened.
+    package func accept(_ stream: StreamChannel) {
+        self.acceptor.accept(stream, for: self)
+    }
+
+    // MARK: What the session tells
+
+    package func sessionDidBecomeActive(_ handler: SessionHandler, peer: SessionSettings) {
+        self.handler = handler
+        if !handler.capabilities.contains(.sharing) {
+            let (id, eventLoop) = (self.connection.id, self.connection.eventLoop)
+            let upstream = ConnectorSession(id: id, handler: handler, eventLoop: eventLoop)
+            if let refusal = self.serve(self.authorised, over: upstream) {
+                return handler.close(code: refusal.code, reason: refusal.reason)
+            }
+        }
+        self.sampler.start { self.sample(handler) }
+    }
+
+    private func sample(_ handler: SessionHandler) {
+        for place in self.seats.all {
+            place.session.refreshSample()
+            if let echo = place.session.status.lastEchoAt { place.tunnel.recordEcho(at: echo) }
+        }
+        self.endIfEmpty(handler)
+        let isShared = handler.capabilities.contains(.sharing)
+        self.sampler.take(from: handler, standing: isShared ? self.seats.count : 0)
+    }
+
+    /// Ends a session that nobody has a use for; called now and then.
+    func endIfEmpty(_ handler: SessionHandler, now: NIODeadline = .now()) {
+        guard handler.capabilities.contains(.sharing), self.seats.isAbandoned(now: now) else { return }
+        handler.drain(code: .shutdown, gracePeriod: .seconds(1), reconnectAfter: .milliseconds(100))
+    }
+
+    package func sessionPeerIsDraining(
+        _ handler: SessionHandler,
+        code: ErrorCode,
+        gracePeriod: TimeAmount,
+        reconnectAfter: TimeAmount
+    ) {
+        for place in self.seats.all { self.setDraining(place) }
+    }
+
+    package func sessionSuspicionDidChange(_ handler: SessionHandler) {
+        // One that is draining stays so: see ``SessionTable/setAvailability(_:id:)``.
+        for place in self.seats.all {
+            place.tunnel.setAvailability(handler.isSuspect ? .suspect : .ready, of: place.session)
+        }
+    }
+
+    package func sessionDidEnd(_ handler: SessionHandler, end: SessionEnd) {
+        self.sampler.stop(handler)
+        for place in self.seats.all {
+            self.leave(place.session.id, code: end.code, reason: end.reason, isByPeer: end.isByPeer)
+        }
+    }
+
+    // MARK: Leaving
+
+    /// The tunnel's new requests are to go elsewhere; those under way go on.
+    private func setDraining(_ place: ServedTunnel) {
+        place.tunnel.setAvailability(.draining, of: place.session)
+        // Nothing but idle connections to the origin would keep the connector from leaving.
+        place.session.pool.value.close()
+        place.session.refreshSample()
+    }
+
+    /// The session serves a tunnel no longer.
+    private func leave(_ number: UInt64, code: ErrorCode, reason: String, isByPeer: Bool) {
+        guard let place = self.seats.remove(number) else { return }
+        place.session.cancelTimers()
+        place.tunnel.leave(place.session)
+        self.connection.recorder.sessionClosed()
+        place.logger.info(
+            "connector disconnected",
+            metadata: ["code": "\(code)", "reason": "\(reason)", "by": "\(isByPeer ? "peer" : "edge")"]
+        )
+    }
+
+    /// Gives up an idle connection to the origin, of whichever tunnel, so that another stream can have its slot.
+    private func makeRoom() {
+        for place in self.seats.all where place.session.pool.value.giveUpOldest() { return }
+    }
+}
+
+extension SessionAdmission: SeatGiver {
+    var activeSession: SessionHandler? { self.handler?.phase == .active ? self.handler : nil }
+
+    func serve(_ authorised: AuthorisedTunnel, over upstream: any Upstream) -> SeatRefusal? {
+        guard let peer = self.handler?.peer else {
+            return SeatRefusal(code: .sessionClosing, reason: "the session is over")
+        }
+        let tunnel = authorised.tunnel
+        let session = TunnelSession(
+            over: upstream,
+            remoteAddress: self.connection.remoteAddress?.ipAddress,
+            implementation: peer.implementation,
+            connectedAt: Date(),
+            tokenIssuedAt: authorised.claims.iat,
+            signedBy: authorised.signedBy,
+            makeRoomElsewhere: { [weak self] in self?.makeRoom() }
+        )
+        var logger = self.connection.logger
+        logger[metadataKey: "tunnel"] = "\(tunnel.id)"
+        logger[metadataKey: "session"] = "\(session.id)"
+        switch tunnel.join(session, slot: peer.bundle.map { BundleSlot(bundleID: $0.id, index: $0.index) }) {
+        case .full:
+            logger.notice("connector refused: the tunnel has as many connections as it may have")
+            return SeatRefusal(code: .enhanceCalm, reason: "the tunnel has as many connections as it may have")
+        case .closed:
+            if tunnel.isDeleted { return SeatRefusal(code: .authExpired, reason: "the tunnel was deleted") }
+            // Forgotten in the very moment in which its connector came back: the next attempt makes it again.
+            return SeatRefusal(code: .shutdown, reason: "the tunnel was idle")
+        case .joined(let replaced, let doubted):
+            let place = ServedTunnel(tunnel: tunnel, session: session, logger: logger)
+            self.seats.add(place, number: session.id, of: tunnel.id.description)
+            self.connection.recorder.sessionOpened()
+            session.limitLifetime(to: Date(timeIntervalSince1970: authorised.claims.exp))
+            logger.info(
+                "connector connected",
+                metadata: [
+                    "remote": "\(self.connection.remoteAddress?.ipAddress ?? "-")",
+                    "implementation": "\(peer.implementation ?? "-")",
+                    "replaces": "\(replaced.map { String($0.id) } ?? "-")",
+                ]
+            )
+            replaced?.giveWay(toConnection: session.connectionID)
+            for other in doubted { other.probe() }
+            return nil
+        }
+    }
+
+    func heard(_ event: SharedSeat.Event, of seat: SharedSeat) {
+        guard let place = self.seats[seat.id] else { return }
+        switch event {
+        case .leaving:
+            self.setDraining(place)
+        case .ended(let error?):
+            // With the session itself, which tells its streams and its places.
+            guard error.origin != .sessionLost else { return }
+            // First, so that what is told now is not tried here again.
+            self.leave(seat.id, code: error.code, reason: error.reason, isByPeer: error.origin != .resetLocally)
+            seat.endStreams()
+            // Whoever may not serve the tunnel any more may not go on with what earlier seats of it have under way.
+            guard error.origin == .resetLocally, error.code == .authExpired else { return }
+            for earlier in self.seats.earlier(than: seat.id, of: seat.target) {
+                earlier.session.upstream.value.end(code: error.code, reason: error.reason)
+            }
+        case .ended(nil):
+            // Closed by both sides: what is under way goes on, and can still be cut off with the tunnel.
+            self.setDraining(place)
+            let number = seat.id
+            seat.whenIdle { [weak self] in
+                self?.leave(number, code: .shutdown, reason: "", isByPeer: true)
+            }
+        }
+    }
+}

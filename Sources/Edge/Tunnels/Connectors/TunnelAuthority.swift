@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import NIOCore
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// A connector that may serve a tunnel, and what its token says.
+package struct AuthorisedTunnel: Sendable {
+    /// What it may serve.
+    package var tunnel: Tunnel
+    /// What the token says.
+    package var claims: TunnelTokenClaims
+    /// The key that signed it.
+    package var signedBy: SigningKeyStamp?
+}
+
+/// Decides who may serve a tunnel: whoever shows a valid token of it; the tunnel is re-made from the token if need be.
+package struct TunnelAuthority: Sendable {
+    /// The tunnels.
+    package let registry: any TunnelRegistry
+    /// Verifies tokens.
+    package let tokens: any TunnelTokenVerifier
+
+    /// Makes the authority over the tunnels of a registry.
+    package init(
+        registry: any TunnelRegistry,
+        tokens: any TunnelTokenVerifier
+    ) {
+        self.registry = registry
+        self.tokens = tokens
+    }
+
+    /// Decides on one token.
+    ///
+    /// - Parameters:
+    ///   - text: What is said to be the id of the tunnel.
+    ///   - token: What is said to be a token of it; `nil` if there was none.
+    package func authorise(tunnelID text: String, token: String?) async -> Result<AuthorisedTunnel, TokenRefusal> {
+        guard let tunnelID = TunnelID(text) else {
+            return .failure(await self.tokens.refuse(.otherTunnel))
+        }
+        let claims: TunnelTokenClaims
+        switch await self.tokens.verify(token, for: tunnelID) {
+        case .failure(let refusal): return .failure(refusal)
+        case .success(let verified): claims = verified
+        }
+        let specification = TunnelSpecification(
+            id: tunnelID,
+            name: claims.name,
+            owner: claims.own,
+            policy: claims.policy ?? TunnelPolicy(),
+            createdAt: Date(timeIntervalSince1970: claims.iat)
+        )
+        guard let tunnel = try? await self.registry.restore(specification) else { return .failure(.nameTaken) }
+        return .success(
+            AuthorisedTunnel(tunnel: tunnel, claims: claims, signedBy: token.flatMap { self.tokens.stamp(of: $0) })
+        )
+    }
+}

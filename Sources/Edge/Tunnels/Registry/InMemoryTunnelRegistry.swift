@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import NIOCore
+import Synchronization
+
+/// A registry for one edge: everything is forgotten when the process ends, and re-made from the connectors' tokens.
+package final class InMemoryTunnelRegistry: TunnelRegistry {
+    private let tunnelsPerOwner: Int
+    private let limits: TunnelLimits
+    private let now: @Sendable () -> NIODeadline
+
+    private struct State {
+        var tunnels: [TunnelID: Tunnel] = [:]
+        var leases = NameLeases()
+    }
+
+    private let state = Mutex(State())
+
+    /// Makes an empty registry.
+    ///
+    /// - Parameters:
+    ///   - tunnelsPerOwner: The most tunnels that one API key may have.
+    ///   - limits: What every tunnel is bounded by.
+    ///   - now: A clock that does not go back.
+    package init(
+        tunnelsPerOwner: Int = 100,
+        limits: TunnelLimits = TunnelLimits(),
+        now: @escaping @Sendable () -> NIODeadline = { .now() }
+    ) {
+        self.now = now
+        self.tunnelsPerOwner = tunnelsPerOwner
+        self.limits = limits
+    }
+
+    package func tunnel(_ id: TunnelID) -> Tunnel? {
+        self.state.withLock { $0.tunnels[id] }
+    }
+
+    package func create(_ specification: TunnelSpecification) async throws -> Tunnel {
+        let now = self.now()
+        return try self.state.withLock { state in
+            guard state.tunnels[specification.id] == nil else { throw TunnelRegistryError.nameTaken }
+            try Self.checkLease(of: specification, in: state, now: now)
+            guard state.tunnels.values.count(where: { $0.owner == specification.owner }) < self.tunnelsPerOwner else {
+                throw TunnelRegistryError.tooManyTunnels(limit: self.tunnelsPerOwner)
+            }
+            return self.add(specification, to: &state)
+        }
+    }
+
+    package func restore(_ specification: TunnelSpecification) async throws -> Tunnel {
+        let now = self.now()
+        return try self.state.withLock { state in
+            if let tunnel = state.tunnels[specification.id] {
+                // Another key may have taken the name while this edge did not know of the tunnel.
+                guard tunnel.owner == specification.owner else { throw TunnelRegistryError.nameTaken }
+                return tunnel
+            }
+            try Self.checkLease(of: specification, in: state, now: now)
+            return self.add(specification, to: &state)
+        }
+    }
+
+    private static func checkLease(of specification: TunnelSpecification, in state: State, now: NIODeadline) throws {
+        let holder = state.leases.holder(of: specification.id, now: now)
+        guard holder == nil || holder == specification.owner else { throw TunnelRegistryError.nameTaken }
+    }
+
+    private func add(_ specification: TunnelSpecification, to state: inout State) -> Tunnel {
+        let tunnel = Tunnel(specification, limits: self.limits)
+        state.tunnels[specification.id] = tunnel
+        state.leases.release(specification.id)
+        return tunnel
+    }
+
+    package func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> [Tunnel] {
+        let all = self.all
+        return Array(
+            all.filter { tunnel in
+                (owner == nil || tunnel.owner == owner) && cursor.map { $0 < tunnel.id } ?? true
+            }
+            .sorted { $0.id < $1.id }
+            .prefix(limit)
+        )
+    }
+
+    package func remove(_ id: TunnelID, keepingNameFor lease: TimeAmount) async -> Tunnel? {
+        let now = self.now()
+        return self.state.withLock { state in
+            guard let tunnel = state.tunnels.removeValue(forKey: id) else { return nil }
+            // Nobody asks for a name that was drawn at random.
+            if lease > .zero, tunnel.name != nil {
+                state.leases.keep(id, for: tunnel.owner, until: now + lease, now: now)
+            }
+            return tunnel
+        }
+    }
+
+    /// Every tunnel, for the drain at the end.
+    package var all: [Tunnel] { self.state.withLock { Array($0.tunnels.values) } }
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+
+extension Tunnel {
+    /// What the control API shows of the tunnel.
+    ///
+    /// - Parameter url: Its public URL.
+    package func status(url: String) -> TunnelStatus {
+        TunnelStatus(
+            tunnelID: self.id.description,
+            name: self.name,
+            url: url,
+            state: self.reachability,
+            createdAt: self.createdAt,
+            lastActiveAt: self.lastActiveAt,
+            lastEchoAt: self.lastEchoAt,
+            sessions: self.sessions.map(\.status),
+            counters: self.counters
+        )
+    }
+
+    /// What the tunnel is made from, as it is now.
+    package var specification: TunnelSpecification {
+        TunnelSpecification(
+            id: self.id,
+            name: self.name,
+            owner: self.owner,
+            policy: self.policy,
+            createdAt: self.createdAt
+        )
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import NIOCore
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// The tunnels that this edge serves.
+///
+/// Looking one up is synchronous and cheap, from any thread, because every request does it. What changes the set may
+/// wait for other edges, and so is asynchronous.
+package protocol TunnelRegistry: Sendable {
+    /// The tunnel of that id, if this edge serves it.
+    func tunnel(_ id: TunnelID) -> Tunnel?
+
+    /// Adds a tunnel; from then on its name is its owner's.
+    ///
+    /// - Throws: ``TunnelRegistryError``.
+    func create(_ specification: TunnelSpecification) async throws -> Tunnel
+
+    /// The tunnel of a valid token: the one that is there, or a new one made from what the token says.
+    func restore(_ specification: TunnelSpecification) async throws -> Tunnel
+
+    /// Tunnels in the order of their ids.
+    ///
+    /// - Parameters:
+    ///   - owner: The API key whose tunnels are wanted; `nil` for all.
+    ///   - cursor: The last id of the page before.
+    ///   - limit: The most tunnels to return.
+    func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> [Tunnel]
+
+    /// Removes a tunnel.
+    ///
+    /// - Parameters:
+    ///   - id: The tunnel.
+    ///   - lease: For how long nobody but its owner can have its name; zero gives it free at once.
+    /// - Returns: The tunnel, which the caller then closes; `nil` if there was none.
+    func remove(_ id: TunnelID, keepingNameFor lease: TimeAmount) async -> Tunnel?
+}
+
+/// What a tunnel is made from.
+package struct TunnelSpecification: Sendable {
+    /// The id.
+    package var id: TunnelID
+    /// The name that was asked for, if any.
+    package var name: String?
+    /// The name of the API key that owns the tunnel.
+    package var owner: String
+    /// The policy.
+    package var policy: TunnelPolicy
+    /// When the tunnel was first made.
+    package var createdAt: Date
+
+    /// Describes a tunnel.
+    package init(
+        id: TunnelID,
+        name: String? = nil,
+        owner: String,
+        policy: TunnelPolicy,
+        createdAt: Date
+    ) {
+        self.id = id
+        self.name = name
+        self.owner = owner
+        self.policy = policy
+        self.createdAt = createdAt
+    }
+}
+
+/// Why a tunnel could not be added.
+package enum TunnelRegistryError: Error, Equatable {
+    /// The id is in use.
+    case nameTaken
+    /// The owner has as many tunnels as it may have.
+    case tooManyTunnels(limit: Int)
+}

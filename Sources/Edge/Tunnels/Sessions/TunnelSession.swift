@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import Mux
+import NIOCore
+import Protocol
+import Synchronization
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// An ``Upstream`` as one tunnel uses it: with the idle connections to the origin that it keeps, the figures that other
+/// threads see, and the end of its token.
+package final class TunnelSession: Upstream, Sendable {
+    /// A number that is unique for the life of the edge.
+    package let id: UInt64
+    /// The number of the connection: that of the session, unless tunnels share it.
+    let connectionID: UInt64
+    /// The event loop of the connection; streams may be opened there only.
+    package let eventLoop: any EventLoop
+    /// What opens streams, to be used on ``eventLoop``.
+    let upstream: NIOLoopBound<any Upstream>
+    /// Its idle connections to the origin, to be used on ``eventLoop``.
+    package let pool: NIOLoopBound<StreamPool>
+    /// What the connector knows the tunnel by, for TARGET of OPEN.
+    package let target: String
+    /// Where the connector connects from.
+    package let remoteAddress: String?
+    /// What the connector calls itself.
+    package let implementation: String?
+    /// When it connected.
+    let connectedAt: Date
+    /// When the token was issued with which it connected, in seconds since 1970.
+    package let tokenIssuedAt: Double
+    /// The key that signed that token; `nil` where that does not matter.
+    package let signedBy: SigningKeyStamp?
+
+    /// What was last seen on the event loop, for readers on other threads.
+    private struct Sample {
+        var roundTrip: TimeAmount?
+        var lastEcho: Date?
+        var activeStreams = 0
+        var isDraining = false
+        var expiry: Scheduled<Void>?
+        var expiresAt: Date?
+    }
+
+    private let sample = Mutex(Sample())
+
+    /// Makes a session; to be called on the upstream's event loop.
+    ///
+    /// - Parameters:
+    ///   - upstream: What opens streams.
+    ///   - remoteAddress: Where the connector connects from.
+    ///   - implementation: What the connector calls itself.
+    ///   - connectedAt: When it connected.
+    ///   - tokenIssuedAt: When its token was issued, in seconds since 1970.
+    ///   - signedBy: The key that signed the token.
+    ///   - makeRoomElsewhere: Gives up an idle connection of another tunnel that shares the connection.
+    init(
+        over upstream: any Upstream,
+        remoteAddress: String?,
+        implementation: String?,
+        connectedAt: Date,
+        tokenIssuedAt: Double,
+        signedBy: SigningKeyStamp? = nil,
+        makeRoomElsewhere: (() -> Void)? = nil
+    ) {
+        self.id = upstream.id
+        self.connectionID = upstream.connectionID
+        self.target = upstream.target
+        self.eventLoop = upstream.eventLoop
+        self.upstream = NIOLoopBound(upstream, eventLoop: upstream.eventLoop)
+        self.pool = NIOLoopBound(
+            StreamPool(eventLoop: upstream.eventLoop, makeRoomElsewhere: makeRoomElsewhere),
+            eventLoop: upstream.eventLoop
+        )
+        self.remoteAddress = remoteAddress
+        self.implementation = implementation
+        self.connectedAt = connectedAt
+        self.tokenIssuedAt = tokenIssuedAt
+        self.signedBy = signedBy
+    }
+
+    // MARK: Streams
+
+    var load: UpstreamLoad { self.upstream.value.load }
+    var hasFreeSlot: Bool { self.upstream.value.hasFreeSlot }
+
+    /// Opens a stream for the tunnel, if need be in place of an idle one; on the event loop.
+    package func open(
+        _ metadata: OpenMetadata,
+        deadline: TimeAmount,
+        initializer: (StreamChannel) throws -> Void
+    ) throws -> StreamChannel {
+        let upstream = self.upstream.value
+        if !upstream.hasFreeSlot { self.pool.value.makeRoom() }
+        return try upstream.open(metadata, deadline: deadline, initializer: initializer)
+    }
+
+    // MARK: Figures
+
+    /// What the control API shows of the session; figures are a few seconds old at most.
+    package var status: SessionStatus {
+        let sample = self.sample.withLock { $0 }
+        return SessionStatus(
+            sessionID: String(self.id),
+            remoteAddress: self.remoteAddress,
+            implementation: self.implementation,
+            connectedAt: self.connectedAt,
+            roundTripMilliseconds: sample.roundTrip.map { Double($0.nanoseconds / 1000) / 1000 },
+            lastEchoAt: sample.lastEcho,
+            activeStreams: sample.activeStreams,
+            draining: sample.isDraining
+        )
+    }
+
+    /// Takes the figures of the moment; on the event loop.
+    func refreshSample() {
+        let load = self.load
+        let echo = load.lastEcho.map { Date(timeIntervalSinceNow: -Double((.now() - $0).nanoseconds) / 1e9) }
+        self.sample.withLock { sample in
+            sample.roundTrip = load.roundTrip
+            sample.lastEcho = echo
+            sample.activeStreams = load.streams
+            sample.isDraining = load.isDraining
+        }
+    }
+
+    /// Asks the connector at once whether it is there, from any thread; until it answers the session is suspect.
+    func probe() {
+        self.eventLoop.execute { self.upstream.value.probe() }
+    }
+
+    // MARK: The end
+
+    /// Ends the session at once, from any thread; a connection that is shared goes on for the other tunnels.
+    package func end(code: ErrorCode, reason: String) {
+        self.eventLoop.execute { self.upstream.value.end(code: code, reason: reason) }
+    }
+
+    /// Makes way for a newer session of the same connector and tunnel, from any thread.
+    func giveWay(toConnection newer: UInt64) {
+        self.eventLoop.execute {
+            self.pool.value.close()
+            self.upstream.value.giveWay(toConnection: newer)
+        }
+    }
+
+    /// Lets the connection end in good order, from any thread.
+    package func drain(gracePeriod: TimeAmount, lingering: TimeAmount = .zero) {
+        self.eventLoop.execute {
+            self.pool.value.close()
+            self.upstream.value.drain(gracePeriod: gracePeriod, lingering: lingering)
+        }
+    }
+
+    /// Ends the session because its token is no longer valid.
+    package func revoke() {
+        self.end(code: .authExpired, reason: "the token has ended or was revoked")
+    }
+
+    /// Ends the session at a time, unless it ends before anyway.
+    package func limitLifetime(to date: Date, now: Date = Date()) {
+        let delay = TimeAmount.nanoseconds(Int64(max(0, min(date.timeIntervalSince(now), 1e9)) * 1e9))
+        self.sample.withLock { sample in
+            if let expiresAt = sample.expiresAt, expiresAt <= date { return }
+            sample.expiresAt = date
+            sample.expiry?.cancel()
+            sample.expiry = self.eventLoop.scheduleTask(in: delay) { self.revoke() }
+        }
+    }
+
+    /// Forgets the timer of a session that has ended.
+    func cancelTimers() {
+        self.sample.withLock { sample in
+            sample.expiry?.cancel()
+            sample.expiry = nil
+        }
+    }
+}

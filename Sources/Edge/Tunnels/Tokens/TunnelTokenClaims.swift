@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import Protocol
+
+/// What a tunnel token says.
+///
+/// It holds all that the edge needs to re-make the tunnel after a restart. Times are seconds since 1970; `iat` has a
+/// fraction, so that a token issued right after a revocation is told from those before it.
+package struct TunnelTokenClaims: Codable, Equatable, Sendable {
+    /// The tunnel's id.
+    package var sub: String
+    /// The URL of the edge that the connector dials.
+    package var edge: String
+    /// When the token ends.
+    package var exp: Double
+    /// When the token was issued.
+    package var iat: Double
+    /// When the token begins to be valid; `nil` at once.
+    package var nbf: Double?
+    /// The id of the token, for the log.
+    package var jti: String
+    /// The name of the API key that owns the tunnel.
+    package var own: String
+    /// The name that was asked for, if any.
+    package var name: String?
+    /// The tunnel's policy.
+    package var policy: TunnelPolicy?
+
+    /// Makes what a token is to say.
+    package init(
+        sub: String,
+        edge: String,
+        exp: Double,
+        iat: Double,
+        nbf: Double? = nil,
+        jti: String,
+        own: String,
+        name: String? = nil,
+        policy: TunnelPolicy? = nil
+    ) {
+        self.sub = sub
+        self.edge = edge
+        self.exp = exp
+        self.iat = iat
+        self.nbf = nbf
+        self.jti = jti
+        self.own = own
+        self.name = name
+        self.policy = policy
+    }
+}
