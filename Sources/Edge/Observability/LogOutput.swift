@@ -41,13 +41,28 @@ struct LogOutput: LogHandler {
     ///
     /// - Throws: ``CredentialFiles/Failure`` for a log file that can't be written.
     static func bootstrap(_ configuration: EdgeConfiguration) throws {
-        var sink = LogSink.standardError
-        let isJSON: Bool
-        switch configuration.logFormat {
-        case .text: isJSON = false
-        case .json: isJSON = true
-        case .auto: isJSON = !sink.isTerminal
-        }
+        let makeOutput = try Self.outputs(configuration, writingTo: .standardError)
+        configuration.logTimeZone.adopt()
+        LoggingSystem.bootstrap { makeOutput($0) }
+    }
+
+    /// What makes the output of a logger, by the logger's name.
+    ///
+    /// - Parameters:
+    ///   - configuration: Says which lines are written, how, and to which file beside the sink.
+    ///   - sink: Where lines go.
+    /// - Throws: ``CredentialFiles/Failure`` for a log file that can't be written.
+    static func outputs(
+        _ configuration: EdgeConfiguration,
+        writingTo sink: LogSink
+    ) throws -> @Sendable (String) -> LogOutput {
+        var sink = sink
+        let isJSON =
+            switch configuration.logFormat {
+            case .text: false
+            case .json: true
+            case .auto: !sink.isTerminal
+            }
         if let path = configuration.logFile {
             sink = sink.also(
                 to: try RotatingLogFile(
@@ -58,11 +73,10 @@ struct LogOutput: LogHandler {
             )
         }
         let (level, timeZone) = (configuration.logLevel, configuration.logTimeZone)
-        timeZone.adopt()
-        let metadata: Logger.Metadata = ["environment": "\(configuration.environment.rawValue)"]
-        LoggingSystem.bootstrap { [sink] label in
+        let environment = configuration.environment.rawValue
+        return { [sink] label in
             var output = LogOutput(label: label, level: level, isJSON: isJSON, timeZone: timeZone, sink: sink)
-            output.metadata = metadata
+            output.metadata = ["environment": "\(environment)"]
             return output
         }
     }

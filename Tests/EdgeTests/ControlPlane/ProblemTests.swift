@@ -13,7 +13,7 @@ struct ProblemTests {
     private static let decision = RateDecision(isAllowed: false, remaining: 0, resetSeconds: 3)
 
     /// One of each.
-    private static let all: [Problem] = [
+    static let all: [Problem] = [
         .invalidBody(field: nil, detail: "d"), .invalidParameter(field: "f", detail: "d"), .missingCredentials,
         .invalidCredentials, .invalidToken, .oneTimePasswordRequired, .invalidOneTimePassword, .notFound,
         .tunnelNotFound, .methodNotAllowed(allowed: []), .nameTaken("n"), .nameReserved("n"),
@@ -47,17 +47,17 @@ struct ProblemTests {
         }
     }
 
-    private func text(of path: String) throws -> String {
+    private static func text(of path: String) throws -> String {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
         return try String(contentsOf: root.appending(path: path), encoding: .utf8)
     }
 
-    private func documentation() throws -> String { try self.text(of: "docs/errors.md") }
+    private func documentation() throws -> String { try Self.text(of: "docs/errors.md") }
 
     /// The codes with which an upgrade is refused before its token is looked at, from the source itself.
-    private func handshakeCodes() throws -> [String] {
-        let source = try self.text(of: "Sources/Mux/WebSocket/WebSocketHandshake.swift")
+    static func handshakeCodes() throws -> [String] {
+        let source = try Self.text(of: "Sources/Mux/WebSocket/WebSocketHandshake.swift")
         let codes = source.matches(of: #/\(\s*[0-9]{3},\s*"([a-z_]+)"/#).map { String($0.output.1) }
         #expect(codes.contains("websocket_key"))
         return codes
@@ -83,7 +83,7 @@ struct ProblemTests {
 
     @Test("docs/errors.md lists no code that there isn't")
     func nothingElseDocumented() throws {
-        let known = Set(try Self.all.map(\.code) + VisitorError.allCases.map(\.code) + self.handshakeCodes())
+        let known = Set(try Self.all.map(\.code) + VisitorError.allCases.map(\.code) + Self.handshakeCodes())
         var documented = Set<String>()
         for line in try self.documentation().split(separator: "\n") where line.hasPrefix("| `") {
             let cell = line.dropFirst().prefix { $0 != "|" }

@@ -7,7 +7,8 @@ import Testing
 
 @Suite("The listener's certificate")
 struct ListenerCertificateTests {
-    private func makeCertificate(in folder: URL, prefix: String = "") throws {
+    /// Makes `tls.crt` and `tls.key`, of a name `edge`, with the prefix before their names.
+    static func makeCertificate(in folder: URL, prefix: String = "") throws {
         let openssl = Process()
         openssl.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
         openssl.arguments = [
@@ -32,7 +33,7 @@ struct ListenerCertificateTests {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("culvert-tls-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        try self.makeCertificate(in: folder)
+        try Self.makeCertificate(in: folder)
         var configuration = EdgeConfiguration()
         configuration.certificateFile = folder.appendingPathComponent("tls.crt").path
         configuration.privateKeyFile = folder.appendingPathComponent("tls.key").path
@@ -40,7 +41,7 @@ struct ListenerCertificateTests {
         let first = certificate.context
         #expect(try !certificate.reloadIfChanged())
 
-        try self.makeCertificate(in: folder, prefix: "new-")
+        try Self.makeCertificate(in: folder, prefix: "new-")
         try self.move("new-tls.crt", to: "tls.crt", in: folder)
         #expect(throws: CredentialFiles.Failure.self) { try certificate.reloadIfChanged() }
         #expect(certificate.context === first)

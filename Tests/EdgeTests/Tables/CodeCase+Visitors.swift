@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOConcurrencyHelpers
+import Protocol
+import Testing
+
+@testable import Edge
+
+extension CodeCase {
+    /// What visitors meet.
+    static var visitors: [CodeCase] {
+        [
+            Self.edge(.visitor, "tunnel_not_found", 404) { try await $0.get("/nobody/") },
+            Self.edge(.visitor, "tunnel_offline", 503) { edge in
+                try await edge.get("/\(try await edge.makeTunnel().tunnelID)/")
+            },
+            Self.behind(.rejects(.connectRefused), "origin_refused", 502),
+            Self.behind(.rejects(.connectTimeout), "origin_connect_timeout", 504),
+            Self.behind(.hangsUp, "origin_closed", 502),
+            Self.behind(.answers("220 this is a mail server\r\n"), "origin_invalid_response", 502),
+            Self.behind(.silent, "origin_timeout", 504, settings: ["--tunnel-request-timeout", "1s"]),
+            Self.edge(.visitor, "session_lost", 502) { edge in
+                let tunnel = try await edge.makeTunnel()
+                let connector = try await edge.connect(tunnel, origin: .silent)
+                // Not repeated, since the origin may have acted on it.
+                async let answer = edge.get("/\(tunnel.tunnelID)/", method: "POST", body: "order")
+                try await edge.until("the request is at the origin") {
+                    connector.opened.withLockedValue { !$0.isEmpty }
+                }
+                try await connector.drop()
+                return try await answer
+            },
+            Self.behind(.rejects(.overloaded), "too_many_streams", 503),
+            Self.edge(.visitor, "too_many_connections", 503, settings: ["--http-max-connections", "1"]) { edge in
+                let first = try await RawVisitor.connect(to: edge.addresses.listen)
+                try await first.send("GET /nobody/ HTTP/1.1\r\nHost: edge.example\r\n\r\n")
+                _ = try await first.answer()
+                return try await edge.get("/nobody/")
+            },
+            Self.edge(.visitor, "rate_limited", 429) { edge in
+                let tunnel = try await edge.makeTunnel(#"{"policy":{"requests_per_second":1}}"#)
+                var answer = try await edge.get("/\(tunnel.tunnelID)/")
+                for _ in 0..<50 where answer.status != 429 { answer = try await edge.get("/\(tunnel.tunnelID)/") }
+                #expect(answer["Retry-After"] == "1")
+                return answer
+            },
+            Self.edge(.visitor, "access_denied", 403) { edge in
+                let tunnel = try await edge.makeTunnel(#"{"policy":{"ip_deny":["127.0.0.0/8"]}}"#)
+                return try await edge.get("/\(tunnel.tunnelID)/")
+            },
+            Self.edge(.visitor, "login_required", 401) { edge in
+                let policy = #"{"policy":{"basic_auth":[{"username":"ann","password":"a-long-password"}]}}"#
+                let answer = try await edge.get("/\(try await edge.makeTunnel(policy).tunnelID)/")
+                #expect(answer["WWW-Authenticate"]?.hasPrefix("Basic realm=") == true)
+                return answer
+            },
+            Self.edge(.visitor, "bad_request", 400) { try await $0.get("/nobody/", fields: []) },
+            Self.edge(.visitor, "header_too_large", 431, settings: ["--http-max-head-size", "1KiB"]) { edge in
+                try await edge.get("/nobody/", fields: [("Host", "h"), ("X", String(repeating: "x", count: 2000))])
+            },
+            Self.edge(.visitor, "request_timeout", 408, settings: ["--http-head-timeout", "1s"]) { edge in
+                let visitor = try await RawVisitor.connect(to: edge.addresses.listen)
+                try await visitor.send("GET / HTTP/1.1\r\n")
+                return try await visitor.answer()
+            },
+            Self.edge(.visitor, "version_not_supported", 505) { edge in
+                let visitor = try await RawVisitor.connect(to: edge.addresses.listen)
+                try await visitor.send("GET / HTTP/3.0\r\nHost: h\r\n\r\n")
+                return try await visitor.answer()
+            },
+        ]
+    }
+
+    /// A request for a tunnel whose connector has such an origin.
+    private static func behind(
+        _ origin: ScriptedConnector.Origin,
+        _ code: String,
+        _ status: Int,
+        settings: [String] = []
+    ) -> CodeCase {
+        Self.edge(.visitor, code, status, settings: settings) { edge in
+            let tunnel = try await edge.makeTunnel()
+            _ = try await edge.connect(tunnel, origin: origin)
+            return try await edge.get("/\(tunnel.tunnelID)/")
+        }
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+@testable import Edge
+
+@Suite("Every setting")
+struct SettingTableTests {
+    @Test("Each setting that the configuration reads has a case that shows what it does")
+    func complete() {
+        #expect(Walk.faults(of: SettingCase.settings.map(\.key), shownBy: SettingCase.all.map(\.key)) == [])
+    }
+
+    @Test("The walk names a setting without a case, and a case without a setting")
+    func walk() {
+        let keys = SettingCase.all.map(\.key)
+        #expect(Walk.faults(of: keys + ["new.setting"], shownBy: keys) == ["new.setting has no case"])
+        #expect(Walk.faults(of: keys, shownBy: keys + ["old.setting"]) == ["old.setting does not exist"])
+        #expect(Walk.faults(of: keys, shownBy: keys + ["listen"]) == ["listen is there twice"])
+    }
+
+    @Test("A setting does what it says", arguments: SettingCase.all)
+    func effect(setting: SettingCase) async throws {
+        try await setting.show()
+    }
+
+    @Test("docs/operations.md lists each setting with its default, in the order of --help")
+    func documentation() throws {
+        let rows = try Walk.text(of: "docs/operations.md").components(separatedBy: "\n## Settings\n")[1]
+            .components(separatedBy: "\n## ")[0].split(separator: "\n").filter { $0.hasPrefix("| `") }
+        let expected = SettingCase.settings.map {
+            "| `\($0.key)` | \($0.value.isEmpty ? "" : "`\($0.value)`") | \($0.help) |".replacing("|  |", with: "| |")
+        }
+        #expect(rows.map(String.init) == expected)
+    }
+}
