@@ -43,7 +43,7 @@ extension EdgeConfiguration {
         reader.read(
             "public.wildcard-domain",
             into: &self.wildcardDomain,
-            help: "serve tunnels also as <id>.<domain>, a browser origin for each"
+            help: "serve tunnels also as {id}.{domain}, a browser origin for each"
         )
         reader.read("tls.certificate", into: &self.certificateFile, help: "certificate chain, PEM")
         reader.read("tls.key", into: &self.privateKeyFile, help: "private key, PEM")

@@ -21,7 +21,6 @@ package enum VisitorError: String, CaseIterable, Error {
     case rateLimited = "rate_limited"
     case badRequest = "bad_request"
     case headerTooLarge = "header_too_large"
-    case bodyTooLarge = "body_too_large"
     case requestTimeout = "request_timeout"
     case versionNotSupported = "version_not_supported"
     case accessDenied = "access_denied"
@@ -49,7 +48,6 @@ package enum VisitorError: String, CaseIterable, Error {
         case .rateLimited: return 429
         case .badRequest: return 400
         case .headerTooLarge: return 431
-        case .bodyTooLarge: return 413
         case .requestTimeout: return 408
         case .versionNotSupported: return 505
         case .accessDenied: return 403
@@ -73,7 +71,6 @@ package enum VisitorError: String, CaseIterable, Error {
         case .rateLimited: "There were too many requests in a short time."
         case .badRequest: "The request is not well-formed HTTP."
         case .headerTooLarge: "The request's head is too large."
-        case .bodyTooLarge: "The request's body is too large."
         case .requestTimeout: "The request did not arrive in time."
         case .versionNotSupported: "This version of HTTP is not spoken here."
         case .accessDenied: "The tunnel does not admit this address."
@@ -97,7 +94,6 @@ package enum VisitorError: String, CaseIterable, Error {
         case .rateLimited: "Wait as long as Retry-After says."
         case .badRequest: "Correct the program that sent it."
         case .headerTooLarge: "Send fewer or shorter fields: cookies are the usual reason."
-        case .bodyTooLarge: "Send less at once."
         case .requestTimeout: "Send the request again."
         case .versionNotSupported: "Use HTTP/1.1."
         case .accessDenied: "Ask the tunnel's owner to admit your address."
