@@ -101,23 +101,13 @@ extension SettingCase {
 
     /// How many threads of event loops the program has that is set so.
     private static func eventLoopThreads(_ arguments: [String]) throws -> Int {
-        let edge = Process()
-        edge.executableURL = try URL(
-            fileURLWithPath: FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        )
-        .deletingLastPathComponent().appending(path: "culvert-edge")
-        edge.arguments = ["--dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"] + arguments
-        let output = Pipe()
-        edge.standardOutput = output
-        edge.standardError = FileHandle.nullDevice
-        try edge.run()
+        let edge = try EdgeProgram(["--dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"] + arguments)
         defer {
             edge.terminate()
-            edge.waitUntilExit()
+            _ = edge.end()
         }
-        // The greeting comes when everything listens.
-        _ = output.fileHandleForReading.availableData
-        let tasks = URL(filePath: "/proc/\(edge.processIdentifier)/task")
+        #expect(edge.greeting().contains("culvert-edge listens on"))
+        let tasks = URL(filePath: "/proc/\(edge.identifier)/task")
         return try FileManager.default.contentsOfDirectory(atPath: tasks.path)
             .compactMap { try? String(contentsOf: tasks.appending(path: "\($0)/comm"), encoding: .utf8) }
             .count { $0.hasPrefix("NIO-SGLTN-1-") }
