@@ -23,7 +23,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("GETs, one after the other, to an origin that closes after each answer without a word: none fails")
+        @Test("GETs, one after the other, to an origin that closes unannounced after each answer: none fails")
         func sequentialRequests() async throws {
             let scratch = try ScratchFolder()
             let port = try FreePort.next()

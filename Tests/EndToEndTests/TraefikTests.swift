@@ -170,11 +170,11 @@ extension EndToEnd {
             #expect(believed["forwarded"]?.contains("for=203.0.113.7") == true)
 
             let stranger = "http://127.0.0.1:\(fixture.traefik.strangerPort)/behind/headers"
-            let doubted = try await self.fields(stranger, claims, in: fixture.scratch)
+            let untrusted = try await self.fields(stranger, claims, in: fixture.scratch)
             // The visitor that Traefik saw, and Traefik as the edge sees it.
-            #expect(doubted["x-forwarded-for"] == "127.0.0.1, 127.0.0.1")
-            #expect(doubted["x-forwarded-proto"] == "http")
-            #expect(!doubted.values.contains { $0.contains("203.0.113.7") })
+            #expect(untrusted["x-forwarded-for"] == "127.0.0.1, 127.0.0.1")
+            #expect(untrusted["x-forwarded-proto"] == "http")
+            #expect(!untrusted.values.contains { $0.contains("203.0.113.7") })
 
             let metrics = try await self.result(
                 Metrics.self,

@@ -105,7 +105,7 @@ struct SessionTimersTests {
     func barrierNeverSent() {
         var session = self.quietSession()
         for _ in 0..<8 {
-            session.core.doubt(now: session.now)
+            session.core.probe(now: session.now)
             _ = session.output()
         }
         let key = session.accepted(2)
@@ -176,10 +176,10 @@ struct SessionTimersTests {
         #expect(session.output().compactMap(\.pingNumber).count == 1)
     }
 
-    @Test("a peer that is doubted is asked at once, and SUSPECT until it says anything")
-    func doubt() {
+    @Test("a peer that is probed is asked at once, and SUSPECT until it says anything")
+    func probe() {
         var session = self.quietSession(role: .edge)
-        session.core.doubt(now: session.now)
+        session.core.probe(now: session.now)
         #expect(session.core.isSuspect)
         #expect(session.output().compactMap(\.pingNumber).count == 1)
         session.tick(after: .seconds(1))
@@ -188,11 +188,11 @@ struct SessionTimersTests {
         #expect(!session.core.isSuspect)
     }
 
-    @Test("a peer that is doubted for good ends the session unless it says something within two seconds")
-    func doubtForGood() {
+    @Test("a peer that is probed for the last time ends the session unless it says something within two seconds")
+    func probeForGood() {
         for isAnswered in [false, true] {
             var session = self.quietSession(role: .connector)
-            session.core.doubt(givingUp: true, now: session.now)
+            session.core.probe(givingUp: true, now: session.now)
             #expect(session.output().compactMap(\.pingNumber).count == 1)
             session.tick(after: .milliseconds(1_900))
             #expect(session.core.end == nil)

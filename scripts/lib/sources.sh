@@ -38,3 +38,14 @@ check_shell() {
         xargs -0 grep -lZE '^#!.*(ba)?sh$|^# shellcheck shell=bash$' |
         xargs -0 shellcheck --external-sources
 }
+
+# Words that say less than those of the field, and references to documents that a clone does not hold: CONTRIBUTING.md,
+# "The shape of the code", has the rule.
+unclear_words='\b(clothes|doubt(s|ed|ful|ing)?|bury|buried|our fault|hears? of|without a word)\b|design §|\(design: '
+
+check_words() {
+    if git grep --line-number -I -i -E "$unclear_words" -- . ':!scripts/lib/sources.sh' ':!Fuzz/Corpus' >&2; then
+        echo "Name who acts, in the present tense, and say the consequence" >&2
+        return 1
+    fi
+}

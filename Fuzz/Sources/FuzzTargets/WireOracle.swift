@@ -26,7 +26,7 @@ struct WireOracle {
     private var streamsGranted: UInt32
     private var answered: Set<StreamID> = []
     private var finished: Set<StreamID> = []
-    private var buried: Set<StreamID> = []
+    private var endedStreams: Set<StreamID> = []
     private var isHelloSent = false
 
     /// - Parameters:
@@ -119,10 +119,10 @@ struct WireOracle {
         case .reject(let id, _, _):
             try self.judgeKnown(id, "REJECT")
             try Finding.unless(!self.isOwn(id) && !self.answered.contains(id), "REJECT of \(id) is misplaced")
-            self.buried.insert(id)
+            self.endedStreams.insert(id)
         case .reset(let id, _, _):
             try self.judgeKnown(id, "RESET")
-            self.buried.insert(id)
+            self.endedStreams.insert(id)
         case .stopSending(let id, _): try self.judgeAnswered(id, "STOP_SENDING")
         case .data(let id, let payload, let isLast): try self.judgeData(id, payload, isLast)
         case .goAway, .extension: break
@@ -146,7 +146,7 @@ struct WireOracle {
     private func judgeKnown(_ id: StreamID, _ name: String) throws {
         let known = self.isOwn(id) ? self.opened : self.peerOpened
         try Finding.unless(id != .session && id.ordinal <= known, "I9: \(name) of stream \(id) before its OPEN")
-        try Finding.unless(!self.buried.contains(id), "\(name) of stream \(id) after its RESET or REJECT")
+        try Finding.unless(!self.endedStreams.contains(id), "\(name) of stream \(id) after its RESET or REJECT")
     }
 
     /// An acceptor says nothing on a stream before OPEN_ACK but REJECT or RESET (§B.4.2).

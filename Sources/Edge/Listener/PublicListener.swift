@@ -43,7 +43,7 @@ struct PublicListener: Sendable {
                     let reads = AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 2_048, maximum: 65_536)
                     try options?.setOption(.recvAllocator, value: reads)
                     let isAdmitted = connections.enter()
-                    // Beyond even those who are told why, connections are closed without a word.
+                    // The edge answers so many refused connections with 503, and closes those beyond them without an answer.
                     guard isAdmitted || refusals.enter() else { return channel.close(promise: nil) }
                     channel.closeFuture.whenComplete { _ in (isAdmitted ? connections : refusals).leave() }
                     let pipeline = channel.pipeline.syncOperations

@@ -50,7 +50,7 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
     private let isLocal: Bool
 
     // Visitor's loop.
-    /// Whoever hears of the stream, until the last word is said in either direction: the two hold each other so long.
+    /// Receives the events of the stream until both directions have ended; link and receiver retain each other until then.
     private var consumer: (any OriginLinkConsumer)?
     /// Whether the exchange should go on writing.
     private(set) var isWritable = true

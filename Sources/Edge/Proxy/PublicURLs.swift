@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import HTTP1
 
-/// Turns what an origin says about itself into what the visitor can use (design: data plane, step 6).
+/// Turns what an origin says about itself into what the visitor can use (docs/http.md).
 ///
 /// Only references that would lead a visitor astray are changed: absolute paths that lack the tunnel's prefix, and URLs
 /// that name the origin or ourselves. Relative references already work and are never touched.

@@ -4,7 +4,7 @@ import EdgeTunnels
 import HTTP1
 import NIOCore
 
-/// Makes the head that the origin sees from the head that the visitor sent (design: data plane, step 4).
+/// Makes the head that the origin sees from the head that the visitor sent (docs/http.md).
 struct RequestRewrite {
     /// How many bytes of the target name the tunnel.
     var prefixLength: Int

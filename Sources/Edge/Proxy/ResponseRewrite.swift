@@ -2,7 +2,7 @@
 import HTTP1
 import NIOCore
 
-/// Makes the head that the visitor sees from the head that the origin sent (design: data plane, step 6).
+/// Makes the head that the visitor sees from the head that the origin sent (docs/http.md).
 struct ResponseRewrite {
     /// How the body reaches the visitor.
     enum Framing: Equatable {

@@ -450,7 +450,7 @@ extension VisitorConnection: ResponseSink {
     func abort(withReset: Bool) {
         self.flushOutput()
         self.state.closed()
-        // Where the deadline has passed the responder has yet to hear of it.
+        // Where the deadline has passed the responder has yet to be told.
         self.responder.take()?.visitorLeft(isBroken: true)
         guard let context else { return }
         if withReset { context.channel.closeWithReset() } else { context.close(promise: nil) }

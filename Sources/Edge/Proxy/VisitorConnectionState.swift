@@ -63,7 +63,7 @@ struct VisitorConnectionState: Equatable {
         var isDelimited = true
         /// Whether whoever answers goes on to take the rest of the request's body.
         var takesRest = false
-        /// Whether the request was at fault in a way that leaves in doubt what follows it.
+        /// Whether the request was at fault in a way that leaves unclear where the next one begins.
         var isFault = false
     }
 

@@ -3,7 +3,7 @@ import NIOCore
 import Protocol
 
 extension SessionHandler {
-    /// Sees to it that the core hears of the time when it needs to.
+    /// Schedules the next moment at which the core has to be told the time.
     func scheduleTick() {
         let now = NIODeadline.now()
         guard let context, let due = self.core.nextTick(now: now) else {

@@ -57,7 +57,7 @@ public final class SessionHandler {
     ///
     /// - Parameters:
     ///   - configuration: What this side brings along.
-    ///   - delegate: Hears of the session; held weakly.
+    ///   - delegate: Is told what happens to the session; held weakly.
     ///   - logger: Gets one line at the end of a session that went wrong.
     ///   - acceptStream: Called for each stream that the peer opens. It adds handlers at once and accepts or rejects
     ///     the stream, then or later. Without it every stream is rejected.
@@ -190,8 +190,8 @@ public final class SessionHandler {
     ///
     /// - Parameter givingUp: Whether the session ends if nothing comes within 2 to 6 seconds, depending on the round
     ///   trip: for when this side's network has changed.
-    public func doubt(givingUp: Bool = false) {
-        self.core.doubt(givingUp: givingUp, now: .now())
+    public func probe(givingUp: Bool = false) {
+        self.core.probe(givingUp: givingUp, now: .now())
         // Told before anything else can happen, so that the answer that clears it is told, too.
         self.tellSuspicion()
         self.setNeedsPump()
@@ -350,7 +350,7 @@ public final class SessionHandler {
                 ]
             )
         }
-        // Nothing more goes out: who waits for that hears of it, also where there is still something to be read.
+        // Nothing more is sent, so promises of writes fail now, also while there is still something to be read.
         let promising = self.promising
         self.promising = []
         for stream in promising { stream.failPromises(ChannelError.ioOnClosedChannel) }

@@ -136,7 +136,7 @@ public final class StreamChannel: @unchecked Sendable {  // Demanded by NIO; loo
         self.readIfAuto()
     }
 
-    /// Never became active: goes without a word.
+    /// Never became active: its handlers get no event.
     func abandon() {
         self.session.core.reset(self.key, code: .cancelled)
         self.finishClosing()

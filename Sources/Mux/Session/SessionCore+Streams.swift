@@ -160,7 +160,7 @@ extension SessionCore {
             if self.streams[slot].state.mayAnswer {
                 self.refuse(slot, code, reason)
             } else {
-                self.bury(slot, .reset, StreamRecord.Farewell(code: code, reason: reason))
+                self.endAtOnce(slot, .reset, StreamRecord.Farewell(code: code, reason: reason))
             }
         case .zombie, .closed: break
         }
@@ -198,11 +198,11 @@ extension SessionCore {
 
     mutating func refuse(_ slot: Int, _ code: ErrorCode, _ reason: String) {
         self.streams[slot].answerDeadline = nil
-        self.bury(slot, .reject, StreamRecord.Farewell(code: code, reason: reason))
+        self.endAtOnce(slot, .reject, StreamRecord.Farewell(code: code, reason: reason))
     }
 
-    /// Leaves nothing of the stream but what is needed until the peer has heard of its end.
-    private mutating func bury(_ slot: Int, _ control: StreamRecord.Control, _ farewell: StreamRecord.Farewell) {
+    /// Leaves nothing of the stream but what is needed until the peer has been told of its end.
+    private mutating func endAtOnce(_ slot: Int, _ control: StreamRecord.Control, _ farewell: StreamRecord.Farewell) {
         self.dropOutput(slot)
         self.dropReceived(slot)
         self.streams[slot].wire = .zombie

@@ -121,12 +121,12 @@ extension SessionCore {
 
     /// Asks at once whether the peer is there; until it says anything it is suspect.
     ///
-    /// For when something else casts doubt on it, before any silence does.
+    /// For callers that have a reason to suspect the peer before it has been silent for long.
     ///
     /// - Parameters:
     ///   - givingUp: Whether the session ends if the peer stays silent for as long as suspicion takes.
     ///   - now: The time.
-    public mutating func doubt(givingUp: Bool = false, now: NIODeadline) {
+    public mutating func probe(givingUp: Bool = false, now: NIODeadline) {
         guard self.phase == .active || self.phase == .draining else { return }
         self.pings.want()
         if givingUp, self.givesUpAt == nil { self.givesUpAt = now + self.patience }

@@ -35,7 +35,7 @@ struct StreamSlots: Hashable {
         if self.granted < UInt32.max { self.granted += 1 }
     }
 
-    /// Whether the peer should hear of it: an eighth has come back, or it has less than a quarter left.
+    /// Whether to tell the peer: an eighth has come back, or it has less than a quarter left.
     var isAnnouncementDue: Bool {
         guard self.granted > self.announced else { return false }
         let unused = self.announced - self.opened

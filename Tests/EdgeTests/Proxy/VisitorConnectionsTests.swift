@@ -17,7 +17,7 @@ struct VisitorConnectionsTests {
 
     private let loop = EmbeddedEventLoop()
 
-    @Test("Every connection hears of a later stage, once and on its event loop; a newcomer begins in it")
+    @Test("Every connection is told of a later stage, once and on its event loop; a new one begins in it")
     func stages() {
         let (connections, one, other) = (VisitorConnections(), Connection(), Connection())
         #expect(connections.join(one, on: self.loop) == .serving)
@@ -36,7 +36,7 @@ struct VisitorConnectionsTests {
         #expect(connections.stage == .closing)
     }
 
-    @Test("Whoever waits for the last connection hears of its end once, however often it leaves")
+    @Test("Whoever waits for the last connection is told of its end once, however often it leaves")
     func empty() {
         let (connections, one, other) = (VisitorConnections(), Connection(), Connection())
         let calls = NIOLockedValueBox(0)

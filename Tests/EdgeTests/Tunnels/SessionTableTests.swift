@@ -33,8 +33,8 @@ struct SessionTableTests {
     /// What became of a session, in a line.
     private func outcome(_ result: SessionTable<FakeUpstream>.JoinResult) -> String {
         switch result {
-        case .joined(let replaced, let doubted):
-            "in for \(replaced.map { "\($0.id)" } ?? "-"), doubting \(doubted.map(\.id))"
+        case .joined(let replaced, let probed):
+            "in for \(replaced.map { "\($0.id)" } ?? "-"), probing \(probed.map(\.id))"
         case .full: "full"
         case .closed: "closed"
         }
@@ -46,7 +46,7 @@ struct SessionTableTests {
         let outcomes = [(1, 1, 0), (2, 1, 1), (3, 2, 0), (4, 1, 0)].map { id, bundle, index in
             self.outcome(table.join(FakeUpstream(id, on: self.here), slot: self.slot(bundle, index), limit: 2))
         }
-        #expect(outcomes == ["in for -, doubting []", "in for -, doubting [1]", "full", "in for 1, doubting [2]"])
+        #expect(outcomes == ["in for -, probing []", "in for -, probing [1]", "full", "in for 1, probing [2]"])
         #expect(table.sessions.map(\.id).sorted() == [2, 4])
         let left = [table.leave(id: 1), table.leave(id: 4)]
         #expect(left == [false, true])
@@ -54,11 +54,11 @@ struct SessionTableTests {
     }
 
     @Test("A newcomer serves alone until those before it have shown that they are still there")
-    func doubt() {
+    func probe() {
         var table = self.table([self.here, self.here])
         table.setAvailability(.draining, id: 1)
         let newcomer = table.join(FakeUpstream(2, on: self.there), slot: nil, limit: 100)
-        #expect(self.outcome(newcomer) == "in for -, doubting [0]", "the one that was ready, and no other")
+        #expect(self.outcome(newcomer) == "in for -, probing [0]", "the one that was ready, and no other")
         var picked: Set<UInt64?>
         picked = Set(self.picks(&table, 4))
         #expect(picked == [2])

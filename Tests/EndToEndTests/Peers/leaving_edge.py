@@ -163,7 +163,7 @@ def main():
     end_of_edge = Watcher(lambda: wait_for_exit(pid))
     for thread in (end_of_idle, slow, end_of_edge):
         thread.start()
-    # The slow request is on its way before the edge hears of its end.
+    # The slow request is on its way before the edge is told to stop.
     time.sleep(0.05)
     signalled = time.monotonic()
     os.kill(pid, signal.SIGTERM)

@@ -34,7 +34,7 @@ extension SessionHandler: TunnelSessionControl {
     }
 
     func verify() {
-        self.doubt(givingUp: true)
+        self.probe(givingUp: true)
     }
 
     func end() {

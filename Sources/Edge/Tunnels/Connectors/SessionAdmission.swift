@@ -170,7 +170,7 @@ extension SessionAdmission: SeatGiver {
             if tunnel.isDeleted { return SeatRefusal(code: .authExpired, reason: "the tunnel was deleted") }
             // Forgotten in the very moment in which its connector came back: the next attempt makes it again.
             return SeatRefusal(code: .shutdown, reason: "the tunnel was idle")
-        case .joined(let replaced, let doubted):
+        case .joined(let replaced, let probed):
             let place = ServedTunnel(tunnel: tunnel, session: session, logger: logger)
             self.seats.add(place, number: session.id, of: tunnel.id.description)
             self.connection.recorder.sessionOpened()
@@ -184,7 +184,7 @@ extension SessionAdmission: SeatGiver {
                 ]
             )
             replaced?.giveWay(toConnection: session.connectionID)
-            for other in doubted { other.probe() }
+            for other in probed { other.probe() }
             return nil
         }
     }

@@ -17,7 +17,7 @@ protocol SeatGiver: AnyObject {
     ///
     /// - Returns: Why it can't be, if so.
     func serve(_ authorised: AuthorisedTunnel, over upstream: any Upstream) -> SeatRefusal?
-    /// Hears of a seat, also of one that was not given.
+    /// Called with what becomes of a seat, also of one that was refused.
     func heard(_ event: SharedSeat.Event, of seat: SharedSeat)
 }
 

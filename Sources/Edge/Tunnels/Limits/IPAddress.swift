@@ -56,11 +56,11 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
         guard let first = parts.first, let address = IPAddress(String(first)), parts.count <= 2 else { return nil }
         let bits = address.bytes.count * 8
         if parts.count == 2 {
-            let clothes = bits == 32 && first.contains(":") ? 96 : 0
+            let prefix = bits == 32 && first.contains(":") ? 96 : 0
             guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(parts[1]),
-                (clothes...clothes + bits).contains(length)
+                (prefix...prefix + bits).contains(length)
             else { return nil }
-            self.prefixLength = length - clothes
+            self.prefixLength = length - prefix
         } else {
             self.prefixLength = bits
         }

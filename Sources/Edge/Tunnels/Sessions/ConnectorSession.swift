@@ -37,7 +37,7 @@ final class ConnectorSession: Upstream {
     }
 
     func probe() {
-        self.handler.doubt()
+        self.handler.probe()
     }
 
     func drain(gracePeriod: TimeAmount, lingering: TimeAmount) {

@@ -30,9 +30,9 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
 
     /// What became of a session that wanted to join.
     enum JoinResult {
-        /// It is in. The session it replaces, if any, is already out of the table and has to be closed; those that
-        /// are doubted have to be asked whether they are still there.
-        case joined(replaced: Session?, doubted: [Session])
+        /// It is in. The session it replaces, if any, is already out of the table and has to be closed; the
+        /// caller pings those that are probed, to see whether they are still there.
+        case joined(replaced: Session?, probed: [Session])
         /// The tunnel has as many sessions as it may have.
         case full
         /// The tunnel has been deleted.
@@ -61,8 +61,8 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
 
     /// Adds a session, in place of the one that has the same identity.
     ///
-    /// A newcomer casts doubt on the others: it may be here because their connections died without a word. Until they
-    /// have answered they are suspect, so that no request waits for one that is frozen.
+    /// The new session may be here because the connections of the others died, which nothing has told the edge. The others
+    /// are suspect until they have answered, so that no request waits for one that is frozen.
     ///
     /// - Parameters:
     ///   - session: The session.
@@ -75,21 +75,21 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
         if let slot, let old = self.entries.firstIndex(where: { $0.slot == slot }) {
             let replaced = self.entries[old].session
             self.entries[old] = entry
-            return .joined(replaced: replaced, doubted: self.doubtReady(but: id))
+            return .joined(replaced: replaced, probed: self.unreadyOthers(but: id))
         }
         guard self.entries.count < limit else { return .full }
         self.entries.append(entry)
-        return .joined(replaced: nil, doubted: self.doubtReady(but: id))
+        return .joined(replaced: nil, probed: self.unreadyOthers(but: id))
     }
 
-    private mutating func doubtReady(but id: UInt64) -> [Session] {
-        var doubted: [Session] = []
+    private mutating func unreadyOthers(but id: UInt64) -> [Session] {
+        var probed: [Session] = []
         for index in self.entries.indices where self.entries[index].id != id {
             guard self.entries[index].availability == .ready else { continue }
             self.entries[index].availability = .suspect
-            doubted.append(self.entries[index].session)
+            probed.append(self.entries[index].session)
         }
-        return doubted
+        return probed
     }
 
     /// Removes a session.

@@ -53,7 +53,7 @@ final class SharedSeat: Upstream {
     ///   - target: What the connector calls the tunnel.
     ///   - session: The session.
     ///   - stream: The stream that stands for the tunnel.
-    ///   - tell: Hears of the seat.
+    ///   - tell: Called with what becomes of the seat.
     init(
         id: UInt64,
         connectionID: UInt64,
@@ -91,7 +91,7 @@ final class SharedSeat: Upstream {
     }
 
     func probe() {
-        self.session.doubt()
+        self.session.probe()
     }
 
     func drain(gracePeriod: TimeAmount, lingering: TimeAmount) {

@@ -30,7 +30,7 @@ KEPT = [
         response=OK + OK,
     ),
     Case(
-        "kept: an origin that closes without a word",
+        "kept: an origin that closes without announcing it",
         [get(), Until(b"ok"), Pause(0.05), get(b"/2"), Until(b"ok"), StillOpen()],
         [[HEAD, OK, Close], [HEAD, OK]],
     ),

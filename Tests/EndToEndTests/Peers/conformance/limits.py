@@ -17,7 +17,7 @@ MANY = 48
 
 
 def refuses_more(_, place):
-    """Whether connections beyond the limit are told why, and get to hear it."""
+    """Whether connections beyond the limit are told why, and can read it."""
     ends = [place.connect() for _ in range(MANY)]
     try:
         refused = 0
