@@ -40,7 +40,7 @@ check_shell() {
 }
 
 # Words that say less than those of the field, and references to documents that a clone does not hold: CONTRIBUTING.md,
-# "The shape of the code", has the rule.
+# "Habits", has the rule.
 unclear_words='\b(clothes|doubt(s|ed|ful|ing)?|bury|buried|our fault|hears? of|without a word)\b|design §|\(design: '
 
 check_words() {

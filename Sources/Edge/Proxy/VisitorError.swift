@@ -4,8 +4,6 @@ import HTTP1
 import Mux
 import Protocol
 
-// SPDX-License-Identifier: Apache-2.0
-
 /// An error that the edge makes and a visitor meets: each with a stable code (docs/errors.md).
 package enum VisitorError: String, CaseIterable, Error {
     case tunnelNotFound = "tunnel_not_found"
