@@ -13,17 +13,24 @@ extension SettingCase {
     static var operation: [SettingCase] {
         [
             SettingCase("log.level") {
-                #expect(try Self.log(["--log-level", "warning"]).count == 1)
-                #expect(try Self.log(["--log-level", "trace"]).count == 3)
+                let warnings = try Self.log(["--log-level", "warning"])
+                #expect(warnings.count == 1)
+                let traces = try Self.log(["--log-level", "trace"])
+                #expect(traces.count == 3)
             },
             SettingCase("log.format") {
-                #expect(try Self.log(["--log-format", "json"]).allSatisfy { $0.hasPrefix("{\"time\"") })
-                #expect(try Self.log(["--log-format", "text"]).allSatisfy { $0.contains(" environment=local") })
-                #expect(try Self.log(["--log-format", "auto"]).allSatisfy { $0.hasPrefix("{") })
-                #expect(try Self.log(["--log-format", "auto"], isTerminal: true).allSatisfy { !$0.hasPrefix("{") })
+                let json = try Self.log(["--log-format", "json"])
+                #expect(json.allSatisfy { $0.hasPrefix("{\"time\"") })
+                let text = try Self.log(["--log-format", "text"])
+                #expect(text.allSatisfy { $0.contains(" environment=local") })
+                let piped = try Self.log(["--log-format", "auto"])
+                #expect(piped.allSatisfy { $0.hasPrefix("{") })
+                let shown = try Self.log(["--log-format", "auto"], isTerminal: true)
+                #expect(shown.allSatisfy { !$0.hasPrefix("{") })
             },
             SettingCase("log.timezone") {
-                #expect(try Self.log(["--log-timezone", "+05:30"]).allSatisfy { $0.contains("+05:30") })
+                let lines = try Self.log(["--log-timezone", "+05:30"])
+                #expect(lines.allSatisfy { $0.contains("+05:30") })
             },
             SettingCase("log.file") {
                 try await Self.inFolder { folder in
@@ -71,7 +78,10 @@ extension SettingCase {
                 }
             },
             SettingCase("event-loops") {
-                for loops in [1, 3] { #expect(try Self.eventLoopThreads(["--event-loops", "\(loops)"]) == loops) }
+                for loops in [1, 3] {
+                    let threads = try Self.eventLoopThreads(["--event-loops", "\(loops)"])
+                    #expect(threads == loops)
+                }
             },
         ]
     }

@@ -71,7 +71,8 @@ extension SettingCase {
                     #expect(try await waiting.status == 200)
                 }
                 try await EdgeUnderTest.run(["--tunnel-unknown-hold", "0s"]) { next in
-                    #expect(try await next.get("/\(tunnel.tunnelID)/")["Culvert-Error"] == "tunnel_not_found")
+                    let answer = try await next.get("/\(tunnel.tunnelID)/")
+                    #expect(answer["Culvert-Error"] == "tunnel_not_found")
                 }
             },
             SettingCase("tunnel.idle-expiry") {
