@@ -31,12 +31,22 @@ extension CodeCase {
             },
             CodeCase(.caller, "otp_required", 401, field: "Culvert-OTP") {
                 let harness = try await ControlPlaneHarness(withSecondFactor: true)
-                return Met(try await harness.call(.get, "/api/tunnels/list", key: ControlPlaneHarness.alice))
+                return Met(
+                    try await harness.call(.post, "/api/tunnels/create", key: ControlPlaneHarness.alice, body: "{}")
+                )
             },
             CodeCase(.caller, "otp_invalid", 401, field: "Culvert-OTP") {
                 let harness = try await ControlPlaneHarness(withSecondFactor: true)
                 let old = harness.code(stepsAgo: 9)
-                return Met(try await harness.call(.get, "/api/tunnels/list", key: ControlPlaneHarness.alice, code: old))
+                return Met(
+                    try await harness.call(
+                        .post,
+                        "/api/tunnels/create",
+                        key: ControlPlaneHarness.alice,
+                        code: old,
+                        body: "{}"
+                    )
+                )
             },
             Self.edge(.caller, "not_found", 404) { try await $0.call("GET", "no-such-call") },
             Self.edge(.caller, "tunnel_not_found", 404) { try await $0.call("GET", "tunnels/nobody/status") },

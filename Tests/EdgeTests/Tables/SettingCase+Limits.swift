@@ -19,7 +19,7 @@ extension SettingCase {
             SettingCase("limits.api-calls-per-second") {
                 try await EdgeUnderTest.run(["--limits-api-calls-per-second", "1"]) { edge in
                     let refused = try await Self.first(of: 50, with: 429) { try await edge.call("GET", "tunnels/list") }
-                    #expect(refused?["RateLimit-Policy"] == #""calls";q=1;w=1"#)
+                    #expect(refused?["RateLimit-Policy"] == #""api";q=1;w=1"#)
                 }
             },
             SettingCase("limits.failed-logins-per-minute") {

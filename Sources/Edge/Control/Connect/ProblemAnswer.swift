@@ -30,7 +30,7 @@ struct ProblemAnswer {
             if let name = HTTPField.Name(name) { fields[name] = value }
         }
         return self.refuse(
-            refusal.status == 426 ? .upgradeRequired : .badRequest,
+            HTTPResponse.Status(code: refusal.status),
             ProblemDetails(
                 title: "Not a connector's upgrade",
                 status: refusal.status,
