@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import HTTPTypes
 import Logging
 import NIOCore
+import Program
 import Protocol
 import Testing
 

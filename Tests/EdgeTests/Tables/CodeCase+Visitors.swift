@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import NIOConcurrencyHelpers
+import Program
 import Protocol
 import Testing
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import Program
 import Protocol
 import ServiceLifecycle
 import Testing

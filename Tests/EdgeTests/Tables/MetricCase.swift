@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import Program
 import Protocol
 import Testing
 
@@ -150,12 +152,13 @@ struct MetricCase: Sendable, CustomTestStringConvertible {
                 try await edge.until("it rises") { try await edge.metric("process_cpu_seconds_total") > before }
             },
             MetricCase("process_open_fds") { edge in
-                // Many more than tests beside this one open meanwhile.
-                let before = try await edge.metric("process_open_fds")
                 var visitors: [RawVisitor] = []
-                for _ in 0..<100 { visitors.append(try await RawVisitor.connect(to: edge.addresses.listen)) }
-                #expect(try await edge.metric("process_open_fds") >= before + 50)
+                for _ in 0..<200 { visitors.append(try await RawVisitor.connect(to: edge.addresses.listen)) }
+                // Both ends of each are in this process.
+                let open = try await edge.metric("process_open_fds")
+                #expect(open >= 400)
                 for visitor in visitors { try await visitor.close() }
+                try await edge.until("it falls") { try await edge.metric("process_open_fds") < open - 100 }
             },
             MetricCase("process_threads") { edge in
                 let before = try await edge.metric("process_threads")

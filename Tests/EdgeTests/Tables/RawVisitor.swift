@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import Program
 import Protocol
 
 @testable import Edge

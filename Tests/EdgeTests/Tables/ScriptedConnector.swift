@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import Mux
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import Program
 import Protocol
 
 @testable import Edge

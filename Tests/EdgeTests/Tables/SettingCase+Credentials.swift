@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import Mux
+import Program
 import Protocol
 import Testing
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
+import Program
 import Protocol
 import Testing
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
+import Program
 import Testing
 
 @testable import Edge
