@@ -65,8 +65,9 @@ extension SettingCase {
                 var made: CreateTunnelResponse?
                 try await EdgeUnderTest.run { made = try await $0.makeTunnel() }
                 let tunnel = try #require(made)
-                // Both edges derive the same signing key from the API key.
-                try await EdgeUnderTest.run(["--tunnel-unknown-hold", "1m"]) { next in
+                // Between the connector's token and its session the tunnel is one that waits for its connector. Both edges
+                // derive the same signing key from the API key.
+                try await EdgeUnderTest.run(["--tunnel-unknown-hold", "1m", "--tunnel-reconnect-hold", "1m"]) { next in
                     async let waiting = next.get("/\(tunnel.tunnelID)/")
                     try await next.until("the request waits") { try await next.metric("culvert_active_requests") == 1 }
                     _ = try await next.connect(tunnel)
