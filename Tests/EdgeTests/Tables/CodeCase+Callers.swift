@@ -10,6 +10,8 @@ import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 extension CodeCase {
     /// What callers of the control API meet, and connectors that show a token.

@@ -5,6 +5,8 @@ import Program
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 @Suite("Every error code")
 struct CodeTableTests {

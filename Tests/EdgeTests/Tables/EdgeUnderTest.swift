@@ -12,6 +12,8 @@ import ServiceLifecycle
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 /// A whole edge in this process, set by texts as an operator sets it, on ports that the system chooses.
 struct EdgeUnderTest: Sendable {

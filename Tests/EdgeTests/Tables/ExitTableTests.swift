@@ -6,6 +6,8 @@ import Program
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 @Suite("Every exit code")
 struct ExitTableTests {

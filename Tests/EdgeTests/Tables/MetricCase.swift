@@ -10,6 +10,8 @@ import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 /// A metric, moved by what it is about.
 struct MetricCase: Sendable, CustomTestStringConvertible {

@@ -9,6 +9,8 @@ import Program
 import Protocol
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 /// What an edge answered to one request.
 struct RawAnswer: Sendable {

@@ -10,6 +10,8 @@ import Program
 import Protocol
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 /// A connector in this process that comes in by the front door, and an origin behind it that does what a test says.
 struct ScriptedConnector: Sendable {

@@ -8,6 +8,8 @@ import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 extension SettingCase {
     private static let signingKey = Data(repeating: 5, count: 32).base64EncodedString()

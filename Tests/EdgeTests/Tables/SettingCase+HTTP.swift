@@ -7,6 +7,8 @@ import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 extension SettingCase {
     /// The connections and requests of visitors.

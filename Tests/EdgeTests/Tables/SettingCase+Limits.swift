@@ -6,6 +6,8 @@ import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 extension SettingCase {
     /// How much callers and connectors may ask for.

@@ -7,6 +7,8 @@ import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 extension SettingCase {
     /// Where the edge is, and how it is reached.

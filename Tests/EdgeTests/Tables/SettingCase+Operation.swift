@@ -9,6 +9,8 @@ import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 extension SettingCase {
     /// The log, the end and the threads.

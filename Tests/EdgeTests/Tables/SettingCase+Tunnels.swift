@@ -10,6 +10,8 @@ import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 extension SettingCase {
     /// Tunnels, their connectors and tokens.

@@ -5,6 +5,8 @@ import Program
 import Testing
 
 @testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
 
 /// What a setting changes, shown by a running edge or by the part of it that the setting is for.
 struct SettingCase: Sendable, CustomTestStringConvertible {

@@ -4,7 +4,7 @@ import NIOCore
 
 /// An IP address as its bytes.
 ///
-/// An IPv4 address in IPv6 clothes (RFC 4291 §2.5.5.2) is the IPv4 address.
+/// An IPv4 address in IPv6 form (RFC 4291 §2.5.5.2) is the IPv4 address.
 package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// 4 or 16 bytes in network order.
     package let bytes: [UInt8]
@@ -50,7 +50,7 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads a range; `nil` unless it is an address, with or without `/` and a prefix length.
     ///
-    /// A range of IPv4 addresses in IPv6 clothes is that of the IPv4 addresses.
+    /// A range of IPv4 addresses in IPv6 form is that of the IPv4 addresses.
     package init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard let first = parts.first, let address = IPAddress(String(first)), parts.count <= 2 else { return nil }
