@@ -38,4 +38,24 @@ struct SettingTableTests {
         }
         #expect(rows.map(String.init) == expected)
     }
+
+    /// What the chart sets by itself, from other values than `config`, or what a pod has no use for.
+    private static let chartsOwn: Set<String> = [
+        "dev", "listen", "admin.listen", "tls.certificate", "tls.key", "auth.api-keys-file", "auth.signing-keys-file",
+        "auth.api-key", "auth.signing-key", "log.file", "log.file-size", "log.file-count", "event-loops",
+    ]
+
+    @Test("The chart's values know each setting under config, but for those that the chart sets by itself")
+    func chart() throws {
+        let schema = try JSONSerialization.jsonObject(
+            with: Data(try Walk.text(of: "helm/culvert-edge/values.schema.json").utf8)
+        )
+        for setting in SettingCase.settings {
+            var node = schema as? [String: Any]
+            for name in ["config"] + setting.key.split(separator: ".").map(String.init) {
+                node = (node?["properties"] as? [String: Any])?[name] as? [String: Any]
+            }
+            #expect((node != nil) != Self.chartsOwn.contains(setting.key), "\(setting.key)")
+        }
+    }
 }
