@@ -106,11 +106,27 @@ let package = Package(
             path: "Sources/Edge/Control",
             swiftSettings: settings
         ),
+        .target(
+            name: "EdgeProxy",
+            dependencies: [
+                "ControlAPI",
+                "EdgeTunnels",
+                "HTTP1",
+                "Mux",
+                "Protocol",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Sources/Edge/Proxy",
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "Edge",
             dependencies: [
                 "ControlAPI",
                 "EdgeControl",
+                "EdgeProxy",
                 "EdgeTunnels",
                 "HTTP1",
                 "Mux",
@@ -130,7 +146,7 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ],
             path: "Sources/Edge",
-            exclude: ["Control", "Tunnels"],
+            exclude: ["Control", "Proxy", "Tunnels"],
             swiftSettings: settings
         ),
         .target(
@@ -236,6 +252,7 @@ let package = Package(
                 "ControlAPI",
                 "Edge",
                 "EdgeControl",
+                "EdgeProxy",
                 "EdgeTunnels",
                 "HTTP1",
                 "Mux",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EdgeControl
+import EdgeProxy
 import EdgeTunnels
 import Logging
 import Mux

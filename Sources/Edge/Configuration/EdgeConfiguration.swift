@@ -2,6 +2,7 @@
 
 import ControlAPI
 import EdgeControl
+import EdgeProxy
 import EdgeTunnels
 import Logging
 import NIOCore

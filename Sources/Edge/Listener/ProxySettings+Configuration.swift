@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
 import ControlAPI
+// SPDX-License-Identifier: Apache-2.0
+import EdgeProxy
 import Protocol
 
 extension ProxySettings {

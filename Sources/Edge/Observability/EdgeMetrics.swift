@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EdgeProxy
 import EdgeTunnels
 import Metrics
 import Program

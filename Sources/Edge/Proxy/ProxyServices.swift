@@ -4,7 +4,7 @@ import NIOCore
 
 /// What every connection of a public listener works with.
 package final class ProxyServices: Sendable {
-    let settings: ProxySettings
+    package let settings: ProxySettings
     let router: PublicRouter
     let trust: VisitorTrust
     let registry: any TunnelRegistry
@@ -18,7 +18,19 @@ package final class ProxyServices: Sendable {
     /// The requests for tunnels that are not known yet.
     let arrivals = ConnectionCount(limit: 1_024)
 
-    init(
+    /// Puts together what connections work with.
+    ///
+    /// - Parameters:
+    ///   - settings: Bounds and time-outs.
+    ///   - router: Finds where requests go.
+    ///   - trust: Says whom to believe about a visitor.
+    ///   - registry: The tunnels.
+    ///   - controlPlane: Answers calls to the control API.
+    ///   - connectEndpoint: Decides on connectors that come.
+    ///   - recorder: Counts and writes down requests.
+    ///   - observe: Makes whoever looks on at a request's exchange.
+    ///   - connections: Where connections register.
+    package init(
         settings: ProxySettings,
         router: PublicRouter,
         trust: VisitorTrust,

@@ -18,12 +18,22 @@ struct Visitor: Equatable, Sendable {
 }
 
 /// Decides whom to believe about a request's origin (RFC 7239 §8.1).
-struct VisitorTrust: Sendable {
+package struct VisitorTrust: Sendable {
     let trustedProxies: [AddressRange]
     /// The field in which the nearest proxy names the visitor, if it is not `X-Forwarded-For`.
     let clientIPHeader: String?
     /// Whether connections to our own listener are encrypted.
     let isTLS: Bool
+
+    /// - Parameters:
+    ///   - trustedProxies: The networks whose forwarding fields are believed.
+    ///   - clientIPHeader: The field in which the nearest proxy names the visitor, if it is not `X-Forwarded-For`.
+    ///   - isTLS: Whether connections to our own listener are encrypted.
+    package init(trustedProxies: [AddressRange], clientIPHeader: String?, isTLS: Bool) {
+        self.trustedProxies = trustedProxies
+        self.clientIPHeader = clientIPHeader
+        self.isTLS = isTLS
+    }
 
     /// Finds the visitor of a request.
     ///

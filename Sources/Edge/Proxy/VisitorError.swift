@@ -24,7 +24,8 @@ package enum VisitorError: String, CaseIterable, Error {
     case accessDenied = "access_denied"
     case loginRequired = "login_required"
 
-    var code: String { self.rawValue }
+    /// The code, in errors and logs.
+    package var code: String { self.rawValue }
 
     /// Which statuses errors have (`errors.status-map`).
     package enum StatusMap: String, CaseIterable, Sendable {
@@ -35,7 +36,7 @@ package enum VisitorError: String, CaseIterable, Error {
     }
 
     /// The status by a column of the map: behind some networks the bodies of 502 and 504 are replaced.
-    func status(_ map: StatusMap) -> Int {
+    package func status(_ map: StatusMap) -> Int {
         let isCDN = map == .cdn
         switch self {
         case .tunnelNotFound: return 404

@@ -6,6 +6,7 @@ import Testing
 
 @testable import Edge
 @testable import EdgeControl
+@testable import EdgeProxy
 @testable import EdgeTunnels
 
 @Suite("Errors of the control API")

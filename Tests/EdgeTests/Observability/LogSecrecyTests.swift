@@ -10,6 +10,7 @@ import Testing
 
 @testable import Edge
 @testable import EdgeControl
+@testable import EdgeProxy
 @testable import EdgeTunnels
 
 @Suite("Log lines")

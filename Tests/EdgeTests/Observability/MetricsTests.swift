@@ -5,6 +5,7 @@ import Foundation
 import Testing
 
 @testable import Edge
+@testable import EdgeProxy
 @testable import EdgeTunnels
 
 @Suite("Metrics")

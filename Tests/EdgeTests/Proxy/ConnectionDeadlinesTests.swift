@@ -3,7 +3,7 @@
 import NIOCore
 import Testing
 
-@testable import Edge
+@testable import EdgeProxy
 
 @Suite("The deadlines of a visitor's connection")
 struct ConnectionDeadlinesTests {

@@ -3,7 +3,7 @@
 import NIOCore
 import Testing
 
-@testable import Edge
+@testable import EdgeProxy
 @testable import EdgeTunnels
 
 @Suite("Answers of the edge")

@@ -4,7 +4,7 @@ import HTTP1
 import NIOCore
 import Testing
 
-@testable import Edge
+@testable import EdgeProxy
 
 @Suite("One request and its response")
 struct ExchangeStateTests {

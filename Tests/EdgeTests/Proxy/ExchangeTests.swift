@@ -8,7 +8,7 @@ import NIOEmbedded
 import Protocol
 import Testing
 
-@testable import Edge
+@testable import EdgeProxy
 
 @Suite("Exchanges, and their second tries")
 struct ExchangeTests {

@@ -3,7 +3,7 @@
 import NIOCore
 import Testing
 
-@testable import Edge
+@testable import EdgeProxy
 
 @Suite("What is kept of a request to be sent again")
 struct RepeatableRequestTests {

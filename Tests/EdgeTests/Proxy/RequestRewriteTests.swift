@@ -5,7 +5,7 @@ import HTTP1
 import NIOCore
 import Testing
 
-@testable import Edge
+@testable import EdgeProxy
 @testable import EdgeTunnels
 
 @Suite("The head that the origin sees")

@@ -4,7 +4,7 @@ import HTTP1
 import NIOCore
 import Testing
 
-@testable import Edge
+@testable import EdgeProxy
 
 @Suite("A visitor's connection, decided")
 struct VisitorConnectionStateTests {

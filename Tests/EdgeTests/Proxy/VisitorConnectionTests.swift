@@ -5,7 +5,7 @@ import Mux
 import NIOCore
 import Testing
 
-@testable import Edge
+@testable import EdgeProxy
 
 @Suite("A visitor's connection")
 struct VisitorConnectionTests {

@@ -5,7 +5,7 @@ import NIOCore
 import NIOEmbedded
 import Testing
 
-@testable import Edge
+@testable import EdgeProxy
 
 @Suite("The connections of a listener that leaves")
 struct VisitorConnectionsTests {

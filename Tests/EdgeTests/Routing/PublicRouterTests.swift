@@ -3,7 +3,7 @@
 import ControlAPI
 import Testing
 
-@testable import Edge
+@testable import EdgeProxy
 @testable import EdgeTunnels
 
 @Suite("Routes")

@@ -13,6 +13,7 @@ import Testing
 
 @testable import Edge
 @testable import EdgeControl
+@testable import EdgeProxy
 @testable import EdgeTunnels
 
 /// Several tunnels in one session, over real sockets (docs/protocol.md §B.16).

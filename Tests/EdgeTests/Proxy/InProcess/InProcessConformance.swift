@@ -9,7 +9,7 @@ import NIOEmbedded
 import Protocol
 import Testing
 
-@testable import Edge
+@testable import EdgeProxy
 
 /// Plays a case of the conformance tables between a visitor and an origin in this process.
 struct InProcessConformance {

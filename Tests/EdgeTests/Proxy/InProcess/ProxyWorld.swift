@@ -10,7 +10,7 @@ import NIOEmbedded
 import Protocol
 import Testing
 
-@testable import Edge
+@testable import EdgeProxy
 @testable import EdgeTunnels
 
 /// The edge's proxy between visitors and connectors on one event loop whose time a test moves; nothing leaves the process.

@@ -5,7 +5,7 @@ import NIOCore
 import NIOEmbedded
 import Synchronization
 
-@testable import Edge
+@testable import EdgeProxy
 
 /// One end of a connection that a script can drive.
 protocol ScriptedEnd: AnyObject {

@@ -6,20 +6,21 @@ import NIOCore
 ///
 /// What comes is dropped until the visitor closes, for a moment: a close with bytes unread would be a reset, which can
 /// take the answer with it (RFC 9112 §9.6).
-final class RefusingHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
+package final class RefusingHandler: ChannelInboundHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
 
     /// How many connections are answered so at a time.
-    static let maximumCount = 256
+    package static let maximumCount = 256
 
     private let status: Int
 
-    init(status: Int) {
+    /// - Parameter status: The status of the answer.
+    package init(status: Int) {
         self.status = status
     }
 
-    func channelActive(context: ChannelHandlerContext) {
+    package func channelActive(context: ChannelHandlerContext) {
         let page = ErrorPage(error: .tooManyConnections, status: self.status, requestID: RequestID(), retryAfter: 1)
         let response = page.response(isHTML: false, isHead: false, isClosing: true)
         context.writeAndFlush(self.wrapOutboundOut(response)).assumeIsolated().whenComplete { _ in
@@ -29,13 +30,13 @@ final class RefusingHandler: ChannelInboundHandler {
         context.read()
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
 
-    func channelReadComplete(context: ChannelHandlerContext) {
+    package func channelReadComplete(context: ChannelHandlerContext) {
         context.read()
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed { context.close(promise: nil) }
     }
 }

@@ -4,14 +4,14 @@ import EdgeTunnels
 import HTTP1
 
 /// Finds the route of a request from its raw, undecoded target and its host.
-struct PublicRouter: Sendable {
+package struct PublicRouter: Sendable {
     /// Tunnels are reached as `<id>.<wildcardDomain>` too, if set.
     let wildcardDomain: String?
 
     private static let connectPrefix = "/api/tunnel/connect/"
 
     /// - Parameter wildcardDomain: The domain below which each tunnel has a host of its own.
-    init(wildcardDomain: String?) {
+    package init(wildcardDomain: String?) {
         self.wildcardDomain = wildcardDomain?.lowercased()
     }
 

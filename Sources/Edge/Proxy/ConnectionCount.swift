@@ -2,16 +2,17 @@
 import Synchronization
 
 /// Counts the open connections of a listener up to a limit; thread-safe.
-final class ConnectionCount: Sendable {
+package final class ConnectionCount: Sendable {
     private let limit: Int
     private let count = Atomic<Int>(0)
 
-    init(limit: Int) {
+    /// - Parameter limit: The most connections that are allowed.
+    package init(limit: Int) {
         self.limit = limit
     }
 
     /// Whether one more is allowed; if so ``leave()`` must follow.
-    func enter() -> Bool {
+    package func enter() -> Bool {
         let (_, now) = self.count.add(1, ordering: .relaxed)
         guard now <= self.limit else {
             self.leave()
@@ -20,7 +21,8 @@ final class ConnectionCount: Sendable {
         return true
     }
 
-    func leave() {
+    /// One connection less.
+    package func leave() {
         self.count.subtract(1, ordering: .relaxed)
     }
 }
