@@ -103,7 +103,7 @@ struct ModelRun {
         } else {
             self.sides[index].core.receive(message, now: self.now)
         }
-        guard self.sides[index].core.lastReceived == self.now else {
+        guard self.sides[index].core.liveness.lastReceived == self.now else {
             throw Violation(description: "I11 side \(index) does not take a message")
         }
     }

@@ -79,18 +79,18 @@ enum ModelInvariants {
             buffered += record.receiveQueue.byteCount
             held += record.held
         }
-        try require(core.connectionSend.sent <= core.connectionSend.limit, "I1 session sent beyond its limit")
-        try require(core.connectionReceive.received <= core.connectionReceive.granted, "I1 session received too much")
+        try require(core.credit.send.sent <= core.credit.send.limit, "I1 session sent beyond its limit")
+        try require(core.credit.receive.received <= core.credit.receive.granted, "I1 session received too much")
         try require(committed == core.budget.committed, "I4 the budget does not add up")
         try require(core.committedByteCount <= core.budget.total, "I4 more committed than the budget")
         try require(buffered == core.bufferedBytes, "I4 the buffered bytes do not add up")
         // I5
-        let released = Int(core.connectionReceive.released) + held + core.withheld
-        try require(released == Int(core.connectionReceive.received), "I5 credit is lost or given twice")
+        let released = Int(core.credit.receive.released) + held + core.credit.withheld
+        try require(released == Int(core.credit.receive.received), "I5 credit is lost or given twice")
         // I6
-        let window = core.connectionReceive.window
-        let available = Int(core.connectionReceive.granted) - Int(core.connectionReceive.received)
-        if !core.isConnectionUpdateDue, core.peer != nil, core.level == .normal, held + core.withheld == 0 {
+        let window = core.credit.receive.window
+        let available = Int(core.credit.receive.granted) - Int(core.credit.receive.received)
+        if !core.credit.isUpdateDue, core.peer != nil, core.level == .normal, held + core.credit.withheld == 0 {
             try require(available * 4 >= window * 3, "I6 only \(available) of \(window) bytes of credit left")
         }
         // I7
@@ -98,8 +98,8 @@ enum ModelInvariants {
             core.streams.isUsed($0) && !core.streams[$0].state.isOpener
         }
         try require(
-            peers.count + Int(core.slots.granted - core.slots.opened) == Int(core.slots.concurrency),
-            "I7 slots do not add up: \(peers.count) streams, \(core.slots)"
+            peers.count + Int(core.allowance.granted - core.allowance.opened) == Int(core.allowance.concurrency),
+            "I7 slots do not add up: \(peers.count) streams, \(core.allowance)"
         )
         // I8
         try require(core.pongs.count <= 16, "I8 more than 16 PONGs wait")
@@ -109,9 +109,12 @@ enum ModelInvariants {
     static func checkSettled(_ core: SessionCore, peer: SessionCore) throws {
         try require(core.streams.count == 0, "I12 streams are left: \(core.leftovers)")
         try require(core.waitingOpens.isEmpty, "I12 opens still wait")
-        try require(core.slots.granted - core.slots.opened == core.slots.concurrency, "I12 slots are missing")
-        try require(core.connectionSend.sent == peer.connectionReceive.received, "I12 bytes are missing")
-        try require(core.connectionReceive.released == core.connectionReceive.received, "I12 credit is missing")
+        try require(
+            core.allowance.granted - core.allowance.opened == core.allowance.concurrency,
+            "I12 slots are missing"
+        )
+        try require(core.credit.send.sent == peer.credit.receive.received, "I12 bytes are missing")
+        try require(core.credit.receive.released == core.credit.receive.received, "I12 credit is missing")
         try require(core.bufferedBytes == 0 && core.budget.committed == 0, "I12 memory is still accounted for")
         try require(core.scheduler.isEmpty, "I12 the scheduler still holds streams")
     }
@@ -149,7 +152,7 @@ extension SessionCore {
         var decoder = FrameDecoder(message: message)
         while let frame = try? decoder.next() {
             if case .data(let id, let payload, _) = frame, case .zombie = self.standing(of: id) {
-                try? self.connectionReceive.receive(payload.readableBytes)
+                try? self.credit.received(payload.readableBytes)
             }
         }
         self.receive(message, now: now)

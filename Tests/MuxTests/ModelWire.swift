@@ -60,7 +60,7 @@ struct ModelLimits {
 
     mutating func judge(_ core: SessionCore) throws {
         let now = (
-            core.connectionSend.limit, core.connectionReceive.granted, core.peerStreamLimit, core.slots.announced
+            core.credit.send.limit, core.credit.receive.granted, core.peerStreamLimit, core.allowance.announced
         )
         let isKept =
             now.0 >= self.session.send && now.1 >= self.session.receive && now.2 >= self.session.own

@@ -63,14 +63,14 @@ struct SessionDrainTests {
         #expect(announcement.compactMap(\.pingNumber).isEmpty)
         session.tick(after: .milliseconds(4_900))
         #expect(self.goAway(session.output()) == nil)
-        #expect(session.core.end == nil)
+        #expect(session.core.life.end == nil)
         #expect(session.core.canOpenStreams)
         session.tick(after: .milliseconds(100))
         let ping = try #require(session.output().compactMap(\.pingNumber).last)
         session.receive(.pong(ping))
         #expect(self.goAway(session.output())?.isDrain == false)
         session.tick(after: .milliseconds(100))
-        #expect(session.core.end != nil)
+        #expect(session.core.life.end != nil)
     }
 
     @Test("without a PONG the final GOAWAY goes out after two seconds")
@@ -104,7 +104,7 @@ struct SessionDrainTests {
         #expect(session.endCode == nil)
         #expect(session.takeEvents() == [])
         #expect(session.output() == [])
-        #expect(session.core.connectionReceive.released == 200)
+        #expect(session.core.credit.receive.released == 200)
         session.receive(.opening(8))
         #expect(session.endCode == .protocolError, "numbers still follow each other")
     }

@@ -48,7 +48,9 @@ struct SessionTimersTests {
     @Test("the shorter of both idle time-outs sets the pace")
     func shorterIdle() {
         let session = ScriptedSession(peer: { $0.idleTimeoutMilliseconds = 6_000 })
-        #expect((TimeAmount.milliseconds(1_800)...(.milliseconds(2_200))).contains(session.core.keepaliveInterval))
+        #expect(
+            (TimeAmount.milliseconds(1_800)...(.milliseconds(2_200))).contains(session.core.liveness.keepaliveInterval)
+        )
     }
 
     @Test("nothing received for the own idle time-out is a KEEPALIVE_TIMEOUT")
@@ -189,16 +191,16 @@ struct SessionTimersTests {
     }
 
     @Test("a peer that is probed for the last time ends the session unless it says something within two seconds")
-    func probeForGood() {
+    func probeGivingUp() {
         for isAnswered in [false, true] {
             var session = self.quietSession(role: .connector)
             session.core.probe(givingUp: true, now: session.now)
             #expect(session.output().compactMap(\.pingNumber).count == 1)
             session.tick(after: .milliseconds(1_900))
-            #expect(session.core.end == nil)
+            #expect(session.core.life.end == nil)
             if isAnswered { session.core.receivedBytes(now: session.now) }
             session.tick(after: .milliseconds(200))
-            #expect(session.core.end?.code == (isAnswered ? nil : .keepaliveTimeout))
+            #expect(session.core.life.end?.code == (isAnswered ? nil : .keepaliveTimeout))
         }
     }
 
@@ -221,7 +223,7 @@ struct SessionTimersTests {
     @Test("a peer that vanishes under load is SUSPECT within six seconds (X15)", arguments: [1, 100, 5_000] as [Int64])
     func suspectInTime(_ roundTrip: Int64) {
         var session = self.quietSession(role: .edge)
-        session.core.roundTrip.add(.milliseconds(roundTrip), now: session.now)
+        session.core.liveness.addSample(.milliseconds(roundTrip), now: session.now)
         session.tick(after: .milliseconds(5_001))
         _ = session.open()
         let opened = session.now

@@ -24,28 +24,28 @@ enum SessionInvariants {
             held += core.streams[slot].held
             if !core.streams[slot].state.isOpener { peers += 1 }
         }
-        let connection = core.connectionReceive
-        try Finding.unless(core.connectionSend.sent <= core.connectionSend.limit, "I1: the session sent too much")
+        let connection = core.credit.receive
+        try Finding.unless(core.credit.send.sent <= core.credit.send.limit, "I1: the session sent too much")
         try Finding.unless(connection.received <= connection.granted, "I1: the session received too much")
         try Finding.unless(budgeted == core.budget.committed, "I4: the budget does not add up")
         try Finding.unless(core.committedByteCount <= core.budget.total, "I4: more committed than the budget")
         try Finding.unless(buffered == core.bufferedByteCount, "I4: the buffered bytes do not add up")
         // What breaks the rules is charged and ends the session: its credit is of no use to anybody.
         try Finding.unless(
-            core.end != nil || Int(connection.released) + held + core.withheld == Int(connection.received),
+            core.life.end != nil || Int(connection.released) + held + core.credit.withheld == Int(connection.received),
             "I5: credit is lost or given twice"
         )
         let available = Int(connection.granted - connection.received)
         try Finding.unless(
-            core.end != nil || core.peer == nil || core.level != .normal || held + core.withheld > 0
-                || core.isConnectionUpdateDue
+            core.life.end != nil || core.peer == nil || core.level != .normal || held + core.credit.withheld > 0
+                || core.credit.isUpdateDue
                 || available * 4 >= connection.window * 3,
             "I6: only \(available) of \(connection.window) bytes of credit are left"
         )
-        let ignored = core.ignoredAbove.map { Int(core.slots.opened) - Int($0.ordinal) } ?? 0
+        let ignored = Int(core.allowance.ignored)
         try Finding.unless(
-            peers + ignored + Int(core.slots.granted - core.slots.opened) == Int(core.slots.concurrency),
-            "I7: slots do not add up: \(peers) streams, \(core.slots)"
+            peers + ignored + Int(core.allowance.granted - core.allowance.opened) == Int(core.allowance.concurrency),
+            "I7: slots do not add up: \(peers) streams, \(core.allowance)"
         )
         try Finding.unless(core.pongs.count <= 16, "I8: more than 16 PONGs wait")
         try Finding.unless(core.controlQueue.count <= 2 * core.streams.count + 64, "I8: the control queue grows")

@@ -47,13 +47,13 @@ extension SessionRun {
     private mutating func rareFrame(_ id: StreamID) -> Frame {
         switch self.reader.number(below: 8) {
         case 0: .hello(HelloFrame(role: self.oracle.role.peer, settings: SessionSettings()))
-        case 1: .blocked(.session, offset: self.offset(near: self.core.connectionReceive.granted))
+        case 1: .blocked(.session, offset: self.offset(near: self.core.credit.receive.granted))
         default: .windowUpdate(id, offset: (self.oracle.credit[id] ?? 0) + 4_096)
         }
     }
 
     private var nextPeerID: StreamID {
-        SessionCore.streamID(ordinal: self.core.slots.nextOrdinal, role: self.oracle.role.peer)
+        SessionCore.streamID(ordinal: self.core.allowance.nextOrdinal, role: self.oracle.role.peer)
     }
 
     /// A stream that is there, or one just beyond.

@@ -2,7 +2,7 @@
 import NIOCore
 import Protocol
 
-/// Is told what happens to a session; called on its event loop.
+/// Is told what happens to a session, on its event loop.
 public protocol SessionDelegate: AnyObject {
     /// The peer's HELLO came: streams may be opened.
     ///

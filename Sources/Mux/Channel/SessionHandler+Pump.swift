@@ -22,7 +22,7 @@ extension SessionHandler {
         guard let context else { return }
         self.dispatchEvents()
         if self.isOpen, self.writeOutput(limit: Self.bytesPerTick) { context.flush() }
-        self.keepPromises()
+        self.completePromises()
         self.dispatchEvents()
         self.scheduleTick()
     }
@@ -74,10 +74,10 @@ extension SessionHandler {
     }
 
     /// Completes the promises of writes whose bytes have gone out.
-    private func keepPromises() {
+    private func completePromises() {
         guard !self.promising.isEmpty else { return }
         self.promising.removeAll { stream in
-            stream.keepPromises(sent: self.core.sendProgress(stream.key).sent)
+            stream.completePromises(sent: self.core.sendProgress(stream.key).sent)
             return !stream.hasPromises
         }
     }

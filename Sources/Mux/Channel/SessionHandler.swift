@@ -25,7 +25,7 @@ public final class SessionHandler {
     private weak var delegate: (any SessionDelegate)?
     let logger: Logger
     private let acceptStream: ((StreamChannel) -> Void)?
-    /// The stream channels by their slot.
+    /// The stream channels by the slot of their stream.
     private var channels: ContiguousArray<StreamChannel?> = []
     /// Streams that were given bytes in this batch and are owed a read-complete.
     private var touched: [StreamChannel] = []
@@ -83,15 +83,15 @@ public final class SessionHandler {
 
     /// How far the session is in its life.
     public var phase: SessionPhase { self.core.phase }
-    /// Whether a stream can be opened; it may have to wait for a slot.
+    /// Whether a stream can be opened; it may have to wait until the peer allows another.
     public var canOpenStreams: Bool { self.core.canOpenStreams }
-    /// Whether a stream could be opened without waiting for a slot.
-    public var hasFreeSlot: Bool { self.core.hasFreeSlot }
-    /// Whether opens wait for the peer to grant a slot, or to be written.
+    /// Whether a stream could be opened without waiting for the peer to allow another.
+    public var opensWithoutWaiting: Bool { self.core.opensWithoutWaiting }
+    /// Whether opens wait for the peer to allow another stream, or to be written.
     public var hasOpensWaiting: Bool { !self.core.waitingOpens.isEmpty }
     /// Whether nothing has come for so long that new streams are better opened elsewhere.
     public var isSuspect: Bool { self.core.isSuspect }
-    /// Streams that are under way or wait for a slot.
+    /// Streams that are under way or wait to be opened.
     public var activeStreamCount: Int { self.core.activeStreamCount }
     /// What the session's streams hold in memory for their consumers, in bytes.
     public var bufferedByteCount: Int { self.core.bufferedByteCount }
@@ -275,7 +275,7 @@ public final class SessionHandler {
         return stream
     }
 
-    /// Tells everybody what the core has to tell.
+    /// Passes the events of the core on to streams and delegate.
     ///
     /// Handlers that are told may cause further events.
     func dispatchEvents() {
@@ -350,7 +350,7 @@ public final class SessionHandler {
                 ]
             )
         }
-        // Nothing more is sent, so promises of writes fail now, also while there is still something to be read.
+        // Nothing more goes out: the writes that wait for it fail, also where there is still something to be read.
         let promising = self.promising
         self.promising = []
         for stream in promising { stream.failPromises(ChannelError.ioOnClosedChannel) }

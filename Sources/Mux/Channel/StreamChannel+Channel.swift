@@ -46,7 +46,7 @@ extension StreamChannel: ChannelCore {
     }
 
     public func write0(_ data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard self.state == .active, !self.isOutputClosed, self.session.core.end == nil else {
+        guard self.state == .active, !self.isOutputClosed, self.session.core.life.end == nil else {
             promise?.fail(self.isOutputClosed ? ChannelError.outputClosed : ChannelError.ioOnClosedChannel)
             return
         }

@@ -219,7 +219,7 @@ public final class StreamChannel: @unchecked Sendable {  // Demanded by NIO; loo
 
     var hasPromises: Bool { !self.promises.isEmpty }
 
-    func keepPromises(sent: UInt64) {
+    func completePromises(sent: UInt64) {
         while let first = self.promises.first, first.offset <= sent {
             self.promises.removeFirst()
             first.promise.succeed()

@@ -11,6 +11,7 @@ struct PeerConduct {
     private var extensionBytes: TokenBucket
     private var windowUpdates: UInt64 = 0
     private var lateFrames: UInt64 = 0
+    private var goAways = 0
     /// How many oddities were let pass.
     private(set) var glitchCount = 0
 
@@ -52,6 +53,12 @@ struct PeerConduct {
         guard self.lateFrames <= 4 * streams + 1_000 else {
             throw ProtocolViolation(exceeding: .lateFrames, "too many frames for ended streams")
         }
+    }
+
+    /// A GOAWAY: an orderly end takes two, more are odd.
+    mutating func goAway(now: NIODeadline) throws(ProtocolViolation) {
+        self.goAways += 1
+        if self.goAways > 2 { try self.glitch(now: now) }
     }
 
     /// Something odd that harms nobody if it is rare.

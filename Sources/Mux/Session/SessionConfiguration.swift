@@ -23,7 +23,7 @@ public struct SessionConfiguration: Sendable {
     ///
     /// Of the peer's, more are refused; of this side's, more wait.
     public var opensPerSecond = 2_000.0
-    /// How many opens may wait for a slot or for their turn; further ones fail at once.
+    /// How many opens may wait for the peer to allow them or for their turn; further ones fail at once.
     public var maximumWaitingOpens = 1_024
     /// How long a stream of kind http may be held up before it is reset with FLOW_STALL.
     public var stallTimeout = TimeAmount.seconds(120)
@@ -90,7 +90,7 @@ public struct SessionEnd: Error, Hashable, Sendable {
 }
 
 extension ErrorCode {
-    /// Whether a GOAWAY of this code is a farewell in good order rather than a session error.
+    /// Whether a GOAWAY of this code announces an orderly end rather than a session error.
     var isGracefulEnd: Bool {
         self == .noError || self == .shutdown || self == .replaced || self == .idExhausted
     }

@@ -22,25 +22,13 @@ extension SessionCore {
         lingering: TimeAmount = .zero,
         now: NIODeadline
     ) {
-        let deadline = now + gracePeriod
-        guard self.phase == .active || self.phase == .draining else {
+        guard self.life.isRunning else {
             if self.phase == .helloWait { self.end(gracefully: code) }
             return
         }
         self.attend()
-        if let running = self.drain {
-            self.drain?.deadline = min(running.deadline, deadline)
-            return
-        }
-        self.phase = .draining
-        self.drain = Drain(
-            code: code,
-            deadline: deadline,
-            grace: gracePeriod,
-            lingersUntil: min(now + lingering, deadline),
-            isPingWanted: lingering <= .zero,
-            finalAt: min(now + lingering, deadline) + .seconds(2)
-        )
+        let drain = SessionDrain(code: code, gracePeriod: gracePeriod, lingering: lingering, now: now)
+        guard self.life.startDrain(drain) else { return }
         self.goAwayDue = GoAwayFrame(
             isDrain: true,
             lastStreamID: StreamID(rawValue: .max),
@@ -66,13 +54,13 @@ extension SessionCore {
     ///
     /// - Parameter reason: What is known of why, for logs.
     public mutating func connectionLost(reason: String) {
-        self.over(SessionEnd(code: self.peerFarewell ?? .sessionLost, reason: reason, isByPeer: true))
-        self.phase = .closed
+        self.over(SessionEnd(code: self.life.codeOfLoss, reason: reason, isByPeer: true))
+        self.life.connectionLost()
         self.finishBatch()
     }
 
     mutating func fail(_ violation: ProtocolViolation) {
-        guard self.end == nil else { return }
+        guard self.life.end == nil else { return }
         if let limit = violation.limit { self.limitHits[limit, default: 0] += 1 }
         self.goAwayDue = GoAwayFrame(
             isDrain: false,
@@ -84,14 +72,10 @@ extension SessionCore {
     }
 
     mutating func receiveGoAway(_ goAway: GoAwayFrame, now: NIODeadline) throws(ProtocolViolation) {
-        self.goAwayCount += 1
-        // Two are what an orderly end takes.
-        if self.goAwayCount > 2 { try self.conduct.glitch(now: now) }
+        try self.conduct.goAway(now: now)
         if goAway.isDrain {
             // The grace is the peer's to keep: it resets what is left.
-            guard !self.isPeerDraining else { return }
-            self.isPeerDraining = true
-            if self.phase == .active { self.phase = .draining }
+            guard self.life.peerAnnounced() else { return }
             self.failWaitingOpens()
             self.events.append(
                 .draining(
@@ -101,9 +85,7 @@ extension SessionCore {
                 )
             )
         } else if goAway.code.isGracefulEnd {
-            self.isPeerDraining = true
-            self.peerFarewell = goAway.code
-            if self.phase == .active { self.phase = .draining }
+            self.life.peerLeft(goAway.code)
             self.failWaitingOpens()
             self.failStreams(above: goAway.lastStreamID)
             self.settleIfOver()
@@ -140,12 +122,14 @@ extension SessionCore {
     }
 
     mutating func sendFinalGoAway() {
-        guard let drain = self.drain, !drain.isFinalSent else { return }
-        self.drain?.isFinalSent = true
-        self.ignoredAbove = self.lastAcceptedStream
+        guard let drain = self.life.drain, !drain.isFinal else { return }
+        // A PING that could not go out yet still does, so that the peer sees the same frames whenever it answers.
+        if drain.isPingWanted { self.liveness.pings.want() }
+        let last = self.lastAcceptedStream
+        self.life.advanceDrain { $0.finish(lastAccepted: last) }
         self.goAwayDue = GoAwayFrame(
             isDrain: false,
-            lastStreamID: self.lastAcceptedStream,
+            lastStreamID: last,
             code: drain.code,
             graceMilliseconds: UInt32(clamping: drain.grace.nanoseconds / 1_000_000)
         )
@@ -153,15 +137,15 @@ extension SessionCore {
     }
 
     private var lastAcceptedStream: StreamID {
-        Self.streamID(ordinal: self.slots.opened, role: self.role.peer).normalised(opened: self.slots.opened)
+        Self.streamID(ordinal: self.allowance.opened, role: self.role.peer).normalised(opened: self.allowance.opened)
     }
 
     /// A drain is over when the last stream is that carries bytes.
     mutating func settleIfOver() {
-        guard self.end == nil, self.liveCount == self.silentCount, self.waitingOpens.isEmpty,
-            self.drain?.isFinalSent == true, self.goAwayDue == nil, let code = self.drain?.code
+        guard let drain = self.life.drain, drain.isFinal, self.goAwayDue == nil, self.liveCount == self.silentCount,
+            self.waitingOpens.isEmpty
         else { return }
-        self.end(gracefully: code)
+        self.end(gracefully: drain.code)
     }
 
     private mutating func end(gracefully code: ErrorCode) {
@@ -169,9 +153,7 @@ extension SessionCore {
     }
 
     private mutating func over(_ end: SessionEnd) {
-        guard self.end == nil else { return }
-        self.end = end
-        self.phase = .closing
+        guard self.life.ended(end) else { return }
         let error = StreamError(
             code: .sessionLost,
             reason: end.reason.isEmpty ? "\(end.code)" : "\(end.code): \(end.reason)",
@@ -195,7 +177,7 @@ extension SessionCore {
 
     /// At three quarters of the number space the session is replaced (§B.5).
     mutating func startDrainIfNumbersRunOut(now: NIODeadline) {
-        guard self.openedCount >= 0x6000_0000, self.drain == nil else { return }
+        guard self.openedCount >= 0x6000_0000, self.life.drain == nil else { return }
         self.startDrain(
             code: .idExhausted,
             gracePeriod: .seconds(30),

@@ -73,7 +73,7 @@ extension SessionCore {
     private mutating func tuneWindow(_ slot: Int, now: NIODeadline) {
         let factor = self.streams[slot].tuner.consumed(
             self.streams[slot].receiveWindow.consumed,
-            roundTrip: self.roundTrip.minimum,
+            roundTrip: self.liveness.roundTrip.minimum,
             now: now
         )
         if let factor { self.growWindow(slot, by: factor, now: now) }
@@ -86,7 +86,7 @@ extension SessionCore {
         let growth = self.streams[slot].tuner.grow(
             by: factor,
             limit: self.budget.growthLimit(current: current, level: self.level),
-            roundTrip: self.roundTrip.minimum,
+            roundTrip: self.liveness.roundTrip.minimum,
             now: now
         )
         guard growth > 0 else { return }
@@ -116,27 +116,20 @@ extension SessionCore {
     private mutating func unbuffer(_ count: Int) {
         self.bufferedBytes -= count
         // No batch follows the end of a session, but what was received in full may still be read.
-        if self.end != nil { self.finishBatch() }
-    }
-
-    /// Gives credit on the session back.
-    mutating func releaseCredit(_ count: Int) {
-        self.connectionReceive.release(count)
-        if self.connectionReceive.isGrantDue { self.isConnectionUpdateDue = true }
+        if self.life.end != nil { self.finishBatch() }
     }
 
     /// Gives back credit that was held while memory was short; while it is critical only to a session that buffers
     /// less than its share.
     private mutating func releaseHeld(_ count: Int) {
-        self.withheld += count
+        self.credit.withhold(count)
         self.releaseWithheld()
     }
 
     mutating func releaseWithheld() {
-        guard self.withheld > 0 else { return }
+        guard self.credit.withheld > 0 else { return }
         if self.level == .critical, self.bufferedBytes > self.configuration.governor.fairShare { return }
-        self.releaseCredit(self.withheld)
-        self.withheld = 0
+        self.credit.releaseWithheld()
     }
 
     /// Brings what the stream contributes to the session's budget up to date.

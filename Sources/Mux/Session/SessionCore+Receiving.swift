@@ -94,14 +94,13 @@ extension SessionCore {
         self.peer = settings
         self.capabilities = self.configuration.capabilities.intersection(hello.capabilities)
         if self.capabilities.contains(.sharing) { self.budget.raise(to: self.configuration.sharedBudget) }
-        self.phase = .active
+        self.life.receivedHello()
         self.peerStreamLimit = settings.maximumStreams
-        self.connectionSend = SendWindow(limit: UInt64(settings.connectionWindow))
+        self.credit.start(granted: UInt64(settings.connectionWindow))
         let idle = min(settings.idleTimeoutMilliseconds, self.configuration.settings.idleTimeoutMilliseconds)
         // Ten per cent of jitter either way, so that a thousand sessions do not ping in step.
         let jitter = Double.random(in: 0.9...1.1, using: &self.random)
-        self.keepaliveInterval = .milliseconds(Int64(Double(idle) / 3 * jitter))
-        self.pings.want()
+        self.liveness.start(keepaliveInterval: .milliseconds(Int64(Double(idle) / 3 * jitter)))
         self.events.append(.active(peer: settings))
     }
 
@@ -115,25 +114,15 @@ extension SessionCore {
     }
 
     private mutating func receivePong(_ number: UInt64, now: NIODeadline) throws(ProtocolViolation) {
-        guard let sample = self.pings.receivedPong(number, now: now) else {
+        guard let sample = self.liveness.receivedPong(number, now: now) else {
             return try self.conduct.glitch(now: now)
         }
-        self.roundTrip.add(sample, now: now)
-        self.lastEcho = now
-        if let window = self.pathWindow.measured(
-            sample,
-            received: self.connectionReceive.received,
-            window: self.connectionReceive.window,
-            now: now
-        ) {
-            self.connectionReceive.resize(to: window)
-            if self.connectionReceive.isGrantDue { self.isConnectionUpdateDue = true }
-        }
+        self.credit.measured(sample, now: now)
         for id in self.barrier.receivedPong(number) {
             if let slot = self.streams.slot(of: id), self.streams[slot].wire == .zombie {
                 self.closeWire(slot)
             }
         }
-        if self.drain?.ping == number { self.sendFinalGoAway() }
+        if self.life.drain?.isAnswered(by: number) == true { self.sendFinalGoAway() }
     }
 }

@@ -69,16 +69,14 @@ extension SessionCore {
             self.goAwayDue = nil
             FrameEncoder.encode(.goAway(goAway), into: &buffer)
         }
-        if self.slots.isAnnouncementDue, self.level != .critical, self.phase == .active {
-            FrameEncoder.encode(.maximumStreams(self.slots.announce()), into: &buffer)
+        if self.allowance.isAnnouncementDue, self.level != .critical, self.phase == .active {
+            FrameEncoder.encode(.maximumStreams(self.allowance.announce()), into: &buffer)
         }
-        if self.isConnectionUpdateDue {
-            self.isConnectionUpdateDue = false
-            FrameEncoder.encode(.windowUpdate(.session, offset: self.connectionReceive.grant()), into: &buffer)
+        if let offset = self.credit.takeUpdate() {
+            FrameEncoder.encode(.windowUpdate(.session, offset: offset), into: &buffer)
         }
-        if self.isConnectionBlockedDue {
-            self.isConnectionBlockedDue = false
-            FrameEncoder.encode(.blocked(.session, offset: self.connectionSend.limit), into: &buffer)
+        if let offset = self.credit.takeBlocked() {
+            FrameEncoder.encode(.blocked(.session, offset: offset), into: &buffer)
         }
         if self.isGreaseDue {
             self.isGreaseDue = false
@@ -99,18 +97,15 @@ extension SessionCore {
     ///
     /// It stands behind the resets of the message, as their barrier must.
     private mutating func writePing(into buffer: inout ByteBuffer, start: Int, end: Int, now: NIODeadline) {
-        let isDrainPingWanted = self.drain?.isPingWanted == true
-        guard self.pings.isWanted || self.barrier.isPingWanted || isDrainPingWanted else { return }
+        let isDrainPingWanted = self.life.drain?.isPingWanted == true
+        guard self.liveness.pings.isWanted || self.barrier.isPingWanted || isDrainPingWanted else { return }
         // Behind a message full of OPENs it waits for the next one; one that has to wait for its turn goes with a tick.
         guard buffer.writerIndex + Self.pingLength <= end || buffer.writerIndex == start,
-            let number = self.pings.send(now: now)
+            let number = self.liveness.pings.send(now: now)
         else { return self.attend() }
         self.attend(within: Self.calmInterval)
         if self.barrier.isPingWanted { self.barrier.pingSent(number, now: now) }
-        if isDrainPingWanted {
-            self.drain?.isPingWanted = false
-            self.drain?.ping = number
-        }
+        if isDrainPingWanted { self.life.advanceDrain { $0.pingSent(number) } }
         FrameEncoder.encode(.ping(number), into: &buffer)
     }
 
@@ -156,12 +151,12 @@ extension SessionCore {
     ) {
         let id = self.streams[slot].id
         if control.contains(.reject) || control.contains(.reset) {
-            let farewell = self.streams[slot].farewell ?? StreamRecord.Farewell(code: .cancelled, reason: "")
+            let termination = self.streams[slot].termination ?? StreamRecord.CodeAndReason(code: .cancelled, reason: "")
             let frame: Frame =
                 control.contains(.reject)
-                ? .reject(id, farewell.code, reason: farewell.reason)
-                : .reset(id, farewell.code, reason: farewell.reason)
-            self.streams[slot].farewell = nil
+                ? .reject(id, termination.code, reason: termination.reason)
+                : .reset(id, termination.code, reason: termination.reason)
+            self.streams[slot].termination = nil
             FrameEncoder.encode(frame, into: &buffer)
             self.barrier.add(id, now: now)
             return
@@ -188,7 +183,7 @@ extension SessionCore {
         }
     }
 
-    /// Writes the OPEN frames that have a slot.
+    /// Writes the OPEN frames that the peer allows.
     ///
     /// Numbers are given now, so that a cancelled open leaves no gap (§B.5), and windows are taken from the budget: what
     /// waits pins nothing.
@@ -200,7 +195,7 @@ extension SessionCore {
         end: Int,
         now: NIODeadline
     ) -> Bool {
-        while !self.isPeerDraining, let waiting = self.waitingOpens.first,
+        while !self.life.isPeerLeaving, let waiting = self.waitingOpens.first,
             let window = self.windowToOpen(kind: waiting.frame.kind)
         {
             let frameStart = buffer.writerIndex
@@ -232,7 +227,7 @@ extension SessionCore {
             self.rebudget(slot)
             if self.streams[slot].control.isAnyDue { self.require([], of: slot) }
             self.schedule(slot)
-            self.suspectIfSilent(now: now)
+            if self.role == .edge { self.liveness.opening(now: now) }
             self.startDrainIfNumbersRunOut(now: now)
         }
         return true
@@ -247,11 +242,14 @@ extension SessionCore {
         while let slot = self.scheduler.next() {
             let queued = self.streams[slot].sendQueue.byteCount
             let isFinishing = self.streams[slot].state.sending == .finishing
-            if queued > 0, self.connectionSend.credit == 0 { return self.noteConnectionBlocked() }
+            if queued > 0, self.credit.send.credit == 0 {
+                self.credit.blocked()
+                return self.attend()
+            }
             let wanted = min(
                 queued,
                 self.streams[slot].sendWindow.credit,
-                self.connectionSend.credit,
+                self.credit.send.credit,
                 WireFormat.dataChunk
             )
             let isPureEnd = queued == 0 && isFinishing
@@ -278,7 +276,7 @@ extension SessionCore {
         if count > 0 {
             self.streams[slot].sendQueue.move(count, to: &buffer)
             self.streams[slot].sendWindow.send(count)
-            self.connectionSend.send(count)
+            self.credit.sent(count)
         }
         self.scheduler.served(slot, bytes: count + WireFormat.headerLength)
         if self.streams[slot].isWriterWaiting, self.streams[slot].state.sending == .open,
@@ -292,12 +290,5 @@ extension SessionCore {
             self.scheduler.remove(slot)
             if self.streams[slot].state.isFinished { self.endStream(slot, nil) }
         }
-    }
-
-    private mutating func noteConnectionBlocked() {
-        self.attend()
-        guard self.connectionBlockedReported != self.connectionSend.limit else { return }
-        self.connectionBlockedReported = self.connectionSend.limit
-        self.isConnectionBlockedDue = true
     }
 }

@@ -17,9 +17,9 @@ extension SessionCore {
         if let slot = self.streams.slot(of: id) {
             return self.streams[slot].wire == .zombie ? .zombie(slot) : .live(slot)
         }
-        let opened = self.isOwn(id) ? self.openedCount : self.slots.opened
+        let opened = self.isOwn(id) ? self.openedCount : self.allowance.opened
         if id.ordinal > opened { return .idle }
-        if let ignoredAbove, !self.isOwn(id), id > ignoredAbove { return .ignored }
+        if !self.isOwn(id), let last = self.life.drain?.ignoredAbove, id > last { return .ignored }
         return .closed
     }
 
@@ -32,23 +32,23 @@ extension SessionCore {
     }
 
     private mutating func lateFrame() throws(ProtocolViolation) {
-        try self.conduct.lateFrame(streams: UInt64(self.openedCount) + UInt64(self.slots.opened))
+        try self.conduct.lateFrame(streams: UInt64(self.openedCount) + UInt64(self.allowance.opened))
     }
 
     // MARK: OPEN and its answers
 
     mutating func receiveOpen(_ id: StreamID, _ open: OpenFrame, now: NIODeadline) throws(ProtocolViolation) {
-        guard !self.isOwn(id), id.ordinal == self.slots.nextOrdinal else {
+        guard !self.isOwn(id), id.ordinal == self.allowance.nextOrdinal else {
             throw ProtocolViolation(
                 .protocolError,
-                "OPEN of stream \(id) where \(Self.streamID(ordinal: self.slots.nextOrdinal, role: self.role.peer)) is next"
+                "OPEN of stream \(id) where \(Self.streamID(ordinal: self.allowance.nextOrdinal, role: self.role.peer)) is next"
             )
         }
         guard open.window <= 16_777_216 else {
             throw ProtocolViolation(.protocolError, "OPEN grants a window of \(open.window) bytes")
         }
-        try self.slots.open()
-        if let ignoredAbove, id > ignoredAbove { return }
+        try self.allowance.open()
+        if let last = self.life.drain?.ignoredAbove, id > last { return self.allowance.ignoreLatest() }
         let window = Int(self.configuration.settings.initialWindow)
         var record = StreamRecord(
             id: id,
@@ -74,16 +74,16 @@ extension SessionCore {
         self.events.append(.opened(key, open))
     }
 
-    private mutating func refusal(of open: OpenFrame, now: NIODeadline) -> StreamRecord.Farewell? {
+    private mutating func refusal(of open: OpenFrame, now: NIODeadline) -> StreamRecord.CodeAndReason? {
         guard self.conduct.mayOpen(now: now) else {
             self.limitHits[.opens, default: 0] += 1
-            return StreamRecord.Farewell(code: .overloaded, reason: "too many streams a second")
+            return StreamRecord.CodeAndReason(code: .overloaded, reason: "too many streams a second")
         }
         guard open.kind.isKnown, open.kind != .tunnel || self.capabilities.contains(.sharing) else {
-            return StreamRecord.Farewell(code: .unsupportedKind, reason: "kind \(open.kind.rawValue)")
+            return StreamRecord.CodeAndReason(code: .unsupportedKind, reason: "kind \(open.kind.rawValue)")
         }
         if case .failure(let fault) = open.metadata {
-            return StreamRecord.Farewell(code: .unsupportedMetadata, reason: fault.reason)
+            return StreamRecord.CodeAndReason(code: .unsupportedMetadata, reason: fault.reason)
         }
         return nil
     }
@@ -131,28 +131,28 @@ extension SessionCore {
         case .idle: throw self.idle("DATA", id)
         case .closed: throw self.closed("DATA", id)
         case .ignored:
-            try self.connectionReceive.receive(count)
-            self.releaseCredit(count)
+            try self.credit.received(count)
+            self.credit.release(count)
         case .zombie(let slot):
-            try self.connectionReceive.receive(count)
+            try self.credit.received(count)
             try self.streams[slot].receiveWindow.receive(count)
-            self.releaseCredit(count)
+            self.credit.release(count)
         case .live(let slot):
-            try self.connectionReceive.receive(count)
+            try self.credit.received(count)
             let isKept = try self.streams[slot].state.receivedData(isLast: isLast)
             try self.streams[slot].receiveWindow.receive(count)
             self.noteData(count)
             if isKept {
                 self.buffer(payload, of: slot)
                 if self.level == .normal {
-                    self.releaseCredit(count)
+                    self.credit.release(count)
                 } else {
                     self.streams[slot].held += count
                 }
                 self.signalReadable(slot)
             } else {
                 self.streams[slot].receiveWindow.discardAll()
-                self.releaseCredit(count)
+                self.credit.release(count)
                 self.rebudget(slot)
             }
             if isLast {
@@ -169,9 +169,9 @@ extension SessionCore {
         _ offset: UInt64,
         now: NIODeadline
     ) throws(ProtocolViolation) {
-        try self.conduct.windowUpdate(sent: self.connectionSend.sent)
+        try self.conduct.windowUpdate(sent: self.credit.send.sent)
         guard id != .session else {
-            guard try self.connectionSend.raise(to: offset) else { return try self.conduct.glitch(now: now) }
+            guard try self.credit.raise(to: offset) else { return try self.conduct.glitch(now: now) }
             return
         }
         switch self.standing(of: id) {
@@ -214,30 +214,14 @@ extension SessionCore {
         _ offset: UInt64,
         now: NIODeadline
     ) throws(ProtocolViolation) {
-        guard offset <= self.connectionReceive.granted else {
-            throw ProtocolViolation(
-                .flowControlError,
-                "session: BLOCKED at \(offset) with \(self.connectionReceive.granted) granted"
-            )
-        }
-        guard self.level == .normal, let roundTrip = self.roundTrip.minimum else { return }
-        if self.pathWindow.isFound {
-            guard let window = self.pathWindow.blocked(window: self.connectionReceive.window, now: now) else {
-                if !self.pings.hasUnanswered { self.pings.want() }
-                return
-            }
-            self.connectionReceive.resize(to: window)
-        } else {
-            if let lastConnectionGrowth, now - lastConnectionGrowth < roundTrip { return }
-            self.lastConnectionGrowth = now
-            self.connectionReceive.resize(to: 2 * self.connectionReceive.window)
-        }
-        if self.connectionReceive.isGrantDue { self.isConnectionUpdateDue = true }
+        try self.credit.checkBlocked(at: offset)
+        guard self.level == .normal, let roundTrip = self.liveness.roundTrip.minimum else { return }
+        if self.credit.peerBlocked(roundTrip: roundTrip, now: now) { self.liveness.requestEcho() }
     }
 
     private func isOld(_ update: NIODeadline?, now: NIODeadline) -> Bool {
         guard let update else { return true }
-        let roundTrip = self.roundTrip.minimum ?? .zero
+        let roundTrip = self.liveness.roundTrip.minimum ?? .zero
         return now - update > max(roundTrip * 2, .seconds(1))
     }
 

@@ -7,7 +7,7 @@ extension SessionCore {
 
     /// Opens a stream.
     ///
-    /// OPEN goes out as soon as the peer has a slot and the session's budget has room for a window; bytes written
+    /// OPEN goes out as soon as the peer allows another stream and the session's budget has room for a window; bytes written
     /// meanwhile ride behind it.
     ///
     /// - Parameters:
@@ -24,7 +24,7 @@ extension SessionCore {
         deadline: TimeAmount = .seconds(10),
         now: NIODeadline
     ) throws(OpenError) -> StreamKey {
-        guard self.phase == .active || self.phase == .draining, !self.isPeerDraining, let peer = self.peer else {
+        guard self.life.isRunning, !self.life.isPeerLeaving, let peer = self.peer else {
             throw .sessionUnavailable
         }
         guard self.waitingOpens.count < self.configuration.maximumWaitingOpens else { throw .tooManyWaiting }
@@ -160,7 +160,7 @@ extension SessionCore {
             if self.streams[slot].state.mayAnswer {
                 self.refuse(slot, code, reason)
             } else {
-                self.endAtOnce(slot, .reset, StreamRecord.Farewell(code: code, reason: reason))
+                self.becomeZombie(slot, .reset, StreamRecord.CodeAndReason(code: code, reason: reason))
             }
         case .zombie, .closed: break
         }
@@ -198,15 +198,19 @@ extension SessionCore {
 
     mutating func refuse(_ slot: Int, _ code: ErrorCode, _ reason: String) {
         self.streams[slot].answerDeadline = nil
-        self.endAtOnce(slot, .reject, StreamRecord.Farewell(code: code, reason: reason))
+        self.becomeZombie(slot, .reject, StreamRecord.CodeAndReason(code: code, reason: reason))
     }
 
-    /// Leaves nothing of the stream but what is needed until the peer has been told of its end.
-    private mutating func endAtOnce(_ slot: Int, _ control: StreamRecord.Control, _ farewell: StreamRecord.Farewell) {
+    /// Keeps of the stream only what is needed until the peer has answered the PING behind its RESET or REJECT.
+    private mutating func becomeZombie(
+        _ slot: Int,
+        _ control: StreamRecord.Control,
+        _ termination: StreamRecord.CodeAndReason
+    ) {
         self.dropOutput(slot)
         self.dropReceived(slot)
         self.streams[slot].wire = .zombie
-        self.streams[slot].farewell = farewell
+        self.streams[slot].termination = termination
         self.require(control, of: slot)
         self.rebudget(slot)
     }
@@ -268,11 +272,11 @@ extension SessionCore {
         self.settleIfOver()
     }
 
-    /// The slot goes back only when the wire is done with the stream *and* nothing local belongs to it any more, so
+    /// The peer may open another stream only when the wire is done with the stream *and* nothing local belongs to it any more, so
     /// that floods of opens are paced by our own cleaning up (§B.6.4).
     private mutating func freeIfDone(_ slot: Int) {
         guard self.streams[slot].wire == .closed, self.streams[slot].isReleased else { return }
-        if !self.streams[slot].state.isOpener { self.slots.giveBack() }
+        if !self.streams[slot].state.isOpener { self.allowance.giveBack() }
         self.budget.change(by: -self.streams[slot].budgeted)
         self.streams[slot].budgeted = 0
         self.streams.remove(slot)

@@ -26,7 +26,7 @@ extension SessionCore {
         case .active, .draining: break
         }
         if let attention { return now + attention }
-        return self.lastReceived + self.keepaliveInterval
+        return self.liveness.keepaliveDue
     }
 
     /// Does what the clock demands: keepalive, deadlines, stalls, the steps of a drain.
@@ -43,11 +43,11 @@ extension SessionCore {
         }
         self.attention = nil
         self.keepAlive(now: now)
-        guard self.end == nil else { return self.finishBatch() }
+        guard self.life.isRunning else { return self.finishBatch() }
         for slot in self.streams.indices where self.streams.isUsed(slot) {
             self.watch(slot, now: now)
         }
-        self.watchConnectionCredit(now: now)
+        self.watchCredit(now: now)
         self.relieveMemory(now: now)
         self.advanceDrain(now: now)
         self.finishBatch()
@@ -55,89 +55,37 @@ extension SessionCore {
 
     // MARK: Keepalive
 
-    /// DATA that makes another measurement of the round trip worth a PING, in bytes.
-    private static let bytesPerSample = 65_536
-
     /// Counts DATA that was sent or received.
     mutating func noteData(_ count: Int) {
-        let wasEnough = self.bytesSinceSample >= Self.bytesPerSample
-        self.bytesSinceSample += count
-        if !wasEnough, self.bytesSinceSample >= Self.bytesPerSample { self.attend(within: Self.calmInterval) }
-    }
-
-    private var idleTimeout: TimeAmount {
-        .milliseconds(Int64(self.configuration.settings.idleTimeoutMilliseconds))
+        if self.liveness.moved(count) { self.attend(within: Self.calmInterval) }
     }
 
     private mutating func keepAlive(now: NIODeadline) {
-        let silence = now - self.lastReceived
-        if silence >= self.idleTimeout {
-            return self.fail(ProtocolViolation(.keepaliveTimeout, "nothing received for \(silence.seconds) s"))
-        }
-        if let givesUpAt {
-            if now >= givesUpAt {
-                return self.fail(
-                    ProtocolViolation(.keepaliveTimeout, "no answer when it was asked whether it is there")
-                )
-            }
-            self.attend()
-        }
-        if silence >= self.keepaliveInterval {
-            if !self.pings.hasUnanswered { self.pings.want() }
-            self.attend()
-        }
-        // One sample a second while so much flows that windows may have to follow it.
-        if self.bytesSinceSample >= Self.bytesPerSample, !self.pings.hasUnanswered {
-            if let lastSent = self.pings.lastSent, now - lastSent < .seconds(1) {
-                self.attend(within: .seconds(1) - (now - lastSent))
-            } else {
-                self.bytesSinceSample = 0
-                self.pings.want()
-            }
-        }
-        // Whoever goes on sending and never answers would have the streams that were reset here remembered for good.
-        if let since = self.barrier.waitingSince, now - since >= self.idleTimeout * 2 {
-            return self.fail(ProtocolViolation(.keepaliveTimeout, "no PONG for \((now - since).seconds) s"))
-        }
-        if let oldest = self.pings.oldestUnanswered {
-            self.attend()
-            if self.suspectedSince == nil, self.lastReceived < oldest, now - oldest > self.patience {
-                self.suspectedSince = now
-            }
+        do {
+            let attention = try self.liveness.tick(barrierSince: self.barrier.waitingSince, now: now)
+            if let attention { self.attend(within: attention) }
+        } catch {
+            self.fail(error)
         }
     }
 
-    /// How long a PING may stay unanswered before the peer is suspected (§B.9.2).
-    private var patience: TimeAmount {
-        let smoothed = self.roundTrip.smoothed ?? .seconds(1)
-        return max(.seconds(2), min(smoothed * 3 + .seconds(1), .seconds(6)))
-    }
-
-    /// A stream is opened after a silence: ask at once whether anybody is there.
-    mutating func suspectIfSilent(now: NIODeadline) {
-        guard self.role == .edge, now - self.lastReceived > .seconds(5), !self.pings.hasUnanswered else { return }
-        self.pings.want()
-    }
-
-    /// Asks at once whether the peer is there; until it says anything it is suspect.
+    /// Asks the peer at once whether it is there, and suspects it until it says anything.
     ///
-    /// For callers that have a reason to suspect the peer before it has been silent for long.
+    /// For an owner that has another reason than silence to think that the peer is gone.
     ///
     /// - Parameters:
     ///   - givingUp: Whether the session ends if the peer stays silent for as long as suspicion takes.
     ///   - now: The time.
     public mutating func probe(givingUp: Bool = false, now: NIODeadline) {
-        guard self.phase == .active || self.phase == .draining else { return }
-        self.pings.want()
-        if givingUp, self.givesUpAt == nil { self.givesUpAt = now + self.patience }
-        if self.suspectedSince == nil { self.suspectedSince = now }
+        guard self.life.isRunning else { return }
+        self.liveness.probe(givingUp: givingUp, now: now)
         self.attend()
     }
 
     /// Asks for a PONG, unless one is awaited: how long the way is, and that the peer's program is alive.
     public mutating func requestEcho() {
-        guard self.phase == .active || self.phase == .draining, !self.pings.hasUnanswered else { return }
-        self.pings.want()
+        guard self.life.isRunning else { return }
+        self.liveness.requestEcho()
     }
 
     // MARK: Streams
@@ -158,7 +106,7 @@ extension SessionCore {
         if let since = self.streams[slot].blockedSince {
             self.attend(within: Self.calmInterval)
             if self.streams[slot].kind == .http, now - since > self.configuration.stallTimeout {
-                return self.abort(slot, .flowStall, "no credit for \((now - since).seconds) s")
+                return self.abort(slot, .flowStall, "no credit for \((now - since).wholeSeconds) s")
             }
             if let repeated = self.streams[slot].blockedRepeated, now - repeated >= .seconds(10) {
                 self.streams[slot].blockedRepeated = now
@@ -167,17 +115,8 @@ extension SessionCore {
         }
     }
 
-    private mutating func watchConnectionCredit(now: NIODeadline) {
-        guard self.connectionSend.credit == 0, !self.scheduler.isEmpty else {
-            self.connectionBlockedRepeated = nil
-            return
-        }
-        self.attend(within: Self.calmInterval)
-        if let repeated = self.connectionBlockedRepeated {
-            guard now - repeated >= .seconds(10) else { return }
-            self.isConnectionBlockedDue = true
-        }
-        self.connectionBlockedRepeated = now
+    private mutating func watchCredit(now: NIODeadline) {
+        if self.credit.tick(hasOutput: !self.scheduler.isEmpty, now: now) { self.attend(within: Self.calmInterval) }
     }
 
     // MARK: Memory
@@ -209,11 +148,15 @@ extension SessionCore {
     // MARK: Drain
 
     private mutating func advanceDrain(now: NIODeadline) {
-        guard let drain = self.drain else { return }
+        guard
+            let isFinalOverdue = self.life.advanceDrain({ drain in
+                drain.tick(now: now)
+                return drain.isFinalOverdue(now: now)
+            })
+        else { return }
         self.attend()
-        if drain.ping == nil, now >= drain.lingersUntil { self.drain?.isPingWanted = true }
-        if !drain.isFinalSent, now >= drain.finalAt, self.goAwayDue == nil { self.sendFinalGoAway() }
-        if now >= drain.deadline {
+        if isFinalOverdue, self.goAwayDue == nil { self.sendFinalGoAway() }
+        if let drain = self.life.drain, now >= drain.deadline {
             for slot in self.streams.indices
             where self.streams.isUsed(slot)
                 && (self.streams[slot].wire == .live || self.streams[slot].wire == .waiting)
@@ -221,7 +164,7 @@ extension SessionCore {
                 self.abort(slot, .sessionClosing, "the grace period is over")
             }
             // Zombies would be remembered until their barrier is answered; there is nobody to protect any more.
-            if drain.isFinalSent, self.goAwayDue == nil, self.controlQueue.isEmpty {
+            if self.life.drain?.isFinal == true, self.goAwayDue == nil, self.controlQueue.isEmpty {
                 for slot in self.streams.indices
                 where self.streams.isUsed(slot) && self.streams[slot].wire == .zombie {
                     self.closeWire(slot)
@@ -230,8 +173,4 @@ extension SessionCore {
         }
         self.settleIfOver()
     }
-}
-
-extension TimeAmount {
-    fileprivate var seconds: Int64 { self.nanoseconds / 1_000_000_000 }
 }

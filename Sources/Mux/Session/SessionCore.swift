@@ -19,19 +19,19 @@ import Protocol
 public struct SessionCore {
     /// What this side brings along.
     public let configuration: SessionConfiguration
-    /// How far the session is in its life.
-    public internal(set) var phase = SessionPhase.helloWait
     /// What the peer's HELLO said.
     public internal(set) var peer: SessionSettings?
     /// What both sides can do beyond the minimum; nothing before the peer's HELLO came.
     public internal(set) var capabilities: Capabilities = []
 
+    /// How far the session is in its life, and what is known of its end.
+    var life = SessionLife.helloWait
     var events: Deque<SessionEvent> = []
     var streams = StreamTable()
     var scheduler = DeficitRoundRobin()
-    /// Slots with control frames that are due, oldest first.
+    /// Streams with control frames that are due, oldest first.
     var controlQueue: Deque<StreamKey> = []
-    /// Opens that wait for a slot at the peer, oldest first.
+    /// Opens that wait until the peer allows another stream, oldest first.
     var waitingOpens: Deque<(key: StreamKey, frame: OpenFrame)> = []
     /// Keeps below what a peer lets itself be asked a second (§B.12): what is opened faster waits rather than be refused.
     var openPace: TokenBucket
@@ -39,50 +39,32 @@ public struct SessionCore {
     // Numbers.
     var openedCount: UInt32 = 0
     var peerStreamLimit: UInt32 = 0
-    var slots: StreamSlots
+    /// How many streams the peer may open.
+    var allowance: StreamAllowance
     /// How many own streams have a record that is live or a zombie.
     var liveCount = 0
     /// How many of these carry no bytes.
     var silentCount = 0
 
     // Credit.
-    var connectionSend = SendWindow(limit: 0)
-    var connectionReceive: ConnectionReceiveWindow
+    var credit: ConnectionCredit
     var budget: WindowBudget
     var bufferedBytes = 0
     var reportedBytes = 0
     /// Streams that were given bytes since ``compactUnread()``.
     var unread: [StreamKey] = []
-    /// Credit that is withheld while memory is critical, in bytes.
-    var withheld = 0
     var criticalSince: NIODeadline?
-    var connectionBlockedReported: UInt64?
-    var connectionBlockedRepeated: NIODeadline?
-    var lastConnectionGrowth: NIODeadline?
-    var pathWindow = PathWindow()
 
     // Session control output: flags, not a queue (§B.8.1).
     var isHelloDue = true
     var pongs: [UInt64] = []
-    var isConnectionUpdateDue = false
-    var isConnectionBlockedDue = false
     var isGreaseDue = true
     var goAwayDue: GoAwayFrame?
 
     // Liveness.
     let started: NIODeadline
-    var lastReceived: NIODeadline
-    var pings: Pings
+    var liveness: SessionLiveness
     var barrier = ResetBarrier()
-    var roundTrip: RoundTripTime
-    var keepaliveInterval: TimeAmount
-    var suspectedSince: NIODeadline?
-    /// Until when the peer has to say something after it was asked whether it is there.
-    var givesUpAt: NIODeadline?
-    /// DATA that moved since the last PING that measured the round trip, in bytes.
-    var bytesSinceSample = 0
-    /// When the latest answer to a PING came: the peer's program was alive then, not only its kernel.
-    public internal(set) var lastEcho: NIODeadline?
     /// How often a stream had something to send and no credit for it.
     public internal(set) var stallCount: UInt64 = 0
     var conduct: PeerConduct
@@ -90,32 +72,7 @@ public struct SessionCore {
     /// intervals.
     var attention: TimeAmount? = Self.tickInterval
 
-    // The end.
-    var drain: Drain?
-    var isPeerDraining = false
-    /// What the peer's final GOAWAY said, if it left in good order.
-    var peerFarewell: ErrorCode?
-    /// How many GOAWAYs came.
-    var goAwayCount = 0
-    /// The peer's streams above this were not accepted and are ignored.
-    var ignoredAbove: StreamID?
-    var end: SessionEnd?
     var random: SplitMix
-
-    /// The end as this side has announced it.
-    struct Drain {
-        var code: ErrorCode
-        var deadline: NIODeadline
-        var grace: TimeAmount
-        /// Until when the session stays though it has no streams.
-        var lingersUntil: NIODeadline
-        /// The PING behind the announcement, once it has been sent.
-        var ping: UInt64?
-        var isPingWanted: Bool
-        /// When the final GOAWAY goes out even if that PING is not answered.
-        var finalAt: NIODeadline
-        var isFinalSent = false
-    }
 
     /// Makes one side of a session that has just been connected.
     ///
@@ -126,19 +83,20 @@ public struct SessionCore {
     public init(configuration: SessionConfiguration, seed: UInt64 = .random(in: .min ... .max), now: NIODeadline) {
         self.configuration = configuration
         let settings = configuration.settings
-        self.slots = StreamSlots(concurrency: settings.maximumStreams)
-        self.connectionReceive = ConnectionReceiveWindow(window: Int(settings.connectionWindow))
+        self.allowance = StreamAllowance(concurrency: settings.maximumStreams)
+        self.credit = ConnectionCredit(window: Int(settings.connectionWindow))
         let reserved = Int(settings.maximumStreams) * Int(settings.initialWindow)
         self.budget = WindowBudget(
             total: max(configuration.budget, reserved + Self.ownBudget),
             reserved: reserved
         )
         self.started = now
-        self.lastReceived = now
         self.random = SplitMix(seed: seed)
-        self.pings = Pings(firstNumber: self.random.next(), now: now)
-        self.roundTrip = RoundTripTime(now: now)
-        self.keepaliveInterval = .milliseconds(Int64(settings.idleTimeoutMilliseconds) / 3)
+        self.liveness = SessionLiveness(
+            idleTimeout: .milliseconds(Int64(settings.idleTimeoutMilliseconds)),
+            firstPing: self.random.next(),
+            now: now
+        )
         let opens = configuration.opensPerSecond
         self.conduct = PeerConduct(opensPerSecond: opens, now: now)
         // A little less than the peer lets pass, whose clock and whose view of the opens are not ours.
@@ -159,17 +117,23 @@ public struct SessionCore {
     var role: SessionRole { self.configuration.role }
     var level: MemoryLevel { self.configuration.governor.level }
 
+    /// How far the session is in its life.
+    public var phase: SessionPhase { self.life.phase }
+
+    /// When the latest answer to a PING came: the peer's program was alive then, not only its kernel.
+    public var lastEcho: NIODeadline? { self.liveness.lastEcho }
+
     /// The least round-trip time of late.
-    public var minimumRoundTrip: TimeAmount? { self.roundTrip.minimum }
+    public var minimumRoundTrip: TimeAmount? { self.liveness.roundTrip.minimum }
 
     /// The smoothed round-trip time.
-    public var smoothedRoundTrip: TimeAmount? { self.roundTrip.smoothed }
+    public var smoothedRoundTrip: TimeAmount? { self.liveness.roundTrip.smoothed }
 
-    /// Streams with state on the wire, those that wait for a slot included.
+    /// Streams with state on the wire, those that wait for the peer to allow them included.
     public var activeStreamCount: Int { self.liveCount + self.waitingOpens.count }
 
     /// Whether nothing has come for so long that new streams are better opened elsewhere (docs/protocol.md §B.9.2).
-    public var isSuspect: Bool { self.suspectedSince != nil }
+    public var isSuspect: Bool { self.liveness.isSuspect }
 
     /// What the session's streams hold in memory for their consumers, in bytes.
     public var bufferedByteCount: Int { self.bufferedBytes }
@@ -183,14 +147,14 @@ public struct SessionCore {
     /// How many oddities of the peer were let pass.
     public var glitchCount: Int { self.conduct.glitchCount }
 
-    /// Whether a stream can be opened; it may have to wait for a slot.
+    /// Whether a stream can be opened; it may have to wait until the peer allows another.
     public var canOpenStreams: Bool {
-        (self.phase == .active || self.phase == .draining) && !self.isPeerDraining
+        self.life.isRunning && !self.life.isPeerLeaving
             && self.waitingOpens.count < self.configuration.maximumWaitingOpens
     }
 
-    /// Whether an own stream could be opened without waiting: the peer has a slot, the budget room for a window.
-    public var hasFreeSlot: Bool { self.windowToOpen(kind: .http) != nil }
+    /// Whether an own stream could be opened without waiting: the peer allows one, and the budget has room for its window.
+    public var opensWithoutWaiting: Bool { self.windowToOpen(kind: .http) != nil }
 
     /// The window of the next own stream, in bytes, if it can be opened now.
     func windowToOpen(kind: StreamKind) -> Int? {
@@ -209,9 +173,7 @@ public struct SessionCore {
 
     /// The first byte of a received message counts even if the rest never comes (§B.9.1).
     public mutating func receivedBytes(now: NIODeadline) {
-        self.lastReceived = now
-        self.suspectedSince = nil
-        self.givesUpAt = nil
+        self.liveness.received(now: now)
     }
 }
 

@@ -28,7 +28,7 @@ public enum SessionEvent: Sendable {
 public enum OpenError: Error, Hashable, Sendable {
     /// The session is not active, or one of the sides is leaving.
     case sessionUnavailable
-    /// As many opens wait for a slot as may.
+    /// As many opens wait as may.
     case tooManyWaiting
     /// The metadata can't be sent: the target must have 1 to 255 bytes.
     case invalidMetadata

@@ -36,7 +36,7 @@ struct StreamRecord {
 
     var control: Control = []
     /// What RESET or REJECT is to say.
-    var farewell: Farewell?
+    var termination: CodeAndReason?
     var stopCode = ErrorCode.noError
     var acknowledgement = OpenAckFrame()
 
@@ -82,7 +82,7 @@ struct StreamRecord {
         var isAnyDue: Bool { !self.subtracting(.isQueued).isEmpty }
     }
 
-    struct Farewell {
+    struct CodeAndReason {
         var code: ErrorCode
         var reason: String
     }

@@ -19,7 +19,7 @@ final class FakeUpstream: Upstream, Sendable {
 
     private struct State {
         var load = UpstreamLoad()
-        var hasFreeSlot = true
+        var opensWithoutWaiting = true
         var events: [String] = []
     }
 
@@ -41,9 +41,9 @@ final class FakeUpstream: Upstream, Sendable {
         set { self.state.withLock { $0.load = newValue } }
     }
 
-    var hasFreeSlot: Bool {
-        get { self.state.withLock { $0.hasFreeSlot } }
-        set { self.state.withLock { $0.hasFreeSlot = newValue } }
+    var opensWithoutWaiting: Bool {
+        get { self.state.withLock { $0.opensWithoutWaiting } }
+        set { self.state.withLock { $0.opensWithoutWaiting = newValue } }
     }
 
     func open(

@@ -51,8 +51,8 @@ struct TunnelSessionTests {
     func room() {
         var asked = 0
         let session = self.session { asked += 1 }
-        for (hasFreeSlot, expected) in [(true, 0), (false, 1), (false, 2), (true, 2)] {
-            self.upstream.hasFreeSlot = hasFreeSlot
+        for (opensWithoutWaiting, expected) in [(true, 0), (false, 1), (false, 2), (true, 2)] {
+            self.upstream.opensWithoutWaiting = opensWithoutWaiting
             #expect(throws: OpenError.tooManyWaiting) {
                 try session.open(OpenMetadata(target: session.target), deadline: .seconds(1)) { _ in }
             }

@@ -118,7 +118,7 @@ struct LocalActionTests {
         #expect(frames.compactMap(\.pingNumber).count == 1)
         #expect(stream.wire == .zombie)
         #expect(stream.session.core.bufferedByteCount == 0)
-        #expect(stream.session.core.connectionReceive.released == 50)
+        #expect(stream.session.core.credit.receive.released == 50)
     }
 
     @Test("reject does nothing anywhere else", arguments: Standing.live.filter { $0 != .acceptorPending } + over)

@@ -135,8 +135,8 @@ struct ReceivedFrameTests {
         let slot = try #require(stream.session.core.streams.slot(of: stream.id))
         #expect(stream.session.core.streams[slot].receiveWindow.received == 1_000)
         #expect(stream.session.core.streams[slot].receiveQueue.byteCount == 1_000)
-        #expect(stream.session.core.connectionReceive.received == 1_000)
-        #expect(stream.session.core.connectionReceive.released == 1_000)
+        #expect(stream.session.core.credit.receive.received == 1_000)
+        #expect(stream.session.core.credit.receive.released == 1_000)
         #expect(stream.session.core.bufferedByteCount == 1_000)
     }
 
@@ -148,7 +148,7 @@ struct ReceivedFrameTests {
         let slot = try #require(stream.session.core.streams.slot(of: stream.id))
         #expect(stream.session.core.streams[slot].receiveWindow.received == 1_000)
         #expect(stream.session.core.streams[slot].receiveWindow.consumed == 1_000)
-        #expect(stream.session.core.connectionReceive.released == 1_000)
+        #expect(stream.session.core.credit.receive.released == 1_000)
         #expect(stream.session.core.bufferedByteCount == 0)
     }
 
@@ -170,7 +170,7 @@ struct ReceivedFrameTests {
         #expect(stream.session.output() == [])
         let slot = try #require(stream.session.core.streams.slot(of: stream.id))
         #expect(stream.session.core.streams[slot].receiveWindow.received == 1_000)
-        #expect(stream.session.core.connectionReceive.released == 1_000)
+        #expect(stream.session.core.credit.receive.released == 1_000)
         #expect(stream.session.core.bufferedByteCount == 0)
     }
 
@@ -357,7 +357,7 @@ struct ReceivedFrameTests {
         #expect(stream.session.takeEvents() == ["closed CANCELLED resetByPeer"])
         #expect(stream.session.core.bufferedByteCount == 0)
         stream.session.core.release(stream.key)
-        #expect(stream.session.core.slots.granted == 1_025)
+        #expect(stream.session.core.allowance.granted == 1_025)
     }
 
     @Test("RESET removes a zombie", arguments: Standing.zombies)

@@ -84,13 +84,17 @@ struct CorePair {
     var isClean: Bool {
         let edge = self.edge.core
         let connector = self.connector.core
+        let allowance = connector.allowance
         return edge.streams.count == 0 && connector.streams.count == 0
             && edge.liveCount == 0 && connector.liveCount == 0
-            && connector.slots.granted == connector.slots.concurrency + connector.slots.opened
-            && edge.connectionSend.sent == connector.connectionReceive.received
-            && connector.connectionReceive.received == connector.connectionReceive.released
-            && connector.connectionSend.sent == edge.connectionReceive.received
-            && edge.connectionReceive.received == edge.connectionReceive.released
+            && allowance.granted == allowance.concurrency + allowance.opened
+            && Self.isSettled(from: edge.credit, to: connector.credit)
+            && Self.isSettled(from: connector.credit, to: edge.credit)
+    }
+
+    /// Whether all that one side sent has come, and all credit for it has been given back.
+    private static func isSettled(from sender: ConnectionCredit, to receiver: ConnectionCredit) -> Bool {
+        sender.send.sent == receiver.receive.received && receiver.receive.received == receiver.receive.released
     }
 
     /// Neither side has ended the session.

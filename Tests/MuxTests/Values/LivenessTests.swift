@@ -117,10 +117,10 @@ struct ResetBarrierTests {
 }
 
 @Suite("Slots for the peer's streams (B.5, B.6.4)")
-struct StreamSlotsTests {
+struct StreamAllowanceTests {
     @Test("as many streams as announced, one more is a STREAM_LIMIT_ERROR")
     func limit() throws {
-        var slots = StreamSlots(concurrency: 3)
+        var slots = StreamAllowance(concurrency: 3)
         for _ in 0..<3 { try slots.open() }
         let violation = #expect(throws: ProtocolViolation.self) { try slots.open() }
         #expect(violation?.code == .streamLimitError)
@@ -129,7 +129,7 @@ struct StreamSlotsTests {
 
     @Test("a slot that came back counts only when it has been announced")
     func announced() throws {
-        var slots = StreamSlots(concurrency: 1)
+        var slots = StreamAllowance(concurrency: 1)
         try slots.open()
         slots.giveBack()
         #expect(throws: ProtocolViolation.self) { try slots.open() }
@@ -141,7 +141,7 @@ struct StreamSlotsTests {
 
     @Test("an eighth that came back is announced")
     func eighth() throws {
-        var slots = StreamSlots(concurrency: 1_024)
+        var slots = StreamAllowance(concurrency: 1_024)
         for _ in 0..<200 { try slots.open() }
         for _ in 0..<127 { slots.giveBack() }
         #expect(!slots.isAnnouncementDue)
@@ -153,7 +153,7 @@ struct StreamSlotsTests {
 
     @Test("any that came back is announced while the peer has less than a quarter left")
     func quarter() throws {
-        var slots = StreamSlots(concurrency: 1_024)
+        var slots = StreamAllowance(concurrency: 1_024)
         for _ in 0..<768 { try slots.open() }
         slots.giveBack()
         #expect(!slots.isAnnouncementDue)
@@ -163,7 +163,7 @@ struct StreamSlotsTests {
 
     @Test("without slots nothing can be opened")
     func none() {
-        var slots = StreamSlots(concurrency: 0)
+        var slots = StreamAllowance(concurrency: 0)
         #expect(throws: ProtocolViolation.self) { try slots.open() }
         #expect(!slots.isAnnouncementDue)
     }

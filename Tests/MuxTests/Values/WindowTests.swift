@@ -181,7 +181,7 @@ struct WindowBudgetTests {
         let windows = session.output().compactMap { if case .open(_, let open) = $0 { open.window } else { nil } }
         #expect(windows.first == 262_144 && windows.last == 16_384)
         #expect(windows.reduce(0, +) == 1 << 20)
-        #expect(!session.core.hasFreeSlot)
+        #expect(!session.core.opensWithoutWaiting)
         #expect(session.core.waitingOpens.count == 100 - windows.count)
         session.core.reset(keys[0], code: .cancelled)
         #expect(session.output().filter { if case .open = $0 { true } else { false } }.count > 1)

@@ -26,7 +26,7 @@ final class ConnectorSession: Upstream {
     var connectionID: UInt64 { self.id }
     var target: String { TargetName.primary }
     var load: UpstreamLoad { self.handler.load(streams: self.handler.activeStreamCount) }
-    var hasFreeSlot: Bool { self.handler.hasFreeSlot }
+    var opensWithoutWaiting: Bool { self.handler.opensWithoutWaiting }
 
     func open(
         _ metadata: OpenMetadata,

@@ -72,7 +72,7 @@ final class SharedSeat: Upstream {
     }
 
     var load: UpstreamLoad { self.session.load(streams: self.group.count) }
-    var hasFreeSlot: Bool { self.session.hasFreeSlot }
+    var opensWithoutWaiting: Bool { self.session.opensWithoutWaiting }
 
     func open(
         _ metadata: OpenMetadata,

@@ -88,7 +88,7 @@ package final class TunnelSession: Upstream, Sendable {
     // MARK: Streams
 
     var load: UpstreamLoad { self.upstream.value.load }
-    var hasFreeSlot: Bool { self.upstream.value.hasFreeSlot }
+    var opensWithoutWaiting: Bool { self.upstream.value.opensWithoutWaiting }
 
     /// Opens a stream for the tunnel, if need be in place of an idle one; on the event loop.
     package func open(
@@ -97,7 +97,7 @@ package final class TunnelSession: Upstream, Sendable {
         initializer: (StreamChannel) throws -> Void
     ) throws -> StreamChannel {
         let upstream = self.upstream.value
-        if !upstream.hasFreeSlot { self.pool.value.makeRoom() }
+        if !upstream.opensWithoutWaiting { self.pool.value.makeRoom() }
         return try upstream.open(metadata, deadline: deadline, initializer: initializer)
     }
 

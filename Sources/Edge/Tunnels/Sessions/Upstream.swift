@@ -19,7 +19,7 @@ protocol Upstream: AnyObject {
     /// What is under way.
     var load: UpstreamLoad { get }
     /// Whether a stream could be opened without waiting for another one to end.
-    var hasFreeSlot: Bool { get }
+    var opensWithoutWaiting: Bool { get }
 
     /// Opens a stream; what is written to it goes out behind its OPEN, without waiting for an answer.
     ///

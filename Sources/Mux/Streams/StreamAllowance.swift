@@ -3,7 +3,7 @@ import Protocol
 
 /// How many streams the peer may open: a cumulative count that is raised as streams are cleaned up
 /// (docs/protocol.md §B.5, §B.6.4).
-struct StreamSlots: Hashable {
+struct StreamAllowance: Hashable {
     /// How many streams may be open at once.
     let concurrency: UInt32
     /// The count that the peer knows.
@@ -12,6 +12,8 @@ struct StreamSlots: Hashable {
     private(set) var granted: UInt32
     /// How many streams it has opened.
     private(set) var opened: UInt32 = 0
+    /// How many of these this side ignores, as its final GOAWAY did not accept them; they never come back.
+    private(set) var ignored: UInt32 = 0
 
     init(concurrency: UInt32) {
         self.concurrency = concurrency
@@ -30,12 +32,17 @@ struct StreamSlots: Hashable {
         self.opened += 1
     }
 
+    /// The stream that the peer opened last is ignored.
+    mutating func ignoreLatest() {
+        self.ignored += 1
+    }
+
     /// A stream of the peer has gone with everything that belonged to it.
     mutating func giveBack() {
         if self.granted < UInt32.max { self.granted += 1 }
     }
 
-    /// Whether to tell the peer: an eighth has come back, or it has less than a quarter left.
+    /// Whether a new count is worth its frame: an eighth has come back, or it has less than a quarter left.
     var isAnnouncementDue: Bool {
         guard self.granted > self.announced else { return false }
         let unused = self.announced - self.opened
