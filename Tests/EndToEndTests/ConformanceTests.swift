@@ -51,7 +51,7 @@ extension EndToEnd {
             let reference = try #require(report.nginx)
             print("Conformance: edge \(report.edge), nginx \(reference) of the cases that concern any proxy")
             #expect(report.edge.failures == [])
-            #expect(report.edge.cases >= 380)
+            #expect(report.edge.cases >= 430)
         }
 
         @Test("No ambiguous or malformed message reaches the other side as two, or with a changed meaning")

@@ -24,6 +24,7 @@ import heads
 import interim
 import limits
 import messages
+import passwords
 import places
 import rewriting
 import smuggling_requests
@@ -32,7 +33,7 @@ import upgrades
 import harness
 from harness import Failure, Origin
 
-EXCHANGES = [heads, bodies, interim, connections, upgrades, rewriting]
+EXCHANGES = [heads, bodies, interim, connections, upgrades, rewriting, passwords]
 SMUGGLING = [smuggling_requests, smuggling_responses]
 SUITES = {"exchanges": EXCHANGES, "smuggling": SMUGGLING, "limits": [limits]}
 
