@@ -6,10 +6,10 @@ import Testing
 extension EndToEnd {
     @Suite("A crowd returns", .serialized)
     struct ReturningCrowd {
-        private static let programs = 5
+        private static let programs = Programs.isFullSize ? 5 : 1
         private static let tunnelsOfEach = 100
 
-        @Test("After a restart of the edge, 500 connectors come back over at least 5 s, and all within 30 s")
+        @Test("After a restart of the edge its connectors (500 in the long tier) are spread, and all back within 30 s")
         func afterRestart() async throws {
             let scratch = try ScratchFolder()
             let edge = try await Self.roomyEdge(in: scratch)
@@ -43,7 +43,7 @@ extension EndToEnd {
                 "crowd: first back \(first ?? .zero), half \(half ?? .zero), all \(last) after the edge;"
                     + " \(Int(putOff)) times put off; the edge's processor time, its start included, \(processor)"
             )
-            #expect(last - (first ?? last) >= .seconds(5))
+            if Programs.isFullSize { #expect(last - (first ?? last) >= .seconds(5)) }
             #expect(last <= .seconds(30))
             #expect(connectors.filter(\.isRunning).count == Self.programs)
         }

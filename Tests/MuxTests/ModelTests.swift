@@ -10,8 +10,10 @@ import Testing
 /// may ever see a violation, no byte may be lost, and at the end nothing may be left (docs/protocol.md §C.1, §C.2 P1).
 @Suite("Model of two sessions")
 struct ModelTests {
-    /// How many schedules one run drives: few enough for every change; `CULVERT_MODEL_SCHEDULES=10000` for a release.
-    static let schedules = ProcessInfo.processInfo.environment["CULVERT_MODEL_SCHEDULES"].flatMap(Int.init) ?? 1_000
+    /// How many schedules one run drives: few enough for every change, or those of the long tier.
+    static let schedules =
+        ProcessInfo.processInfo.environment["CULVERT_MODEL_SCHEDULES"].flatMap(Int.init)
+        ?? (ProcessInfo.processInfo.environment["CULVERT_LONG"] == "1" ? 10_000 : 400)
     static let seed = ProcessInfo.processInfo.environment["CULVERT_MODEL_SEED"].flatMap(UInt64.init) ?? 1
 
     @Test("random schedules keep the invariants and end with nothing left")

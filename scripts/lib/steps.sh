@@ -29,3 +29,10 @@ summarize_steps() {
     printf 'steps: %d passed, %d failed\n' "$steps_passed" "$steps_failed"
     [ "$steps_failed" -eq 0 ]
 }
+
+# slowest_tests LOG prints which tests of a run of `swift test` took longest.
+slowest_tests() {
+    echo "Slowest:"
+    grep -aE 'Test [^ ].* (passed|failed) after [0-9.]+ seconds' "$1" | grep -avE 'Test (case|run) ' |
+        sed -E 's/^.*Test (.*) (passed|failed) after ([0-9.]+) seconds.*/\3 s  \1/' | sort -rn | head -n 8 | sed 's/^/  /'
+}

@@ -48,8 +48,8 @@ enum Programs {
         self.repository.appendingPathComponent("examples/sample-origin/origin.py").path
     }
 
-    /// Whether transfers have the size of the acceptance test, or one that every run can afford.
-    static let isFullSize = ProcessInfo.processInfo.environment["CULVERT_E2E_FULL"] == "1"
+    /// Whether this is the long tier, with the sizes of the acceptance test, or a run that every change can afford.
+    static let isFullSize = ProcessInfo.processInfo.environment["CULVERT_LONG"] == "1"
 
     /// The root of the repository.
     static let repository = URL(fileURLWithPath: #filePath)
