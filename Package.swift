@@ -145,8 +145,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
-            path: "Sources/Edge",
-            exclude: ["Control", "Proxy", "Tunnels"],
+            path: "Sources/Edge/Main",
             swiftSettings: settings
         ),
         .target(

@@ -20,7 +20,7 @@ struct EdgeUnderTest: Sendable {
     /// The API key that every call uses unless it names another one.
     static let apiKey = "cvk_of-the-tables-of-settings-codes-and-metrics"
 
-    let addresses: EdgeServer.Addresses
+    let addresses: EdgeAddresses
     let configuration: EdgeConfiguration
     private let stopping: @Sendable () async -> Void
 
@@ -63,7 +63,7 @@ struct EdgeUnderTest: Sendable {
         let credentials =
             read.configuration.isDevelopment
             ? DevelopmentCredentials(completing: read.credentials).set : read.credentials
-        let (started, continuation) = AsyncStream.makeStream(of: EdgeServer.Addresses.self)
+        let (started, continuation) = AsyncStream.makeStream(of: EdgeAddresses.self)
         let server = try await EdgeServer(
             configuration: read.configuration,
             credentials: credentials,
@@ -78,7 +78,7 @@ struct EdgeUnderTest: Sendable {
                 defer { continuation.finish() }
                 try await services.run()
             }
-            var addresses: EdgeServer.Addresses?
+            var addresses: EdgeAddresses?
             for await started in started {
                 addresses = started
                 break

@@ -3,6 +3,5 @@
 import EdgeTunnels
 
 extension CredentialSet: Concealed {}
-extension NewCredentials: Concealed {}
 extension DevelopmentCredentials: Concealed {}
 extension EdgeConfiguration.Credentials: Concealed {}

@@ -21,16 +21,6 @@ import Foundation
 
 /// The running edge: its parts, put together, from the first connection to the last byte in flight.
 struct EdgeServer: Service {
-    /// Where the edge can be reached, once it listens.
-    struct Addresses: Equatable, Sendable {
-        /// The public listener.
-        var listen: ListenAddress
-        /// The admin listener.
-        var admin: ListenAddress
-        /// The public URL, without a trailing slash.
-        var publicURL: String
-    }
-
     /// A listening address that can't be had.
     struct ListenFailure: Error, CustomStringConvertible {
         var address: ListenAddress
@@ -46,7 +36,7 @@ struct EdgeServer: Service {
 
     private let configuration: EdgeConfiguration
     private let group: any EventLoopGroup
-    private let started: @Sendable (Addresses) -> Void
+    private let started: @Sendable (EdgeAddresses) -> Void
     private let reload: @Sendable () throws -> (EdgeConfiguration, CredentialSet)
     private let logger = Logger(label: "culvert.edge")
     private let readiness = Readiness()
@@ -73,7 +63,7 @@ struct EdgeServer: Service {
         configuration: EdgeConfiguration,
         credentials: CredentialSet,
         group: any EventLoopGroup,
-        started: @escaping @Sendable (Addresses) -> Void,
+        started: @escaping @Sendable (EdgeAddresses) -> Void,
         reload: @escaping @Sendable () throws -> (EdgeConfiguration, CredentialSet)
     ) async throws {
         self.configuration = configuration
@@ -275,12 +265,12 @@ struct EdgeServer: Service {
         }
     }
 
-    private func addresses(server: any Channel, admin: any Channel) -> Addresses {
+    private func addresses(server: any Channel, admin: any Channel) -> EdgeAddresses {
         var listen = self.configuration.listen
         listen.port = server.localAddress?.port ?? listen.port
         var adminListen = self.configuration.adminListen
         adminListen.port = admin.localAddress?.port ?? adminListen.port
-        return Addresses(
+        return EdgeAddresses(
             listen: listen,
             admin: adminListen,
             publicURL: self.configuration.effectivePublicURL(listeningOn: listen)

@@ -49,7 +49,7 @@ struct DevelopmentCredentials: Sendable {
     }
 
     /// What to print once the edge listens: the credentials, once, with the command to paste.
-    func greeting(_ addresses: EdgeServer.Addresses) -> String {
+    func greeting(_ addresses: EdgeAddresses) -> String {
         """
         culvert-edge listens on \(addresses.publicURL) (development: nothing is kept)
 

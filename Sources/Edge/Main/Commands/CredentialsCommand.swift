@@ -171,3 +171,5 @@ extension SigningKey {
         return SigningKey(kid: kid, secret: Data(bytes).base64EncodedString())
     }
 }
+
+extension NewCredentials: Concealed {}

@@ -34,7 +34,7 @@ struct ServeCommand: AsyncParsableCommand {
         do {
             try LogOutput.bootstrap(configuration)
             var credentials = outcome.credentials
-            var greeting: @Sendable (EdgeServer.Addresses) -> String? = { _ in nil }
+            var greeting: @Sendable (EdgeAddresses) -> String? = { _ in nil }
             if configuration.isDevelopment {
                 let development = DevelopmentCredentials(completing: credentials)
                 credentials = development.set

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where the edge can be reached, once it listens.
+struct EdgeAddresses: Equatable, Sendable {
+    /// The public listener.
+    var listen: ListenAddress
+    /// The admin listener.
+    var admin: ListenAddress
+    /// The public URL, without a trailing slash.
+    var publicURL: String
+}
