@@ -30,7 +30,7 @@ def statuses(*expected):
             pass
         if got() != list(expected):
             raise Failure(f"expected {expected}, got {got()}: {bytes(end.received[:600])!r}")
-        asked = len(re.findall(rb"\r\nWWW-Authenticate: Basic realm=", bytes(end.received)))
+        asked = len(re.findall(rb"(?i)\r\nWWW-Authenticate: Basic realm=", bytes(end.received)))
         if asked != expected.count(401):
             raise Failure(f"{asked} of {expected.count(401)} answers ask: {bytes(end.received[:600])!r}")
 
