@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ControlAPI
 import EdgeTunnels
-// SPDX-License-Identifier: Apache-2.0
 import HTTP1
 
 /// Finds the route of a request from its raw, undecoded target and its host.

@@ -1,5 +1,6 @@
-import ControlAPI
 // SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
 import EdgeTunnels
 import HTTP1
 import NIOCore
