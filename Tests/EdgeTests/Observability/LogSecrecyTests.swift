@@ -101,7 +101,7 @@ struct LogSecrecyTests {
                 isJSON: isJSON
             )
         }
-        #expect(line(false).hasSuffix(" info access method=GET path=/a b [31m\"\\\n"))
+        #expect(line(false).hasSuffix(" info access method=GET path=\"/a\\u000ab\\u001b[31m\\\"\\\\\"\n"))
         #expect(line(false).count { $0 == "\n" } == 1)
         let object = try JSONSerialization.jsonObject(with: Data(line(true).utf8)) as? [String: String]
         #expect(object?["path"] == "/a\nb\u{1B}[31m\"\\")

@@ -145,6 +145,14 @@ struct MetricCase: Sendable, CustomTestStringConvertible {
                     try await edge.metric("culvert_event_loop_lag_seconds_count") >= 1
                 }
             },
+            MetricCase("culvert_log_lines_dropped_total") { edge in
+                let before = try await edge.metric("culvert_log_lines_dropped_total")
+                // A disk that is full.
+                QueuedLines.file { _ in false }.write("lost\n") { _ in "" }
+                try await edge.until("it rises") {
+                    try await edge.metric("culvert_log_lines_dropped_total") >= before + 1
+                }
+            },
             MetricCase("process_resident_memory_bytes") { edge in
                 let value = try await edge.metric("process_resident_memory_bytes")
                 #expect(value > 1_000_000)

@@ -101,6 +101,7 @@ extension SettingCase {
         logger.trace("one")
         logger.info("two")
         logger.warning("three")
+        QueuedLines.flush()
         return lines.withLockedValue { $0 }
     }
 
@@ -111,6 +112,7 @@ extension SettingCase {
         let makeOutput = try LogOutput.outputs(read.configuration, writingTo: LogSink(isTerminal: false) { _ in })
         let logger = Logger(label: "culvert.test", factory: { makeOutput($0) })
         for _ in 0..<250 { logger.info("a line of the log that is about as long as most are") }
+        QueuedLines.flush()
     }
 
     /// How many threads of event loops the program has that is set so.

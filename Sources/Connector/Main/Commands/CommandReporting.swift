@@ -3,6 +3,7 @@
 import ArgumentParser
 import ConnectorCore
 import Logging
+import Program
 
 extension AsyncParsableCommand {
     /// Runs the body of a command; a failure becomes one line on standard error and its exit code.
@@ -28,8 +29,8 @@ extension AsyncParsableCommand {
         switch format ?? .text {
         case .text:
             let columns = TerminalDevice(.error).columns
-            for line in failure.message.split(separator: "\n") {
-                StandardStream.error.write(String(line).hanging(from: "culvert: ", columns: columns) + "\n")
+            for line in failure.message.split(separator: "\n").map({ ShownText.stripped(String($0)) }) {
+                StandardStream.error.write(line.hanging(from: "culvert: ", columns: columns) + "\n")
             }
         case .json:
             let event = StatusEvent.stopped(exitCode: failure.status.rawValue, message: failure.message)

@@ -5,6 +5,7 @@ import ConnectorCore
 import ControlAPI
 import Foundation
 import NIOPosix
+import Program
 
 /// `culvert tunnels …`: the control API from the command line.
 struct TunnelsCommand: AsyncParsableCommand {
@@ -115,6 +116,7 @@ struct TunnelsCommand: AsyncParsableCommand {
 enum JSONText {
     /// Writes a value.
     static func of(_ value: some Encodable) throws -> String {
-        String(decoding: try APICoding.makeEncoder().encode(value), as: UTF8.self)
+        // The encoder escapes C0 alone, and names and URLs are the edge's.
+        ShownText.escaped(String(decoding: try APICoding.makeEncoder().encode(value), as: UTF8.self))
     }
 }

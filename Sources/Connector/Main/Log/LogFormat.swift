@@ -3,6 +3,7 @@
 import ArgumentParser
 import Foundation
 import Logging
+import Program
 
 /// How log lines are written.
 enum LogFormat: String, CaseIterable, Sendable, ExpressibleByArgument {
@@ -23,8 +24,10 @@ enum LogFormat: String, CaseIterable, Sendable, ExpressibleByArgument {
         case .text:
             // What the event is called is for programs; people have the message.
             let pairs = metadata.filter { $0.key != "event" }.map { (key: $0.key, value: Self.text($0.value)) }
-            var line = date.formatted(Self.clock) + " " + Self.tag(level) + " " + Self.singleLine(message)
-            for pair in pairs.sorted(by: { $0.key < $1.key }) { line += " \(pair.key)=\(Self.quoted(pair.value))" }
+            var line = date.formatted(Self.clock) + " " + Self.tag(level) + " " + ShownText.escaped(message)
+            for pair in pairs.sorted(by: { $0.key < $1.key }) {
+                line += " \(pair.key)=\(ShownText.pairValue(pair.value))"
+            }
             return line + "\n"
         case .json:
             var members = metadata.mapValues(JSONMember.init)
@@ -34,7 +37,8 @@ enum LogFormat: String, CaseIterable, Sendable, ExpressibleByArgument {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             guard let data = try? encoder.encode(members) else { return "{}\n" }
-            return String(decoding: data, as: UTF8.self) + "\n"
+            // The encoder escapes C0 alone. What is escaped here can only stand inside of strings.
+            return ShownText.escaped(String(decoding: data, as: UTF8.self)) + "\n"
         }
     }
 
@@ -56,20 +60,6 @@ enum LogFormat: String, CaseIterable, Sendable, ExpressibleByArgument {
 
     private static func text(_ value: Logger.MetadataValue) -> String {
         if case .stringConvertible(let duration as Duration) = value { duration.inSeconds } else { "\(value)" }
-    }
-
-    /// Keeps what a peer said from starting a line of its own or steering the terminal.
-    private static func singleLine(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
-        return String(
-            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 })
-        )
-    }
-
-    private static func quoted(_ text: String) -> String {
-        let text = Self.singleLine(text)
-        guard text.isEmpty || text.contains(where: { $0 == " " || $0 == "\"" || $0 == "=" }) else { return text }
-        return "\"" + text.replacingOccurrences(of: "\"", with: "\\\"") + "\""
     }
 }
 

@@ -3,7 +3,7 @@
 import Foundation
 import Logging
 
-/// Writes log lines to standard error, each in one piece.
+/// Writes log lines to standard error, each in one piece; whoever logs does not wait for the reader.
 struct StandardErrorLog: LogHandler {
     let format: LogFormat
     var logLevel: Logger.Level
@@ -22,6 +22,13 @@ struct StandardErrorLog: LogHandler {
     func log(event: LogEvent) {
         let metadata = self.metadata.merging(event.metadata ?? [:]) { _, new in new }
         let line = self.format.line(level: event.level, message: "\(event.message)", metadata: metadata, date: Date())
-        StandardStream.error.write(line)
+        StandardStream.error.send(line) { [format] count in
+            format.line(
+                level: .warning,
+                message: "Log lines were dropped, since nobody took them.",
+                metadata: ["lines": .stringConvertible(count)],
+                date: Date()
+            )
+        }
     }
 }

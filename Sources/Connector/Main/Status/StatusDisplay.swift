@@ -44,7 +44,7 @@ final class StatusDisplay: Sendable {
         options: StatusOptions,
         format: LogFormat,
         logger: Logger,
-        environment: [String: String] = ProcessInfo.processInfo.environment
+        environment: [String: String] = ProgramEnvironment.variables
     ) {
         let traits = TerminalTraits(environment: environment, isTerminal: isatty(STDOUT_FILENO) == 1)
         let logsToTerminal = isatty(STDERR_FILENO) == 1
@@ -106,7 +106,9 @@ final class StatusDisplay: Sendable {
     private func announce(_ url: String) {
         // A tunnel whose settings changed keeps its URL, which is printed once.
         guard self.state.withLockedValue({ $0.announced.insert(url).inserted }) else { return }
-        if self.panel == nil { StandardStream.output.writeLine(url) }
+        // The edge names the URL, and its text goes to a terminal.
+        let url = ShownText.stripped(url)
+        if self.panel == nil { StandardStream.output.send(url + "\n") }
         guard self.showsCode else { return }
         guard let code = QRCode(url) else {
             self.logger.warning("The URL is too long for a QR code.")
@@ -116,10 +118,10 @@ final class StatusDisplay: Sendable {
         if let panel = self.panel {
             panel.print(columns: code.columns, rows: code.rows, text)
         } else if isatty(STDOUT_FILENO) == 1 {
-            StandardStream.output.write(text)
+            StandardStream.output.send(text)
         } else if isatty(STDERR_FILENO) == 1, self.format == .text {
             // The reader of standard output gets the URL alone; the person at the terminal sees the code.
-            StandardStream.error.write(text)
+            StandardStream.error.send(text)
         }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
+import Program
 
 /// The output of the program.
 enum StandardStream {
@@ -12,15 +12,20 @@ enum StandardStream {
         self.write(line + "\n")
     }
 
-    /// Writes text at once and in one piece.
+    /// Writes text in one piece, and waits for whoever reads it: for what a command prints.
     ///
     /// Errors are ignored: a reader that exits, as `head` does, does not end the tunnel.
     func write(_ text: String) {
-        let handle =
-            switch self {
-            case .output: FileHandle.standardOutput
-            case .error: FileHandle.standardError
-            }
-        try? handle.write(contentsOf: Data(text.utf8))
+        QueuedLines.flush()
+        DescriptorOutput.write(text, to: self == .output ? 1 : 2)
+    }
+
+    /// Writes a line from a run, which goes on whether anybody reads it or not.
+    ///
+    /// - Parameters:
+    ///   - line: The line, with its line feed.
+    ///   - notice: Makes the line that tells of dropped ones; `nil` leaves it as it is.
+    func send(_ line: String, notice: LineWriter.Notice? = nil) {
+        (self == .output ? QueuedLines.output : QueuedLines.error).write(line, notice: notice)
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Program
 
 #if canImport(Glibc)
 import Glibc
@@ -51,9 +52,9 @@ struct TerminalDevice: Sendable {
         tcflow(self.descriptor, TCOON)
     }
 
-    /// Writes a text in one piece.
+    /// Writes a text in one piece, ahead of log lines that wait for another reader.
     func write(_ text: String) {
-        StandardStream.output.write(text)
+        DescriptorOutput.write(text, to: self.descriptor)
     }
 
     /// Turns off the echo of keys, which would break the panel.

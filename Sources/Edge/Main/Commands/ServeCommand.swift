@@ -6,6 +6,7 @@ import Logging
 import Metrics
 import NIOCore
 import NIOPosix
+import Program
 import ServiceLifecycle
 import UnixSignals
 
@@ -45,7 +46,7 @@ struct ServeCommand: AsyncParsableCommand {
                 credentials: credentials,
                 group: MultiThreadedEventLoopGroup.singleton,
                 started: { [greeting] addresses in
-                    if let text = greeting(addresses) { LogSink.standardOutput.write(text) }
+                    if let text = greeting(addresses) { QueuedLines.output.write(text) }
                 },
                 reload: { [loading, credentials] in
                     let outcome = try loading.read(isReload: true)

@@ -150,6 +150,12 @@ final class EdgeMetrics: SessionRecorder {
     func prometheusText() -> String {
         var text = PrometheusText(labels: self.labels)
         self.registry.write(to: &text)
+        text.add(
+            "culvert_log_lines_dropped_total",
+            .counter,
+            "Log lines that nobody took in time",
+            QueuedLines.droppedLines
+        )
         ProcessFigures.now()?.add(to: &text)
         return text.description
     }

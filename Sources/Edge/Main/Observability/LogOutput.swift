@@ -4,6 +4,7 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import Program
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -41,7 +42,7 @@ struct LogOutput: LogHandler {
     ///
     /// - Throws: ``CredentialFiles/Failure`` for a log file that can't be written.
     static func bootstrap(_ configuration: EdgeConfiguration) throws {
-        let makeOutput = try Self.outputs(configuration, writingTo: .standardError)
+        let makeOutput = try Self.outputs(configuration, writingTo: .log(notice: Self.notice(configuration)))
         configuration.logTimeZone.adopt()
         LoggingSystem.bootstrap { makeOutput($0) }
     }
@@ -57,19 +58,15 @@ struct LogOutput: LogHandler {
         writingTo sink: LogSink
     ) throws -> @Sendable (String) -> LogOutput {
         var sink = sink
-        let isJSON =
-            switch configuration.logFormat {
-            case .text: false
-            case .json: true
-            case .auto: !sink.isTerminal
-            }
+        let isJSON = Self.isJSON(configuration, isTerminal: sink.isTerminal)
         if let path = configuration.logFile {
             sink = sink.also(
                 to: try RotatingLogFile(
                     path: path,
                     maxSize: configuration.logFileSize.bytes,
                     keptFiles: configuration.logFileCount
-                )
+                ),
+                notice: Self.notice(configuration)
             )
         }
         let (level, timeZone) = (configuration.logLevel, configuration.logTimeZone)
@@ -78,6 +75,30 @@ struct LogOutput: LogHandler {
             var output = LogOutput(label: label, level: level, isJSON: isJSON, timeZone: timeZone, sink: sink)
             output.metadata = ["environment": "\(environment)"]
             return output
+        }
+    }
+
+    private static func isJSON(_ configuration: EdgeConfiguration, isTerminal: Bool) -> Bool {
+        switch configuration.logFormat {
+        case .text: false
+        case .json: true
+        case .auto: !isTerminal
+        }
+    }
+
+    /// What makes the line that tells of dropped ones, like the other lines.
+    private static func notice(_ configuration: EdgeConfiguration) -> LineWriter.Notice {
+        let isJSON = Self.isJSON(configuration, isTerminal: LogSink.standardError.isTerminal)
+        let (timeZone, environment) = (configuration.logTimeZone, configuration.environment.rawValue)
+        return { count in
+            Self.line(
+                stamp: timeZone.stamp(Date()),
+                level: .warning,
+                label: "culvert.log",
+                message: "log lines were dropped, since nobody took them",
+                metadata: ["environment": "\(environment)", "lines": "\(count)"],
+                isJSON: isJSON
+            )
         }
     }
 
@@ -112,21 +133,13 @@ struct LogOutput: LogHandler {
     ) -> String {
         let pairs = metadata.sorted { $0.key < $1.key }
         guard isJSON else {
-            let details = pairs.map { " \($0.key)=\(self.plain("\($0.value)"))" }.joined()
-            return "\(stamp) \(level.rawValue) \(self.plain(message))\(details)\n"
+            let details = pairs.map { " \($0.key)=\(ShownText.pairValue("\($0.value)"))" }.joined()
+            return "\(stamp) \(level.rawValue) \(ShownText.escaped(message))\(details)\n"
         }
         var line = #"{"time":"\#(stamp)","level":"\#(level.rawValue)","logger":\#(self.quoted(label)),"#
         line += #""message":\#(self.quoted(message))"#
         for (key, value) in pairs { line += ",\(self.quoted(key)):\(self.quoted("\(value)"))" }
         return line + "}\n"
-    }
-
-    /// A text that can't forge a line: what visitors send is in the log, too.
-    private static func plain(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7f }) else { return text }
-        return String(
-            String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? " " : $0 })
-        )
     }
 
     /// A JSON string (RFC 8259 §7).
@@ -137,9 +150,7 @@ struct LogOutput: LogHandler {
             case "\"": quoted += "\\\""
             case "\\": quoted += "\\\\"
             case "\n": quoted += "\\n"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            case _ where scalar.isSteering: quoted += ShownText.escaped(String(scalar))
             default: quoted.unicodeScalars.append(scalar)
             }
         }

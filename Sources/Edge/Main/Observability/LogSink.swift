@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Program
+
 #if canImport(Darwin)
 import Darwin
 #elseif canImport(Glibc)
@@ -15,11 +17,18 @@ struct LogSink: Sendable {
     /// Takes a line with its line feed.
     var write: @Sendable (String) -> Void
 
-    /// Standard error; one `write` a line keeps the lines of several threads apart.
+    /// Standard error, for what a command says before it ends; waits for the reader.
     static var standardError: LogSink { LogSink(descriptor: 2) }
 
-    /// Standard output.
+    /// Standard output, for what a command prints; waits for the reader.
     static var standardOutput: LogSink { LogSink(descriptor: 1) }
+
+    /// Standard error for the log of a program that serves: nobody who logs waits for the reader.
+    ///
+    /// - Parameter notice: Makes the line that tells of dropped ones.
+    static func log(notice: @escaping LineWriter.Notice) -> LogSink {
+        LogSink(isTerminal: isatty(2) == 1) { QueuedLines.error.write($0, notice: notice) }
+    }
 
     init(isTerminal: Bool, write: @escaping @Sendable (String) -> Void) {
         self.isTerminal = isTerminal
@@ -28,36 +37,22 @@ struct LogSink: Sendable {
 
     private init(descriptor: Int32) {
         self.init(isTerminal: isatty(descriptor) == 1) { line in
-            var line = line
-            _ = line.withUTF8 { Self.writeAll(UnsafeRawBufferPointer($0), to: descriptor) }
+            QueuedLines.flush()
+            DescriptorOutput.write(line, to: descriptor)
         }
     }
 
-    /// Writes to a file descriptor what it takes.
+    /// A sink whose lines go to a file, too; a disk that is slow holds up nobody who logs.
     ///
-    /// - Returns: The number of bytes written: less than all when nobody takes the rest, which must not stop the edge.
-    static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int {
-        var rest = bytes
-        while !rest.isEmpty {
-            #if canImport(Darwin)
-            let written = Darwin.write(descriptor, rest.baseAddress, rest.count)
-            #elseif canImport(Glibc)
-            let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
-            #elseif canImport(Musl)
-            let written = Musl.write(descriptor, rest.baseAddress, rest.count)
-            #endif
-            guard written > 0 else { break }
-            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
-        }
-        return bytes.count - rest.count
-    }
-
-    /// A sink whose lines go to a file, too.
-    func also(to file: RotatingLogFile) -> LogSink {
+    /// - Parameters:
+    ///   - file: The file.
+    ///   - notice: Makes the line that tells of dropped ones.
+    func also(to file: RotatingLogFile, notice: @escaping LineWriter.Notice) -> LogSink {
         let write = self.write
+        let file = QueuedLines.file { file.write($0) }
         return LogSink(isTerminal: self.isTerminal) { line in
             write(line)
-            file.write(line)
+            file.write(line, notice: notice)
         }
     }
 }

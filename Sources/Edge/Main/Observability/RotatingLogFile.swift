@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Program
 import Synchronization
 
 #if canImport(Darwin)
@@ -45,14 +46,18 @@ final class RotatingLogFile: Sendable {
     }
 
     /// Appends a line, in a new file when the present one is full.
-    func write(_ line: String) {
-        var line = line
+    ///
+    /// - Returns: Whether it is in the file whole.
+    @discardableResult
+    func write(_ line: String) -> Bool {
         self.state.withLock { state in
             if state.size > 0, state.size + line.utf8.count > self.maxSize { self.rotate(&state) }
             // It could not be opened when the last one was full: the disk or the descriptors may have been.
             if state.descriptor < 0 { self.open(&state) }
-            guard state.descriptor >= 0 else { return }
-            state.size += line.withUTF8 { LogSink.writeAll(UnsafeRawBufferPointer($0), to: state.descriptor) }
+            guard state.descriptor >= 0 else { return false }
+            let (written, length) = DescriptorOutput.write(line, to: state.descriptor)
+            state.size += written
+            return written == length
         }
     }
 
