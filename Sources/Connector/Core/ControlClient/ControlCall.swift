@@ -3,6 +3,7 @@
 import AsyncHTTPClient
 import Foundation
 import NIOPosix
+import Program
 
 /// One call of the control API by a command that does nothing else.
 ///
@@ -17,7 +18,7 @@ package struct ControlCall: Sendable {
     package init(
         access: EdgeAccess,
         certificateAuthorityFile: String?,
-        proxies: ProxyRules = ProxyRules(environment: ProcessInfo.processInfo.environment)
+        proxies: ProxyRules = ProxyRules(environment: ProgramEnvironment.variables)
     ) throws(CommandFailure) {
         self.access = access
         self.certificateAuthorityFile = certificateAuthorityFile

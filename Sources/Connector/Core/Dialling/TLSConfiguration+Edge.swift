@@ -2,6 +2,7 @@
 
 import Foundation
 import NIOSSL
+import Program
 
 extension TLSConfiguration {
     /// The TLS settings for edges, whose certificate is always verified.
@@ -11,7 +12,7 @@ extension TLSConfiguration {
     ///   - environment: Its `SSL_CERT_FILE` names another file than the system's, as it does for most programs.
     package static func toEdge(
         certificateAuthorityFile: String?,
-        environment: [String: String] = ProcessInfo.processInfo.environment
+        environment: [String: String] = ProgramEnvironment.variables
     ) -> TLSConfiguration {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.applicationProtocols = ["http/1.1"]

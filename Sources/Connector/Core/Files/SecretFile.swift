@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Program
 
 /// Reads a secret from a file, or from standard input for `-`.
 package enum SecretFile {
@@ -16,7 +17,7 @@ package enum SecretFile {
     package static func read(
         _ path: String,
         what: String,
-        environment: [String: String] = ProcessInfo.processInfo.environment
+        environment: [String: String] = ProgramEnvironment.variables
     ) throws(CommandFailure) -> String {
         let data: Data
         do {

@@ -2,6 +2,7 @@
 
 import Foundation
 import NIOSSL
+import Program
 
 /// Which certificates of an `https://` target are accepted.
 package struct OriginTrust: Hashable, Sendable {
@@ -33,7 +34,7 @@ package struct CertificateAuthorities: Hashable, Sendable {
     package init(reading path: String) throws(CommandFailure) {
         do {
             self.pem = try BoundedFile.read(
-                ServiceCredential.location(of: path, environment: ProcessInfo.processInfo.environment) ?? path,
+                ServiceCredential.location(of: path, environment: ProgramEnvironment.variables) ?? path,
                 limit: Self.largestFile
             )
         } catch {

@@ -42,7 +42,7 @@ package struct TunnelServer: Sendable {
         certificateAuthorityFile: String?,
         retries: Bool,
         connections: Int,
-        proxies: ProxyRules = ProxyRules(environment: ProcessInfo.processInfo.environment),
+        proxies: ProxyRules = ProxyRules(environment: ProgramEnvironment.variables),
         observer: any RunObserver,
         logger: Logger
     ) throws(CommandFailure) {

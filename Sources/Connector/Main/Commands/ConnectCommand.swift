@@ -4,6 +4,7 @@ import ArgumentParser
 import ConnectorCore
 import Foundation
 import Logging
+import Program
 
 /// `culvert connect`: serves a tunnel with its token alone.
 struct ConnectCommand: AsyncParsableCommand {
@@ -37,7 +38,7 @@ struct ConnectCommand: AsyncParsableCommand {
     func run() async throws {
         try await self.reportingFailures(as: self.edgeOptions.logFormat) {
             let target = try OriginTarget.fromCommandLine(self.target)
-            let environment = ProcessInfo.processInfo.environment
+            let environment = ProgramEnvironment.variables
             let logger = self.edgeOptions.makeLogger()
             if self.token != nil, self.tokenFile == nil {
                 logger.warning("An argument stays in the history of the shell, token and all; use --token-file.")

@@ -5,6 +5,7 @@ import ConnectorCore
 import Foundation
 import NIOPosix
 import NIOSSL
+import Program
 
 /// `culvert diagnose`: what works and what does not, from the name of the edge to the local port.
 struct DiagnoseCommand: AsyncParsableCommand {
@@ -42,7 +43,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
     }
 
     private func makeDiagnosis() throws -> Diagnosis {
-        let environment = ProcessInfo.processInfo.environment
+        let environment = ProgramEnvironment.variables
         var token: TunnelToken?
         if self.tokenFile != nil || environment["CULVERT_TOKEN"] != nil {
             token = try TunnelToken.read(file: self.tokenFile, argument: nil, environment: environment)

@@ -6,6 +6,7 @@ import Foundation
 import Logging
 import NIOCore
 import NIOPosix
+import Program
 
 /// The options of every command that talks to an edge.
 struct EdgeOptions: ParsableArguments {
@@ -72,7 +73,7 @@ struct CredentialOptions: ParsableArguments {
             edge: options.edge,
             apiKeyFile: self.apiKeyFile,
             oneTimeCode: self.otp,
-            environment: ProcessInfo.processInfo.environment
+            environment: ProgramEnvironment.variables
         )
     }
 }

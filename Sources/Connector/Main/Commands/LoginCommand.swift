@@ -3,6 +3,7 @@
 import ArgumentParser
 import ConnectorCore
 import Foundation
+import Program
 
 #if canImport(Glibc)
 import Glibc
@@ -38,7 +39,7 @@ struct LoginCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await self.reportingFailures {
-            let environment = ProcessInfo.processInfo.environment
+            let environment = ProgramEnvironment.variables
             guard let edgeText = self.edgeOptions.edge ?? environment["CULVERT_EDGE"] else {
                 throw CommandFailure(.usage, "Which edge? Give --edge URL.")
             }

@@ -3,6 +3,7 @@
 import ArgumentParser
 import ConnectorCore
 import Foundation
+import Program
 
 /// `culvert service …`: the connector as a service of systemd.
 struct ServiceCommand: AsyncParsableCommand {
@@ -82,7 +83,7 @@ struct UnitPlace: ParsableArguments {
             name: self.name,
             scope: self.scope,
             root: self.root ?? "",
-            environment: ProcessInfo.processInfo.environment
+            environment: ProgramEnvironment.variables
         )
     }
 }

@@ -3,6 +3,7 @@
 import ArgumentParser
 import ConnectorCore
 import Foundation
+import Program
 
 /// `culvert start`: serves all tunnels of a file.
 struct StartCommand: AsyncParsableCommand {
@@ -41,7 +42,7 @@ struct StartCommand: AsyncParsableCommand {
                 edge: self.edgeOptions.edge,
                 apiKeyFile: self.credentialOptions.apiKeyFile,
                 oneTimeCode: self.credentialOptions.otp,
-                environment: ProcessInfo.processInfo.environment
+                environment: ProgramEnvironment.variables
             )
             let desired = try source.read()
             let run = try ServingRun(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Program
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -71,10 +72,10 @@ struct ConfigurationLoading: ParsableArguments {
         }
     }
 
-    private var configPath: String? { self.config ?? ProcessInfo.processInfo.environment["CULVERT_CONFIG"] }
+    private var configPath: String? { self.config ?? ProgramEnvironment.variables["CULVERT_CONFIG"] }
 
     private func makeReader() throws(ConfigurationProblems) -> SettingsReader {
-        let environment = ProcessInfo.processInfo.environment
+        let environment = ProgramEnvironment.variables
         var file: (name: String, text: String)?
         if let path = self.configPath {
             guard let data = FileManager.default.contents(atPath: path) else {
