@@ -74,6 +74,8 @@ struct ControlClientTests {
         "What is not the control API is not taken for it",
         arguments: [
             ("200 OK", "text/html", "<html>"), ("200 OK", "application/json", "{}"),
+            // A list without an end.
+            ("200 OK", "application/json", #"{"tunnels":[],"next_cursor":"aaa"}"#),
             ("404 Not Found", "text/html", "no"),
             ("302 Found\r\nLocation: http://127.0.0.1:1/", "text/html", ""), ("403 Forbidden", "text/html", "{}"),
         ]

@@ -27,7 +27,13 @@ package struct ControlClient: Sendable {
         try await self.call(.POST, "/api/tunnels/create", body: self.encode(request))
     }
 
+    /// The most tunnels that are listed: an edge whose list is longer does not end it.
+    static let longestList = 100_000
+
     /// Lists the tunnels of the key, all pages.
+    ///
+    /// - Throws: ``EdgeFailure/notAnEdge(address:reason:)`` for a list without an end: a page that is empty and names
+    ///   another, or more tunnels than ``longestList``.
     package func list() async throws(EdgeFailure) -> [TunnelStatus] {
         var tunnels: [TunnelStatus] = []
         var cursor: String?
@@ -36,6 +42,9 @@ package struct ControlClient: Sendable {
             let page: TunnelList = try await self.call(.GET, "/api/tunnels/list" + query)
             tunnels += page.tunnels
             cursor = page.nextCursor
+            guard cursor == nil || !page.tunnels.isEmpty && tunnels.count <= Self.longestList else {
+                throw .notAnEdge(address: "\(self.edge)", reason: "its list of tunnels has no end")
+            }
         } while cursor != nil
         return tunnels
     }

@@ -31,9 +31,15 @@ package struct ConnectionKeeper: Sendable {
     func run() async throws {
         var state = self
         var backoff = ReconnectBackoff()
+        var pace = DialPace()
         try await withThrowingDiscardingTaskGroup { leaving in
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
                 let decision: ReconnectDecision
+                let distance = pace.next(now: .now)
+                if distance > .zero {
+                    await Self.sleep(distance)
+                    guard !Task.isShuttingDownGracefully, !Task.isCancelled else { return }
+                }
                 do {
                     self.report(.connecting(index: self.index))
                     let session = try await cancelWhenGracefulShutdown {
@@ -55,9 +61,8 @@ package struct ConnectionKeeper: Sendable {
                             break
                         }
                         self.report(.replacing(index: self.index, code))
-                        // The next session is opened before the old one ends. The random part keeps the connectors of
-                        // an edge that leaves from reaching the next one in the same instant.
-                        await Self.sleep(reconnectAfter + reconnectAfter * Double.random(in: 0...1))
+                        // The next session is opened before the old one ends.
+                        await Self.sleep(ReconnectPolicy.drainWait(asked: reconnectAfter, draw: .random(in: 0...1)))
                         continue
                     case .cancelled:
                         return

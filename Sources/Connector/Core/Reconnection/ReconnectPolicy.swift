@@ -39,6 +39,21 @@ package struct ReconnectPolicy: Sendable {
     /// The longest `Retry-After` that is honoured: no server can keep a connector away for a day.
     static let longestRetryAfter = Duration.seconds(300)
 
+    /// The longest wait that a draining edge is granted, before the random part: ours asks for a tenth of a second, and
+    /// visitors wait meanwhile.
+    static let longestDrainWait = Duration.seconds(5)
+
+    /// How long to wait before the session that takes the place of one that the edge drains.
+    ///
+    /// - Parameters:
+    ///   - asked: What the edge asks for.
+    ///   - draw: A uniform random number from 0 to 1: it keeps the connectors of an edge that leaves from reaching the
+    ///     next one in the same instant.
+    static func drainWait(asked: Duration, draw: Double) -> Duration {
+        let least = min(max(asked, .zero), self.longestDrainWait)
+        return least + least * min(max(draw, 0), 1)
+    }
+
     /// Decides after a failed attempt.
     func decide(after failure: EdgeFailure) -> ReconnectDecision {
         switch failure {
