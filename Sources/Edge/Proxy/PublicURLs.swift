@@ -28,7 +28,11 @@ struct PublicURLs: Equatable {
             // The scheme stays: an origin may well send visitors from http to https.
             return "\(parts.start)\(parts.authority)\(rest)"
         }
-        guard parts.names(self.originHost) else { return reference }
+        // A visitor who came by `http` and is sent to `https` would otherwise be sent round in a circle.
+        let mayLosePort = parts.scheme != "https" || self.scheme == "https"
+        guard parts.names(self.originHost) || mayLosePort && parts.lostPort(of: self.originHost) else {
+            return reference
+        }
         // A visitor with HTTP/1.0 need not have said which host it asked.
         guard !self.host.isEmpty else { return rest.hasPrefix("/") ? rest : "/\(rest)" }
         return "\(parts.scheme == nil ? "" : "\(self.scheme):")//\(self.host)\(rest)"
@@ -91,7 +95,10 @@ struct PublicURLs: Equatable {
                 let trailing = attribute.dropFirst(leading.count + text.count)
                 return "\(part[...equals])\(leading)\(self.publicPath(text))\(trailing)"
             case "domain":
-                let domain = text.drop { $0 == "." }.asciiLowercased()
+                // Dots around the name change nothing for those browsers that take the attribute (RFC 6265 §5.2.3).
+                let name = text.drop { $0 == "." }
+                let domain = String(name.prefix(name.count - name.reversed().prefix { $0 == "." }.count))
+                    .asciiLowercased()
                 return self.isShared(domain) ? nil : String(part)
             default: return String(part)
             }
@@ -148,6 +155,14 @@ private struct AuthorityReference {
         guard !self.authority.isEmpty else { return false }
         let (own, other) = (self.withoutImpliedPort(self.authority), self.withoutImpliedPort(host[...]))
         return Self.areSame(own, other[...])
+    }
+
+    /// Whether the authority is this loopback host without its port, as servers behind a port mapping say it: they know
+    /// only the port inside of their container, and a visitor's own machine is never meant.
+    func lostPort(of host: String) -> Bool {
+        let own = self.withoutImpliedPort(self.authority)
+        return own == Self.name(own) && Self.withoutLoopback(own) == "localhost"
+            && Self.withoutLoopback(Self.name(host).asciiLowercased()) == "localhost"
     }
 
     /// Whether two authorities are the same place: a server on a loopback address calls it by any of its names.

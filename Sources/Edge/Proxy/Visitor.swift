@@ -24,15 +24,19 @@ package struct VisitorTrust: Sendable {
     let clientIPHeader: String?
     /// Whether connections to our own listener are encrypted.
     let isTLS: Bool
+    /// Whether the public URL says `https`: how visitors come where no trusted proxy says it.
+    let isPublicTLS: Bool
 
     /// - Parameters:
     ///   - trustedProxies: The networks whose forwarding fields are believed.
     ///   - clientIPHeader: The field in which the nearest proxy names the visitor, if it is not `X-Forwarded-For`.
     ///   - isTLS: Whether connections to our own listener are encrypted.
-    package init(trustedProxies: [AddressRange], clientIPHeader: String?, isTLS: Bool) {
+    ///   - isPublicTLS: Whether the public URL says `https`.
+    package init(trustedProxies: [AddressRange], clientIPHeader: String?, isTLS: Bool, isPublicTLS: Bool = false) {
         self.trustedProxies = trustedProxies
         self.clientIPHeader = clientIPHeader
         self.isTLS = isTLS
+        self.isPublicTLS = isPublicTLS
     }
 
     /// Finds the visitor of a request.
@@ -43,15 +47,18 @@ package struct VisitorTrust: Sendable {
     func visitor(_ section: FieldSection, socketAddress: SocketAddress?) -> Visitor {
         let peer = IPAddress(socketAddress)
         let host = section.first(.host) ?? ""
-        let ownScheme = self.isTLS ? "https" : "http"
+        // Without a proxy that is trusted, `public.url` knows best what stands in front of this edge.
+        let isEncrypted = self.isTLS || (self.trustedProxies.isEmpty && self.isPublicTLS)
+        let ownScheme = isEncrypted ? "https" : "http"
         guard let peer, self.isTrusted(peer) else {
             return Visitor(address: peer, scheme: ownScheme, host: host)
         }
-        let scheme = Self.firstMember(section.first(.xForwardedProto))?.lowercased()
+        let scheme = Self.firstMember(section.first(.xForwardedProto)).flatMap(Self.scheme)
         let forwardedHost = Self.firstMember(section.first(.xForwardedHost))
         return Visitor(
-            address: self.client(section) ?? peer,
-            scheme: scheme == "https" || scheme == "http" ? scheme ?? ownScheme : ownScheme,
+            // Who can't be read is nobody, and not the proxy, which an IP list may well admit.
+            address: self.client(section, proxy: peer),
+            scheme: scheme ?? ownScheme,
             // What is no host must not get into URLs and fields of ours.
             host: forwardedHost.flatMap { HeadParser.isHost($0) ? $0 : nil } ?? host,
             proxy: peer
@@ -64,22 +71,55 @@ package struct VisitorTrust: Sendable {
         return member
     }
 
+    /// The scheme that a proxy names; that of a WebSocket is that of its handshake (RFC 6455 §3).
+    private static func scheme(_ name: String) -> String? {
+        switch name.lowercased() {
+        case "https", "wss": "https"
+        case "http", "ws": "http"
+        default: nil
+        }
+    }
+
+    /// An address as proxies write it: alone, in brackets, in quotation marks, with a port (RFC 7239 §6).
+    static func address(_ text: String) -> IPAddress? {
+        var text = text.trimmingSpaces()
+        if text.count >= 2, text.hasPrefix("\""), text.hasSuffix("\"") { text = String(text.dropFirst().dropLast()) }
+        let isPort = { (port: Substring) in
+            (1...5).contains(port.utf8.count) && port.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        }
+        if text.hasPrefix("[") {
+            guard let end = text.firstIndex(of: "]") else { return nil }
+            let rest = text[text.index(after: end)...]
+            guard rest.isEmpty || rest.hasPrefix(":") && isPort(rest.dropFirst()) else { return nil }
+            let inner = String(text[text.index(after: text.startIndex)..<end])
+            return inner.contains(":") ? IPAddress(inner) : nil
+        }
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        if parts.count == 2 { return isPort(parts[1]) ? IPAddress(String(parts[0])) : nil }
+        return IPAddress(text)
+    }
+
     private func isTrusted(_ address: IPAddress) -> Bool {
         self.trustedProxies.contains { $0.contains(address) }
     }
 
     /// The last address in the chain that no trusted proxy has: what stands before it anybody could have written.
-    private func client(_ section: FieldSection) -> IPAddress? {
-        if let clientIPHeader {
-            let value = section.textFields.last { $0.name.lowercased() == clientIPHeader.lowercased() }?.value
-            if let address = value.flatMap({ IPAddress($0) }) { return address }
+    ///
+    /// - Returns: The proxy itself if it names nobody, and `nil` if it names somebody who can't be read.
+    private func client(_ section: FieldSection, proxy: IPAddress) -> IPAddress? {
+        if let clientIPHeader,
+            let value = section.textFields.last(where: { $0.name.lowercased() == clientIPHeader.lowercased() })?.value
+        {
+            return Self.address(value)
         }
         let chain = section.values(.xForwardedFor).flatMap { $0.split(separator: ",") }
-            .map { IPAddress($0.trimmingSpaces()) }
-        for address in chain.reversed() {
-            guard let address else { return nil }
-            if !self.isTrusted(address) { return address }
+            .map { $0.trimmingSpaces() }.filter { !$0.isEmpty }
+        var client = proxy
+        for member in chain.reversed() {
+            guard let address = Self.address(member) else { return nil }
+            client = address
+            if !self.isTrusted(address) { break }
         }
-        return chain.first ?? nil
+        return client
     }
 }

@@ -8,6 +8,8 @@ package enum KnownField: UInt8, CaseIterable {
     case authorization
     case cfConnectingIP
     case clearSiteData
+    /// A field in which some proxy or content network names the client: ``clientAddressNames``.
+    case clientAddress
     case connection
     case contentLength
     case contentLocation
@@ -46,7 +48,7 @@ package enum KnownField: UInt8, CaseIterable {
     /// The name in lower case; underscores are read as hyphens where that could deceive an origin.
     package var name: String {
         switch self {
-        case .other, .xForwardedOther: ""
+        case .other, .xForwardedOther, .clientAddress: ""
         case .accept: "accept"
         case .altSvc: "alt-svc"
         case .authorization: "authorization"
@@ -91,7 +93,8 @@ package enum KnownField: UInt8, CaseIterable {
     package var isForwarding: Bool {
         switch self {
         case .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedPort, .xForwardedPrefix, .xForwardedProto,
-            .xForwardedServer, .xRealIP, .xRequestID, .xForwardedOther, .cfConnectingIP, .trueClientIP:
+            .xForwardedServer, .xRealIP, .xRequestID, .xForwardedOther, .cfConnectingIP, .trueClientIP,
+            .clientAddress:
             true
         default: false
         }
@@ -100,7 +103,7 @@ package enum KnownField: UInt8, CaseIterable {
     /// Whether a forwarding field passes as it came if a trusted proxy sent it: we have nothing of our own to say there.
     package var isForeignForwarding: Bool {
         switch self {
-        case .xForwardedOther, .xForwardedPort, .xForwardedServer, .cfConnectingIP, .trueClientIP: true
+        case .xForwardedOther, .xForwardedPort, .xForwardedServer, .cfConnectingIP, .trueClientIP, .clientAddress: true
         default: false
         }
     }
@@ -115,13 +118,48 @@ package enum KnownField: UInt8, CaseIterable {
         }
     }
 
+    /// The fields in which proxies and content networks name the client, beyond those with a case of their own: a visitor
+    /// who writes one is believed by programs that were made for that network.
+    package static let clientAddressNames = [
+        "ali-cdn-real-ip",
+        "cdn-src-ip",
+        "cf-connecting-ipv6",
+        "cf-pseudo-ipv4",
+        "client-ip",
+        "cloudfront-viewer-address",
+        "do-connecting-ip",
+        "fastly-client-ip",
+        "fly-client-ip",
+        "forwarded-for",
+        "forwarded-for-ip",
+        "incap-client-ip",
+        "remote-addr",
+        "wl-proxy-client-ip",
+        "x-appengine-user-ip",
+        "x-azure-clientip",
+        "x-azure-socketip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-envoy-external-address",
+        "x-forwarded",
+        "x-nf-client-connection-ip",
+        "x-original-forwarded-for",
+        "x-originating-ip",
+        "x-proxyuser-ip",
+        "x-real-client-ip",
+        "x-remote-addr",
+        "x-remote-ip",
+        "x-sucuri-clientip",
+        "x-vercel-forwarded-for",
+    ]
+
     /// Names by their length, so that most fields are passed over after one look.
     private static let byLength: [[(name: [UInt8], field: KnownField)]] = {
-        let longest = Self.allCases.map(\.name.utf8.count).max() ?? 0
+        let named = Self.allCases.filter { !$0.name.isEmpty }.map { (name: $0.name, field: $0) }
+        let names = named + Self.clientAddressNames.map { (name: $0, field: .clientAddress) }
+        let longest = names.map(\.name.utf8.count).max() ?? 0
         var table = Array(repeating: [(name: [UInt8], field: KnownField)](), count: longest + 1)
-        for field in Self.allCases where !field.name.isEmpty {
-            table[field.name.utf8.count].append((Array(field.name.utf8), field))
-        }
+        for (name, field) in names { table[name.utf8.count].append((Array(name.utf8), field)) }
         return table
     }()
 

@@ -73,6 +73,18 @@ struct RequestRewriteTests {
         #expect(!kept.contains { $0.hasPrefix("X-Forwarded-Prefix") })
     }
 
+    @Test(
+        "Fields in which some proxy names the client are dropped, in any spelling, unless a trusted proxy sent them",
+        arguments: KnownField.clientAddressNames
+    )
+    func clientAddresses(name: String) throws {
+        for spelling in [name, name.uppercased(), name.replacing("-", with: "_")] {
+            let request = "GET /my-app/ HTTP/1.1\nHost: edge\n\(spelling): 6.6.6.6"
+            #expect(try !self.rewritten(request).contains("\(spelling): 6.6.6.6"))
+            #expect(try self.rewritten(request, proxy: "10.0.0.1").contains("\(spelling): 6.6.6.6"))
+        }
+    }
+
     @Test("Host is the visitor's, the local target's or a literal, by policy; an HTTP/1.0 request without one gets it")
     func host() throws {
         let request = "GET /my-app/ HTTP/1.1\nHost: edge:8"

@@ -126,7 +126,11 @@ struct ResponseRewriteTests {
             ("https://EDGE.test:443/a", "https://EDGE.test:443/my-app/a"),
             ("http://edge.test:443/a", "http://edge.test:443/a"), ("https:///a", "https:///a"),
             ("http://127.0.0.1:3000/a", "https://edge.test/my-app/a"), ("//[::1]:3000/a", "//edge.test/my-app/a"),
-            ("http://localhost:3001/a", "http://localhost:3001/a"), ("http://127.0.0.1/a", "http://127.0.0.1/a"),
+            ("http://localhost:3001/a", "http://localhost:3001/a"),
+            ("http://127.0.0.1/a", "https://edge.test/my-app/a"),
+            ("http://localhost/a", "https://edge.test/my-app/a"), ("https://[::1]:443/a", "https://edge.test/my-app/a"),
+            ("//localhost/a", "//edge.test/my-app/a"), ("http://localhost.test/a", "http://localhost.test/a"),
+            ("http://localhost:/a", "http://localhost:/a"), ("http://u@localhost/a", "http://u@localhost/a"),
             ("http://127.0.0.1:3000@evil/a", "http://127.0.0.1:3000@evil/a"),
             ("http://localhost:3000.evil/a", "http://localhost:3000.evil/a"),
             ("http://localhost:3000@evil/a", "http://localhost:3000@evil/a"),
@@ -175,8 +179,15 @@ struct ResponseRewriteTests {
         var urls = Self.path
         urls.originHost = "localhost:80"
         let lines = ["Location: http://localhost/a", "Location: https://localhost/a"]
-        let expected = ["Location: https://edge.test/my-app/a", "Location: https://localhost/a"]
+        urls.scheme = "http"
+        let expected = ["Location: http://edge.test/my-app/a", "Location: https://localhost/a"]
         #expect(try self.rewritten(lines, urls: urls) == expected)
+        urls.scheme = "https"
+        #expect(
+            try self.rewritten(lines, urls: urls) == Array(repeating: "Location: https://edge.test/my-app/a", count: 2)
+        )
+        urls.originHost = "app.test:3000"
+        #expect(try self.rewritten(lines, urls: urls) == lines)
     }
 
     @Test("What frames a message is dropped where there must be none")
@@ -242,7 +253,7 @@ struct ResponseRewriteTests {
         urls.wildcardDomain = "edge.test"
         for (domain, isDropped) in [
             ("edge.test", true), (".EDGE.test", true), ("test", true), ("my-app.edge.test", false), ("dge.test", false),
-            ("", false),
+            ("", false), ("edge.test.", true), (".EDGE.test..", true), ("my-app.edge.test.", false),
         ] {
             let output = try self.rewritten(["Set-Cookie: a=b;path=/; Domain=\(domain);Secure"], urls: urls)
             let middle = isDropped ? "" : " Domain=\(domain);"

@@ -26,6 +26,7 @@ CHANGED = [
     field(f"{name}: {given.decode('latin1')}", name.encode() + b": " + given, name.encode() + b": " + got)
     for name, pairs in {
         "Location": [
+            (b"http://127.0.0.1/a", b"http://{host}{base}/a"),
             (b"/", b"{base}/"),
             (b"/a%2Fb?c=/d#/e", b"{base}/a%2Fb?c=/d#/e"),
             (b"/caf\xe9", b"{base}/caf\xe9"),
@@ -75,7 +76,7 @@ SAME = [
         "Location": [
             b"a", b"./a", b"../a", b"?a", b"#a", b"", b"{base}/a", b"{base}?a", b"http://{host}{base}/a",
             b"http://other.example/a", b"//other.example/a", b"https://other.example:{port}/", b"mailto:a@b",
-            b"http://user@{origin}/a", b"localhost:{port}/a", b"http://127.0.0.1/a", b"http://127.0.0.1:{port}1/a",
+            b"http://user@{origin}/a", b"localhost:{port}/a", b"http://127.0.0.1:{port}1/a",
             b"///a", b"http:/a", b"http:a", b"\\\\a",
         ],
         "Content-Location": [b"a", b"http://other.example/a"],
