@@ -98,7 +98,9 @@ package struct EdgeDialer: Sendable {
         outcome: EventLoopPromise<Value>
     ) {
         // A new bootstrap, and so a new look-up of the name, on each attempt: the address of an edge may change.
-        ClientBootstrap(group: eventLoop)
+        var bootstrap = ClientBootstrap(group: eventLoop)
+        for (option, value) in KeepAlive.options { bootstrap = bootstrap.channelOption(option, value: value) }
+        bootstrap
             .connectTimeout(Self.connectTimeout)
             .channelOption(.autoRead, value: false)
             .connect(host: self.proxy?.host ?? self.edge.host, port: self.proxy?.port ?? self.edge.port)

@@ -40,6 +40,8 @@ package final class OriginDialer {
             .connectTimeout(Self.connectTimeout)
             .channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
+            // Without its timing, which a Unix socket does not have.
+            .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.maxMessagesPerRead, value: 4)
             // Small at first: each of thousands of mostly idle connections, such as WebSockets, keeps a buffer.
             .channelOption(

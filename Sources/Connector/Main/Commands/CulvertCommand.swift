@@ -25,6 +25,7 @@ struct CulvertCommand: AsyncParsableCommand {
 
     /// Runs the command that the arguments name.
     static func main() async {
+        OpenFiles.prepare()
         await self.main(Array(ArgumentSecrets.takeArguments().dropFirst()))
     }
 }

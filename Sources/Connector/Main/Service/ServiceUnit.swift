@@ -57,6 +57,8 @@ struct ServiceUnit: Equatable, Sendable {
             "RestartPreventExitStatus=\(final)",
             "# What is in flight has \(Self.graceSeconds) s to end.",
             "TimeoutStopSec=\(Self.graceSeconds + 10)s",
+            "# A descriptor for each stream and each local connection; systemd's own soft limit is 1024.",
+            "LimitNOFILE=524288",
         ]
         if self.scope == .system {
             lines += self.credentialFiles.compactMap { path in

@@ -22,4 +22,10 @@ struct EdgeCommand: AsyncParsableCommand {
         ],
         defaultSubcommand: ServeCommand.self
     )
+
+    /// Runs the command that the arguments name.
+    static func main() async {
+        OpenFiles.prepare()
+        await self.main(nil)
+    }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import EdgeProxy
 import EdgeTunnels
+import Logging
 import Mux
 import NIOCore
 import NIOPosix
@@ -26,7 +27,16 @@ struct PublicListener: Sendable {
         let tls = self.tls
         let connections = ConnectionCount(limit: self.configuration.http.maxConnections)
         let refusals = ConnectionCount(limit: RefusingHandler.maximumCount)
-        return try await ServerBootstrap(group: group)
+        var bootstrap = ServerBootstrap(group: group)
+        for (option, value) in KeepAlive.options { bootstrap = bootstrap.serverChannelOption(option, value: value) }
+        return
+            try await bootstrap
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pause = AcceptPause(logger: Logger(label: "culvert.listener"))
+                    try channel.pipeline.syncOperations.addHandler(pause)
+                }
+            }
             .serverChannelOption(.backlog, value: 4_096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // Set once, here: the kernel hands it on to the connections that it accepts, as it does TCP_NODELAY, which
@@ -68,7 +78,8 @@ struct PublicListener: Sendable {
             trust: VisitorTrust(
                 trustedProxies: self.configuration.http.trustedProxies,
                 clientIPHeader: self.configuration.http.clientIPHeader,
-                isTLS: self.tls != nil
+                isTLS: self.tls != nil,
+                isPublicTLS: self.configuration.publicURL?.lowercased().hasPrefix("https://") ?? false
             ),
             registry: self.registry,
             controlPlane: self.controlPlane,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPTypes
+import Logging
+import Mux
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -13,7 +15,16 @@ struct AdminListener: Sendable {
     ///
     /// - Returns: The channel that accepts connections.
     func bind(to address: ListenAddress, group: any EventLoopGroup) async throws -> any Channel {
-        try await ServerBootstrap(group: group)
+        var bootstrap = ServerBootstrap(group: group)
+        for (option, value) in KeepAlive.options { bootstrap = bootstrap.serverChannelOption(option, value: value) }
+        return
+            try await bootstrap
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pause = AcceptPause(logger: Logger(label: "culvert.listener"))
+                    try channel.pipeline.syncOperations.addHandler(pause)
+                }
+            }
             .serverChannelOption(.backlog, value: 64)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { [endpoint] channel in
