@@ -132,8 +132,91 @@ struct VisitorGateTests {
         let policy = self.policy("u", "p")
         let visits = (0..<30).map { (address: "192.0.2.\($0)", authorization: Optional(self.basic("u:x"))) }
         let decisions = try self.decisions(policy, visits, at: Array(repeating: 1, count: 30))
-        #expect(decisions.count { $0 == .credentialsRequired } == 20)
-        #expect(decisions.count { $0 == .rateLimited(retryAfter: 1) } == 10)
+        #expect(decisions.count { $0 == .credentialsRequired } == 10)
+        #expect(decisions.count { $0 == .rateLimited(retryAfter: 1) } == 20)
+    }
+
+    @Test(
+        "Guesses at one owner's tunnels leave hashes to other owners, and guesses at one tunnel to its owner's others"
+    )
+    func fairHashing() {
+        let hashing = HashingBudget()
+        let take = { (owner: String, tunnel: String, now: Double) in
+            hashing.take(owner: owner, tunnel: tunnel, now: now).isAllowed
+        }
+        var guesses = 0
+        for step in 0..<2_000 {
+            let now = Double(step) / 100
+            for number in 0..<28 where take("attacker", "\(number)", now) { guesses += 1 }
+            for number in 0..<28 where take("other attacker", "other \(number)", now) { guesses += 1 }
+            if step > 0, step.isMultiple(of: 100) { #expect(take("victim", "v", now), "\(now)") }
+        }
+        // Twenty a second for twenty seconds, and what the bucket held.
+        #expect((300...420).contains(guesses), "\(guesses)")
+        let own = HashingBudget()
+        for step in 0..<2_000 {
+            let now = Double(step) / 100
+            for _ in 0..<10 { _ = own.take(owner: "o", tunnel: "guessed at", now: now) }
+            if step > 0, step.isMultiple(of: 100) { #expect(own.take(owner: "o", tunnel: "quiet", now: now).isAllowed) }
+        }
+    }
+
+    @Test("A right password that was right before costs no hash, through changes of the policy that leave it as it is")
+    func known() throws {
+        let policy = self.policy("u", "p")
+        var gate = VisitorGate(policy)
+        let hashing = HashingBudget()
+        let address = try #require(IPAddress("192.0.2.1"))
+        let ask = { (gate: inout VisitorGate, field: String, now: Double) in
+            gate.admit(address: address, authorization: [field], hashing: hashing, now: now)
+        }
+        guard case .compare(let attempt) = ask(&gate, self.basic("u:p"), 0) else {
+            Issue.record("The first is compared.")
+            return
+        }
+        let admitted = VisitorDecision.admit(stripsAuthorization: true)
+        #expect(gate.conclude(attempt, isRight: true, now: 0) == admitted)
+        // Guesses use up the address's tries and the edge's hashes.
+        for number in 0..<100 { _ = ask(&gate, self.basic("u:\(number)"), 0) }
+        for field in [self.basic("u:p"), "basic   " + Data("u:p".utf8).base64EncodedString()] {
+            #expect(ask(&gate, field, 0) == admitted)
+        }
+        var other = policy
+        other.requestTimeoutSeconds = 7
+        gate.adopt(other)
+        #expect(ask(&gate, self.basic("u:p"), 0) == admitted)
+        #expect(ask(&gate, self.basic("u:q"), 0) == .rateLimited(retryAfter: 1))
+        // The same password under another hash has to be shown again.
+        gate.adopt(self.policy("u", "p"))
+        guard case .compare = ask(&gate, self.basic("u:p"), 100) else {
+            Issue.record("It is compared again.")
+            return
+        }
+    }
+
+    @Test("Who visits all the time stays known, however many others come once, and the table is bounded")
+    func knownIsBounded() {
+        var known = KnownCredentials()
+        func attempt(_ password: Int) -> PasswordAttempt {
+            let bytes = Array("\(password)".utf8)
+            return PasswordAttempt(
+                username: "u",
+                password: bytes,
+                hash: "h",
+                digest: known.digest(username: "u", password: bytes),
+                caller: CallerAddress(nil)
+            )
+        }
+        let regular = attempt(-1)
+        known.insert(regular)
+        for number in 0..<5_000 {
+            known.insert(attempt(number))
+            let isKnown = known.contains(regular.digest)
+            #expect(isKnown)
+            #expect(known.count <= 2 * KnownCredentials.capacity)
+        }
+        let firstIsKnown = known.contains(attempt(0).digest)
+        #expect(!firstIsKnown)
     }
 
     @Test("A rate counts the requests of all visitors together")

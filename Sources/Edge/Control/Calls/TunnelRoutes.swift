@@ -52,7 +52,7 @@ struct TunnelRoutes: Sendable {
         }
 
         // Slow on purpose, and so behind the limit.
-        policy.basicAuth = policy.basicAuth.map(PasswordHash.hashed)
+        policy.basicAuth = try await PasswordHashing.shared.hashed(policy.basicAuth, owner: principal.name)
         var specification = TunnelSpecification(
             id: id,
             name: call.name,

@@ -77,7 +77,15 @@ package final class Tunnel: Sendable {
         self.createdAt = specification.createdAt
         self.limits = limits
         self.state = Mutex(
-            State(policy: specification.policy, gate: VisitorGate(specification.policy), offlineSince: now)
+            State(
+                policy: specification.policy,
+                gate: VisitorGate(
+                    specification.policy,
+                    tunnel: specification.id.description,
+                    owner: specification.owner
+                ),
+                offlineSince: now
+            )
         )
     }
 
@@ -88,7 +96,7 @@ package final class Tunnel: Sendable {
             self.state.withLock { state in
                 guard state.policy != newValue else { return }
                 state.policy = newValue
-                state.gate = VisitorGate(newValue)
+                state.gate.adopt(newValue)
             }
         }
     }

@@ -11,7 +11,7 @@ package struct PasswordAttempt: Equatable, Sendable {
     package let password: [UInt8]
     /// What it is compared with; for a user that there isn't, a hash that no password has.
     package let hash: String
-    /// Of the whole field, under which it is remembered when it was right.
+    /// Of both, under which it is remembered when it was right.
     let digest: [UInt8]
     /// Where it comes from.
     let caller: CallerAddress
@@ -28,18 +28,48 @@ package struct PasswordAttempt: Equatable, Sendable {
 }
 
 /// How much password hashing the whole edge does, so that guessing can't take the processors away from others.
+///
+/// Half of it is kept for tunnels that hash little, and half of that for those whose owners hash little as well: tunnels
+/// whose passwords are guessed at all the time share the rest, and lock nobody else's visitors out.
 package final class HashingBudget: Sendable {
     private static let limit = RateLimit(20, perSeconds: 1)
-    private let bucket: Mutex<TokenBucket?> = Mutex(nil)
+    /// What an owner, and a tunnel, may use before others go first.
+    private static let ownShare = RateLimit(4, perSeconds: 2)
+    /// Owners and tunnels that are remembered.
+    private static let capacity = 4_096
+
+    private struct State {
+        var bucket: TokenBucket?
+        var owners = BucketTable<String>(HashingBudget.ownShare, capacity: HashingBudget.capacity)
+        var tunnels = BucketTable<String>(HashingBudget.ownShare, capacity: HashingBudget.capacity)
+    }
+
+    private let state = Mutex(State())
 
     package init() {}
 
     /// Whether another hash may be computed now.
-    func take(now: Double) -> RateDecision {
-        self.bucket.withLock { bucket in
-            var current = bucket ?? TokenBucket(Self.limit, now: now)
-            defer { bucket = current }
-            return current.take(Self.limit, now: now)
+    ///
+    /// - Parameters:
+    ///   - owner: The owner of the tunnel.
+    ///   - tunnel: The tunnel.
+    ///   - now: Seconds of a clock that does not go back.
+    func take(owner: String, tunnel: String, now: Double) -> RateDecision {
+        self.state.withLock { state in
+            var current = state.bucket ?? TokenBucket(Self.limit, now: now)
+            defer { state.bucket = current }
+            let ownerIsModest = state.owners.peek(owner, now: now).isAllowed
+            let tunnelIsModest = state.tunnels.peek(tunnel, now: now).isAllowed
+            let kept = tunnelIsModest ? (ownerIsModest ? 0 : Self.limit.burst / 4) : Self.limit.burst / 2
+            guard Double(current.peek(Self.limit, now: now).remaining) > kept else {
+                return RateDecision(isAllowed: false, remaining: 0, resetSeconds: 1)
+            }
+            let decision = current.take(Self.limit, now: now)
+            if decision.isAllowed {
+                _ = state.owners.take(owner, now: now)
+                _ = state.tunnels.take(tunnel, now: now)
+            }
+            return decision
         }
     }
 }

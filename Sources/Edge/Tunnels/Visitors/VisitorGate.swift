@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlAPI
-import Crypto
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -28,16 +27,33 @@ package enum VisitorDecision: Equatable, Sendable {
 
 /// Lets visitors in by the tunnel's policy: address, credentials and rate, in this order.
 struct VisitorGate: Sendable {
-    private let rules: VisitorRules
+    private var rules: VisitorRules
+    private let tunnel: String
+    private let owner: String
     /// Wrong credentials by address.
     private var failures = BucketTable<CallerAddress>(RateLimit(10, perSeconds: 60), capacity: 2048)
     private var requests: TokenBucket?
-    /// Credentials that were right, by their digest, so that not every request of a visitor is hashed slowly.
-    private var known: Set<[UInt8]> = []
+    private var known = KnownCredentials()
 
     /// Makes the gate of a tunnel.
-    init(_ policy: TunnelPolicy) {
+    ///
+    /// - Parameters:
+    ///   - policy: Its rules.
+    ///   - tunnel: The tunnel, for its share of the hashing.
+    ///   - owner: The tunnel's owner, for the same.
+    init(_ policy: TunnelPolicy, tunnel: String = "", owner: String = "") {
         self.rules = VisitorRules(policy)
+        self.tunnel = tunnel
+        self.owner = owner
+    }
+
+    /// Changes the rules; who showed a password that they still have is not asked to be hashed again, and who guessed
+    /// wrong has no new tries.
+    mutating func adopt(_ policy: TunnelPolicy) {
+        let rate = self.rules.rate
+        self.rules = VisitorRules(policy)
+        self.known.keepOnly(self.rules)
+        if self.rules.rate != rate { self.requests = nil }
     }
 
     /// Whether nobody is ever refused.
@@ -75,8 +91,7 @@ struct VisitorGate: Sendable {
         // In the meantime the policy may have become another one.
         guard isRight, self.rules.hash(of: attempt.username) == attempt.hash else { return .credentialsRequired }
         self.failures.giveBack(attempt.caller, now: now)
-        if self.known.count >= 256 { self.known.removeAll() }
-        self.known.insert(attempt.digest)
+        self.known.insert(attempt)
         return self.count(now: now)
     }
 
@@ -99,12 +114,12 @@ struct VisitorGate: Sendable {
         guard authorization.count == 1, let (username, password) = Self.basicCredentials(authorization[0]) else {
             return .credentialsRequired
         }
-        let digest = Array(SHA256.hash(data: Array(authorization[0].utf8)))
+        let digest = self.known.digest(username: username, password: password)
         if self.known.contains(digest) { return .admit(stripsAuthorization: true) }
         // Counted as wrong before it is known to be, so that many at once are no way around the limit.
         let tried = self.failures.take(caller, now: now)
         guard tried.isAllowed else { return .rateLimited(retryAfter: max(1, tried.resetSeconds)) }
-        guard hashing.take(now: now).isAllowed else {
+        guard hashing.take(owner: self.owner, tunnel: self.tunnel, now: now).isAllowed else {
             self.failures.giveBack(caller, now: now)
             return .rateLimited(retryAfter: 1)
         }
