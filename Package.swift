@@ -15,15 +15,24 @@ if Context.environment["CULVERT_STRICT"] == "1" {
     settings.append(.treatAllWarnings(as: .error))
 }
 
+var products: [Product] = [
+    .executable(name: "culvert-edge", targets: ["Edge"]),
+    .executable(name: "culvert", targets: ["Connector"]),
+    .library(name: "Mux", targets: ["Mux"]),
+    .library(name: "Protocol", targets: ["Protocol"]),
+]
+
+// The fuzzers are a package of their own, which sees products only. These modules are for nobody else.
+if Context.environment["CULVERT_FUZZ"] == "1" {
+    products += ["ControlAPI", "EdgeProxy", "EdgeTunnels", "HTTP1", "JSONText"].map {
+        .library(name: $0, targets: [$0])
+    }
+}
+
 let package = Package(
     name: "culvert",
     platforms: [.macOS(.v15)],
-    products: [
-        .executable(name: "culvert-edge", targets: ["Edge"]),
-        .executable(name: "culvert", targets: ["Connector"]),
-        .library(name: "Mux", targets: ["Mux"]),
-        .library(name: "Protocol", targets: ["Protocol"]),
-    ],
+    products: products,
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
@@ -58,6 +67,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "ControlAPI", path: "Sources/Protocol/ControlAPI", swiftSettings: settings),
+        // The JSON that people write to the edge, read strictly: what of it needs no server, so that it can be fuzzed.
+        .target(name: "JSONText", dependencies: ["ControlAPI"], path: "Sources/Edge/JSON", swiftSettings: settings),
         .target(name: "Program", swiftSettings: settings),
         .target(
             name: "Mux",
@@ -91,6 +102,7 @@ let package = Package(
             dependencies: [
                 "ControlAPI",
                 "EdgeTunnels",
+                "JSONText",
                 "Mux",
                 "Protocol",
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -126,6 +138,8 @@ let package = Package(
                 "EdgeControl",
                 "EdgeProxy",
                 "EdgeTunnels",
+                "HTTP1",
+                "JSONText",
                 "Mux",
                 "Program",
                 "Protocol",
@@ -150,6 +164,7 @@ let package = Package(
             name: "ConnectorCore",
             dependencies: [
                 "ControlAPI",
+                "HTTP1",
                 "Mux",
                 "Program",
                 "Protocol",
@@ -229,15 +244,23 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
+                "ControlAPI",
+                "EdgeProxy",
+                "EdgeTunnels",
+                "HTTP1",
+                "JSONText",
                 "Mux",
                 "Protocol",
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             path: "Fuzz",
             exclude: [
                 "Corpus", "Dictionaries", "Package.swift", "README.md", "make-seeds", "run", "Sources/FuzzDriver",
-                "Sources/fuzz-differential", "Sources/fuzz-frames", "Sources/fuzz-metadata", "Sources/fuzz-session",
-                "Sources/fuzz-websocket",
+                "Sources/fuzz-answers", "Sources/fuzz-chunked", "Sources/fuzz-differential", "Sources/fuzz-frames",
+                "Sources/fuzz-http1", "Sources/fuzz-json", "Sources/fuzz-metadata", "Sources/fuzz-rewrite",
+                "Sources/fuzz-session", "Sources/fuzz-websocket",
             ],
             sources: ["Sources/FuzzTargets", "Tests"],
             swiftSettings: settings
@@ -251,6 +274,7 @@ let package = Package(
                 "EdgeProxy",
                 "EdgeTunnels",
                 "HTTP1",
+                "JSONText",
                 "Mux",
                 "Program",
                 "Protocol",
@@ -272,6 +296,7 @@ let package = Package(
             dependencies: [
                 "ConnectorCore",
                 "ControlAPI",
+                "HTTP1",
                 "Mux",
                 "Protocol",
                 .product(name: "Logging", package: "swift-log"),
@@ -306,6 +331,7 @@ let package = Package(
                 "ControlAPI",
                 "Edge",
                 "EdgeControl",
+                "JSONText",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

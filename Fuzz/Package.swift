@@ -9,7 +9,10 @@ let settings: [SwiftSetting] = [
 ]
 
 /// One program for each target: its `main` is libFuzzer's.
-let programs = ["fuzz-frames", "fuzz-session", "fuzz-metadata", "fuzz-websocket", "fuzz-differential"]
+let programs = [
+    "fuzz-frames", "fuzz-session", "fuzz-metadata", "fuzz-websocket", "fuzz-differential", "fuzz-http1", "fuzz-chunked",
+    "fuzz-json", "fuzz-rewrite", "fuzz-answers",
+]
 
 let package = Package(
     name: "culvert-fuzz",
@@ -24,9 +27,16 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
+                .product(name: "ControlAPI", package: "culvert"),
+                .product(name: "EdgeProxy", package: "culvert"),
+                .product(name: "EdgeTunnels", package: "culvert"),
+                .product(name: "HTTP1", package: "culvert"),
+                .product(name: "JSONText", package: "culvert"),
                 .product(name: "Mux", package: "culvert"),
                 .product(name: "Protocol", package: "culvert"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),

@@ -9,6 +9,7 @@ import Testing
 @testable import Connector
 @testable import Edge
 @testable import EdgeControl
+@testable import JSONText
 
 /// The policy's schema with a member of each kind that it does not have, or has under another name.
 private enum LargerSchema: PolicySchemaSource {

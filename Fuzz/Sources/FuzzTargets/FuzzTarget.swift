@@ -14,6 +14,16 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case websocket
     /// The frame decoder against the reference codec.
     case differential
+    /// Heads of requests and responses.
+    case http1
+    /// Bodies: chunked, of a length, and up to the end of the connection.
+    case chunked
+    /// JSON that people write to the edge.
+    case json
+    /// What the edge makes of heads and of references in them.
+    case rewrite
+    /// What the connector reads of a proxy, of its edge and of the messages that pass.
+    case answers
 
     /// Runs the target on one input.
     ///
@@ -26,6 +36,11 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .metadata: try MetadataFuzz.check(input)
         case .websocket: try WebSocketFuzz.check(input)
         case .differential: try DifferentialFuzz.check(input)
+        case .http1: try HTTP1Fuzz.check(input)
+        case .chunked: try ChunkedFuzz.check(input)
+        case .json: try JSONFuzz.check(input)
+        case .rewrite: try RewriteFuzz.check(input)
+        case .answers: try AnswersFuzz.check(input)
         }
     }
 }

@@ -28,10 +28,10 @@ enum WebSocketFuzz {
 
     private static func checkSplits(_ bytes: ByteBuffer, _ isServer: Bool, _ maximum: Int, _ seed: UInt8) throws {
         let whole = self.decode([bytes], isServer, maximum)
-        let split = self.decode(self.split(bytes, seed), isServer, maximum)
+        let split = self.decode(Pieces.seeded(bytes, seed), isServer, maximum)
         try Finding.unless(whole == split, "splitting the bytes changes what comes out: \(whole), \(split)")
         if bytes.readableBytes <= 4_096 {
-            let single = self.decode((0..<bytes.readableBytes).map { self.slice(bytes, $0, 1) }, isServer, maximum)
+            let single = self.decode(Pieces.single(bytes), isServer, maximum)
             try Finding.unless(whole == single, "single bytes change what comes out: \(whole), \(single)")
         }
         if let code = whole.closeCode {
@@ -61,24 +61,6 @@ enum WebSocketFuzz {
             }
         }
         return outcome
-    }
-
-    private static func slice(_ bytes: ByteBuffer, _ offset: Int, _ length: Int) -> ByteBuffer {
-        bytes.getSlice(at: bytes.readerIndex + offset, length: length) ?? ByteBuffer()
-    }
-
-    private static func split(_ bytes: ByteBuffer, _ seed: UInt8) -> [ByteBuffer] {
-        var parts: [ByteBuffer] = []
-        var state = UInt32(seed) | 0x100
-        var offset = 0
-        while offset < bytes.readableBytes {
-            state = state &* 1_664_525 &+ 1_013_904_223
-            let longest = state & 0x10_0000 == 0 ? 9 : max(9, bytes.readableBytes / 2)
-            let length = min(1 + Int(state >> 8) % longest, bytes.readableBytes - offset)
-            parts.append(self.slice(bytes, offset, length))
-            offset += length
-        }
-        return parts
     }
 
     /// Frames near valid ones, with the lengths at which the form of the header changes.
@@ -140,7 +122,7 @@ enum WebSocketFuzz {
         }
         expected.append(.close(.goingAway, reason: "bye"))
         encoder.encodeClose(.goingAway, reason: "bye", into: &bytes)
-        for parts in [[bytes], self.split(bytes, seed)] {
+        for parts in [[bytes], Pieces.seeded(bytes, seed)] {
             let outcome = self.decode(parts, isServer, 131_072)
             try Finding.unless(
                 outcome == Outcome(elements: expected),

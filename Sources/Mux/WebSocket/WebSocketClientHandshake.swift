@@ -39,6 +39,8 @@ public struct WebSocketClientHandshake {
     public let request: ByteBuffer
     private let expectedAccept: String
     private var received = ByteBuffer()
+    /// How far the bytes have been searched for the end of the head, and how much of its mark came last.
+    private var (searched, matched) = (0, 0)
     private var refusal: (Refusal, bodyLength: Int?)?
 
     private static let maximumHead = 16_384
@@ -90,13 +92,13 @@ public struct WebSocketClientHandshake {
         return outcome
     }
 
-    private func endOfHead() -> Int? {
-        let view = self.received.readableBytesView
-        var matched = 0
-        let pattern: [UInt8] = [13, 10, 13, 10]
-        for (offset, byte) in view.enumerated() {
-            matched = byte == pattern[matched] ? matched + 1 : (byte == 13 ? 1 : 0)
-            if matched == pattern.count { return offset + 1 }
+    /// Searches on from where it stopped, so that a head in many pieces takes no more time than one in a few.
+    private mutating func endOfHead() -> Int? {
+        for byte in self.received.readableBytesView.dropFirst(self.searched) {
+            self.searched += 1
+            let wanted: UInt8 = self.matched % 2 == 0 ? 13 : 10
+            self.matched = byte == wanted ? self.matched + 1 : (byte == 13 ? 1 : 0)
+            if self.matched == 4 { return self.searched }
         }
         return nil
     }
@@ -104,7 +106,8 @@ public struct WebSocketClientHandshake {
     private mutating func takeHead(_ head: String) throws(Failure) -> Outcome? {
         var lines = head.split(separator: "\r\n", omittingEmptySubsequences: true)[...]
         guard let statusLine = lines.popFirst(), statusLine.hasPrefix("HTTP/1."),
-            let statusText = statusLine.split(separator: " ").dropFirst().first, let status = Int(statusText)
+            let statusText = statusLine.split(separator: " ").dropFirst().first,
+            let status = Self.number(statusText, digits: 3...3), (100...999).contains(status)
         else { throw .notHTTP }
         var fields: [String: String] = [:]
         for line in lines {
@@ -117,12 +120,12 @@ public struct WebSocketClientHandshake {
             self.refusal = (
                 Refusal(
                     status: status,
-                    retryAfter: fields["retry-after"].flatMap { Int($0) },
+                    retryAfter: fields["retry-after"].flatMap { Self.number($0, digits: 1...9) },
                     contentType: fields["content-type"],
                     body: ""
                 ),
-                // What is no length (a negative number, two of them) leaves the end of the connection to tell.
-                fields["content-length"].flatMap { UInt32($0) }.map { Int($0) }
+                // What is no length (a negative number, two of them, too large a one) leaves the end of the connection to tell.
+                fields["content-length"].flatMap { Self.number($0, digits: 1...9) }
             )
             return nil
         }
@@ -140,6 +143,12 @@ public struct WebSocketClientHandshake {
             throw .invalidUpgrade("the server chose an extension that was not offered")
         }
         return .upgraded(leftover: self.received)
+    }
+
+    /// A number without a sign.
+    private static func number(_ text: some StringProtocol, digits: ClosedRange<Int>) -> Int? {
+        guard digits.contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return Int(text)
     }
 
     private mutating func refusalIfComplete(isAtEnd: Bool) -> Outcome? {

@@ -4,6 +4,7 @@ import NIOCore
 import Testing
 
 @testable import ConnectorCore
+@testable import HTTP1
 
 /// A tap with a clock that the test moves, and all that it told.
 struct TapScript {
@@ -262,7 +263,7 @@ struct HTTPCaptureTests {
             Issue.record("the request was not seen")
             return
         }
-        #expect(exchange.path.utf8.count == MessageHead.longestPath)
+        #expect(exchange.path.utf8.count == MessageOutline.longestPath)
     }
 
     @Test("Trailers beyond the bound make it blind")

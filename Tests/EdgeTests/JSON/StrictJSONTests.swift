@@ -5,6 +5,7 @@ import Testing
 
 @testable import Edge
 @testable import EdgeControl
+@testable import JSONText
 
 @Suite("Strict JSON")
 struct StrictJSONTests {

@@ -211,6 +211,26 @@ struct WebSocketClientHandshakeTests {
         #expect(self.outcomes(answer).allSatisfy { $0 == .success(.refused(refusal)) })
     }
 
+    @Test(
+        "a status that is none is no HTTP",
+        arguments: ["099", "+101", "-1", "1010", "10", "x", "", "1e2"]
+    )
+    func badStatus(_ status: String) {
+        var lines = Self.good
+        lines[0] = "HTTP/1.1 \(status) Whatever"
+        #expect(self.outcomes(self.answer(lines)).allSatisfy { $0 == .failure(.notHTTP) })
+    }
+
+    @Test(
+        "a Retry-After that is no number of seconds is as good as none",
+        arguments: ["-5", "+5", "9223372036854775807", "1000000000", "5.5", "5, 5", "Fri, 01 Jan 2027 00:00:00 GMT"]
+    )
+    func badRetryAfter(_ value: String) {
+        let refusal = WebSocketClientHandshake.Refusal(status: 503, retryAfter: nil, contentType: nil, body: "")
+        let answer = self.answer(["HTTP/1.1 503 x", "Retry-After: \(value)", "Content-Length: 0"])
+        #expect(self.outcomes(answer).allSatisfy { $0 == .success(.refused(refusal)) })
+    }
+
     @Test("what is not HTTP, too long a head and an early end fail")
     func nonsense() {
         #expect(self.outcomes(ByteBuffer(string: "SSH-2.0-x\r\n\r\n")).allSatisfy { $0 == .failure(.notHTTP) })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTP1
 import NIOCore
 
 /// Reads the bytes of one connection as they pass, and reports which requests are made and how they are answered.
@@ -63,8 +64,8 @@ package struct HTTPCapture {
     }
 
     private var state = State.reading
-    private var requests = MessageReader(isRequest: true)
-    private var responses = MessageReader(isRequest: false)
+    private var requests = MessageReader(.requests)
+    private var responses = MessageReader(.responses)
     private var open: [Open] = []
 
     /// The most requests that may be unanswered on one connection; with more of them the capture stops reading.
@@ -142,7 +143,7 @@ package struct HTTPCapture {
         return events
     }
 
-    private mutating func answered(_ head: MessageHead, now: NIODeadline) -> Event? {
+    private mutating func answered(_ head: MessageOutline, now: NIODeadline) -> Event? {
         guard case .response(let status) = head.start, let first = self.open.first, first.exchange.status == nil else {
             self.stopReading()
             return nil
@@ -174,12 +175,12 @@ package struct HTTPCapture {
     private mutating func stopReading() {
         self.state = .stopped
         // Frees the lines that were kept.
-        self.requests = MessageReader(isRequest: true)
-        self.responses = MessageReader(isRequest: false)
+        self.requests = MessageReader(.requests)
+        self.responses = MessageReader(.responses)
     }
 
     /// How a request's body ends (RFC 9112 §6.3); `nil` if it has no end that can be found.
-    private static func requestBody(_ head: MessageHead) -> MessageReader.Body? {
+    private static func requestBody(_ head: MessageOutline) -> MessageReader.Body? {
         switch head.length {
         case .unstated: MessageReader.Body.none
         case .bytes(let count): .length(count)
@@ -189,7 +190,7 @@ package struct HTTPCapture {
     }
 
     /// How a response's body ends (RFC 9112 §6.3).
-    private static func responseBody(_ head: MessageHead, status: Int, method: String) -> MessageReader.Body {
+    private static func responseBody(_ head: MessageOutline, status: Int, method: String) -> MessageReader.Body {
         if method == "HEAD" || status == 204 || status == 304 { return .none }
         switch head.length {
         case .unstated, .untilClose: return .untilClose

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTP1
 import NIOCore
 import Program
 
@@ -15,8 +16,7 @@ package struct ProxyConnect {
     /// The request to send.
     let request: ByteBuffer
     private let showsCredentials: Bool
-    private var received = ByteBuffer()
-    private var headBytes = 0
+    private var answer = ConnectAnswer(maximumBytes: Self.maximumHead)
 
     /// The most bytes that the heads of the proxy's answer may have together.
     static let maximumHead = 16_384
@@ -38,45 +38,13 @@ package struct ProxyConnect {
 
     /// Takes bytes from the proxy; returns `nil` until the outcome is known.
     mutating func receive(_ bytes: ByteBuffer) -> Outcome? {
-        self.received.writeImmutableBuffer(bytes)
-        while let length = self.headLength() {
-            self.headBytes += length
-            guard self.headBytes <= Self.maximumHead, let head = self.received.readString(length: length) else {
-                return .failed(.notAProxy("its answer is too long"))
-            }
-            guard let status = Self.status(head) else { return .failed(.notAProxy("its answer is not HTTP")) }
-            switch status {
-            // An interim response; the final one follows (RFC 9110 §15.2).
-            case 100...199: continue
-            // Content-Length and Transfer-Encoding of a 2xx to CONNECT mean nothing (RFC 9110 §9.3.6).
-            case 200...299: return .connected(leftover: self.received)
-            case 407: return .failed(.authentication(wasShown: self.showsCredentials))
-            default: return .failed(.refused(status: status))
-            }
+        switch self.answer.receive(bytes) {
+        case nil: nil
+        case .connected(let leftover): .connected(leftover: leftover)
+        case .refused(status: 407): .failed(.authentication(wasShown: self.showsCredentials))
+        case .refused(let status): .failed(.refused(status: status))
+        case .unreadable(.tooLong): .failed(.notAProxy("its answer is too long"))
+        case .unreadable(.notHTTP): .failed(.notAProxy("its answer is not HTTP"))
         }
-        guard self.headBytes + self.received.readableBytes <= Self.maximumHead else {
-            return .failed(.notAProxy("its answer is too long"))
-        }
-        return nil
-    }
-
-    private func headLength() -> Int? {
-        // Lines may end without the CR (RFC 9112 §2.2): an empty line is an LF after an LF, with or without a CR.
-        var previous: UInt8?
-        var beforePrevious: UInt8?
-        for (offset, byte) in self.received.readableBytesView.enumerated() {
-            if byte == 10, previous == 10 || (previous == 13 && beforePrevious == 10) { return offset + 1 }
-            (beforePrevious, previous) = (previous, byte)
-        }
-        return nil
-    }
-
-    private static func status(_ head: String) -> Int? {
-        guard head.hasPrefix("HTTP/1.") else { return nil }
-        let parts = head.split(whereSeparator: \.isNewline).first?.split(separator: " ")
-        guard let text = parts?.dropFirst().first, text.utf8.count == 3, let status = Int(text),
-            (100...999).contains(status)
-        else { return nil }
-        return status
     }
 }

@@ -3,6 +3,7 @@
 import ControlAPI
 import HTTPTypes
 import Hummingbird
+import JSONText
 import NIOCore
 
 #if canImport(FoundationEssentials)

@@ -4,6 +4,7 @@ import ControlAPI
 import EdgeTunnels
 import HTTPTypes
 import Hummingbird
+import JSONText
 import NIOCore
 
 #if canImport(FoundationEssentials)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import HTTP1
 import NIOCore
 import NIOPosix
 
@@ -115,14 +116,14 @@ struct HealthQuestion: Equatable, CustomStringConvertible {
     }
 }
 
-/// Sends a request and reads the status of its response.
+/// Sends a request and reads the status of its final response.
 private final class StatusLineHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let request: String
     private let answer: EventLoopPromise<Int>
-    private var received = ""
+    private var reader = MessageReader(.responses, fields: .none, maximumHead: 16_384)
 
     init(request: String, _ answer: EventLoopPromise<Int>) {
         self.request = request
@@ -134,13 +135,19 @@ private final class StatusLineHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        self.received += String(buffer: self.unwrapInboundIn(data))
-        guard self.received.utf8.count >= 12 else { return }
-        let parts = self.received.prefix(64).split(separator: " ", maxSplits: 2)
-        guard parts.count > 1, parts[0].hasPrefix("HTTP/1."), let status = Int(parts[1].prefix(3)) else {
-            return self.answer.fail(HealthFailure.notHTTP)
+        var bytes = self.unwrapInboundIn(data)
+        while true {
+            switch self.reader.next(&bytes) {
+            case .needsMore: return
+            case .head(let head):
+                guard case .response(let status) = head.start, status < 100 || status > 199 else {
+                    self.reader.skipInterim()
+                    continue
+                }
+                return self.answer.succeed(status)
+            case .end, .unreadable: return self.answer.fail(HealthFailure.notHTTP)
+            }
         }
-        self.answer.succeed(status)
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#if canImport(FoundationEssentials)
 import EdgeControl
+import JSONText
+
+#if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
