@@ -16,11 +16,18 @@ package struct TunnelToken: Equatable, Sendable, CustomStringConvertible, Custom
     package let edge: EdgeAddress?
     /// The public URL, if the token names it.
     package let publicURL: String?
+    /// What the origin sees in `Host`, if the token's policy says it.
+    package let hostField: String?
 
     private struct Claims: Decodable {
         var sub: String?
         var edge: String?
         var url: String?
+        var policy: Policy?
+
+        struct Policy: Decodable {
+            var host: String?
+        }
     }
 
     /// Reads a token; white space around it is allowed, since files end in a newline.
@@ -43,6 +50,7 @@ package struct TunnelToken: Equatable, Sendable, CustomStringConvertible, Custom
         self.secret = secret
         self.tunnelID = tunnelID
         self.publicURL = claims.url
+        self.hostField = claims.policy?.host.flatMap { $0 == "rewrite" || $0 == "preserve" ? nil : $0 }
     }
 
     package var description: String { "token for \(self.tunnelID)" }

@@ -6,6 +6,7 @@ import NIOSSL
 /// How the connector speaks TLS to `https://` targets; made once for the life of the program.
 package struct OriginTLS: Sendable {
     let context: NIOSSLContext
+    private let serverName: String?
 
     /// Reads the trusted certificates.
     init(_ trust: OriginTrust) throws {
@@ -17,13 +18,14 @@ package struct OriginTLS: Sendable {
             configuration.trustRoots = .certificates(try authorities.certificates())
         }
         self.context = try NIOSSLContext(configuration: configuration)
+        self.serverName = trust.serverName
     }
 
     /// Makes the handler for one connection.
     ///
     /// - Parameter host: The host of the target; an IP address is verified, but not sent (RFC 6066 §3).
     func makeHandler(host: String) throws -> NIOSSLClientHandler {
-        try NIOSSLClientHandler(context: self.context, addressing: host)
+        try NIOSSLClientHandler(context: self.context, addressing: self.serverName ?? host)
     }
 }
 

@@ -10,11 +10,25 @@ package struct OriginTrust: Hashable, Sendable {
     package var verifies: Bool
     /// The only authorities to trust; `nil` means those of the system.
     package var authorities: CertificateAuthorities?
+    /// The name that the connector asks the target for and that its certificate has to have; `nil` takes the target's own
+    /// host.
+    package var serverName: String?
 
     /// Trusts the authorities of the system, by default.
     package init(verifies: Bool = true, authorities: CertificateAuthorities? = nil) {
         self.verifies = verifies
         self.authorities = authorities
+    }
+
+    /// The same for a target that is sent this value of `Host`: a server that has several names is asked for that one,
+    /// as by a browser (RFC 6066 §3).
+    ///
+    /// - Parameter host: The value, if it is known; `localhost` is what an edge writes that was told a port alone.
+    package func naming(_ host: String?) -> OriginTrust {
+        guard let host, let name = (try? Authority(parsing: host[...]))?.host, name != "localhost" else { return self }
+        var trust = self
+        trust.serverName = name
+        return trust
     }
 }
 

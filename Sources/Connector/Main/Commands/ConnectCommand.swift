@@ -57,7 +57,7 @@ struct ConnectCommand: AsyncParsableCommand {
                 edge: edge,
                 publicURL: publicURL,
                 target: target,
-                originTrust: try self.originOptions.originTrust(for: target),
+                originTrust: try self.originOptions.originTrust(for: target).naming(token.hostField),
                 connections: self.originOptions.connections
             )
             try await run.run { _ in tunnel }

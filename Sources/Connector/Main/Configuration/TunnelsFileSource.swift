@@ -81,7 +81,7 @@ struct TunnelsFileSource: Sendable {
                 edge: tunnel.edge,
                 publicURL: token.publicURL ?? (token.edge ?? tunnel.edge).url("/\(token.tunnelID)/"),
                 target: tunnel.target,
-                originTrust: tunnel.originTrust,
+                originTrust: tunnel.originTrust.naming(token.hostField),
                 connections: tunnel.connections,
                 sharesConnections: tunnel.sharesConnections
             )
