@@ -124,6 +124,7 @@ let package = Package(
                 "HTTP1",
                 "Mux",
                 "Protocol",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -17,7 +17,7 @@ private enum LargerSchema: PolicySchemaSource {
         var schema = PolicySchema.tunnel
         schema.members += [
             PolicyMember(
-                "path_fallback",
+                "host_fallback",
                 .toggle,
                 default: .value(.toggle(false)),
                 documentation: "Whether a path without a tunnel's id reaches the tunnel of the `Referer`."
@@ -67,7 +67,7 @@ struct AddedMemberTests {
         let before = try properties(.tunnel)
         let after = try properties(LargerSchema.schema)
         #expect(Set(after.keys).subtracting(before.keys) == Set(self.added.map(\.name)))
-        let toggle = try #require(after["path_fallback"] as? [String: Any])
+        let toggle = try #require(after["host_fallback"] as? [String: Any])
         #expect(toggle["type"] as? [String] == ["boolean", "null"])
         #expect(toggle["default"] as? Bool == false)
         let seconds = try #require(after["visitor_idle_seconds"] as? [String: Any])
@@ -84,15 +84,15 @@ struct AddedMemberTests {
     @Test(
         "Strict JSON takes it within its bounds, and names it otherwise",
         arguments: [
-            (#""path_fallback":true"#, nil), (#""path_fallback":null"#, nil), (#""visitor_idle_seconds":9e1"#, nil),
+            (#""host_fallback":true"#, nil), (#""host_fallback":null"#, nil), (#""visitor_idle_seconds":9e1"#, nil),
             (#""inbox":"keep""#, nil), (#""admins":[{"username":"a","password":"b"}]"#, nil),
             (#""hooks_from":["::/0"]"#, nil),
-            (#""path_fallback":"on""#, "policy.path_fallback has to be true or false"),
+            (#""host_fallback":"on""#, "policy.host_fallback has to be true or false"),
             (
                 #""visitor_idle_seconds":91"#,
                 "policy.visitor_idle_seconds has to be a whole number of seconds from 5 to 90"
             ),
-            (#""inbox":"x""#, "policy.inbox has to be none or keep or forward"),
+            (#""inbox":"x""#, "policy.inbox has to be none, keep or forward"),
             (#""admins":[{"username":"a"}]"#, "policy.admins[0] needs either password or password_hash"),
             (
                 #""hooks_from":["::","x"]"#,
@@ -122,14 +122,14 @@ struct AddedMemberTests {
     @Test(
         "A file of tunnels takes it within its bounds, and names it and the line otherwise",
         arguments: [
-            ("path-fallback: on", nil), ("visitor-idle-seconds: 90", nil), ("inbox: keep", nil),
+            ("host-fallback: on", nil), ("visitor-idle-seconds: 90", nil), ("inbox: keep", nil),
             ("admins: [{username: a, password: b}]", nil), ("hooks-from: [\"::/0\"]", nil),
-            ("path-fallback: 3", "c.yaml:4: “path-fallback” has to be on or off."),
+            ("host-fallback: 3", "c.yaml:4: “host-fallback” has to be on or off."),
             (
                 "visitor-idle-seconds: 91",
                 "c.yaml:4: “visitor-idle-seconds” has to be a whole number of seconds from 5 to 90."
             ),
-            ("inbox: x", "c.yaml:4: “inbox” has to be none or keep or forward."),
+            ("inbox: x", "c.yaml:4: “inbox” has to be none, keep or forward."),
             (
                 "admins: [{username: a}]",
                 "c.yaml:4: “admins[0]” has to have “username”, and either “password” or “password-file”."
@@ -163,12 +163,12 @@ struct AddedMemberTests {
     @Test("It is a flag, with its choices, bounds and default in the help and in completions")
     func flags() throws {
         let line = """
-            --path-fallback on --visitor-idle 90 --inbox keep --admins a:b:c --admins d:e --hooks-from ::/0 --path-mode keep
+            --host-fallback on --visitor-idle 90 --inbox keep --admins a:b:c --admins d:e --hooks-from ::/0 --path-mode keep
             """
         let values = try Command.parse(line.split(separator: " ").map(String.init)).policy.values()
         #expect(
             values == [
-                "path_fallback": .toggle(true), "visitor_idle_seconds": .number(90), "inbox": .text("keep"),
+                "host_fallback": .toggle(true), "visitor_idle_seconds": .number(90), "inbox": .text("keep"),
                 "admins": .credentials([
                     BasicCredential(username: "a", password: "b:c"), BasicCredential(username: "d", password: "e"),
                 ]),
@@ -178,7 +178,7 @@ struct AddedMemberTests {
         #expect(try Command.parse([]).policy.values().isEmpty)
         let help = Command.helpMessage(columns: 1_000)
         for text in [
-            "--path-fallback <on|off>", "reaches the tunnel of the Referer (default: off).", "--visitor-idle <seconds>",
+            "--host-fallback <on|off>", "reaches the tunnel of the Referer (default: off).", "--visitor-idle <seconds>",
             "(5 to 90; default: 30)", "--inbox <none|keep|forward>", "--admins <user:password>", "--admins-file <file>",
             "--hooks-from <network>", "(may be repeated; default: everybody)",
         ] {
@@ -193,10 +193,10 @@ struct AddedMemberTests {
     @Test(
         "A flag's value that is out of bounds is refused, and no secret is repeated",
         arguments: [
-            ("--path-fallback yes", "--path-fallback has to be on or off."),
+            ("--host-fallback yes", "--host-fallback has to be on or off."),
             ("--visitor-idle 4", "--visitor-idle has to be a whole number of seconds from 5 to 90."),
             ("--visitor-idle 1m", "--visitor-idle has to be a whole number of seconds from 5 to 90."),
-            ("--inbox x", "--inbox has to be none or keep or forward."),
+            ("--inbox x", "--inbox has to be none, keep or forward."),
             ("--admins hunter2", "The value of --admins has to be USER:PASSWORD, and there is no colon."),
             (
                 "--admins hunter2é:hunter2",
@@ -226,7 +226,7 @@ struct AddedMemberTests {
         #expect(
             tables.members.text.hasSuffix(
                 """
-                | `path_fallback` | `true` or `false` | `false` | Whether a path without a tunnel's id reaches the tunnel \
+                | `host_fallback` | `true` or `false` | `false` | Whether a path without a tunnel's id reaches the tunnel \
                 of the `Referer`. |
                 | `visitor_idle_seconds` | 5 to 90 | 30 | The time after which a visitor is forgotten. |
                 | `inbox` | `none` or `keep` or `forward` | `none` | What happens to requests while no connector is there. |
@@ -239,7 +239,7 @@ struct AddedMemberTests {
         )
         #expect(
             tables.settings.text.contains(
-                "| `path-fallback` | `--path-fallback <on\\|off>` | Whether a path without a tunnel's id"
+                "| `host-fallback` | `--host-fallback <on\\|off>` | Whether a path without a tunnel's id"
             )
         )
         #expect(

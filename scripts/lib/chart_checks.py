@@ -64,6 +64,8 @@ TOGGLES = {
     "bindAddress": ["::"],
     "config.environment": ["local", "sandbox"],
     "config.public.wildcard-domain": ["tunnels.example.com"],
+    "config.public.path-fallback": ["false"],
+    "config.public.api-host": ["api.example.com"],
     "config.errors.status-map": ["rfc"],
     "config.proxies.trusted": ["{10.0.0.0/8,fd00::/8}"],
     "config.proxies.client-ip-header": ["CF-Connecting-IP"],

@@ -12,6 +12,10 @@ final class EdgeAnswer: Responder {
         case error(VisitorError, detail: String? = nil, retryAfter: Int? = nil, challenge: String? = nil)
         /// The visitor is to go elsewhere for good: the bytes are those of `Location`.
         case redirect(ByteBuffer)
+        /// The browser is to go on elsewhere this time: the bytes are those of `Location`.
+        case lead(ByteBuffer, setCookie: String? = nil)
+        /// The request may be for one of several tunnels: the paths under which each has it.
+        case ambiguous([String])
         /// An answer of the control API.
         ///
         /// - Parameter isLast: Whether the connection is closed after it, whatever the visitor wants.
@@ -29,10 +33,9 @@ final class EdgeAnswer: Responder {
     init(_ request: IncomingRequest, _ content: Content, isHTML: Bool? = nil) {
         self.request = request
         self.content = content
-        if case .error = content {
-            self.isHTML = isHTML ?? request.prefersHTML
-        } else {
-            self.isHTML = false
+        switch content {
+        case .error, .ambiguous: self.isHTML = isHTML ?? request.prefersHTML
+        case .redirect, .lead, .whole: self.isHTML = false
         }
     }
 
@@ -41,25 +44,24 @@ final class EdgeAnswer: Responder {
     func begin(_ sink: any ResponseSink) {
         switch self.content {
         case .error(let error, let detail, let retryAfter, let challenge):
-            let status = error.status(self.request.services.settings.statusMap)
-            let page = ErrorPage(
-                error: error,
-                status: status,
-                requestID: self.request.id,
-                detail: detail,
-                retryAfter: retryAfter ?? (status == 503 ? 1 : nil),
-                challenge: challenge
-            )
-            let isClosing = self.isClosing(sink, isFault: error == .badRequest)
-            self.request.failed(error)
-            let isHead = self.request.traits.isHead
-            self.send(page.response(isHTML: self.isHTML, isHead: isHead, isClosing: isClosing), status, sink)
+            self.fail(error, sink) { page in
+                page.detail = detail
+                page.retryAfter = retryAfter ?? (page.status == 503 ? 1 : nil)
+                page.challenge = challenge
+            }
+        case .ambiguous(let paths): self.fail(.tunnelAmbiguous, sink) { $0.links = paths }
         case .redirect(let location):
             var head = ResponseHeadWriter(status: 308)
             head.field("Location") { $0.writeImmutableBuffer(location) }
-            head.field("Content-Length", "0")
-            if self.isClosing(sink) { head.field("Connection", "close") }
-            self.send(head.finish(), 308, sink)
+            self.sendRedirect(head, status: 308, sink)
+        case .lead(let location, let setCookie):
+            var head = ResponseHeadWriter(status: 307)
+            head.field("Location") { $0.writeImmutableBuffer(location) }
+            // It depends on who asks, and holds this once.
+            head.field("Cache-Control", "no-store")
+            head.field("Vary", "Cookie, Origin, Referer, Sec-Fetch-Dest, Sec-Fetch-Mode, Sec-Fetch-Site")
+            if let setCookie { head.field("Set-Cookie", setCookie) }
+            self.sendRedirect(head, status: 307, sink)
         case .whole(let response, let body, let isLast):
             self.send(
                 self.bytes(response, body, isClosing: self.isClosing(sink, isFault: isLast)),
@@ -69,6 +71,22 @@ final class EdgeAnswer: Responder {
         }
         self.request.finish()
         sink.end()
+    }
+
+    private func fail(_ error: VisitorError, _ sink: any ResponseSink, _ complete: (inout ErrorPage) -> Void) {
+        let status = error.status(self.request.services.settings.statusMap)
+        var page = ErrorPage(error: error, status: status, requestID: self.request.id)
+        complete(&page)
+        let isClosing = self.isClosing(sink, isFault: error == .badRequest)
+        self.request.failed(error)
+        let isHead = self.request.traits.isHead
+        self.send(page.response(isHTML: self.isHTML, isHead: isHead, isClosing: isClosing), status, sink)
+    }
+
+    private func sendRedirect(_ head: consuming ResponseHeadWriter, status: Int, _ sink: any ResponseSink) {
+        head.field("Content-Length", "0")
+        if self.isClosing(sink) { head.field("Connection", "close") }
+        self.send(head.finish(), status, sink)
     }
 
     private func isClosing(_ sink: any ResponseSink, isFault: Bool = false) -> Bool {

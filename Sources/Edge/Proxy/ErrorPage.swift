@@ -10,6 +10,8 @@ struct ErrorPage {
     var requestID: RequestID
     /// What is known beyond the error itself, such as the address that refused; written by us or escaped.
     var detail: String?
+    /// Paths of the edge between which the visitor chooses.
+    var links: [String] = []
     /// In seconds.
     var retryAfter: Int?
     /// The value of `WWW-Authenticate`.
@@ -67,6 +69,10 @@ struct ErrorPage {
 
     private var html: String {
         let detail = self.detail.map { "<p class=\"detail\">\(Self.htmlEscaped($0))</p>" } ?? ""
+        let links = self.links.map { link in
+            "<li><a href=\"\(Self.htmlEscaped(link))\">\(Self.htmlEscaped(link))</a></li>"
+        }
+        let choice = links.isEmpty ? "" : "<ul>\(links.joined())</ul>"
         let steps = ["you", "edge", "tunnel", "origin"].map { step in
             let isBroken = step == (self.error.side == "visitor" ? "you" : self.error.side)
             return "<li\(isBroken ? " class=\"broken\"" : "")>\(step == "origin" ? "local server" : step)</li>"
@@ -81,13 +87,13 @@ struct ErrorPage {
             main{max-width:38rem;width:100%;background:var(--card);border:1px solid var(--line);border-radius:14px;padding:2rem}
             h1{font-size:1.35rem;line-height:1.3;margin:0 0 .75rem}p{margin:0 0 1rem}.detail{color:var(--soft)}
             ol{display:flex;gap:.5rem;list-style:none;margin:0 0 1.5rem;padding:0;font-size:.85rem}
-            li{flex:1;text-align:center;padding:.35rem .2rem;border:1px solid var(--line);border-radius:8px;color:var(--soft)}
-            li.broken{border-color:var(--bad);color:var(--bad);font-weight:600}
+            ul{margin:0 0 1rem;padding-left:1.2rem;overflow-wrap:anywhere}ol li{flex:1;text-align:center;padding:.35rem .2rem;border:1px solid var(--line);border-radius:8px;color:var(--soft)}
+            ol li.broken{border-color:var(--bad);color:var(--bad);font-weight:600}
             footer{border-top:1px solid var(--line);padding-top:1rem;font-size:.8rem;color:var(--soft);word-break:break-all}
             </style></head><body><main>
             <ol>\(steps.joined())</ol>
             <h1>\(Self.htmlEscaped(self.error.title))</h1>\(detail)
-            <p>\(Self.htmlEscaped(self.error.advice))</p>
+            <p>\(Self.htmlEscaped(self.error.advice))</p>\(choice)
             <footer>\(self.status) · \(self.error.code) · request \(self.requestID)</footer>
             </main></body></html>
 

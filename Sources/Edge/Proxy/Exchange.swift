@@ -223,7 +223,7 @@ extension Exchange: OriginLinkConsumer {
             guard let head = try self.responseParser.response(&self.fromOrigin) else { return false }
             self.request.originAnswered()
             let action = try self.state.received(head)
-            let rewrite = ResponseRewrite(urls: self.plan.urls)
+            let rewrite = ResponseRewrite(urls: self.plan.urls, shared: self.plan.shared)
             switch action {
             case .dropInterim: break
             case .forwardInterim:

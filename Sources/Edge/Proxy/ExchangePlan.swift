@@ -9,6 +9,8 @@ struct ExchangePlan {
     let request: IncomingRequest
     let tunnel: Tunnel
     let urls: PublicURLs
+    /// What the answer has to mind because the tunnel shares its origin.
+    let shared: SharedOrigin?
     /// Whether the origin is asked for the protocol that the visitor asks for.
     let passesUpgrade: Bool
     /// Whether an origin connection may serve more than one exchange.

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+import ControlAPI
 import EdgeTunnels
 import NIOCore
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
 
 /// What every connection of a public listener works with.
 package final class ProxyServices: Sendable {
@@ -13,6 +20,10 @@ package final class ProxyServices: Sendable {
     let recorder: any ExchangeRecorder
     /// Makes whoever looks on at a request's exchange; mostly nobody.
     let observe: @Sendable (RequestID) -> (any ExchangeObserver)?
+    /// The keys of the cookie in which browsers keep which tunnels they opened.
+    let recentTunnels: RecentTunnelsKeys
+    /// The time in seconds since 1970.
+    let now: @Sendable () -> Int
     /// The connections themselves.
     let connections: VisitorConnections
     /// The requests for tunnels that are not known yet.
@@ -29,6 +40,8 @@ package final class ProxyServices: Sendable {
     ///   - connectEndpoint: Decides on connectors that come.
     ///   - recorder: Counts and writes down requests.
     ///   - observe: Makes whoever looks on at a request's exchange.
+    ///   - recentTunnels: The keys of the cookie in which browsers keep which tunnels they opened.
+    ///   - now: The time in seconds since 1970.
     ///   - connections: Where connections register.
     package init(
         settings: ProxySettings,
@@ -39,6 +52,8 @@ package final class ProxyServices: Sendable {
         connectEndpoint: any ConnectEndpoint,
         recorder: any ExchangeRecorder,
         observe: @escaping @Sendable (RequestID) -> (any ExchangeObserver)? = { _ in nil },
+        recentTunnels: RecentTunnelsKeys = RecentTunnelsKeys(secrets: []),
+        now: @escaping @Sendable () -> Int = { Int(Date().timeIntervalSince1970) },
         connections: VisitorConnections = VisitorConnections()
     ) {
         self.settings = settings
@@ -49,6 +64,15 @@ package final class ProxyServices: Sendable {
         self.connectEndpoint = connectEndpoint
         self.recorder = recorder
         self.observe = observe
+        self.recentTunnels = recentTunnels
+        self.now = now
         self.connections = connections
+    }
+
+    /// How requests that lack the prefix of a tunnel with such a policy are led back to it; `nil` if it or the edge does
+    /// not want that.
+    func fallbackKind(_ policy: TunnelPolicy) -> PathFallback.Kind? {
+        if policy.pathMode == .root { return .root }
+        return self.settings.hasPathFallback && policy.pathFallback ? .prefix : nil
     }
 }

@@ -23,6 +23,8 @@ package struct ProxySettings: Sendable {
     package var reconnectHold = TimeAmount.seconds(5)
     /// How long a request waits for a tunnel that is not known yet (`tunnel.unknown-hold`).
     package var unknownHold = TimeAmount.zero
+    /// Whether requests of tunnels' pages that lack the prefix are led back (`public.path-fallback`).
+    package var hasPathFallback = true
     /// Whether connections to origins serve more than one request, where the tunnel's policy allows it
     /// (`origin.reuse`).
     package var reusesOriginConnections = true

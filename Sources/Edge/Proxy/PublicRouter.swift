@@ -8,12 +8,21 @@ import HTTP1
 package struct PublicRouter: Sendable {
     /// Tunnels are reached as `<id>.<wildcardDomain>` too, if set.
     let wildcardDomain: String?
+    /// The one host of the control API and of connectors; `nil` for every host that is not a tunnel's.
+    let apiHost: String?
+    /// Whether tunnels are reached as `/<id>/`.
+    let hasPathMode: Bool
 
     private static let connectPrefix = "/api/tunnel/connect/"
 
-    /// - Parameter wildcardDomain: The domain below which each tunnel has a host of its own.
-    package init(wildcardDomain: String?) {
+    /// - Parameters:
+    ///   - wildcardDomain: The domain below which each tunnel has a host of its own.
+    ///   - apiHost: The one host of the control API and of connectors.
+    ///   - hasPathMode: Whether tunnels are reached as `/<id>/`.
+    package init(wildcardDomain: String?, apiHost: String? = nil, hasPathMode: Bool = true) {
         self.wildcardDomain = wildcardDomain?.lowercased()
+        self.apiHost = apiHost?.lowercased()
+        self.hasPathMode = hasPathMode
     }
 
     func route(_ head: RequestHead) -> Route {
@@ -28,34 +37,78 @@ package struct PublicRouter: Sendable {
     ///   - host: The value of `Host`; empty if there is none.
     func route(method: String, target: String, host: String) -> Route {
         guard method != "CONNECT" else { return .refused("CONNECT is for proxies, which this is not.") }
-        let hostID = self.tunnelID(host: host)
+        let place = self.place(host)
         // The asterisk form is about a server as a whole (RFC 9112 §3.2.4): a tunnel with a host of its own is one.
-        if hostID == nil || method != "OPTIONS" || target != "*" {
+        if !place.isTunnel || method != "OPTIONS" || target != "*" {
             guard target.utf8.first == UInt8(ascii: "/") else {
                 return .refused("The request target has to begin with a slash.")
             }
         }
-        if let hostID { return .tunnel(hostID, prefixLength: 0) }
+        switch place {
+        case .tunnel(let id): return .tunnel(id, prefixLength: 0)
+        // Below the domain of tunnels' hosts each name is a tunnel's or nobody's: served by path there, a tunnel would
+        // get cookies that are meant for another one.
+        case .nobody: return .none
+        case .api: return self.controlRoute(target) ?? .controlPlane
+        case .shared: return self.sharedRoute(target)
+        }
+    }
+
+    /// The route of a request to the host that tunnels share.
+    private func sharedRoute(_ target: String) -> Route {
         let path = target.utf8.prefix { $0 != UInt8(ascii: "?") }
         let rest = path.dropFirst()
         let segmentLength = rest.firstIndex(of: UInt8(ascii: "/")).map { rest.distance(from: rest.startIndex, to: $0) }
         let segment = Substring(rest.prefix(segmentLength ?? rest.count))
-        if segment == "api" {
-            if target.hasPrefix(Self.connectPrefix) {
-                return .connect(tunnelID: String(Substring(path.dropFirst(Self.connectPrefix.utf8.count))))
-            }
-            return .controlPlane
-        }
-        guard let id = TunnelID(segment) else { return .none }
+        if segment == "api" { return self.apiHost == nil ? self.controlRoute(target) ?? .foreignCall : .none }
+        guard self.hasPathMode, let id = TunnelID(segment) else { return .none }
         return segmentLength == nil ? .missingSlash(id) : .tunnel(id, prefixLength: 1 + segment.utf8.count)
     }
 
-    private func tunnelID(host: String) -> TunnelID? {
-        guard let wildcardDomain else { return nil }
+    /// The route of one of the control API's own paths; every other below `/api/` may be an app's.
+    private func controlRoute(_ target: String) -> Route? {
+        let path = Substring(target.utf8.prefix { $0 != UInt8(ascii: "?") })
+        if path.hasPrefix(Self.connectPrefix) {
+            return .connect(tunnelID: String(path.dropFirst(Self.connectPrefix.count)))
+        }
+        for own in ["/api/tunnels", "/api/tunnel", "/api/dashboard"] where path.hasPrefix(own) {
+            let rest = path.dropFirst(own.count)
+            if rest.isEmpty || rest.first == "/" { return .controlPlane }
+        }
+        return path == "/api/openapi.json" || path == "/api" || path == "/api/" ? .controlPlane : nil
+    }
+
+    /// What helps a visitor whose app asks for a path below no tunnel's prefix, in one sentence; `nil` for a path that
+    /// is rather a mistyped tunnel.
+    func lostPathHint(_ target: String) -> String? {
+        let path = target.prefix { $0 != "?" }
+        let segments = path.split(separator: "/")
+        guard segments.count > 1 || (segments.first.map { TunnelID($0) == nil } ?? false) else { return nil }
+        let host = self.wildcardDomain.map { ", open it at <id>.\($0)" } ?? ""
+        return "If a tunnel's app asked for this, the app uses absolute paths: tell it the path that it is served below"
+            + "\(host), or set path_mode to root."
+    }
+
+    /// Whose a host is.
+    private enum Place {
+        case tunnel(TunnelID)
+        case api
+        /// A name below the domain of tunnels' hosts that can't be a tunnel's.
+        case nobody
+        case shared
+
+        var isTunnel: Bool {
+            if case .tunnel = self { true } else { false }
+        }
+    }
+
+    private func place(_ host: String) -> Place {
+        guard self.wildcardDomain != nil || self.apiHost != nil, host.first != "[" else { return .shared }
         var name = host.lowercased().prefix { $0 != ":" }
         // A name that is written with the root's dot is the same name (RFC 1034 §3.1).
         if name.last == "." { name.removeLast() }
-        guard name.hasSuffix("." + wildcardDomain) else { return nil }
-        return TunnelID(name.dropLast(wildcardDomain.count + 1))
+        if let apiHost, name == apiHost { return .api }
+        guard let wildcardDomain, name.hasSuffix("." + wildcardDomain) else { return .shared }
+        return TunnelID(name.dropLast(wildcardDomain.count + 1)).map(Place.tunnel) ?? .nobody
     }
 }

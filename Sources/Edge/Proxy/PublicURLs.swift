@@ -38,6 +38,14 @@ struct PublicURLs: Equatable {
         return "\(parts.scheme == nil ? "" : "\(self.scheme):")//\(self.host)\(rest)"
     }
 
+    /// The origin (RFC 6454) as the visitor should see it, as in `Access-Control-Allow-Origin`.
+    func publicOrigin(_ value: String) -> String {
+        guard let parts = AuthorityReference(value), parts.scheme != nil, parts.rest.isEmpty,
+            parts.names(self.originHost), !self.host.isEmpty
+        else { return value }
+        return "\(self.scheme)://\(self.host)"
+    }
+
     /// `<url>; parameters, <url>; parameters` (RFC 8288), where parameters may be quoted strings.
     func publicLinks(_ value: String) -> String {
         var output = ""

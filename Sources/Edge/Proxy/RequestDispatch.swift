@@ -17,11 +17,16 @@ struct RequestDispatch {
     var responder: any Responder {
         switch self.services.router.route(self.head) {
         case .tunnel(let id, let prefixLength):
-            let visit = TunnelVisit(head: self.head, request: self.request, prefixLength: prefixLength)
-            guard let tunnel = self.services.registry.tunnel(id) else { return TunnelArrival(id, visit) }
-            return visit.enter(tunnel)
-        case .missingSlash(let id): return EdgeAnswer(self.request, .redirect(self.location(id)))
+            let visit = self.visit(prefixLength > 0 ? .prefix(prefixLength) : .host)
+            if let tunnel = self.services.registry.tunnel(id) { return visit.enter(tunnel) }
+            return prefixLength > 0 ? self.fallback ?? TunnelArrival(id, visit) : TunnelArrival(id, visit)
+        case .missingSlash(let id): return self.withoutSlash(id)
         case .controlPlane: return ControlCall(self.head, self.request)
+        case .foreignCall:
+            return self.isControlCall
+                ? ControlCall(self.head, self.request)
+                : self.fallback
+                    ?? ControlCall(self.head, self.request)
         case .connect(let id):
             guard self.head.methodText != "GET" || self.head.framing == .none else {
                 return EdgeAnswer(
@@ -30,89 +35,74 @@ struct RequestDispatch {
                 )
             }
             return ConnectorUpgrade(self.head, self.request, tunnelID: id)
-        case .none: return EdgeAnswer(self.request, .error(.tunnelNotFound))
+        case .none: return self.fallback ?? EdgeAnswer(self.request, .error(.tunnelNotFound, detail: self.hint))
         case .refused(let reason): return EdgeAnswer(self.request, .error(.badRequest, detail: reason))
         }
     }
 
-    /// `/<id>` answers with `/<id>/`, since relative references would lose the last segment otherwise.
-    private func location(_ id: TunnelID) -> ByteBuffer {
-        var location = ByteBuffer(string: "/\(id)/")
+    private func visit(_ entry: TunnelEntry) -> TunnelVisit {
+        TunnelVisit(head: self.head, request: self.request, entry: entry)
+    }
+
+    /// Answers a request for `/<id>`.
+    ///
+    /// A browser is led to `/<id>/`, since relative references would lose the last segment otherwise. What a program sends
+    /// there, as a webhook or a handshake, is for the tunnel: few of them follow a redirect.
+    private func withoutSlash(_ id: TunnelID) -> any Responder {
+        let length = 1 + id.description.utf8.count
+        guard let tunnel = self.services.registry.tunnel(id) else {
+            return self.fallback ?? self.withSlash(length) ?? TunnelArrival(id, self.visit(.prefix(length)))
+        }
+        return self.withSlash(length) ?? self.visit(.prefix(length)).enter(tunnel)
+    }
+
+    /// Leads to the path with a slash behind its first segment; `nil` for a request that is not to be led.
+    private func withSlash(_ length: Int) -> EdgeAnswer? {
+        let method = self.head.methodText
+        guard method == "GET" || method == "HEAD", !self.head.isUpgrade else { return nil }
+        var location = ByteBuffer()
+        let target = self.head.target
+        self.head.section.copy(FieldLine.Span(start: Int(target.start), count: length), to: &location)
+        location.writeStaticString("/")
         // The query as it came, be it UTF-8 or not.
-        let path = 1 + id.description.utf8.count
-        let query = FieldLine.Span(
-            start: Int(self.head.target.start) + path,
-            count: Int(self.head.target.count) - path
-        )
+        let query = FieldLine.Span(start: Int(target.start) + length, count: Int(target.count) - length)
         self.head.section.copy(query, to: &location)
-        return location
-    }
-}
-
-/// A request on its way into a tunnel.
-struct TunnelVisit {
-    let head: RequestHead
-    let request: IncomingRequest
-    /// How many bytes of the target name the tunnel; 0 if its host does.
-    let prefixLength: Int
-
-    /// Who answers, once it is known which tunnel is asked for: whoever exchanges with the origin if its policy admits
-    /// the visitor.
-    func enter(_ tunnel: Tunnel) -> any Responder {
-        self.proceed(
-            tunnel.visit(
-                address: self.request.visitor.address,
-                authorization: self.head.section.values(.authorization)
-            ),
-            to: tunnel
-        )
+        return EdgeAnswer(self.request, .redirect(location))
     }
 
-    /// Who answers, by what was decided on the request.
-    func proceed(_ visit: Tunnel.Visit, to tunnel: Tunnel) -> any Responder {
-        switch visit.decision {
-        case .admit(let stripsAuthorization):
-            self.request.reached(tunnel, by: visit.policy)
-            return self.exchange(with: tunnel, dropsAuthorization: stripsAuthorization)
-        case .addressDenied: return EdgeAnswer(self.request, .error(.accessDenied))
-        case .compare(let attempt): return PasswordCheck(attempt, self, tunnel)
-        case .credentialsRequired:
-            // In path mode tunnels share an origin, so that the realm is what keeps their passwords apart.
-            let challenge = "Basic realm=\"\(tunnel.id)\", charset=\"UTF-8\""
-            return EdgeAnswer(self.request, .error(.loginRequired, challenge: challenge))
-        case .rateLimited(let retryAfter):
-            return EdgeAnswer(self.request, .error(.rateLimited, retryAfter: retryAfter))
+    // MARK: Requests that lack the prefix
+
+    /// Whether the request has credentials of the control API, which no app is to see.
+    private var isControlCall: Bool {
+        self.head.section.values(.authorization).contains { value in
+            let scheme = value.prefix(7).asciiLowercased()
+            return scheme == "bearer " && value.dropFirst(7).trimmingSpaces().hasPrefix("cvk_")
         }
     }
 
-    private func exchange(with tunnel: Tunnel, dropsAuthorization: Bool) -> any Responder {
-        let (policy, services, visitor) = (self.request.policy, self.request.services, self.request.visitor)
-        let rewrite = RequestRewrite(
-            prefixLength: self.prefixLength,
-            policy: policy,
-            tunnelID: tunnel.id,
-            visitor: visitor,
-            requestID: self.request.id,
-            dropsAuthorization: dropsAuthorization,
-            clientIPHeader: services.trust.clientIPHeader?.asciiLowercased()
-        )
-        let isPathMode = self.prefixLength > 0
-        let plan = ExchangePlan(
-            request: self.request,
-            tunnel: tunnel,
-            urls: PublicURLs(
-                prefix: isPathMode && policy.pathMode == .strip ? "/\(tunnel.id)" : "",
-                isPathMode: isPathMode,
-                scheme: visitor.scheme,
-                host: visitor.host,
-                originHost: rewrite.originHost,
-                wildcardDomain: services.router.wildcardDomain
-            ),
-            passesUpgrade: rewrite.passesUpgrade(self.head),
-            mayReuse: policy.originReuse == .safe && services.settings.reusesOriginConnections
-        )
-        return plan.responder(
-            for: RepeatableRequest(head: rewrite.head(self.head), hasBody: self.request.traits.hasBody)
-        )
+    /// Who answers a request that names no tunnel, if it belongs to one (``PathFallback``).
+    private var fallback: (any Responder)? {
+        guard self.services.router.hasPathMode, !self.isControlCall else { return nil }
+        let services = self.services
+        let now = services.now()
+        let signals = BrowserSignals(self.head, self.request.visitor, services.recentTunnels.cookie, now: now)
+        let decision = signals.fallback.decision(now: now) { id in
+            services.registry.tunnel(id).flatMap { services.fallbackKind($0.policy) }
+        }
+        switch decision {
+        case .none: return nil
+        case .redirect(let id):
+            var location = ByteBuffer(string: "/\(id)")
+            self.head.section.copy(self.head.target, to: &location)
+            return EdgeAnswer(self.request, .lead(location))
+        case .route(let id): return services.registry.tunnel(id).map { self.visit(.fallback).enter($0) }
+        case .root(let id): return services.registry.tunnel(id).map { self.visit(.root).enter($0) }
+        case .ambiguous(let ids):
+            let links = signals.isNavigation ? ids.map { "/\($0)\(self.head.targetText)" } : []
+            return EdgeAnswer(self.request, .ambiguous(links))
+        }
     }
+
+    /// What helps a visitor whose app asks for something that is not below the tunnel's prefix.
+    private var hint: String? { self.services.router.lostPathHint(self.head.targetText) }
 }

@@ -7,8 +7,8 @@ import NIOCore
 
 /// Makes the head that the origin sees from the head that the visitor sent (docs/http.md).
 struct RequestRewrite {
-    /// How many bytes of the target name the tunnel.
-    var prefixLength: Int
+    /// How the request names the tunnel.
+    var entry: TunnelEntry
     var policy: TunnelPolicy
     var tunnelID: TunnelID
     var visitor: Visitor
@@ -35,7 +35,7 @@ struct RequestRewrite {
         var output = ByteBufferAllocator().buffer(capacity: section.bytes.readableBytes + 512)
         section.copy(head.method, to: &output)
         output.writeStaticString(" ")
-        section.copy(self.target(head), to: &output)
+        self.writeTarget(head, to: &output)
         output.writeStaticString(" HTTP/1.1\r\n")
         let named = section.namedByConnection(except: Self.neverNamed)
         var connection = ConnectionField(passesUpgrade: self.passesUpgrade(head), section: section)
@@ -57,6 +57,14 @@ struct RequestRewrite {
                 section.copy(line, to: &output)
             case let field where field.isHopByHop || field.isForwarding: continue
             case .authorization where self.dropsAuthorization: continue
+            case .cookie where self.entry.isShared && TunnelCookies.concern(line, of: section):
+                let cookies = TunnelCookies(id: self.tunnelID)
+                let takesSeconds = self.entry == .fallback || self.entry == .root
+                self.write(line, section, to: &output) { cookies.forApp($0, takesSeconds: takesSeconds) }
+            case .origin: self.write(line, section, to: &output) { self.originURLs.origin($0) }
+            case .referer: self.write(line, section, to: &output) { self.originURLs.referer($0) }
+            case .destination: self.write(line, section, to: &output) { self.originURLs.destination($0) }
+            case .ifConditions: self.write(line, section, to: &output) { self.originURLs.conditions($0) }
             // Nobody waits for a 100 in HTTP/1.0; the origin would think so (RFC 9110 §10.1.1).
             case .expect where head.version == .http10: continue
             case .other where self.isClientIPHeader(line, section) && !self.visitor.isFromTrustedProxy: continue
@@ -80,12 +88,48 @@ struct RequestRewrite {
         }
     }
 
-    private func target(_ head: RequestHead) -> FieldLine.Span {
-        guard self.policy.pathMode == .strip, self.prefixLength > 0 else { return head.target }
-        return FieldLine.Span(
-            start: Int(head.target.start) + self.prefixLength,
-            count: Int(head.target.count) - self.prefixLength
+    /// How the tunnel's own URLs become the origin's.
+    private var originURLs: OriginURLs {
+        OriginURLs(
+            visitorOrigin: PublicOrigin(scheme: self.visitor.scheme, host: self.visitor.host),
+            prefix: self.entry.hidesPrefix(self.policy.pathMode) ? "/\(self.tunnelID)" : "",
+            origin: self.policy.origin.value(with: self.policy.host, originHost: self.originHost)
         )
+    }
+
+    /// Writes a field with its value changed, byte for byte as it came if it is not; nothing for an empty one.
+    private func write(
+        _ line: FieldLine,
+        _ section: FieldSection,
+        to output: inout ByteBuffer,
+        _ change: (String) -> String
+    ) {
+        // Read and written as Latin-1, so that every byte that is not changed stays the byte that it was.
+        let value = section.latin1Text(line.value)
+        let changed = change(value)
+        guard changed != value else { return section.copy(line, to: &output) }
+        guard !changed.isEmpty else { return }
+        section.copy(line.name, to: &output)
+        output.writeStaticString(": ")
+        output.writeBytes(changed.unicodeScalars.lazy.map { UInt8(truncatingIfNeeded: $0.value) })
+        output.writeStaticString("\r\n")
+    }
+
+    private func writeTarget(_ head: RequestHead, to output: inout ByteBuffer) {
+        switch self.entry {
+        case .prefix(let length) where self.policy.pathMode != .keep:
+            let rest = FieldLine.Span(start: Int(head.target.start) + length, count: Int(head.target.count) - length)
+            // `/<id>` alone, or with a query behind it.
+            let start = head.section.bytes.readerIndex + Int(rest.start)
+            if rest.count == 0 || head.section.bytes.getInteger(at: start) == UInt8(ascii: "?") {
+                output.writeStaticString("/")
+            }
+            head.section.copy(rest, to: &output)
+        case .fallback where self.policy.pathMode == .keep:
+            output.writeString("/\(self.tunnelID)")
+            head.section.copy(head.target, to: &output)
+        case .host, .prefix, .fallback, .root: head.section.copy(head.target, to: &output)
+        }
     }
 
     /// What `Connection` names is about this connection alone (RFC 9110 §7.6.1), but for fields that end to end
@@ -100,13 +144,23 @@ struct RequestRewrite {
         self.writeForwardedFor(section, address, to: &output)
         output.writeField("X-Forwarded-Proto: ", self.visitor.scheme)
         if !self.visitor.host.isEmpty { output.writeField("X-Forwarded-Host: ", self.visitor.host) }
-        if self.prefixLength > 0, self.policy.pathMode == .strip {
-            output.writeField("X-Forwarded-Prefix: /", self.tunnelID.description)
-        }
+        self.writePrefix(to: &output)
         if let address { output.writeField("X-Real-IP: ", address) }
         self.writeForwarded(address, to: &output)
         let inherited = self.visitor.isFromTrustedProxy ? section.first(.xRequestID) : nil
         output.writeField("X-Request-Id: ", inherited ?? self.requestID.description)
+    }
+
+    private func writePrefix(to output: inout ByteBuffer) {
+        guard self.entry.isShared, self.entry != .root else { return }
+        switch self.policy.prefixField {
+        case .auto:
+            guard self.entry.hidesPrefix(self.policy.pathMode) else { return }
+            output.writeField("X-Forwarded-Prefix: /", self.tunnelID.description)
+        case .forwardedPrefix: output.writeField("X-Forwarded-Prefix: /", self.tunnelID.description)
+        case .scriptName: output.writeField("X-Script-Name: /", self.tunnelID.description)
+        case .none: break
+        }
     }
 
     /// The chain as a trusted proxy sent it, and that proxy's own address behind it; else the visitor alone.

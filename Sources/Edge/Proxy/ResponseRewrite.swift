@@ -32,6 +32,8 @@ struct ResponseRewrite {
     }
 
     var urls: PublicURLs
+    /// What is to be minded because the tunnel shares its origin; `nil` on a host of its own.
+    var shared: SharedOrigin?
 
     /// Fields that frame the message are never about one connection alone, whoever names them.
     private static let neverNamed: Set<String> = [
@@ -70,6 +72,7 @@ struct ResponseRewrite {
             default: self.write(line, section, to: &output)
             }
         }
+        if let shared, !head.isInformational { self.writeShared(shared, section, to: &output) }
         if framing == .chunked { output.field("Transfer-Encoding", "chunked") }
         if !options.isEmpty { output.field("Connection", options.joined(separator: ", ")) }
         return output.finish()
@@ -94,10 +97,33 @@ struct ResponseRewrite {
         case .location, .contentLocation: self.write(line, section, to: &output) { self.urls.publicURL($0) }
         case .link: self.write(line, section, to: &output) { self.urls.publicLinks($0) }
         case .refresh: self.write(line, section, to: &output) { self.urls.publicRefresh($0) }
-        case .setCookie: self.write(line, section, to: &output) { self.urls.publicCookie($0) }
+        case .accessControlAllowOrigin:
+            self.write(line, section, to: &output) { self.urls.publicOrigin($0) }
+        case .setCookie: self.writeCookie(line, section, to: &output)
+        case .cacheControl:
+            self.write(line, section, to: &output) { self.shared?.cacheControl($0) ?? $0 }
+        case .cdnCacheControl, .surrogateControl:
+            // They speak to caches between here and the browser, for which the tunnel at `/` is not always the same.
+            if self.shared?.isRoot != true { output.field(line, of: section) }
         case let field where field.isHopByHop: return
         default: output.field(line, of: section)
         }
+    }
+
+    private func writeCookie(_ line: FieldLine, _ section: FieldSection, to output: inout ResponseHeadWriter) {
+        guard let shared else { return self.write(line, section, to: &output) { self.urls.publicCookie($0) } }
+        let value = section.latin1Text(line.value)
+        for cookie in shared.cookies(of: value, first: self.urls.publicCookie(value)) {
+            self.write(line, section, to: &output) { _ in cookie }
+        }
+    }
+
+    /// Adds what the browser and caches have to know of a tunnel that shares its origin.
+    private func writeShared(_ shared: SharedOrigin, _ section: FieldSection, to output: inout ResponseHeadWriter) {
+        if let opened = shared.opened { output.field("Set-Cookie", opened) }
+        guard shared.isRoot else { return }
+        if !section.contains(.cacheControl) { output.field("Cache-Control", "private") }
+        output.field("Vary", "Cookie")
     }
 
     /// Writes a field with its value changed, byte for byte as it came if it is not.

@@ -12,6 +12,8 @@ enum Route: Equatable {
     case tunnel(TunnelID, prefixLength: Int)
     /// `/<id>` without the slash behind it, which relative links in the page would need.
     case missingSlash(TunnelID)
+    /// A path below `/api/` that is none of the control API's: an app's, or a mistake of a caller.
+    case foreignCall
     /// A path that names no tunnel.
     case none
     /// A request that is for no resource of ours, whatever it names.

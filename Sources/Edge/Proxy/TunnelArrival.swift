@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
 import EdgeTunnels
+import HTTP1
 import NIOCore
 
 /// A request for a tunnel that this edge does not know, which gives its connector time to come.
@@ -47,7 +48,8 @@ final class TunnelArrival: Responder {
     }
 
     private func answer() {
-        self.end(with: EdgeAnswer(self.visit.request, .error(.tunnelNotFound)))
+        let hint = self.services.router.lostPathHint(self.visit.head.targetText)
+        self.end(with: EdgeAnswer(self.visit.request, .error(.tunnelNotFound, detail: hint)))
     }
 
     private func end(with responder: any Responder) {

@@ -7,6 +7,7 @@ import Protocol
 /// An error that the edge makes and a visitor meets: each with a stable code (docs/errors.md).
 package enum VisitorError: String, CaseIterable, Error {
     case tunnelNotFound = "tunnel_not_found"
+    case tunnelAmbiguous = "tunnel_ambiguous"
     case tunnelOffline = "tunnel_offline"
     case originRefused = "origin_refused"
     case originConnectTimeout = "origin_connect_timeout"
@@ -40,6 +41,7 @@ package enum VisitorError: String, CaseIterable, Error {
         let isCDN = map == .cdn
         switch self {
         case .tunnelNotFound: return 404
+        case .tunnelAmbiguous: return 409
         case .tunnelOffline, .tooManyStreams, .tooManyConnections: return 503
         case .originRefused, .originClosed, .sessionLost: return isCDN ? 503 : 502
         case .originConnectTimeout, .originTimeout: return isCDN ? 503 : 504
@@ -58,6 +60,7 @@ package enum VisitorError: String, CaseIterable, Error {
     var title: String {
         switch self {
         case .tunnelNotFound: "There is no tunnel at this address."
+        case .tunnelAmbiguous: "The request may be for more than one tunnel that this browser has opened."
         case .tunnelOffline: "The tunnel is known, but nothing is connected to it."
         case .originRefused: "Nothing answers at the local address behind this tunnel."
         case .originConnectTimeout: "The local server behind this tunnel did not take the connection in time."
@@ -81,6 +84,8 @@ package enum VisitorError: String, CaseIterable, Error {
     var advice: String {
         switch self {
         case .tunnelNotFound: "Check the address, or start the tunnel with culvert http PORT."
+        case .tunnelAmbiguous:
+            "Choose the tunnel, or open it at a host of its own: its app asks for paths without the tunnel's prefix."
         case .tunnelOffline: "Start the connector beside the app, and reload."
         case .originRefused: "Start the local server on the port that the connector forwards to, and reload."
         case .originConnectTimeout: "Check that the local server is not overloaded and the connector's target is right."
@@ -103,7 +108,7 @@ package enum VisitorError: String, CaseIterable, Error {
     /// Which side has to act.
     var side: String {
         switch self {
-        case .tunnelNotFound, .tunnelOffline, .sessionLost: "tunnel"
+        case .tunnelNotFound, .tunnelAmbiguous, .tunnelOffline, .sessionLost: "tunnel"
         case .originRefused, .originConnectTimeout, .originClosed, .originInvalidResponse, .originTimeout: "origin"
         case .tooManyStreams, .tooManyConnections, .rateLimited: "edge"
         default: "visitor"

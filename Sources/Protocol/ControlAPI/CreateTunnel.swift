@@ -54,16 +54,26 @@ package struct CreateTunnelResponse: Codable, Equatable, Sendable {
     package var name: String?
     /// The public URL, with its trailing slash.
     package var url: String
+    /// Every public URL, the one at a host of the tunnel's own first; an edge of an earlier version names none.
+    package var urls: [String]?
     /// The token with which a connector serves the tunnel; a secret.
     package var token: String
     /// When the token ends.
     package var expiresAt: Date
 
     /// Makes a response.
-    package init(tunnelID: String, name: String?, url: String, token: String, expiresAt: Date) {
+    package init(
+        tunnelID: String,
+        name: String?,
+        url: String,
+        urls: [String]? = nil,
+        token: String,
+        expiresAt: Date
+    ) {
         self.tunnelID = tunnelID
         self.name = name
         self.url = url
+        self.urls = urls
         self.token = token
         self.expiresAt = expiresAt
     }
@@ -72,6 +82,7 @@ package struct CreateTunnelResponse: Codable, Equatable, Sendable {
         case tunnelID = "tunnel_id"
         case name
         case url
+        case urls
         case token
         case expiresAt = "expires_at"
     }

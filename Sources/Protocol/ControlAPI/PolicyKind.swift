@@ -77,7 +77,10 @@ extension PolicyKind {
     /// What a value has to be, after "has to be": "strip or keep".
     package var requirement: String {
         switch self {
-        case .choice(let words): words.joined(separator: " or ")
+        case .choice(let words):
+            words.count < 3
+                ? words.joined(separator: " or ")
+                : words.dropLast().joined(separator: ", ") + " or \(words.last ?? "")"
         case .number(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .seconds(let range): "a whole number of seconds from \(range.lowerBound) to \(range.upperBound)"
         case .toggle: "on or off"

@@ -9,7 +9,25 @@ extension PolicySchema {
             .choice,
             documentation: """
                 How the path of a request reaches the local server: `strip` cuts the tunnel's `/<id>` off, `keep` \
-                leaves the path as it is.
+                leaves the path as it is, `root` leads browsers that open `/<id>/` to `/`, for apps that have to be there.
+                """
+        ),
+        PolicyMember(
+            "path_fallback",
+            \.pathFallback,
+            .toggle,
+            documentation: """
+                Whether requests of the tunnel's own pages that lack `/<id>`, as for `/assets/app.js`, are led back to the \
+                tunnel.
+                """
+        ),
+        PolicyMember(
+            "prefix_field",
+            \.prefixField,
+            .choice,
+            documentation: """
+                The field that tells the local server the path below which visitors see it: `auto` sends \
+                `X-Forwarded-Prefix` where the path is stripped, the others send that field also where it is kept, or none.
                 """
         ),
         PolicyMember(
@@ -20,6 +38,16 @@ extension PolicySchema {
             documentation: """
                 The `Host` that the local server sees: `rewrite` is the server's own address, `preserve` what the \
                 visitor sent, anything else is the value itself.
+                """
+        ),
+        PolicyMember(
+            "origin",
+            \.origin,
+            .origin,
+            flag: "origin-header",
+            documentation: """
+                The origin that the local server sees in `Origin` and `Referer` of the tunnel's own pages: `rewrite` is \
+                that of the rewritten `Host`, `preserve` what the visitor's browser sent, anything else is the value itself.
                 """
         ),
         PolicyMember(

@@ -42,6 +42,24 @@ extension TextSyntax {
         isValid: { Self.isHost($0) }
     )
 
+    /// An origin (RFC 6454 §6.2), or one of the words that stand for it.
+    package static let origin = TextSyntax(
+        requirement: "rewrite, preserve, or http:// or https:// with a host name",
+        placeholder: "rewrite|preserve|origin",
+        forms: [
+            .pattern("^(rewrite|preserve)$"),
+            .pattern(
+                #"^https?://([A-Za-z0-9._-]{1,249}|\[[0-9A-Fa-f:.]{2,45}\])"#
+                    + #"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$"#
+            ),
+        ],
+        isValid: { text in
+            if text == "rewrite" || text == "preserve" { return true }
+            let schemes = ["http://", "https://"]
+            return schemes.contains { text.hasPrefix($0) && Self.isHost(String(text.dropFirst($0.count))) }
+        }
+    )
+
     /// An IP address, or a network in CIDR notation (RFC 4632 §3.1).
     package static let network = TextSyntax(
         requirement: "an address or a network, such as 192.0.2.7 or 10.0.0.0/8",

@@ -9,6 +9,12 @@ package struct TunnelPolicy: Equatable, Sendable {
     package var pathMode = PathMode.strip
     /// What the origin sees in `Host`.
     package var host = HostPolicy.local
+    /// What the origin sees in `Origin` and `Referer` of the tunnel's own pages, where ``host`` is not `preserve`.
+    package var origin = OriginPolicy.withHost
+    /// Which field tells the origin the path below which visitors see it.
+    package var prefixField = PrefixField.auto
+    /// Whether requests of the tunnel's pages that lack `/<id>` are led back to it.
+    package var pathFallback = true
     /// The time that the origin has for a response head, in seconds; `nil` takes the edge's `tunnel.request-timeout`.
     package var requestTimeoutSeconds: Int?
     /// The most connector connections that may serve the tunnel; `nil` takes the edge's `tunnel.max-connections`.
@@ -38,6 +44,21 @@ package enum PathMode: String, CaseIterable, Sendable {
     case strip
     /// `/<id>/a/b` reaches the origin unchanged.
     case keep
+    /// A browser that opens `/<id>/a/b` is led to `/a/b`, and asks this tunnel for everything from then on; other
+    /// programs are served as with ``strip``.
+    case root
+}
+
+/// Which field tells the origin the path below which visitors see it.
+package enum PrefixField: String, CaseIterable, Sendable {
+    /// `X-Forwarded-Prefix` where the path is stripped, none where it is kept.
+    case auto
+    /// `X-Forwarded-Prefix`, whatever reaches the origin.
+    case forwardedPrefix = "x-forwarded-prefix"
+    /// `X-Script-Name`, whatever reaches the origin.
+    case scriptName = "x-script-name"
+    /// None.
+    case none
 }
 
 /// Which protocols visitors may ask for with `Upgrade` (RFC 9110 §7.8).

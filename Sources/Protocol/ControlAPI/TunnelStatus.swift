@@ -24,6 +24,8 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
     package var name: String?
     /// The public URL, with its trailing slash.
     package var url: String
+    /// Every public URL, the one at a host of the tunnel's own first; an edge of an earlier version names none.
+    package var urls: [String]?
     /// Whether it can be reached.
     package var state: TunnelState
     /// When this edge learnt of the tunnel.
@@ -39,10 +41,12 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
     package var counters: TunnelCounters
 
     /// Makes a status.
+    ///
+    /// - Parameter urls: The public URLs, of which there is at least one.
     package init(
         tunnelID: String,
         name: String?,
-        url: String,
+        urls: [String],
         state: TunnelState,
         createdAt: Date,
         lastActiveAt: Date?,
@@ -52,7 +56,8 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
     ) {
         self.tunnelID = tunnelID
         self.name = name
-        self.url = url
+        self.url = urls.first ?? ""
+        self.urls = urls
         self.state = state
         self.createdAt = createdAt
         self.lastActiveAt = lastActiveAt
@@ -65,6 +70,7 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
         case tunnelID = "tunnel_id"
         case name
         case url
+        case urls
         case state
         case createdAt = "created_at"
         case lastActiveAt = "last_active_at"

@@ -50,6 +50,18 @@ extension TypedPolicyKind where Value == HostPolicy {
     }
 }
 
+extension TypedPolicyKind where Value == OriginPolicy {
+    /// What the local server sees in `Origin`.
+    static var origin: Self {
+        Self(kind: .text(.origin)) { value in
+            guard case .text(let text) = value else { return nil }
+            return OriginPolicy(text)
+        } policyValue: { origin in
+            .text(origin.description)
+        }
+    }
+}
+
 extension TypedPolicyKind where Value == [String] {
     /// A list of texts.
     static func texts(_ syntax: TextSyntax, atMost limit: Int) -> Self {
@@ -76,8 +88,6 @@ extension TypedPolicyKind where Value == [BasicCredential] {
 
 extension TypedPolicyKind where Value == Bool {
     /// On or off.
-    ///
-    /// No member has this kind yet; it is here so that one that will have it needs an entry alone.
     static var toggle: Self {
         Self(kind: .toggle) { value in
             guard case .toggle(let isOn) = value else { return nil }

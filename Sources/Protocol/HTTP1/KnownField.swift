@@ -4,8 +4,11 @@
 package enum KnownField: UInt8, CaseIterable {
     case other
     case accept
+    case accessControlAllowOrigin
     case altSvc
     case authorization
+    case cacheControl
+    case cdnCacheControl
     case cfConnectingIP
     case clearSiteData
     /// A field in which some proxy or content network names the client: ``clientAddressNames``.
@@ -13,27 +16,38 @@ package enum KnownField: UInt8, CaseIterable {
     case connection
     case contentLength
     case contentLocation
+    case cookie
     case culvertError
     case culvertRequestID
+    case destination
     case expect
     case forwarded
     case host
+    case ifConditions
     case keepAlive
     case link
     case location
+    case origin
     case proxyAuthenticate
     case proxyAuthorization
     case proxyConnection
+    case referer
     case refresh
+    case secFetchDest
+    case secFetchMode
+    case secFetchSite
+    case serviceWorker
     case serviceWorkerAllowed
     case setCookie
     case strictTransportSecurity
+    case surrogateControl
     case te
     case traceparent
     case trailer
     case transferEncoding
     case trueClientIP
     case upgrade
+    case vary
     case xForwardedFor
     case xForwardedHost
     /// Any other name that begins with `X-Forwarded-`: some programs believe `X-Forwarded-Ssl` and its like.
@@ -44,40 +58,55 @@ package enum KnownField: UInt8, CaseIterable {
     case xForwardedServer
     case xRealIP
     case xRequestID
+    case xScriptName
 
     /// The name in lower case; underscores are read as hyphens where that could deceive an origin.
     package var name: String {
         switch self {
         case .other, .xForwardedOther, .clientAddress: ""
         case .accept: "accept"
+        case .accessControlAllowOrigin: "access-control-allow-origin"
         case .altSvc: "alt-svc"
         case .authorization: "authorization"
+        case .cacheControl: "cache-control"
+        case .cdnCacheControl: "cdn-cache-control"
         case .cfConnectingIP: "cf-connecting-ip"
         case .clearSiteData: "clear-site-data"
         case .connection: "connection"
         case .contentLength: "content-length"
         case .contentLocation: "content-location"
+        case .cookie: "cookie"
         case .culvertError: "culvert-error"
         case .culvertRequestID: "culvert-request-id"
+        case .destination: "destination"
         case .expect: "expect"
         case .forwarded: "forwarded"
         case .host: "host"
+        case .ifConditions: "if"
         case .keepAlive: "keep-alive"
         case .link: "link"
         case .location: "location"
+        case .origin: "origin"
         case .proxyAuthenticate: "proxy-authenticate"
         case .proxyAuthorization: "proxy-authorization"
         case .proxyConnection: "proxy-connection"
+        case .referer: "referer"
         case .refresh: "refresh"
+        case .secFetchDest: "sec-fetch-dest"
+        case .secFetchMode: "sec-fetch-mode"
+        case .secFetchSite: "sec-fetch-site"
+        case .serviceWorker: "service-worker"
         case .serviceWorkerAllowed: "service-worker-allowed"
         case .setCookie: "set-cookie"
         case .strictTransportSecurity: "strict-transport-security"
+        case .surrogateControl: "surrogate-control"
         case .te: "te"
         case .traceparent: "traceparent"
         case .trailer: "trailer"
         case .transferEncoding: "transfer-encoding"
         case .trueClientIP: "true-client-ip"
         case .upgrade: "upgrade"
+        case .vary: "vary"
         case .xForwardedFor: "x-forwarded-for"
         case .xForwardedHost: "x-forwarded-host"
         case .xForwardedPort: "x-forwarded-port"
@@ -86,6 +115,7 @@ package enum KnownField: UInt8, CaseIterable {
         case .xForwardedServer: "x-forwarded-server"
         case .xRealIP: "x-real-ip"
         case .xRequestID: "x-request-id"
+        case .xScriptName: "x-script-name"
         }
     }
 
@@ -93,7 +123,7 @@ package enum KnownField: UInt8, CaseIterable {
     package var isForwarding: Bool {
         switch self {
         case .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedPort, .xForwardedPrefix, .xForwardedProto,
-            .xForwardedServer, .xRealIP, .xRequestID, .xForwardedOther, .cfConnectingIP, .trueClientIP,
+            .xForwardedServer, .xRealIP, .xRequestID, .xScriptName, .xForwardedOther, .cfConnectingIP, .trueClientIP,
             .clientAddress:
             true
         default: false

@@ -76,6 +76,7 @@ package struct ResponseHeadWriter {
         switch status {
         case 100: "Continue"
         case 101: "Switching Protocols"
+        case 307: "Temporary Redirect"
         case 308: "Permanent Redirect"
         case 400: "Bad Request"
         case 401: "Unauthorized"
@@ -83,6 +84,7 @@ package struct ResponseHeadWriter {
         case 404: "Not Found"
         case 405: "Method Not Allowed"
         case 408: "Request Timeout"
+        case 409: "Conflict"
         case 413: "Content Too Large"
         case 426: "Upgrade Required"
         case 429: "Too Many Requests"

@@ -73,7 +73,7 @@ struct OutputTests {
             TunnelStatus(
                 tunnelID: id,
                 name: nil,
-                url: "https://e/\(id)/\u{1B}[1m",
+                urls: ["https://e/\(id)/\u{1B}[1m"],
                 state: .offline,
                 createdAt: Self.date,
                 lastActiveAt: nil,

@@ -151,7 +151,7 @@ struct TunnelsFileTests {
                 "c.yaml:15: “origin-ca-file” is for https:// targets, and “http://localhost:2” is none: leave it out "
                     + "or correct the target.",
                 "c.yaml:16: There is no setting “host_header” of a tunnel: it is called “host-header”.",
-                "c.yaml:18: “path-mode” has to be strip or keep.",
+                "c.yaml:18: “path-mode” has to be strip, keep or root.",
                 "c.yaml:19: “max-connections” is 1, and the connector keeps 2 connections: raise it, or lower "
                     + "“connections”.",
                 "c.yaml:20: “ip-allow[0]” has to be an address or a network, such as 192.0.2.7 or 10.0.0.0/8.",

@@ -64,7 +64,7 @@ struct OpenAPIDocumentTests {
         let status = TunnelStatus(
             tunnelID: "t",
             name: "n",
-            url: "u",
+            urls: ["u"],
             state: .online,
             createdAt: date,
             lastActiveAt: date,
@@ -72,7 +72,7 @@ struct OpenAPIDocumentTests {
             sessions: [session],
             counters: TunnelCounters()
         )
-        let created = CreateTunnelResponse(tunnelID: "t", name: "n", url: "u", token: "t", expiresAt: date)
+        let created = CreateTunnelResponse(tunnelID: "t", name: "n", url: "u", urls: ["u"], token: "t", expiresAt: date)
         let renewed = TunnelTokenResponse(tunnelID: "t", token: "t", expiresAt: date, previousEndAt: date)
         let problem = Problem.invalidBody(field: "f", detail: "d").details(requestID: RequestID())
         #expect(try self.properties(of: "TunnelPolicy") == Set(PolicySchema.tunnel.members.map(\.name)))

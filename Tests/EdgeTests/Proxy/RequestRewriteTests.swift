@@ -15,7 +15,7 @@ struct RequestRewriteTests {
     private func rewritten(
         _ request: String,
         policy: TunnelPolicy = TunnelPolicy { $0.host = .rewrite("localhost:3000") },
-        prefixLength: Int = 7,
+        entry: TunnelEntry = .prefix(7),
         proxy: String? = nil,
         address: String? = "192.0.2.9",
         dropsAuthorization: Bool = false,
@@ -25,7 +25,7 @@ struct RequestRewriteTests {
         var buffer = ByteBuffer(string: request.replacing("\n", with: "\r\n") + "\r\n\r\n")
         let head = try #require(try parser.request(&buffer))
         let rewrite = RequestRewrite(
-            prefixLength: prefixLength,
+            entry: entry,
             policy: policy,
             tunnelID: try #require(TunnelID("my-app")),
             visitor: Visitor(

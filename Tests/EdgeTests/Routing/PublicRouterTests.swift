@@ -38,10 +38,15 @@ struct PublicRouterTests {
         #expect(self.route(target) == .none)
     }
 
-    @Test("The control API has the segment api to itself")
+    @Test("The control API has its own paths; what else is below /api/ may be an app's")
     func controlPlane() {
-        for target in ["/api", "/api/", "/api?x", "/api/tunnels/list", "/api/../my-app/"] {
-            #expect(self.route(target) == .controlPlane, "\(target)")
+        let own = [
+            "/api", "/api/", "/api?x", "/api/tunnels", "/api/tunnels/list?x", "/api/openapi.json", "/api/dashboard/x",
+        ]
+        for target in own { #expect(self.route(target) == .controlPlane, "\(target)") }
+        for target in ["/api/../my-app/", "/api/contents", "/api/tunnels.json", "/api/openapi.json/x", "/api//tunnels"]
+        {
+            #expect(self.route(target) == .foreignCall, "\(target)")
         }
         #expect(self.route("/api/tunnel/connect/my-app?x=y") == .connect(tunnelID: "my-app"))
         #expect(self.route("/API/tunnels/list") == .none)
@@ -54,8 +59,49 @@ struct PublicRouterTests {
                 #expect(try self.route(target, host: host) == .tunnel(self.id("my-app"), prefixLength: 0))
             }
         }
+        // Below a tunnel's host nothing is served by path either.
+        #expect(self.route("/other-app/", host: "a.b.tunnels.example") == .none)
         for host in ["tunnels.example", "a.b.tunnels.example", "my-apptunnels.example", "my-app.tunnels.example.evil"] {
             #expect(self.route("/", host: host) == .none, "\(host)")
+        }
+    }
+
+    @Test("A host of the control API's own has it alone, and nothing but it")
+    func apiHost() throws {
+        let router = PublicRouter(wildcardDomain: "tunnels.example", apiHost: "API.tunnels.example")
+        func route(_ target: String, _ host: String) -> Route {
+            router.route(method: "GET", target: target, host: host)
+        }
+        for target in ["/api/tunnels/list", "/api/contents", "/my-app/", "/"] {
+            #expect(route(target, "api.Tunnels.example:8443") == .controlPlane, "\(target)")
+            #expect(try route(target, "my-app.tunnels.example") == .tunnel(self.id("my-app"), prefixLength: 0))
+        }
+        #expect(route("/api/tunnel/connect/my-app", "api.tunnels.example") == .connect(tunnelID: "my-app"))
+        for target in ["/api/tunnels/list", "/api/tunnel/connect/my-app", "/api/x"] {
+            #expect(route(target, "edge") == .none, "\(target)")
+        }
+        #expect(try route("/my-app/", "edge") == .tunnel(self.id("my-app"), prefixLength: 7))
+    }
+
+    @Test("Where tunnels have hosts alone, no path names one")
+    func withoutPathMode() throws {
+        let router = PublicRouter(wildcardDomain: "tunnels.example", hasPathMode: false)
+        #expect(router.route(method: "GET", target: "/my-app/", host: "edge") == .none)
+        #expect(router.route(method: "GET", target: "/my-app", host: "edge") == .none)
+        #expect(router.route(method: "GET", target: "/api/tunnels", host: "edge") == .controlPlane)
+        let own = router.route(method: "GET", target: "/my-app/", host: "my-app.tunnels.example")
+        #expect(try own == .tunnel(self.id("my-app"), prefixLength: 0))
+    }
+
+    @Test("A path that is rather an app's than a mistyped tunnel's is explained")
+    func lostPaths() throws {
+        let router = PublicRouter(wildcardDomain: "tunnels.example")
+        for target in ["/assets/app.js", "/favicon.ico", "/static/a/b?c"] {
+            let hint = try #require(router.lostPathHint(target))
+            #expect(hint.contains("absolute paths") && hint.contains("<id>.tunnels.example"))
+        }
+        for target in ["/", "/my-app", "/my-app/", "/my-app?x=/y"] {
+            #expect(router.lostPathHint(target) == nil, "\(target)")
         }
     }
 

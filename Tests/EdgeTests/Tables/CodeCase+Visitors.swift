@@ -15,6 +15,18 @@ extension CodeCase {
     static var visitors: [CodeCase] {
         [
             Self.edge(.visitor, "tunnel_not_found", 404) { try await $0.get("/nobody/") },
+            Self.edge(.visitor, "tunnel_ambiguous", 409) { edge in
+                var cookie = ""
+                for name in ["one-app", "two-app"] {
+                    let tunnel = try await edge.makeTunnel(#"{"name":"\#(name)"}"#)
+                    let connector = try await edge.connect(tunnel)
+                    let fields = [("Host", "edge.example"), ("Sec-Fetch-Dest", "document"), ("Cookie", cookie)]
+                    let page = try await edge.get("/\(name)/", fields: fields)
+                    cookie = String((page["Set-Cookie"] ?? "").prefix { $0 != ";" })
+                    try await connector.drop()
+                }
+                return try await edge.get("/assets/app.js", fields: [("Host", "edge.example"), ("Cookie", cookie)])
+            },
             Self.edge(.visitor, "tunnel_offline", 503) { edge in
                 try await edge.get("/\(try await edge.makeTunnel().tunnelID)/")
             },

@@ -63,6 +63,36 @@ extension SettingCase {
                     #expect(host["Culvert-Error"] == "tunnel_not_found")
                 }
             },
+            SettingCase("public.path-mode") {
+                let settings = ["--public-wildcard-domain", "t.example", "--public-path-mode", "off"]
+                try await EdgeUnderTest.run(settings) { edge in
+                    let tunnel = try await edge.makeTunnel(#"{"name":"my-app"}"#)
+                    #expect(tunnel.urls?.count == 1)
+                    #expect(try await edge.get("/my-app/")["Culvert-Error"] == "tunnel_not_found")
+                    let host = try await edge.get("/", fields: [("Host", "my-app.t.example")])
+                    #expect(host["Culvert-Error"] == "tunnel_offline")
+                }
+                let alone = EdgeUnderTest.read(["--environment", "sandbox", "--public-path-mode", "off"]).problems
+                #expect(alone.contains { $0.hasPrefix("public.path-mode ") } || alone.isEmpty)
+            },
+            SettingCase("public.path-fallback") {
+                for (settings, status) in [([], 307), (["--public-path-fallback", "off"], 404)] {
+                    try await EdgeUnderTest.run(settings) { edge in
+                        _ = try await edge.makeTunnel(#"{"name":"my-app"}"#)
+                        let fields = [("Host", "edge.example"), ("Referer", "http://edge.example/my-app/")]
+                        #expect(try await edge.get("/assets/app.js", fields: fields).status == status)
+                    }
+                }
+            },
+            SettingCase("public.api-host") {
+                try await EdgeUnderTest.run(["--public-api-host", "api.example"]) { edge in
+                    let elsewhere = try await edge.get("/api/tunnels/list")
+                    #expect(elsewhere.status == 404)
+                    let own = try await edge.get("/api/tunnels/list", fields: [("Host", "api.example")])
+                    #expect(own.status == 401)
+                }
+                #expect(!EdgeUnderTest.read(["--public-api-host", "not a host"]).problems.isEmpty)
+            },
             SettingCase("tls.certificate") {
                 try await Self.withCertificates { folder in
                     let (certificate, key) = (

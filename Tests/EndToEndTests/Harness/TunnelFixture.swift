@@ -7,7 +7,8 @@ final class TunnelFixture {
     let scratch: ScratchFolder
     let edge: EdgeProcess
     let connector: RunningProcess
-    /// The tunnel's public URL, with a slash at the end.
+    /// The tunnel's public URL by path, with a slash at the end: names below `localhost`, as the connector prints, are not
+    /// known to every program.
     let url: String
 
     /// Starts both and waits until the connector has printed the URL and the edge knows it as online.
@@ -33,7 +34,8 @@ final class TunnelFixture {
         self.scratch = scratch
         self.edge = edge
         self.connector = connector
-        self.url = printed.hasSuffix("/") ? printed : printed + "/"
+        let name = printed.split(separator: "/").dropFirst().first?.split(separator: ".").first ?? ""
+        self.url = printed.contains(".localhost") ? "\(edge.url)/\(name)/" : printed
     }
 
     /// The tunnel's path at the edge, without a slash at the end.

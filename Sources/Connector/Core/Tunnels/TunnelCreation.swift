@@ -41,6 +41,11 @@ package struct TunnelCreation: Sendable {
     package func prepare(_ server: TunnelServer) async throws -> ServedTunnel {
         var policy = self.policy
         if policy.host == .local { policy.host = .rewrite(self.target.hostField) }
+        if policy.origin == .withHost, self.target.usesTLS, case .rewrite(let host) = policy.host {
+            policy.origin = .origin("https://\(host)")
+        }
+        var trust = self.originTrust
+        if case .rewrite(let host) = policy.host { trust = trust.naming(host) }
         let request = CreateTunnelRequest(
             name: self.name,
             localPort: self.target.port.flatMap(UInt16.init),
@@ -57,7 +62,7 @@ package struct TunnelCreation: Sendable {
             edge: access.edge,
             publicURL: tunnel.url,
             target: self.target,
-            originTrust: self.originTrust,
+            originTrust: trust,
             connections: self.connections,
             sharesConnections: self.sharesConnections
         ) {

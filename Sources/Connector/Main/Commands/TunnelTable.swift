@@ -39,6 +39,7 @@ enum TunnelTable {
             ["Requests", "\(tunnel.counters.requests), \(tunnel.counters.errors) of them failed at the edge"],
             ["Body bytes", "\(tunnel.counters.bytesReceived) in, \(tunnel.counters.bytesSent) out"],
         ]
+        for url in tunnel.urls ?? [] where url != tunnel.url { rows.insert(["Also at", url], at: 2) }
         for session in tunnel.sessions {
             var parts = [session.remoteAddress ?? "unknown address"]
             if let implementation = session.implementation { parts.append(implementation) }

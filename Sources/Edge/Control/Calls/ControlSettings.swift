@@ -30,6 +30,12 @@ package final class LiveSettings: Sendable {
 package struct ControlSettings: Equatable, Sendable {
     /// The URL under which visitors and connectors reach this edge, without a trailing slash (`public.url`).
     package var publicURL: String
+    /// The domain below which each tunnel has a host of its own (`public.wildcard-domain`).
+    package var wildcardDomain: String?
+    /// Whether tunnels are reached as `/<id>/` (`public.path-mode`).
+    package var hasPathMode = true
+    /// The one host of the control API and of connectors (`public.api-host`).
+    package var apiHost: String?
     /// The names that nobody can have.
     package var reservedNames: Set<String> = ControlSettings.alwaysReserved
     /// For how long a tunnel token is valid, in seconds (`tunnel.token-lifetime`).
@@ -62,8 +68,27 @@ package struct ControlSettings: Equatable, Sendable {
         schema.limiting("max_connections", to: self.maxConnections)
     }
 
-    /// The URL under which visitors reach a tunnel, with its trailing slash.
-    package func publicURL(of id: TunnelID) -> String {
-        "\(self.publicURL)/\(id)/"
+    /// The URLs under which visitors reach a tunnel, with their trailing slash: the one at a host of its own first, where
+    /// any app works.
+    package func urls(of id: TunnelID) -> [String] {
+        let host = self.wildcardDomain.map { "\(self.url(host: "\(id).\($0)"))/" }
+        let path = self.hasPathMode ? "\(self.publicURL)/\(id)/" : nil
+        return [host, path].compactMap { $0 }
+    }
+
+    /// The URL to tell people.
+    package func url(of id: TunnelID) -> String { self.urls(of: id).first ?? "\(self.publicURL)/\(id)/" }
+
+    /// The URL of the control API, which is also where connectors connect, without a trailing slash.
+    package var apiURL: String { self.apiHost.map(self.url(host:)) ?? self.publicURL }
+
+    /// The public URL with another host, and the same scheme and port.
+    private func url(host: String) -> String {
+        let scheme = self.publicURL.prefix { $0 != ":" }
+        let authority = self.publicURL.dropFirst(scheme.count).drop { $0 == ":" || $0 == "/" }
+        // The brackets of an IPv6 address have colons that are no port's.
+        let afterAddress = authority.lastIndex(of: "]") ?? authority.startIndex
+        let port = authority[afterAddress...].lastIndex(of: ":").map { authority[$0...] } ?? ""
+        return "\(scheme)://\(host)\(port)"
     }
 }

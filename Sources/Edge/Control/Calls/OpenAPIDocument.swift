@@ -207,11 +207,21 @@ enum OpenAPIDocument {
               "CreateTunnelResponse": {
                 "type": "object",
                 "additionalProperties": false,
-                "required": ["tunnel_id", "url", "token", "expires_at"],
+                "required": ["tunnel_id", "url", "urls", "token", "expires_at"],
                 "properties": {
                   "tunnel_id": {"$ref": "#/components/schemas/TunnelID"},
                   "name": {"type": "string"},
-                  "url": {"type": "string", "format": "uri"},
+                  "url": {
+                    "type": "string",
+                    "format": "uri",
+                    "description": "The public URL: at a host of the tunnel's own where there is one."
+                  },
+                  "urls": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"type": "string", "format": "uri"},
+                    "description": "Every public URL, the one at a host of the tunnel's own first."
+                  },
                   "token": {"type": "string"},
                   "expires_at": {"type": "string", "format": "date-time"}
                 }
@@ -239,11 +249,21 @@ enum OpenAPIDocument {
               "TunnelStatus": {
                 "type": "object",
                 "additionalProperties": false,
-                "required": ["tunnel_id", "url", "state", "created_at", "sessions", "counters"],
+                "required": ["tunnel_id", "url", "urls", "state", "created_at", "sessions", "counters"],
                 "properties": {
                   "tunnel_id": {"$ref": "#/components/schemas/TunnelID"},
                   "name": {"type": "string"},
-                  "url": {"type": "string", "format": "uri"},
+                  "url": {
+                    "type": "string",
+                    "format": "uri",
+                    "description": "The public URL: at a host of the tunnel's own where there is one."
+                  },
+                  "urls": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"type": "string", "format": "uri"},
+                    "description": "Every public URL, the one at a host of the tunnel's own first."
+                  },
                   "state": {"enum": ["online", "offline", "draining"]},
                   "created_at": {"type": "string", "format": "date-time"},
                   "last_active_at": {"type": "string", "format": "date-time"},

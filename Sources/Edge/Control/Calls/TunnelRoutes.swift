@@ -81,7 +81,8 @@ struct TunnelRoutes: Sendable {
             CreateTunnelResponse(
                 tunnelID: id.description,
                 name: call.name,
-                url: self.settings.publicURL(of: id),
+                url: self.settings.url(of: id),
+                urls: self.settings.urls(of: id),
                 token: token,
                 expiresAt: Date(timeIntervalSince1970: claims.exp)
             )
@@ -114,7 +115,7 @@ struct TunnelRoutes: Sendable {
         return try JSONBody.response(
             .ok,
             TunnelList(
-                tunnels: page.map { $0.status(url: self.settings.publicURL(of: $0.id)) },
+                tunnels: page.map { $0.status(urls: self.settings.urls(of: $0.id)) },
                 nextCursor: tunnels.count > limit ? page.last?.id.description : nil
             )
         )
@@ -123,7 +124,7 @@ struct TunnelRoutes: Sendable {
     @Sendable
     private func status(_ request: Request, _ context: ControlContext) async throws -> Response {
         let tunnel = try self.tunnel(context)
-        return try JSONBody.response(.ok, tunnel.status(url: self.settings.publicURL(of: tunnel.id)))
+        return try JSONBody.response(.ok, tunnel.status(urls: self.settings.urls(of: tunnel.id)))
     }
 
     @Sendable
@@ -171,7 +172,8 @@ struct TunnelRoutes: Sendable {
     private func issue(for specification: TunnelSpecification) async throws -> (String, TunnelTokenClaims) {
         try await self.tokens.issue(
             for: specification,
-            edge: self.settings.publicURL,
+            edge: self.settings.apiURL,
+            url: self.settings.url(of: specification.id),
             lifetime: self.settings.tokenLifetime
         )
     }

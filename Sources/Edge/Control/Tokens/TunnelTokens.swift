@@ -61,12 +61,14 @@ package final class TunnelTokens: TunnelTokenVerifier {
     func issue(
         for specification: TunnelSpecification,
         edge: String,
+        url: String? = nil,
         lifetime: TimeInterval
     ) async throws -> (token: String, claims: TunnelTokenClaims) {
         let issuedAt = self.now().timeIntervalSince1970
         let claims = TunnelTokenClaims(
             sub: specification.id.description,
             edge: edge,
+            url: url,
             exp: (issuedAt + lifetime).rounded(.up),
             iat: issuedAt,
             jti: RequestID().description,

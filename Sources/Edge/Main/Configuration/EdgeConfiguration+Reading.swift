@@ -30,6 +30,8 @@ extension EdgeConfiguration {
         if self.isDevelopment {
             self.listen.host = "127.0.0.1"
             self.environment = .local
+            // Every name below localhost is this machine's own (RFC 6761 §6.3).
+            self.wildcardDomain = "localhost"
         }
         reader.read(
             "environment",
@@ -44,6 +46,21 @@ extension EdgeConfiguration {
             "public.wildcard-domain",
             into: &self.wildcardDomain,
             help: "serve tunnels also as {id}.{domain}, a browser origin for each"
+        )
+        reader.read(
+            "public.path-mode",
+            into: &self.hasPathMode,
+            help: "serve tunnels as /{id}/ too; off where tenants don't trust each other, which needs a wildcard domain"
+        )
+        reader.read(
+            "public.path-fallback",
+            into: &self.hasPathFallback,
+            help: "lead requests of tunnels' pages that lack /{id} back to their tunnel"
+        )
+        reader.read(
+            "public.api-host",
+            into: &self.apiHost,
+            help: "the one host of the API and of connectors, so that every /api/ elsewhere is an app's"
         )
         reader.read("tls.certificate", into: &self.certificateFile, help: "certificate chain, PEM")
         reader.read("tls.key", into: &self.privateKeyFile, help: "private key, PEM")
@@ -286,6 +303,12 @@ extension EdgeConfiguration {
         }
         if let domain = self.wildcardDomain, !Self.isDomain(domain) {
             reader.report("public.wildcard-domain", "\"\(domain)\" is not a domain such as tunnels.example.com")
+        }
+        if !self.hasPathMode, self.wildcardDomain == nil {
+            reader.report("public.path-mode", "without public.wildcard-domain no tunnel would be reached")
+        }
+        if let apiHost = self.apiHost, !Self.isDomain(apiHost) {
+            reader.report("public.api-host", "\"\(apiHost)\" is not a host name such as api.example.com")
         }
         if let publicURL = self.publicURL, !Self.isPublicURL(publicURL) {
             reader.report("public.url", "\"\(publicURL)\" is not an http or https URL without path and query")

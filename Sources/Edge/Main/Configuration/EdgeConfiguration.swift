@@ -62,6 +62,12 @@ struct EdgeConfiguration: Sendable {
     var adminListen = ListenAddress(host: "127.0.0.1", port: 8990)
     var publicURL: String?
     var wildcardDomain: String?
+    /// Whether tunnels are reached as `/<id>/`.
+    var hasPathMode = true
+    /// Whether requests of tunnels' pages that lack `/<id>` are led back.
+    var hasPathFallback = true
+    /// The one host of the control API and of connectors.
+    var apiHost: String?
     var certificateFile: String?
     var privateKeyFile: String?
     var environment = RunEnvironment.sandbox

@@ -49,6 +49,7 @@ struct EdgeServer: Service {
     private let pace: ConnectPace
     private let tls: ListenerCertificate?
     private let visitors = VisitorConnections()
+    private let recentTunnels: RecentTunnelsKeys
 
     /// Makes the parts that need no socket.
     ///
@@ -76,6 +77,7 @@ struct EdgeServer: Service {
             limits: Self.tunnelLimits(configuration.tunnels)
         )
         self.tokens = try await TunnelTokens(keys: credentials.signingKeys)
+        self.recentTunnels = RecentTunnelsKeys(secrets: credentials.signingKeys.compactMap(\.bytes))
         self.keys = try APIKeyStore(credentials.apiKeys)
         self.limits = APILimits(configuration.limits)
         self.pace = ConnectPace(perSecond: configuration.connectsPerSecond)
@@ -167,6 +169,7 @@ struct EdgeServer: Service {
                 // Everything is read before anything is replaced, so that a wrong file changes nothing.
                 _ = try APIKeyStore(credentials.apiKeys)
                 try await self.tokens.replaceKeys(with: credentials.signingKeys)
+                self.recentTunnels.replace(with: credentials.signingKeys.compactMap(\.bytes))
                 try self.keys.replace(with: credentials.apiKeys)
                 self.limits.replace(with: configuration.limits)
                 self.pace.replace(perSecond: configuration.connectsPerSecond)
@@ -230,18 +233,27 @@ struct EdgeServer: Service {
             ),
             recorder: AccessLog(logger: Logger(label: "culvert.access"), metrics: self.metrics),
             connections: self.visitors,
+            recentTunnels: self.recentTunnels,
             tls: self.tls
         )
     }
 
     private func controlSettings(publicURL: String) -> ControlSettings {
-        ControlSettings(
+        var settings = ControlSettings(
             publicURL: publicURL,
             reservedNames: ControlSettings.alwaysReserved.union(self.configuration.tunnels.reservedNames),
             tokenLifetime: TimeInterval(self.configuration.tunnels.tokenLifetime.nanoseconds) / 1e9,
             tokenOverlap: TimeInterval(self.configuration.tunnels.tokenOverlap.nanoseconds) / 1e9,
             maxConnections: self.configuration.tunnels.maxConnections
         )
+        settings.wildcardDomain = self.configuration.wildcardDomain
+        settings.hasPathMode = self.configuration.hasPathMode
+        settings.apiHost = self.configuration.apiHost
+        // A host of the API's own below the domain of tunnels' hosts is no tunnel's.
+        if let label = self.configuration.apiHost?.lowercased().prefix(while: { $0 != "." }) {
+            settings.reservedNames.insert(String(label))
+        }
+        return settings
     }
 
     private var sessionConfiguration: SessionConfiguration {

@@ -18,6 +18,7 @@ extension ProxySettings {
         self.connectTimeout = configuration.tunnels.connectTimeout
         self.reconnectHold = configuration.tunnels.reconnectHold
         self.unknownHold = configuration.tunnels.unknownHold
+        self.hasPathFallback = configuration.hasPathFallback
         self.reusesOriginConnections = configuration.tunnels.originReuse == .safe
     }
 }

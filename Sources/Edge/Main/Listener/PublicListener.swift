@@ -16,6 +16,8 @@ struct PublicListener: Sendable {
     let recorder: any ExchangeRecorder
     /// The connections of visitors, which are told when the listener leaves.
     let connections: VisitorConnections
+    /// The keys of the cookie in which browsers keep which tunnels they opened.
+    let recentTunnels: RecentTunnelsKeys
     /// What connections are encrypted with; `nil` if they are not.
     let tls: ListenerCertificate?
 
@@ -74,7 +76,11 @@ struct PublicListener: Sendable {
     private var services: ProxyServices {
         ProxyServices(
             settings: ProxySettings(self.configuration),
-            router: PublicRouter(wildcardDomain: self.configuration.wildcardDomain),
+            router: PublicRouter(
+                wildcardDomain: self.configuration.wildcardDomain,
+                apiHost: self.configuration.apiHost,
+                hasPathMode: self.configuration.hasPathMode
+            ),
             trust: VisitorTrust(
                 trustedProxies: self.configuration.http.trustedProxies,
                 clientIPHeader: self.configuration.http.clientIPHeader,
@@ -85,6 +91,7 @@ struct PublicListener: Sendable {
             controlPlane: self.controlPlane,
             connectEndpoint: self.connectEndpoint,
             recorder: self.recorder,
+            recentTunnels: self.recentTunnels,
             connections: self.connections
         )
     }

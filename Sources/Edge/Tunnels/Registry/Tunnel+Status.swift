@@ -4,12 +4,12 @@ import ControlAPI
 extension Tunnel {
     /// What the control API shows of the tunnel.
     ///
-    /// - Parameter url: Its public URL.
-    package func status(url: String) -> TunnelStatus {
+    /// - Parameter urls: Its public URLs, the one to tell people first.
+    package func status(urls: [String]) -> TunnelStatus {
         TunnelStatus(
             tunnelID: self.id.description,
             name: self.name,
-            url: url,
+            urls: urls,
             state: self.reachability,
             createdAt: self.createdAt,
             lastActiveAt: self.lastActiveAt,

@@ -12,6 +12,8 @@ package struct TunnelTokenClaims: Codable, Equatable, Sendable {
     package var sub: String
     /// The URL of the edge that the connector dials.
     package var edge: String
+    /// The tunnel's public URL.
+    package var url: String?
     /// When the token ends.
     package var exp: Double
     /// When the token was issued.
@@ -31,6 +33,7 @@ package struct TunnelTokenClaims: Codable, Equatable, Sendable {
     package init(
         sub: String,
         edge: String,
+        url: String? = nil,
         exp: Double,
         iat: Double,
         nbf: Double? = nil,
@@ -41,6 +44,7 @@ package struct TunnelTokenClaims: Codable, Equatable, Sendable {
     ) {
         self.sub = sub
         self.edge = edge
+        self.url = url
         self.exp = exp
         self.iat = iat
         self.nbf = nbf

@@ -72,7 +72,9 @@ final class ProxyWorld {
             controlPlane: NoControlPlane(),
             connectEndpoint: NoControlPlane(),
             recorder: self.recorder,
-            observe: observer
+            observe: observer,
+            recentTunnels: RecentTunnelsKeys(secrets: [Array(repeating: 1, count: 32)]),
+            now: { 1_000 }
         )
     }
 

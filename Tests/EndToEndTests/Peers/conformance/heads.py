@@ -277,6 +277,13 @@ def redirect(name, target, location, fields=b""):
 
 
 REDIRECTS = [
+    Case(
+        "a webhook to the tunnel without its slash is one to its root",
+        [b"POST {base}?a=%2F HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\n\r\nhi"],
+        SIMPLE,
+        request=b"POST /?a=%2F HTTP/1.1\r\nHost: {origin}\r\nContent-Length: 2\r\n\r\nhi",
+        edge_only=True,
+    ),
     redirect("the tunnel without its slash", b"{base}", b"{base}/"),
     redirect("with its query", b"{base}?a=%2F&b?c", b"{base}/?a=%2F&b?c"),
     redirect("with an empty query", b"{base}?", b"{base}/?"),

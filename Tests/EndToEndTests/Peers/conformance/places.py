@@ -42,7 +42,7 @@ BEHIND_TRAEFIK_OTHERWISE = {
     "HTTP/1.0 visitor: no coding, where there is no body either: HEAD",
     "HTTP/1.0 visitor: no coding, where there is no body either: 304",
     "HTTP/1.0 visitor: an answer of the edge ends the connection that it would keep",
-    "308 to an upgrade of the edge's own: a glued request is dropped",
+    "refused upgrade: of the tunnel without its slash, which is the tunnel's; a glued request is dropped",
     "only websocket, by policy: another protocol is not asked for",
     "only websocket, by policy: not in a list with others",
 }

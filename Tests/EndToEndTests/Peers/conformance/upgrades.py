@@ -150,13 +150,12 @@ REFUSED = [
         b"Content-Length: 2\r\n\r\nno",
     ),
     Case(
-        "308 to an upgrade of the edge's own: a glued request is dropped",
+        "refused upgrade: of the tunnel without its slash, which is the tunnel's; a glued request is dropped",
         [b"GET {base} HTTP/1.1\r\nHost: {host}\r\nUpgrade: any\r\nConnection: Upgrade\r\n\r\n" + get(b"/smuggled"),
-         Ended()],
-        [],
-        request=b"",
-        response=b"HTTP/1.1 308 Permanent Redirect\r\nLocation: {base}/\r\nContent-Length: 0\r\n"
-        b"Connection: close\r\n\r\n",
+         HEAD, Ended()],
+        [HEAD, b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", StillOpen()],
+        request=b"GET / HTTP/1.1\r\nHost: {origin}\r\nUpgrade: any\r\nConnection: Upgrade\r\n\r\n",
+        response=b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno",
         edge_only=True,
     ),
     Case(

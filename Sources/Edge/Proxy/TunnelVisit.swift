@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+import ControlAPI
+import EdgeTunnels
+import HTTP1
+import NIOCore
+
+/// A request on its way into a tunnel.
+struct TunnelVisit {
+    let head: RequestHead
+    let request: IncomingRequest
+    let entry: TunnelEntry
+
+    /// Who answers, once it is known which tunnel is asked for: whoever exchanges with the origin if its policy admits
+    /// the visitor.
+    func enter(_ tunnel: Tunnel) -> any Responder {
+        self.proceed(
+            tunnel.visit(
+                address: self.request.visitor.address,
+                authorization: self.head.section.values(.authorization)
+            ),
+            to: tunnel
+        )
+    }
+
+    /// Who answers, by what was decided on the request.
+    func proceed(_ visit: Tunnel.Visit, to tunnel: Tunnel) -> any Responder {
+        switch visit.decision {
+        case .admit(let stripsAuthorization):
+            self.request.reached(tunnel, by: visit.policy)
+            return self.toRoot(of: tunnel) ?? self.exchange(with: tunnel, dropsAuthorization: stripsAuthorization)
+        case .addressDenied: return EdgeAnswer(self.request, .error(.accessDenied))
+        case .compare(let attempt): return PasswordCheck(attempt, self, tunnel)
+        case .credentialsRequired:
+            // In path mode tunnels share an origin, so that the realm is what keeps their passwords apart.
+            let challenge = "Basic realm=\"\(tunnel.id)\", charset=\"UTF-8\""
+            return EdgeAnswer(self.request, .error(.loginRequired, challenge: challenge))
+        case .rateLimited(let retryAfter):
+            return EdgeAnswer(self.request, .error(.rateLimited, retryAfter: retryAfter))
+        }
+    }
+
+    private func exchange(with tunnel: Tunnel, dropsAuthorization: Bool) -> any Responder {
+        let (policy, services, visitor) = (self.request.policy, self.request.services, self.request.visitor)
+        let rewrite = RequestRewrite(
+            entry: self.entry,
+            policy: policy,
+            tunnelID: tunnel.id,
+            visitor: visitor,
+            requestID: self.request.id,
+            dropsAuthorization: dropsAuthorization,
+            clientIPHeader: services.trust.clientIPHeader?.asciiLowercased()
+        )
+        let plan = ExchangePlan(
+            request: self.request,
+            tunnel: tunnel,
+            urls: PublicURLs(
+                prefix: self.entry.hidesPrefix(policy.pathMode) ? "/\(tunnel.id)" : "",
+                isPathMode: self.entry.isShared,
+                scheme: visitor.scheme,
+                host: visitor.host,
+                originHost: rewrite.originHost,
+                wildcardDomain: services.router.wildcardDomain
+            ),
+            shared: self.sharedOrigin(tunnel),
+            passesUpgrade: rewrite.passesUpgrade(self.head),
+            mayReuse: policy.originReuse == .safe && services.settings.reusesOriginConnections
+        )
+        return plan.responder(
+            for: RepeatableRequest(head: rewrite.head(self.head), hasBody: self.request.traits.hasBody)
+        )
+    }
+
+    // MARK: Tunnels that share their origin
+
+    private func sharedOrigin(_ tunnel: Tunnel) -> SharedOrigin? {
+        guard self.entry.isShared else { return nil }
+        let isFound = self.request.services.fallbackKind(self.request.policy) != nil
+        let opened = isFound ? self.opened(tunnel) : nil
+        // Programs don't lose the prefix, and get what the app sent.
+        let isBrowser = opened != nil || self.entry == .fallback || self.entry == .root || self.hasCookieOfOurs
+        return SharedOrigin(
+            cookies: TunnelCookies(id: tunnel.id),
+            keepsSeconds: isFound && isBrowser,
+            isRoot: self.entry == .root,
+            opened: opened
+        )
+    }
+
+    /// Whether the request has a cookie that the edge set.
+    private var hasCookieOfOurs: Bool {
+        self.head.section.lines.contains { line in
+            line.known == .cookie && TunnelCookies.concern(line, of: self.head.section)
+        }
+    }
+
+    /// The `Set-Cookie` that notes that the browser opens a page of the tunnel; `nil` if it does not, or if that is
+    /// noted already.
+    private func opened(_ tunnel: Tunnel) -> String? {
+        guard case .prefix = self.entry, BrowserSignals.opensPage(self.head, self.request) else { return nil }
+        let (services, visitor) = (self.request.services, self.request.visitor)
+        let now = services.now()
+        let cookie = services.recentTunnels.cookie
+        var recent = cookie.read(
+            TunnelCookies.recentTunnels(self.head.section.values(.cookie)),
+            host: visitor.host,
+            now: now
+        )
+        guard recent.open(tunnel.id, now: now) else { return nil }
+        return cookie.setCookie(recent, host: visitor.host, isSecure: visitor.scheme == "https")
+    }
+
+    /// Leads a browser that opens a page of a tunnel that is served at `/` there.
+    private func toRoot(of tunnel: Tunnel) -> (any Responder)? {
+        guard case .prefix(let length) = self.entry, self.request.policy.pathMode == .root,
+            BrowserSignals.opensPage(self.head, self.request)
+        else { return nil }
+        let target = self.head.targetText.utf8.dropFirst(length)
+        // What would begin with two slashes names another host.
+        let second = target.dropFirst().first
+        guard target.isEmpty || second != UInt8(ascii: "/") && second != UInt8(ascii: "\\") else { return nil }
+        var location = ByteBuffer()
+        if target.first != UInt8(ascii: "/") { location.writeStaticString("/") }
+        let start = Int(self.head.target.start) + length
+        self.head.section.copy(
+            FieldLine.Span(start: start, count: Int(self.head.target.count) - length),
+            to: &location
+        )
+        return EdgeAnswer(self.request, .lead(location, setCookie: self.opened(tunnel)))
+    }
+}
