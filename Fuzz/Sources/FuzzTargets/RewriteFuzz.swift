@@ -14,7 +14,7 @@ enum RewriteFuzz {
     static func check(_ input: [UInt8]) throws {
         var reader = InputReader(input)
         let choice = reader.byte()
-        let setting = Setting(&reader)
+        let setting = Setting(choice, &reader)
         let bytes = reader.rest()
         switch choice % 3 {
         case 0: try self.checkReference(setting, kind: choice / 3 % 4, bytes)
@@ -33,14 +33,21 @@ enum RewriteFuzz {
         var dropsAuthorization: Bool
         var connection: ResponseRewrite.Connection
         var isHTTP10Visitor: Bool
+        /// Whether a request that names the tunnel is taken as one that does not.
+        var lacksPrefix: Bool
+        var keepsSeconds: Bool
 
         static let id = "k3v9q2m7"
         static let wildcardDomain = "t.example"
 
-        init(_ reader: inout InputReader) {
+        init(_ choice: UInt8, _ reader: inout InputReader) {
+            self.lacksPrefix = choice / 12 % 3 != 0
+            self.keepsSeconds = choice / 36 % 2 != 0
+            self.policy.origin = [.withHost, .preserve, .origin("https://app.test")][Int(choice / 72) % 3]
             let flags = reader.byte()
             self.isPathMode = flags & 1 == 0
             self.policy.pathMode = flags & 2 == 0 ? .strip : .keep
+            if choice / 12 % 3 == 2 { self.policy.pathMode = .root }
             self.policy.upgrades = flags & 4 == 0 ? .any : .websocket
             self.scheme = flags & 8 == 0 ? "https" : "http"
             self.dropsAuthorization = flags & 16 != 0
@@ -57,6 +64,20 @@ enum RewriteFuzz {
                 .rewrite("localhost:3000"), .preserve, .rewrite("127.0.0.1:3000"), .rewrite("app.internal"), .local,
             ])
             self.connection = reader.element(of: [.kept, .close, .keepAlive])
+        }
+
+        /// How a request names the tunnel whose prefix has so many bytes; none for a tunnel with a host of its own.
+        func entry(_ prefixLength: Int) -> TunnelEntry {
+            guard prefixLength > 0 else { return .host }
+            guard self.lacksPrefix else { return .prefix(prefixLength) }
+            return self.policy.pathMode == .root ? .root : .fallback
+        }
+
+        /// What answers have to mind of other tunnels; nothing where a second rewriting is compared.
+        var shared: SharedOrigin? {
+            guard self.isPathMode, self.lacksPrefix, let id = TunnelID(Self.id) else { return nil }
+            let isRoot = self.policy.pathMode == .root
+            return SharedOrigin(cookies: TunnelCookies(id: id), keepsSeconds: self.keepsSeconds, isRoot: isRoot)
         }
 
         var urls: PublicURLs {
@@ -133,8 +154,9 @@ enum RewriteFuzz {
         guard let head = try? parser.request(&buffer) else { return }
         let router = PublicRouter(wildcardDomain: Setting.wildcardDomain)
         guard case .tunnel(let id, let prefixLength) = router.route(head) else { return }
+        let entry = setting.entry(prefixLength)
         let rewrite = RequestRewrite(
-            prefixLength: prefixLength,
+            entry: entry,
             policy: setting.policy,
             tunnelID: id,
             visitor: setting.trust.visitor(head.section, socketAddress: self.peer),
@@ -146,10 +168,18 @@ enum RewriteFuzz {
         let seen = try self.read(output) { parser, buffer throws(HTTPFault) in try parser.request(&buffer) }
         try Finding.unless(seen.methodText == head.methodText, "another method: \(output.shown)")
         try Finding.unless(seen.framing == head.framing, "another body: \(seen.framing) for \(head.framing)")
-        let isStripped = setting.policy.pathMode == .strip
+        var target = head.targetText
+        switch entry {
+        case .prefix where setting.policy.pathMode != .keep:
+            target = String(Substring(target.utf8.dropFirst(prefixLength)))
+        case .fallback where setting.policy.pathMode == .keep: target = "/\(id)\(target)"
+        case .host, .prefix, .fallback, .root: break
+        }
+        try Finding.unless(seen.targetText == target, "\(head.targetText) became \(seen.targetText)")
+        let cookies = seen.section.values(.cookie).flatMap { $0.split(separator: ";") }
         try Finding.unless(
-            seen.targetText == (isStripped ? String(head.targetText.utf8.dropFirst(prefixLength)) : head.targetText),
-            "\(head.targetText) became \(seen.targetText)"
+            entry == .host || !cookies.contains { TunnelCookies.isOurs(setCookie: String($0)) },
+            "a cookie of the edge is passed on: \(output.shown)"
         )
         for field in [KnownField.keepAlive, .proxyAuthorization, .proxyConnection] {
             try Finding.unless(!seen.section.contains(field), "\(field) is passed on: \(output.shown)")
@@ -184,7 +214,7 @@ enum RewriteFuzz {
         else { return }
         let framing: ResponseRewrite.Framing =
             body != .untilClose ? .asReceived : setting.isHTTP10Visitor ? .untilClose : .chunked
-        let rewrite = ResponseRewrite(urls: setting.urls)
+        let rewrite = ResponseRewrite(urls: setting.urls, shared: setting.shared)
         let output = rewrite.head(head, framing: framing, connection: setting.connection)
         let seen = try self.read(output) { parser, buffer throws(HTTPFault) in try parser.response(&buffer) }
         try Finding.unless(seen.status == head.status, "status \(head.status) became \(seen.status)")
@@ -206,6 +236,7 @@ enum RewriteFuzz {
         for field in [KnownField.keepAlive, .proxyAuthenticate, .culvertError, .culvertRequestID] {
             try Finding.unless(!seen.section.contains(field), "\(field) is passed on: \(output.shown)")
         }
+        guard setting.shared == nil else { return }
         let again = rewrite.head(seen, framing: .asReceived, connection: setting.connection)
         try Finding.unless(again == output, "rewritten twice: \(output.shown), then \(again.shown)")
     }
