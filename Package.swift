@@ -203,6 +203,7 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ],
             path: "Sources/Connector/Main",
+            exclude: ["Inspector/Page"],
             swiftSettings: settings
         ),
         .testTarget(

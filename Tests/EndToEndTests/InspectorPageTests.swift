@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("The inspector's page", .serialized)
+    struct InspectorPage {
+        /// What `inspector` prints.
+        struct Tally: Decodable {
+            var scenes: [String]
+            /// What went wrong, by the scene.
+            var failures: [String: String]
+            var figures: [String: Double]
+        }
+
+        static let page = Programs.repository.appendingPathComponent("Sources/Connector/Main/Inspector/Page")
+
+        @Test(
+            "In Chromium the page finds, shows, repeats and compares exchanges, and keeps its Content-Security-Policy"
+        )
+        func scenes() async throws {
+            let scratch = try ScratchFolder()
+            let peer = try RunningProcess.peer("inspector", ["page", Self.page.path], in: scratch)
+            let tally = try await peer.decodedOutput(Tally.self, within: .seconds(400))
+            print("scenes: \(tally.scenes.joined(separator: ", "))")
+            for (name, figure) in tally.figures.sorted(by: { $0.key < $1.key }) { print("\(name): \(figure)") }
+            for (scene, failure) in tally.failures { Issue.record("\(scene): \(failure)") }
+            #expect(tally.scenes.count == 21)
+        }
+
+        @Test("The page has no way to turn text into markup or code, and asks nothing of other hosts")
+        func files() throws {
+            let files = try FileManager.default.contentsOfDirectory(at: Self.page, includingPropertiesForKeys: nil)
+            #expect(files.count > 20)
+            let forbidden = [
+                "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "srcdoc", "DOMParser", "eval(",
+                "new Function",
+                "setAttribute('style'", "setAttribute('on", "<style", "style=\"", "onclick", "onerror=", "//cdn",
+                "@import",
+            ]
+            for file in files {
+                let text = try String(contentsOf: file, encoding: .utf8)
+                for word in forbidden {
+                    #expect(!text.contains(word), "\(file.lastPathComponent) has \(word)")
+                }
+                #expect(text.contains("SPDX-License-Identifier: Apache-2.0"), "\(file.lastPathComponent)")
+                #expect(text.split(separator: "\n").count < 500, "\(file.lastPathComponent)")
+            }
+        }
+    }
+}

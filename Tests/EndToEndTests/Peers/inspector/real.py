@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page as `culvert` serves it: an edge, a connector and a local server, and visitors who send the samples."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.request
+
+import samples
+from browser import Window, context
+from origin import Origin, frame, read_head
+
+API_KEY = "cvk_0123456789abcdefghijklmnopqrstuv"
+NAME = "my-app"
+PATIENCE = 30
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def eventually(what, attempt):
+    end = time.monotonic() + PATIENCE
+    while True:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if (found := attempt()) is not None:
+                return found
+        if time.monotonic() > end:
+            raise AssertionError(f"no {what} within {PATIENCE} s")
+        time.sleep(0.05)
+
+
+class RealStage:
+    """The same as `FakeStage`, with the programs themselves."""
+
+    now = None
+
+    def __init__(self, browser, programs, album):
+        self.browser, self.album = browser, album
+        self.samples = [request for request, _ in samples.samples()]
+        self.figures = {}
+        self._programs = programs
+        self._folder = tempfile.TemporaryDirectory()
+        self._sockets = []
+        self._seen = 0
+        self.origin = Origin()
+        self.edge_port, self.port = free_port(), free_port()
+        self._edge = self._start("culvert-edge", "--dev", "--listen", f"127.0.0.1:{self.edge_port}", "--admin-listen", f"127.0.0.1:{free_port()}")
+        eventually("edge", lambda: socket.create_connection(("127.0.0.1", self.edge_port)).close() or True)
+        self._connector = None
+        self.come_back()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/"
+
+    def _start(self, program, *arguments):
+        log = open(os.path.join(self._folder.name, f"{program}.log"), "ab")  # The process keeps it.
+        with log:
+            return subprocess.Popen(
+                [os.path.join(self._programs, program), *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={"PATH": os.environ["PATH"], "HOME": self._folder.name, "CULVERT_AUTH_API_KEY": API_KEY, "CULVERT_API_KEY": API_KEY},
+            )  # fmt: skip
+
+    def log(self):
+        parts = []
+        for name in ("culvert-edge", "culvert"):
+            with open(os.path.join(self._folder.name, f"{name}.log"), encoding="utf-8", errors="replace") as file:
+                parts.append(file.read()[-2000:])
+        return "\n".join(parts)
+
+    def close(self):
+        self._hang_up()
+        for process in (self._connector, self._edge):
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        self.origin.close()
+        self._folder.cleanup()
+
+    def window(self, made):
+        return Window(made, self.url)
+
+    def context(self):
+        return context(self.browser)
+
+    # The program
+
+    def api(self, path, method="GET"):
+        request = urllib.request.Request(f"{self.url}api/{path}", method=method, headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            body = answer.read()
+        return json.loads(body) if body else None
+
+    def prepare(self):
+        self._hang_up()
+        self.api("requests/http", "DELETE")
+
+    clear = prepare
+
+    def go_away(self):
+        self._hang_up()
+        self._connector.send_signal(signal.SIGKILL)
+        self._connector.wait()
+
+    def come_back(self):
+        edge = f"http://127.0.0.1:{self.edge_port}"
+        self._connector = self._start(
+            "culvert", "http", str(self.origin.port), "--name", NAME, "--edge", edge, "--inspect", f"127.0.0.1:{self.port}"
+        )
+        eventually("online tunnel", lambda: next((one for one in self.api("tunnels")["tunnels"] if one["state"] == "online"), None))
+
+    # Visitors
+
+    def send(self, request):
+        """Sends one request through the tunnel and reads its answer to the end; gives its status."""
+        connection = socket.create_connection(("127.0.0.1", self.edge_port), timeout=PATIENCE)
+        fields = [("Host", f"127.0.0.1:{self.edge_port}"), *request["fields"]]
+        if request["body"]:
+            fields.append(("Content-Length", str(len(request["body"]))))
+        is_chat = any(name == "Upgrade" for name, _ in fields)
+        fields += [("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")] if is_chat else [("Connection", "close")]
+        lines = [f"{request['method']} /{NAME}{request['target']} HTTP/1.1", *(f"{name}: {value}" for name, value in fields), "", ""]
+        connection.sendall("\r\n".join(lines).encode() + request["body"])
+        stream = connection.makefile("rb")
+        line = read_head(stream)[0]
+        if is_chat:
+            self._sockets += [stream, connection]
+            for who, opcode, content in samples.MESSAGES:
+                if who == "visitor":
+                    connection.sendall(frame(opcode, content, b"\x01\x02\x03\x04"))
+                else:
+                    content = content.encode() if isinstance(content, str) else content
+                    stream.read(2 + len(content))
+        else:
+            while stream.read(65536):
+                pass
+            connection.close()
+        return int(re.match(r"HTTP/1\.1 (\d+)", line)[1])
+
+    def show_samples(self):
+        self.prepare()
+        self.samples = []
+        for request, response in samples.samples():
+            if self.send(request) == 400:
+                # The edge refuses what a browser would not send in a target.
+                assert "<" in request["target"], request["target"]
+                continue
+            self.samples.append(request)
+
+        def all_there():
+            found = self.api("requests/http?fields=summary&limit=100")["requests"]
+            chat = next((one for one in found if one.get("kind") == "websocket"), {})
+            is_complete = len(found) == len(self.samples) and chat.get("messages") == len(samples.MESSAGES)
+            return True if is_complete else None
+
+        eventually("samples", all_there)
+        self.origin.records.clear()
+        self._seen = 0
+
+    def _hang_up(self):
+        for one in self._sockets:
+            one.close()
+        self._sockets.clear()
+
+    def visit(self, target):
+        self.send(samples.request("GET", target))
+
+    def fill(self, number):
+        def some(first, last):
+            connection = http.client.HTTPConnection("127.0.0.1", self.edge_port, timeout=PATIENCE)
+            for index in range(first, last):
+                connection.request("GET", f"/{NAME}/many/{index}")
+                connection.getresponse().read()
+            connection.close()
+
+        share = number // 4
+        threads = [threading.Thread(target=some, args=(index * share, (index + 1) * share)) for index in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def say(self, text):
+        self.origin.chat.wfile.write(frame("text", text))
+
+    def received(self):
+        """The latest request that was sent again since the last call."""
+        eventually("replay at the local server", lambda: len(self.origin.records) > self._seen or None)
+        self._seen = len(self.origin.records)
+        return self.origin.records[-1]
+
+    def trickle(self, seconds, each_second):
+        for _ in range(seconds * 4):
+            begin = time.monotonic()
+            for number in range(each_second // 4):
+                self.visit(f"/trickle/{number}")
+            time.sleep(max(0, 0.25 - (time.monotonic() - begin)))
