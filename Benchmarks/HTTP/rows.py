@@ -137,6 +137,8 @@ class Bench:
         self.start(
             "connector", str(self.programs / "culvert"), "http", str(origin_port),
             "--edge", edge, "--name", "bench", "--connections", "1", "--log-level", "warning",
+            # All visitors of a benchmark have one address.
+            "--max-requests-per-visitor", "100000",
             CULVERT_API_KEY=self.key,
         )  # fmt: skip
         self.urls["culvert"] = f"{edge}/bench"
@@ -160,7 +162,10 @@ class Bench:
     def connectors_to(self, name: str, count: int):  # noqa: ANN201
         """A tunnel of its own with as many streams as connectors can have: 8 connections each, of 1 024 streams."""
         return self.running({
-            f"{name} {index}": ("http", str(self.peers_port), "--name", name, "--connections", "8")
+            f"{name} {index}": (
+                "http", str(self.peers_port), "--name", name, "--connections", "8",
+                "--max-requests-per-visitor", "100000",
+            )
             for index in range(count)
         })  # fmt: skip
 

@@ -159,6 +159,11 @@ extension Exchange: Responder {
         self.fail(.originTimeout, detail: nil)
     }
 
+    func gaveWay(_ ticket: VisitorTicket) {
+        guard self.request.ticket == ticket else { return }
+        self.fail(.tooManyFromVisitor, detail: nil)
+    }
+
     func visitorLeft(isBroken: Bool) {
         guard self.sink.take() != nil else { return }
         switch self.state.visitorLeft(isBroken: isBroken) {

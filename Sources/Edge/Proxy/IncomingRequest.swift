@@ -21,6 +21,9 @@ final class IncomingRequest {
     /// The tunnel's policy as it was when the request was let in: one for the whole of it.
     private(set) var policy = TunnelPolicy()
     private var record: RequestRecord
+    private let place: VisitorPlace?
+    /// What the request has among those of its address, once a tunnel has let it in.
+    private(set) var ticket: VisitorTicket?
     private let observer: (any ExchangeObserver)?
     private var isFinished = false
 
@@ -31,12 +34,15 @@ final class IncomingRequest {
     ///   - services: What the listener works with.
     ///   - eventLoop: The event loop of the connection.
     ///   - remoteAddress: Where the connection comes from.
+    ///   - place: The connection, to those who count requests by address.
     init(
         _ head: RequestHead?,
         services: ProxyServices,
         eventLoop: any EventLoop,
-        remoteAddress: SocketAddress?
+        remoteAddress: SocketAddress?,
+        place: VisitorPlace? = nil
     ) {
+        self.place = place
         self.traits = head.map { RequestTraits($0) } ?? RequestTraits(isKeepAlive: false)
         self.accept = head?.section.values(.accept) ?? []
         self.services = services
@@ -72,10 +78,15 @@ final class IncomingRequest {
     // MARK: What happens to it
 
     /// A tunnel has let the request in, by this policy.
-    func reached(_ tunnel: Tunnel, by policy: TunnelPolicy) {
+    ///
+    /// - Returns: Whether the visitor's address may have another one under way.
+    func reached(_ tunnel: Tunnel, by policy: TunnelPolicy) -> Bool {
         self.policy = policy
         self.record.tunnel = tunnel
         tunnel.recordRequest()
+        guard let place else { return true }
+        self.ticket = tunnel.beginVisit(place, address: self.visitor.address, policy: policy, now: self.eventLoop.now)
+        return self.ticket != nil
     }
 
     /// The head is on its way to the connector.
@@ -86,6 +97,7 @@ final class IncomingRequest {
 
     func received(_ bytes: ByteBuffer) {
         self.record.received += bytes.readableBytes
+        self.place?.used(now: self.eventLoop.now)
         self.observer?.requestBytes(bytes)
     }
 
@@ -103,11 +115,13 @@ final class IncomingRequest {
     /// - Parameter isFinal: Whether the status is the one that counts.
     func answered(_ head: ByteBuffer, status: Int, isFinal: Bool) {
         if isFinal { self.record.status = status }
+        self.place?.used(now: self.eventLoop.now)
         self.observer?.responseHead(head, status: status)
     }
 
     func sent(_ bytes: ByteBuffer) {
         self.record.sent += bytes.readableBytes
+        self.place?.used(now: self.eventLoop.now)
         self.observer?.responseBytes(bytes)
     }
 
@@ -119,6 +133,7 @@ final class IncomingRequest {
     func finish() {
         guard !self.isFinished else { return }
         self.isFinished = true
+        if let ticket { self.record.tunnel?.endVisit(ticket) }
         self.record.finish(in: self.services.recorder)
         self.observer?.exchangeEnded(error: self.record.error?.code)
     }

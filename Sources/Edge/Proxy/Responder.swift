@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import EdgeTunnels
 import HTTP1
 import NIOCore
 
@@ -33,6 +34,8 @@ protocol Responder: AnyObject {
     func deadlinePassed(_ kind: ConnectionDeadlines.Kind)
     /// The edge leaves: nothing is to wait for a connector.
     func edgeLeaves()
+    /// The request's place is another's: it ends, if it is the one with this ticket.
+    func gaveWay(_ ticket: VisitorTicket)
     /// The connection is gone; the sink is of no use any more.
     ///
     /// - Parameter isBroken: Whether the connection broke, rather than ended.
@@ -50,6 +53,7 @@ extension Responder {
     func inputEnded() {}
     func visitorTakesAgain() {}
     func edgeLeaves() {}
+    func gaveWay(_ ticket: VisitorTicket) {}
 }
 
 /// Where a ``Responder`` sends its answer: the visitor's connection, on its event loop.

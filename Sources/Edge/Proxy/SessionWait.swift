@@ -43,6 +43,10 @@ final class SessionWait: Responder {
         self.answer(.tunnelOffline)
     }
 
+    func gaveWay(_ ticket: VisitorTicket) {
+        if self.plan.request.ticket == ticket { self.answer(.tooManyFromVisitor) }
+    }
+
     func deadlinePassed(_ kind: ConnectionDeadlines.Kind) {
         // The visitor can't send what nobody takes.
         self.answer(.originTimeout)

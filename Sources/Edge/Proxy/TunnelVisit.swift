@@ -26,7 +26,9 @@ struct TunnelVisit {
     func proceed(_ visit: Tunnel.Visit, to tunnel: Tunnel) -> any Responder {
         switch visit.decision {
         case .admit(let stripsAuthorization):
-            self.request.reached(tunnel, by: visit.policy)
+            guard self.request.reached(tunnel, by: visit.policy) else {
+                return EdgeAnswer(self.request, .error(.tooManyFromVisitor, retryAfter: 1))
+            }
             return self.toRoot(of: tunnel) ?? self.exchange(with: tunnel, dropsAuthorization: stripsAuthorization)
         case .addressDenied: return EdgeAnswer(self.request, .error(.accessDenied))
         case .compare(let attempt): return PasswordCheck(attempt, self, tunnel)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import EdgeTunnels
 import HTTP1
 import NIOCore
 
@@ -17,7 +18,8 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     private var state = VisitorConnectionState()
     private var headParser: HeadParser
     private var bodyReader = BodyReader(.none)
-    private var responder: (any Responder)?
+    private(set) var responder: (any Responder)?
+    private var place: VisitorPlace?
 
     // The socket.
     /// What came and has not been taken.
@@ -61,6 +63,7 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     }
 
     private func start(_ context: ChannelHandlerContext) {
+        self.place = VisitorPlace(self, on: context.eventLoop)
         let stage = self.services.connections.join(self, on: context.eventLoop)
         self.perform(self.state.entered(stage, hasUnread: false))
         self.settle()
@@ -126,6 +129,7 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     /// The connection is over, or no longer a visitor's.
     private func leave() {
         self.state.closed()
+        self.place = nil
         self.timer?.cancel()
         self.timer = nil
         self.services.connections.leave(self)
@@ -134,7 +138,7 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     // MARK: After every event
 
     /// Takes what came, sends what was written, asks for more and says what is waited for: whatever has happened.
-    private func settle() {
+    func settle() {
         guard !self.isSettling, !self.isProcessing else {
             self.needsSettling = true
             return
@@ -228,7 +232,8 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
             head,
             services: self.services,
             eventLoop: context.eventLoop,
-            remoteAddress: context.channel.remoteAddress
+            remoteAddress: context.channel.remoteAddress,
+            place: self.place
         )
     }
 

@@ -17,6 +17,7 @@ package enum VisitorError: String, CaseIterable, Error {
     case sessionLost = "session_lost"
     case tooManyStreams = "too_many_streams"
     case tooManyConnections = "too_many_connections"
+    case tooManyFromVisitor = "too_many_from_visitor"
     case rateLimited = "rate_limited"
     case badRequest = "bad_request"
     case headerTooLarge = "header_too_large"
@@ -46,7 +47,7 @@ package enum VisitorError: String, CaseIterable, Error {
         case .originRefused, .originClosed, .sessionLost: return isCDN ? 503 : 502
         case .originConnectTimeout, .originTimeout: return isCDN ? 503 : 504
         case .originInvalidResponse: return isCDN ? 500 : 502
-        case .rateLimited: return 429
+        case .rateLimited, .tooManyFromVisitor: return 429
         case .badRequest: return 400
         case .headerTooLarge: return 431
         case .requestTimeout: return 408
@@ -70,6 +71,7 @@ package enum VisitorError: String, CaseIterable, Error {
         case .sessionLost: "The connection to the tunnel's connector was lost."
         case .tooManyStreams: "The tunnel serves as many requests as it can."
         case .tooManyConnections: "The edge serves as many connections as it can."
+        case .tooManyFromVisitor: "This address has as many requests under way as the tunnel lets one have."
         case .rateLimited: "There were too many requests in a short time."
         case .badRequest: "The request is not well-formed HTTP."
         case .headerTooLarge: "The request's head is too large."
@@ -95,6 +97,8 @@ package enum VisitorError: String, CaseIterable, Error {
         case .originTimeout: "Look into what the local server waits for, or raise the tunnel's request time-out."
         case .sessionLost: "Reload: the connector connects again by itself."
         case .tooManyStreams, .tooManyConnections: "Try again in a moment."
+        case .tooManyFromVisitor:
+            "End some of them, or ask the tunnel's owner for a higher max_requests_per_visitor."
         case .rateLimited: "Wait as long as Retry-After says."
         case .badRequest: "Correct the program that sent it."
         case .headerTooLarge: "Send fewer or shorter fields: cookies are the usual reason."

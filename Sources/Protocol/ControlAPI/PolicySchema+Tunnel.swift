@@ -72,6 +72,16 @@ extension PolicySchema {
             documentation: "The requests that all visitors together may make in a second."
         ),
         PolicyMember(
+            "max_requests_per_visitor",
+            \.maxRequestsPerVisitor,
+            .number(1...100_000),
+            default: "512",
+            documentation: """
+                The most requests and conversations that one address may have under way; the one on which nothing has \
+                passed for the longest time gives way to a new one.
+                """
+        ),
+        PolicyMember(
             "basic_auth",
             \.basicAuth,
             .credentials(atMost: 16),

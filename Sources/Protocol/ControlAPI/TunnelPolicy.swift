@@ -21,6 +21,8 @@ package struct TunnelPolicy: Equatable, Sendable {
     package var maxConnections: Int?
     /// The requests per second that visitors may make altogether; `nil` sets no limit.
     package var requestsPerSecond: Int?
+    /// The most requests that one address may have under way; `nil` takes 512.
+    package var maxRequestsPerVisitor: Int?
     /// The credentials of which a visitor has to show one; empty asks for none.
     package var basicAuth: [BasicCredential] = []
     /// The networks (CIDR) that visitors have to come from; empty allows every address.

@@ -53,6 +53,22 @@ extension CodeCase {
                 _ = try await first.answer()
                 return try await edge.get("/nobody/")
             },
+            Self.edge(.visitor, "too_many_from_visitor", 429) { edge in
+                let tunnel = try await edge.makeTunnel(#"{"policy":{"max_requests_per_visitor":1}}"#)
+                _ = try await edge.connect(tunnel, origin: .silent)
+                // One of the two is refused: the second, or the first once it has been idle for a second.
+                return try await withThrowingTaskGroup { visitors in
+                    for _ in 0..<2 {
+                        visitors.addTask {
+                            let visitor = try await RawVisitor.connect(to: edge.addresses.listen)
+                            try await visitor.send("GET /\(tunnel.tunnelID)/ HTTP/1.1\r\nHost: edge.example\r\n\r\n")
+                            return try await visitor.answer()
+                        }
+                    }
+                    defer { visitors.cancelAll() }
+                    return try #require(try await visitors.next())
+                }
+            },
             Self.edge(.visitor, "rate_limited", 429) { edge in
                 let tunnel = try await edge.makeTunnel(#"{"policy":{"requests_per_second":1}}"#)
                 var answer = try await edge.get("/\(tunnel.tunnelID)/")

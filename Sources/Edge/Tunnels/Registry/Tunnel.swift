@@ -51,6 +51,7 @@ package final class Tunnel: Sendable {
     private struct State {
         var policy: TunnelPolicy
         var gate: VisitorGate
+        var places = VisitorPlaces()
         var sessions = SessionTable<TunnelSession>()
         var waiters: [UInt64: EventLoopPromise<TunnelSession?>] = [:]
         var nextWaiter: UInt64 = 0
@@ -141,6 +142,41 @@ package final class Tunnel: Sendable {
             let decision = state.gate.conclude(attempt, isRight: isRight, now: Double(now.uptimeNanoseconds) / 1e9)
             return Visit(decision: decision, policy: state.policy)
         }
+    }
+
+    /// Begins a request that was admitted; one of the same address that has long been idle may have to give way.
+    ///
+    /// - Parameters:
+    ///   - place: The visitor's connection.
+    ///   - address: The trusted address of the visitor.
+    ///   - policy: What the request was admitted by.
+    /// - Returns: What to end it with; `nil` if the address has as many requests under way as it may have.
+    package func beginVisit(
+        _ place: VisitorPlace,
+        address: IPAddress?,
+        policy: TunnelPolicy,
+        now: NIODeadline
+    ) -> VisitorTicket? {
+        let entry = self.state.withLock { state in
+            state.places.enter(
+                place,
+                from: CallerAddress(address),
+                bound: policy.maxRequestsPerVisitor ?? VisitorPlaces.bound,
+                now: now
+            )
+        }
+        switch entry {
+        case .entered(let ticket): return ticket
+        case .inPlace(let ticket, let other, let old):
+            other.giveWay(old)
+            return ticket
+        case .full: return nil
+        }
+    }
+
+    /// Ends a request.
+    package func endVisit(_ ticket: VisitorTicket) {
+        self.state.withLock { $0.places.leave(ticket) }
     }
 
     // MARK: Sessions
