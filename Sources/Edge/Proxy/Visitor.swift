@@ -112,9 +112,11 @@ package struct VisitorTrust: Sendable {
         {
             return Self.address(value)
         }
-        let chain = section.values(.xForwardedFor).flatMap { $0.split(separator: ",") }
-            .map { $0.trimmingSpaces() }.filter { !$0.isEmpty }
-        var client = proxy
+        let said = section.values(.xForwardedFor)
+        guard !said.isEmpty else { return proxy }
+        let chain = said.flatMap { $0.split(separator: ",") }.map { $0.trimmingSpaces() }.filter { !$0.isEmpty }
+        // Nobody where the field is there and empty.
+        var client: IPAddress?
         for member in chain.reversed() {
             guard let address = Self.address(member) else { return nil }
             client = address

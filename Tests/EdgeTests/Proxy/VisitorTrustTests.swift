@@ -45,7 +45,7 @@ struct VisitorTrustTests {
             ("", "10.0.0.1"), ("X-Forwarded-For: 203.0.113.9:80", "203.0.113.9"),
             ("X-Forwarded-For: 1.1.1.1, 203.0.113.9 , 10.9.9.9", "203.0.113.9"),
             ("X-Forwarded-For: 1.1.1.1\nX-Forwarded-For: [2001:db8::1]:5, 10.9.9.9:7", "2001:db8::1"),
-            ("X-Forwarded-For: 10.2.2.2, 10.3.3.3", "10.2.2.2"), ("X-Forwarded-For: ,", "10.0.0.1"),
+            ("X-Forwarded-For: 10.2.2.2, 10.3.3.3", "10.2.2.2"), ("X-Forwarded-For: ,", nil), ("X-Forwarded-For:", nil),
             ("X-Forwarded-For: unknown", nil), ("X-Forwarded-For: 1.1.1.1, _x, 10.9.9.9", nil),
             ("X-Forwarded-For: 1.1.1.1 2.2.2.2", nil),
         ] as [(String, String?)]
