@@ -161,11 +161,29 @@ let package = Package(
             path: "Sources/Edge/Main",
             swiftSettings: settings
         ),
+        .systemLibrary(
+            name: "CZlib",
+            pkgConfig: "zlib",
+            providers: [.apt(["zlib1g-dev"])]
+        ),
+        .target(
+            name: "Inspection",
+            dependencies: [
+                "CZlib",
+                "ControlAPI",
+                "HTTP1",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Sources/Connector/Inspection",
+            swiftSettings: settings
+        ),
         .target(
             name: "ConnectorCore",
             dependencies: [
                 "ControlAPI",
                 "HTTP1",
+                "Inspection",
                 "Mux",
                 "Program",
                 "Protocol",
@@ -188,10 +206,13 @@ let package = Package(
             dependencies: [
                 "ConnectorCore",
                 "ControlAPI",
+                "Inspection",
                 "Mux",
                 "Program",
                 "Protocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -294,11 +315,21 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "InspectionTests",
+            dependencies: [
+                "ControlAPI",
+                "Inspection",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            exclude: ["Cases"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "ConnectorCoreTests",
             dependencies: [
                 "ConnectorCore",
                 "ControlAPI",
-                "HTTP1",
+                "Inspection",
                 "Mux",
                 "Protocol",
                 .product(name: "Logging", package: "swift-log"),
@@ -316,12 +347,14 @@ let package = Package(
                 "Connector",
                 "ConnectorCore",
                 "ControlAPI",
+                "Inspection",
                 "Program",
                 "Protocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),

@@ -142,26 +142,32 @@ package enum DescriptorOutput {
     @discardableResult
     package static func write(_ text: String, to descriptor: Int32) -> (written: Int, of: Int) {
         var text = text
-        return text.withUTF8 { bytes in
-            var rest = UnsafeRawBufferPointer(bytes)
-            while !rest.isEmpty {
-                #if canImport(Darwin)
-                let written = Darwin.write(descriptor, rest.baseAddress, rest.count)
-                #elseif canImport(Glibc)
-                let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
-                #elseif canImport(Musl)
-                let written = Musl.write(descriptor, rest.baseAddress, rest.count)
-                #endif
-                if written > 0 {
-                    rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
-                } else if written < 0, errno == EAGAIN || errno == EWOULDBLOCK {
-                    var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                    _ = poll(&room, 1, 1_000)
-                } else if written == 0 || errno != EINTR {
-                    break
-                }
+        return text.withUTF8 { self.write(UnsafeRawBufferPointer($0), to: descriptor) }
+    }
+
+    /// Writes bytes in one piece, as a text is written.
+    ///
+    /// - Returns: The number of bytes written and the number of all: less when nobody will take the rest.
+    @discardableResult
+    package static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> (written: Int, of: Int) {
+        var rest = bytes
+        while !rest.isEmpty {
+            #if canImport(Darwin)
+            let written = Darwin.write(descriptor, rest.baseAddress, rest.count)
+            #elseif canImport(Glibc)
+            let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
+            #elseif canImport(Musl)
+            let written = Musl.write(descriptor, rest.baseAddress, rest.count)
+            #endif
+            if written > 0 {
+                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
+            } else if written < 0, errno == EAGAIN || errno == EWOULDBLOCK {
+                var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&room, 1, 1_000)
+            } else if written == 0 || errno != EINTR {
+                break
             }
-            return (bytes.count - rest.count, bytes.count)
         }
+        return (bytes.count - rest.count, bytes.count)
     }
 }

@@ -45,6 +45,8 @@ package struct ChunkedReader {
     /// The longest size line with its extensions, in bytes.
     private static let maximumLine = 4_096
 
+    package init() {}
+
     package var isComplete: Bool { self.state == .complete }
 
     /// Takes what can be passed on off the front of a buffer.
@@ -52,52 +54,83 @@ package struct ChunkedReader {
     /// - Parameter contentOnly: Whether size lines are to be left out.
     /// - Throws: ``HTTPFault`` for a body that is not well-formed.
     package mutating func read(_ buffer: inout ByteBuffer, contentOnly: Bool) throws(HTTPFault) -> ByteBuffer? {
+        if contentOnly {
+            var content = ByteBuffer()
+            try self.content(&buffer) { content.writeBytes($0) }
+            return content.readableBytes > 0 ? content : nil
+        }
         guard self.state != .trailers, self.state != .complete else {
             try self.readTrailers(&buffer)
             return nil
         }
-        var content = ByteBuffer()
         var passed = 0
-        let taken = try buffer.parse { bytes throws(HTTPFault) -> Int in
-            var index = 0
-            while index < bytes.count, self.state != .trailers {
-                if case .content(let left) = self.state {
-                    let count = Int(min(left, UInt64(bytes.count - index)))
-                    if contentOnly {
-                        content.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[index..<index + count]))
-                    }
-                    index += count
-                    passed = index
-                    self.state = left == UInt64(count) ? .contentEnd : .content(left: left - UInt64(count))
-                } else {
-                    try self.take(bytes[index])
-                    index += 1
-                    // A size line is passed on when it is known not to be the last chunk's.
-                    switch self.state {
-                    case .content, .size(digits: 0, value: 0), .contentLineFeed: passed = index
-                    default: break
-                    }
-                }
-            }
-            return index
-        }
+        let taken = try buffer.parse { bytes throws(HTTPFault) in try self.take(bytes, passed: &passed) { _ in } }
         let isAtTrailers = self.state == .trailers
         var raw: ByteBuffer?
-        if isAtTrailers || contentOnly {
+        if isAtTrailers {
             raw = passed > 0 ? buffer.getSlice(at: buffer.readerIndex, length: passed) : nil
-            if isAtTrailers, !contentOnly {
-                let start = buffer.readerIndex + passed
-                self.lastLine = buffer.getSlice(at: start, length: taken - passed) ?? ByteBuffer()
-            }
+            let start = buffer.readerIndex + passed
+            self.lastLine = buffer.getSlice(at: start, length: taken - passed) ?? ByteBuffer()
             buffer.moveReaderIndex(forwardBy: taken)
+            try self.readTrailers(&buffer)
         } else {
             // An unfinished size line waits in the buffer and is read again: it is short.
             raw = passed > 0 ? buffer.readSlice(length: passed) : nil
             if taken > passed { self.rewindToLine() }
         }
-        if isAtTrailers { try self.readTrailers(&buffer) }
-        let result = contentOnly ? content : raw
-        return result.flatMap { $0.readableBytes > 0 ? $0 : nil }
+        return raw.flatMap { $0.readableBytes > 0 ? $0 : nil }
+    }
+
+    /// Takes the content off the front of a buffer without copying it; size lines are left out.
+    ///
+    /// What is left in the buffer, the beginning of trailers, has to come again with the next bytes.
+    ///
+    /// - Parameter content: Called with each piece, which is valid during the call.
+    /// - Throws: ``HTTPFault`` for a body that is not well-formed.
+    package mutating func content(
+        _ buffer: inout ByteBuffer,
+        _ content: (UnsafeRawBufferPointer) -> Void
+    ) throws(HTTPFault) {
+        if self.state != .trailers, self.state != .complete {
+            var passed = 0
+            let taken = try buffer.parse { bytes throws(HTTPFault) in
+                try self.take(bytes, passed: &passed, content: content)
+            }
+            buffer.moveReaderIndex(forwardBy: taken)
+        }
+        try self.readTrailers(&buffer)
+    }
+
+    /// Takes bytes up to the trailers.
+    ///
+    /// - Parameters:
+    ///   - passed: How many of them may be passed on.
+    ///   - content: Called with each piece of content.
+    /// - Returns: How many were taken.
+    private mutating func take(
+        _ bytes: UnsafeRawBufferPointer,
+        passed: inout Int,
+        content: (UnsafeRawBufferPointer) -> Void
+    ) throws(HTTPFault) -> Int {
+        var index = 0
+        while index < bytes.count, self.state != .trailers {
+            if case .content(let left) = self.state {
+                let count = Int(min(left, UInt64(bytes.count - index)))
+                content(UnsafeRawBufferPointer(rebasing: bytes[index..<index + count]))
+                index += count
+                passed = index
+                self.state = left == UInt64(count) ? .contentEnd : .content(left: left - UInt64(count))
+            } else {
+                try self.take(bytes[index])
+                index += 1
+                // A size line is passed on when it is known not to be the last chunk's.
+                switch self.state {
+                case .content, .size(digits: 0, value: 0), .contentLineFeed: passed = index
+                default: break
+                }
+            }
+        }
+        return index
     }
 
     /// The last chunk as it is to be sent, with those trailers that may pass.

@@ -49,7 +49,7 @@ struct HTTPCapturePropertyTests {
             let text = String(repeating: "\r\n\r\nHTTP/1.1 200 OK\r\n", count: Int.random(in: 0...4, using: &random))
             guard Bool.random(using: &random) else { return "Content-Length: \(text.utf8.count)\r\n\r\n\(text)" }
             let chunk = text.isEmpty ? "" : "\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n"
-            return "Transfer-Encoding: chunked\r\n\r\n\(chunk)\(chunk)0\r\nTrailer: x\r\n\r\n"
+            return "Transfer-Encoding: chunked\r\n\r\n\(chunk)\(chunk)0\r\nX-Trailer: x\r\n\r\n"
         }
     }
 
@@ -80,14 +80,13 @@ struct HTTPCapturePropertyTests {
         var random = SeededGenerator(state: seed)
         for round in 0..<300 {
             let conversation = Conversation(using: &random)
-            var tap = HTTPCapture()
-            var events: [HTTPCapture.Event] = []
+            var tap = TapScript()
             for (request, answer) in zip(conversation.requests, conversation.answers) {
-                for piece in Self.cut(request, using: &random) { events += tap.requestBytes(piece, now: .now()) }
-                for piece in Self.cut(answer, using: &random) { events += tap.responseBytes(piece, now: .now()) }
+                for piece in Self.cut(request, using: &random) { tap.request(piece) }
+                for piece in Self.cut(answer, using: &random) { tap.response(piece) }
             }
-            events += tap.closed(isClean: true, now: .now())
-            #expect(Self.told(events) == conversation.told, "seed \(seed), round \(round)")
+            tap.close()
+            #expect(Self.told(tap.events) == conversation.told, "seed \(seed), round \(round)")
         }
     }
 
@@ -99,15 +98,14 @@ struct HTTPCapturePropertyTests {
             for (requestCut, answerCut) in [(true, false), (false, true)] {
                 let length = requestCut ? request.utf8.count : answer.utf8.count
                 for position in 0...length {
-                    var tap = HTTPCapture()
-                    var events: [HTTPCapture.Event] = []
+                    var tap = TapScript()
                     for piece in Self.halves(request, at: requestCut ? position : 0) {
-                        events += tap.requestBytes(piece, now: .now())
+                        tap.request(piece)
                     }
                     for piece in Self.halves(answer, at: answerCut ? position : 0) {
-                        events += tap.responseBytes(piece, now: .now())
+                        tap.response(piece)
                     }
-                    #expect(events.count == 3, "cut at \(position): \(events)")
+                    #expect(tap.events.count == 3, "cut at \(position): \(tap.events)")
                 }
             }
         }
@@ -123,23 +121,23 @@ struct HTTPCapturePropertyTests {
         let seed = UInt64.random(in: .min ... .max)
         var random = SeededGenerator(state: seed)
         let scraps = [
-            "GET / HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\n", "\r\n", "\n", "Content-Length: 3\r\n", "abc",
+            "GET / HTTP/1.1\r\nHost: x\r\n", "HTTP/1.1 200 OK\r\n", "\r\n", "\n", "Content-Length: 3\r\n", "abc",
             "Transfer-Encoding: chunked\r\n", "3\r\n", "0\r\n", ":", " ", "\u{0}", "HTTP/1.1 101 x\r\n",
             "ffffffffffffff\r\n",
         ]
         for round in 0..<2_000 {
-            var tap = HTTPCapture()
-            var events: [HTTPCapture.Event] = []
+            var tap = TapScript()
             for _ in 0..<Int.random(in: 1...24, using: &random) {
                 let piece = ByteBuffer(string: scraps.randomElement(using: &random) ?? "")
                 if Bool.random(using: &random) {
-                    events += tap.requestBytes(piece, now: .now())
+                    tap.request(piece)
                 } else {
-                    events += tap.responseBytes(piece, now: .now())
+                    tap.response(piece)
                 }
             }
-            if Bool.random(using: &random) { events += tap.responsesFinished(now: .now()) }
-            events += tap.closed(isClean: Bool.random(using: &random), now: .now())
+            if Bool.random(using: &random) { tap.finishResponses() }
+            tap.close(isClean: Bool.random(using: &random))
+            let events = tap.events
             let began = events.count { $0 == .began }
             let ended = events.count { if case .ended = $0 { true } else { false } }
             let answered = events.count { if case .responded = $0 { true } else { false } }

@@ -48,7 +48,10 @@ struct OriginRoundTripTests {
         let edge = try await FakeEdge.start()
         let (events, continuation) = AsyncStream.makeStream(of: HTTPCapture.Event.self)
         var opener = try OwnSessionOpener.fixture(edge: edge.address, target: "127.0.0.1:\(origin.port)")
-        opener.observer = OriginObserver(report: { _ in }, exchange: { continuation.yield($0) })
+        opener.observer = OriginObserver(
+            report: { _ in },
+            listeners: CaptureListeners(report: { continuation.yield($0) })
+        )
         let session = try await opener.open(bundle: .init(id: Array(repeating: 7, count: 16), index: 0, count: 1))
         let exchange = try await edge.nextSession().exchange(
             ByteBuffer(string: "GET /x?secret HTTP/1.1\r\nHost: x\r\n\r\n")

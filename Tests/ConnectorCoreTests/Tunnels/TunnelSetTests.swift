@@ -19,7 +19,7 @@ struct TunnelSetTests {
         func willCallAgain(in delay: Duration, reason: String) {}
         func closed(tunnel id: String) {}
 
-        func opened(tunnel id: String, url: String, target: OriginTarget) -> TunnelObserver {
+        func opened(_ tunnel: ServedTunnel) -> TunnelObserver {
             TunnelObserver(
                 connection: { event in if case .active = event { self.connected?.yield() } },
                 origin: .none,

@@ -24,6 +24,13 @@ struct CommandLineTests {
             "completions bash", "completions zsh", "completions fish", "manual",
             "service install --config c.yaml --user --print", "service install --token-file t --to 3000 --force",
             "service uninstall --root /r --name my-app",
+            "http 3000 --inspect on --inspect-memory 20MiB --inspect-body 4MiB --inspect-token",
+            "connect --to 3000 --inspect 4041 --inspect-allow-host dev.example", "start --config c.yaml --inspect off",
+            "requests list --tunnel x --filter status:5xx --limit 3 --follow --json",
+            "requests show 019ad0c3f2a1b004 --body --response --reveal",
+            "requests clear --inspector http://localhost:4041",
+            "requests replay 019ad0c3f2a1b004 --method PUT --path /x --header X:1 --drop-header Y --body z --times 3",
+            "requests curl 019ad0c3f2a1b004 --public", "requests export --har - --with-secrets",
         ]
     )
     func understood(line: String) throws {
@@ -36,6 +43,10 @@ struct CommandLineTests {
             "http", "http 3000 --connections 0", "http 3000 --connections 9", "http 3000 --no-such-option", "nonsense",
             "http 3000 --origin-tls-verify maybe", "http 3000 --path-mode drop", "http 3000 --host-header a/b",
             "http 3000 --basic-auth secret", "http 3000 --max-connections 1", "http 3000 --ip-allow 10.0.0.0/33",
+            "http 3000 --inspect maybe", "http 3000 --inspect example.com:4040", "http 3000 --inspect 0",
+            "http 3000 --inspect-memory 1kB", "http 3000 --inspect-memory 1TB", "http 3000 --inspect-body x",
+            "http 3000 --inspect-memory 1MiB --inspect-body 2MiB", "requests replay x --times 101", "requests export",
+            "requests replay x --body a --body-file b", "requests replay x --header none",
             "connect", "tunnels delete", "http 3000 --log-format xml",
             "config check", "completions", "completions tcsh", "service uninstall --name /x",
             "http https://localhost --origin-tls-verify off --origin-ca-file ca.pem",

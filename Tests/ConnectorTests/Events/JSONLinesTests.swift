@@ -34,6 +34,7 @@ struct JSONLinesTests {
         .originReachable(target: "t"),
         .retrying(retryIn: .seconds(1), reason: "No edge answers."),
         .tokenRenewed,
+        .inspecting(url: "http://127.0.0.1:4040"),
         .leaving(signal: "SIGTERM"),
         .stopped(exitCode: 77, message: "The edge refused the credentials."),
     ]

@@ -70,6 +70,16 @@ struct StatusScreenTests {
         return state
     }
 
+    @Test("The inspector has its line below the tunnels, until the program leaves")
+    func inspector() {
+        var state = Self.online()
+        state.take(.inspecting(url: "http://127.0.0.1:4040"), at: Self.date)
+        let line = "Inspect     http://127.0.0.1:4040"
+        #expect(self.picture(state, rows: 15).split(separator: "\n").contains { $0 == line })
+        state.take(.leaving(signal: "SIGTERM"), at: Self.date)
+        #expect(!self.picture(state, rows: 15).contains("Inspect"))
+    }
+
     @Test("All is well")
     func wide() {
         #expect(

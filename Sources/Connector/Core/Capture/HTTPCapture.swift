@@ -1,201 +1,291 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTP1
+import Inspection
 import NIOCore
 
-/// Reads the bytes of one connection as they pass, and reports which requests are made and how they are answered.
+/// Reads the bytes of one connection after they have passed, and tells its listeners which requests are made and how
+/// they are answered.
 ///
-/// It parses the heads of HTTP/1.1 messages and skips their bodies. It keeps one line of each direction and a few open
-/// requests, however long the connection lives. After anything that it can't parse, and after an upgrade, it stops
-/// reading; the requests that are open then end with the connection.
+/// It keeps an unfinished head of each direction and a few open requests, however long the connection lives. After
+/// anything that it can't parse it stops reading; the requests that are open then end with the connection. After an
+/// upgrade to a WebSocket it reads messages, if these are kept.
 package struct HTTPCapture {
-    /// A request and its response, as far as they have passed.
-    package struct Exchange: Equatable, Sendable {
-        package var method: String
-        /// Without the query.
-        package var path: String
-        /// The response's status; `nil` if there was no response.
-        package var status: Int?
-        /// From the end of the request's head to the end of the response's head.
-        package var responseTime: TimeAmount?
-        /// From the end of the request's head to the end of the response.
-        package var duration: TimeAmount?
-        /// Whether the response was complete.
-        package var isComplete: Bool
-
-        /// Makes an exchange; of one that has just begun the request alone is known.
-        package init(
-            method: String,
-            path: String,
-            status: Int? = nil,
-            responseTime: TimeAmount? = nil,
-            duration: TimeAmount? = nil,
-            isComplete: Bool = false
-        ) {
-            self.method = method
-            self.path = path
-            self.status = status
-            self.responseTime = responseTime
-            self.duration = duration
-            self.isComplete = isComplete
-        }
-    }
-
-    /// What the capture reports.
-    package enum Event: Equatable, Sendable {
-        /// A request's head has passed.
-        case began
-        /// The response's head has passed.
-        case responded(Exchange)
-        /// The response has passed, or the connection is closed.
-        case ended(Exchange)
-    }
-
     private enum State {
         case reading
-        /// What follows can't be parsed, or belongs to another protocol.
+        /// The bytes after an upgrade are messages, which the recorder keeps.
+        case messages(visitor: WebSocketReader, server: WebSocketReader)
+        /// What follows belongs to another protocol, or can't be parsed; it is counted, if anybody keeps counts.
         case stopped
         case closed
     }
 
     private struct Open {
-        var exchange: Exchange
+        /// What is shown and logged; `nil` where it is neither.
+        var exchange: Exchange?
+        let record: ExchangeCapture?
         let began: NIODeadline
+        let isHead: Bool
+        let isConnect: Bool
+        let asksForWebSocket: Bool
+        var status: Int?
     }
 
+    /// A body that is passing.
+    private struct Body {
+        var record: ExchangeCapture?
+        var length: UInt64?
+        /// Whether the moments of its pieces are noted.
+        var isEventStream = false
+    }
+
+    private let listeners: CaptureListeners
     private var state = State.reading
-    private var requests = MessageReader(.requests)
-    private var responses = MessageReader(.responses)
+    private var requests = MessageFollower(isRequest: true)
+    private var responses = MessageFollower(isRequest: false)
     private var open: [Open] = []
+    private var upload = Body()
+    private var download = Body()
+    /// What the bytes are counted for that belong to no request.
+    private var counted: ExchangeCapture?
+    /// Whether a place for an inflater was taken.
+    private var inflaters: InflaterQuota.Place?
 
     /// The most requests that may be unanswered on one connection; with more of them the capture stops reading.
     static let maximumOpen = 16
+    /// Longest path that is shown and logged, in bytes.
+    static let longestPath = 1_024
 
-    /// Takes bytes on their way to the origin.
-    mutating func requestBytes(_ bytes: ByteBuffer, now: NIODeadline) -> [Event] {
-        guard self.state == .reading else { return [] }
-        var bytes = bytes
-        var events: [Event] = []
-        while true {
-            switch self.requests.next(&bytes) {
-            case .needsMore:
-                return events
-            case .end:
-                break
-            case .head(let head):
-                guard let body = Self.requestBody(head), case .request(let method, let path) = head.start,
-                    self.open.count < Self.maximumOpen
-                else {
-                    self.stopReading()
-                    return events
-                }
-                self.open.append(Open(exchange: Exchange(method: method, path: path), began: now))
-                events.append(.began)
-                self.requests.begin(body)
-            case .unreadable:
-                self.stopReading()
-                return events
-            }
-        }
+    /// - Parameter listeners: Who is told.
+    package init(_ listeners: CaptureListeners) {
+        self.listeners = listeners
     }
 
-    /// Takes bytes on their way to the visitor.
-    mutating func responseBytes(_ bytes: ByteBuffer, now: NIODeadline) -> [Event] {
-        guard self.state == .reading else { return [] }
+    // MARK: Bytes
+
+    /// Takes bytes that were passed to the origin.
+    mutating func requestBytes(_ bytes: ByteBuffer, now: NIODeadline) {
         var bytes = bytes
-        var events: [Event] = []
-        while self.state == .reading {
-            switch self.responses.next(&bytes) {
-            case .needsMore:
-                return events
-            case .end:
-                events.append(self.endFirst(isComplete: true, now: now))
-            case .head(let head):
-                if let event = self.answered(head, now: now) { events.append(event) }
-            case .unreadable:
-                self.stopReading()
+        while case .reading = self.state {
+            let record = self.upload.record
+            let length = self.upload.length
+            let step = self.requests.next(&bytes) { record?.requestBody($0, expected: length) }
+            switch step {
+            case .needsMore: return
+            case .request(let head): self.began(head, now: now)
+            case .end(let trailers):
+                record?.requestEnded(trailers: Self.bytes(of: trailers), at: now)
+                self.upload = Body()
+            case .unreadable(let fault): self.stopReading(fault, side: .visitor, now: now)
+            case .response: return
             }
         }
-        return events
+        self.passed(bytes, from: .visitor, now: now)
+    }
+
+    /// Takes bytes that were passed to the visitor.
+    mutating func responseBytes(_ bytes: ByteBuffer, now: NIODeadline) {
+        var bytes = bytes
+        while case .reading = self.state {
+            let download = self.download
+            let step = self.responses.next(&bytes) {
+                download.record?.responseBody($0, expected: download.length, at: download.isEventStream ? now : nil)
+            }
+            switch step {
+            case .needsMore: return
+            case .response(let head): self.answered(head, now: now)
+            case .end(let trailers):
+                download.record?.responseEnded(trailers: Self.bytes(of: trailers))
+                self.endFirst(.complete, now: now)
+            case .unreadable(let fault): self.stopReading(fault, side: .server, now: now)
+            case .request: return
+            }
+        }
+        self.passed(bytes, from: .server, now: now)
     }
 
     /// The origin has closed its direction, which ends a response that has no length (RFC 9112 §6.3).
-    mutating func responsesFinished(now: NIODeadline) -> [Event] {
-        guard self.state == .reading, self.responses.endsWithConnection else { return [] }
-        defer { self.stopReading() }
-        return [self.endFirst(isComplete: true, now: now)]
+    mutating func responsesFinished(now: NIODeadline) {
+        guard case .reading = self.state, self.responses.endsWithConnection else { return }
+        self.download.record?.responseEnded(trailers: [])
+        self.endFirst(.complete, now: now)
+        self.state = .stopped
     }
 
     /// The connection is closed.
     ///
     /// - Parameters:
-    ///   - isClean: Whether it was closed without an error.
+    ///   - ending: How.
     ///   - now: The time.
-    mutating func closed(isClean: Bool, now: NIODeadline) -> [Event] {
-        guard self.state != .closed else { return [] }
-        // Where the capture has stopped reading, all it knows of a response is that no error ended it.
-        let isComplete = isClean && self.state == .stopped
+    mutating func closed(_ ending: PipeEnding, now: NIODeadline) {
+        var isStopped = false
+        switch self.state {
+        case .closed: return
+        case .reading: break
+        // All that is known of a response is that no error ended it.
+        case .stopped, .messages: isStopped = true
+        }
         self.state = .closed
-        var events: [Event] = []
         while let first = self.open.first {
-            events.append(self.endFirst(isComplete: isComplete && first.exchange.status != nil, now: now))
+            let isComplete = isStopped && ending.isClean && first.status != nil
+            self.endFirst(isComplete ? .complete : .failed(ending.reason(hasStatus: first.status != nil)), now: now)
         }
-        return events
+        self.counted?.ended(ending.isClean ? .complete : .failed(ending.reason(hasStatus: true)), at: now)
+        self.counted = nil
+        self.inflaters = nil
     }
 
-    private mutating func answered(_ head: MessageOutline, now: NIODeadline) -> Event? {
-        guard case .response(let status) = head.start, let first = self.open.first, first.exchange.status == nil else {
-            self.stopReading()
-            return nil
+    // MARK: Heads
+
+    private mutating func began(_ head: RequestHead, now: NIODeadline) {
+        guard self.open.count < Self.maximumOpen else {
+            return self.stopReading(.malformed("too many requests without a response"), side: .visitor, now: now)
         }
-        if (100...199).contains(status), status != 101 {
-            self.responses.skipInterim()
-            return nil
-        }
-        self.open[0].exchange.status = status
-        self.open[0].exchange.responseTime = now - first.began
-        let method = first.exchange.method
-        if status == 101 || method == "CONNECT" && (200...299).contains(status) {
-            // What follows belongs to another protocol.
-            self.stopReading()
-        } else {
-            self.responses.begin(Self.responseBody(head, status: status, method: method))
-        }
-        return .responded(self.open[0].exchange)
+        var exchange: Exchange?
+        if self.listeners.report != nil { exchange = Exchange(method: head.methodText, path: Self.path(of: head)) }
+        let record = self.listeners.recorder?.begin(head.section.bytes, at: now)
+        self.open.append(
+            Open(
+                exchange: exchange,
+                record: record,
+                began: now,
+                isHead: head.isHead,
+                isConnect: head.methodText == "CONNECT",
+                asksForWebSocket: head.isUpgrade && head.section.tokens(.upgrade).contains("websocket")
+            )
+        )
+        self.listeners.report?(.began)
+        self.upload = Body(record: record, length: Self.length(of: head.framing))
+        self.requests.begin(head.framing)
     }
 
-    private mutating func endFirst(isComplete: Bool, now: NIODeadline) -> Event {
-        let first = self.open.removeFirst()
-        var exchange = first.exchange
-        exchange.duration = now - first.began
-        exchange.isComplete = isComplete
-        return .ended(exchange)
+    private mutating func answered(_ head: ResponseHead, now: NIODeadline) {
+        guard let first = self.open.first, first.status == nil else {
+            return self.stopReading(.malformed("a response to no request"), side: .server, now: now)
+        }
+        if head.isInformational, head.status != 101 {
+            first.record?.interim(Array(head.section.bytes.readableBytesView), at: now)
+            return self.responses.skipInterim()
+        }
+        let isUpgrade = head.status == 101 || first.isConnect && (200...299).contains(head.status)
+        var framing = BodyFraming.none
+        if !isUpgrade {
+            do throws(HTTPFault) {
+                framing = try BodyFraming.response(
+                    head.section,
+                    status: head.status,
+                    version: head.version,
+                    isHead: first.isHead
+                )
+            } catch {
+                return self.stopReading(error, side: .server, now: now)
+            }
+        }
+        self.open[0].status = head.status
+        if var exchange = first.exchange {
+            exchange.status = head.status
+            exchange.responseTime = now - first.began
+            self.open[0].exchange = exchange
+            self.listeners.report?(.responded(exchange))
+        }
+        let kind = Self.kind(of: head, isUpgrade: isUpgrade, to: first)
+        first.record?.responded(Array(head.section.bytes.readableBytesView), kind: kind, at: now)
+        guard !isUpgrade else { return self.upgraded(head, kind: kind, record: first.record) }
+        self.download = Body(
+            record: first.record,
+            length: Self.length(of: framing),
+            isEventStream: kind == .events
+        )
+        self.responses.begin(framing)
     }
 
-    private mutating func stopReading() {
+    private mutating func upgraded(_ head: ResponseHead, kind: ExchangeState.Kind, record: ExchangeCapture?) {
+        self.counted = record
+        guard kind == .websocket, let record, let quota = self.listeners.recorder?.ring.inflaters else {
+            self.state = .stopped
+            return
+        }
+        let isDeflated = head.section.value(named: "sec-websocket-extensions")?.contains("permessage-deflate") ?? false
+        if isDeflated { self.inflaters = quota.take() }
+        let inflates = self.inflaters != nil
+        self.counted = record
+        self.state = .messages(
+            visitor: WebSocketReader(side: .visitor, inflates: inflates),
+            server: WebSocketReader(side: .server, inflates: inflates)
+        )
+    }
+
+    /// Takes bytes after the last head that is read.
+    private mutating func passed(_ bytes: ByteBuffer, from side: CaptureSide, now: NIODeadline) {
+        guard bytes.readableBytes > 0, let record = self.counted else { return }
+        record.passed(bytes.readableBytes, from: side)
+        guard case .messages(var visitor, var server) = self.state else { return }
+        // Moved out and back, so that the readers are changed in place.
         self.state = .stopped
-        // Frees the lines that were kept.
-        self.requests = MessageReader(.requests)
-        self.responses = MessageReader(.responses)
-    }
-
-    /// How a request's body ends (RFC 9112 §6.3); `nil` if it has no end that can be found.
-    private static func requestBody(_ head: MessageOutline) -> MessageReader.Body? {
-        switch head.length {
-        case .unstated: MessageReader.Body.none
-        case .bytes(let count): .length(count)
-        case .chunked: .chunked
-        case .untilClose: nil
+        let isReadable = bytes.withUnsafeReadableBytes { bytes in
+            switch side {
+            case .visitor: visitor.read(bytes, at: now) { record.frame($0) }
+            case .server: server.read(bytes, at: now) { record.frame($0) }
+            }
+        }
+        if isReadable {
+            self.state = .messages(visitor: visitor, server: server)
+        } else {
+            record.lost("What the \(side.rawValue) sent is no WebSocket frame.")
         }
     }
 
-    /// How a response's body ends (RFC 9112 §6.3).
-    private static func responseBody(_ head: MessageOutline, status: Int, method: String) -> MessageReader.Body {
-        if method == "HEAD" || status == 204 || status == 304 { return .none }
-        switch head.length {
-        case .unstated, .untilClose: return .untilClose
-        case .bytes(let count): return .length(count)
-        case .chunked: return .chunked
+    private mutating func endFirst(_ ending: ExchangeState.Ending, now: NIODeadline) {
+        let first = self.open.removeFirst()
+        self.download = Body()
+        first.record?.ended(ending, at: now)
+        guard var exchange = first.exchange else { return }
+        exchange.duration = now - first.began
+        exchange.isComplete = ending == .complete
+        self.listeners.report?(.ended(exchange))
+    }
+
+    private mutating func stopReading(_ fault: HTTPFault, side: CaptureSide, now: NIODeadline) {
+        self.state = .stopped
+        // Frees what was kept.
+        self.requests = MessageFollower(isRequest: true)
+        self.responses = MessageFollower(isRequest: false)
+        let reason = "What the \(side.rawValue) sent can't be read as HTTP/1.1: \(fault.reason)."
+        for open in self.open { open.record?.lost(reason) }
+        self.counted = self.open.last?.record
+        guard self.open.isEmpty, let recorder = self.listeners.recorder else { return }
+        self.counted = recorder.ring.begin(recorder.origin, head: [], kind: .opaque, at: now)
+        self.counted?.lost(reason)
+    }
+
+    // MARK: Pieces
+
+    private static func kind(of head: ResponseHead, isUpgrade: Bool, to request: Open) -> ExchangeState.Kind {
+        if isUpgrade {
+            let isWebSocket = request.asksForWebSocket && head.section.tokens(.upgrade).contains("websocket")
+            return isWebSocket ? .websocket : .upgrade
         }
+        // Only who keeps the exchange asks.
+        guard request.record != nil, let type = head.section.value(named: "content-type") else { return .http }
+        return type.hasPrefix("text/event-stream") ? .events : .http
+    }
+
+    private static func path(of head: RequestHead) -> String {
+        let target = head.section.bytes.viewBytes(
+            at: head.section.bytes.readerIndex + Int(head.target.start),
+            length: Int(head.target.count)
+        )
+        let path = target?.prefix { $0 != UInt8(ascii: "?") }.prefix(Self.longestPath)
+        return path.map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+
+    private static func length(of framing: BodyFraming) -> UInt64? {
+        if case .length(let length) = framing { length } else { nil }
+    }
+
+    private static func bytes(of trailers: FieldSection?) -> [UInt8] {
+        // A section without fields is its empty line.
+        guard let trailers, !trailers.lines.isEmpty else { return [] }
+        return Array(trailers.bytes.readableBytesView)
     }
 }

@@ -61,7 +61,7 @@ package final class OriginDialer {
         guard let target = self.targets[metadata.target] else {
             return stream.reject(code: .targetUnknown, reason: "no target of that name is configured here")
         }
-        let pipe = OriginPipe(stream: stream, capture: self.observer.exchange.map { PipeCapture(report: $0) })
+        let pipe = OriginPipe(stream: stream, capture: self.observer.makeCapture())
         do {
             try pipe.attachStream()
         } catch {
@@ -76,7 +76,8 @@ package final class OriginDialer {
         }
     }
 
-    private func connect(to target: OriginTarget) -> EventLoopFuture<any Channel> {
+    /// Connects to a target; TLS is up to the caller.
+    func connect(to target: OriginTarget) -> EventLoopFuture<any Channel> {
         switch target.endpoint {
         case .unix(let path):
             return self.bootstrap.connect(unixDomainSocketPath: path)
@@ -130,7 +131,8 @@ package final class OriginDialer {
         }
     }
 
-    private func makeTLSHandler(host: String) throws -> NIOSSLClientHandler {
+    /// The handler that speaks TLS to a target.
+    func makeTLSHandler(host: String) throws -> NIOSSLClientHandler {
         guard let tls = self.tls else {
             throw OriginFailure(code: .localTLSError, reason: "the connector was started without TLS for its targets")
         }

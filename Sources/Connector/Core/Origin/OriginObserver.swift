@@ -14,20 +14,26 @@ package enum OriginEvent: Equatable, Sendable {
 package struct OriginObserver: Sendable {
     /// Called when the local server can't be reached, and when it can again.
     let report: @Sendable (OriginEvent) -> Void
-    /// Called for requests and responses; if `nil`, no byte is parsed.
-    let exchange: (@Sendable (HTTPCapture.Event) -> Void)?
+    /// Who looks at requests and responses; if nobody does, no byte is parsed.
+    let listeners: CaptureListeners
 
     /// - Parameters:
     ///   - report: Called when the local server can't be reached, and when it can again.
-    ///   - exchange: Called for requests and responses; without it no byte is parsed.
+    ///   - listeners: Who looks at requests and responses; without them no byte is parsed.
     package init(
         report: @escaping @Sendable (OriginEvent) -> Void,
-        exchange: (@Sendable (HTTPCapture.Event) -> Void)? = nil
+        listeners: CaptureListeners = CaptureListeners()
     ) {
         self.report = report
-        self.exchange = exchange
+        self.listeners = listeners
     }
 
     /// An observer that does nothing.
     package static let none = OriginObserver { _ in }
+
+    /// The capture for a new connection; `nil` if nobody looks.
+    func makeCapture() -> PipeCapture? {
+        guard !self.listeners.isEmpty else { return nil }
+        return PipeCapture(self.listeners.forNextConnection())
+    }
 }

@@ -25,7 +25,7 @@ final class OriginPipe {
     private var onReady: (() -> Void)?
     private var onFailure: ((any Error) -> Void)?
     private(set) var isStreamOver = false
-    /// Reads the requests that pass; `nil` where they are neither shown nor logged.
+    /// Reads the requests that pass; `nil` where nobody looks.
     let capture: PipeCapture?
 
     init(stream: StreamChannel, capture: PipeCapture? = nil) {
@@ -99,13 +99,13 @@ final class OriginPipe {
 
     func streamFailed(_ error: any Error) {
         self.isStreamOver = true
-        self.capture?.closed(isClean: false)
+        self.capture?.closed(.streamFailed)
         self.perform(self.state.streamFailed((error as? StreamError)?.code ?? .internalError))
     }
 
     func streamClosed() {
         self.isStreamOver = true
-        self.capture?.closed(isClean: true)
+        self.capture?.closed(.streamClosed)
         self.perform(self.state.streamClosed())
     }
 
@@ -116,13 +116,13 @@ final class OriginPipe {
 
     func localFailed(_ error: any Error) {
         guard !self.failBeforeJoin(error) else { return }
-        self.capture?.closed(isClean: false)
+        self.capture?.closed(.localFailed)
         self.perform(self.state.localFailed(Self.code(of: error)))
     }
 
     func localClosed() {
         guard !self.failBeforeJoin(ChannelError.eof) else { return }
-        self.capture?.closed(isClean: true)
+        self.capture?.closed(.localClosed)
         self.perform(self.state.localClosed())
     }
 

@@ -14,7 +14,7 @@ package protocol RunObserver: Sendable {
     /// A run of a tunnel begins.
     ///
     /// - Returns: What receives its events.
-    func opened(tunnel id: String, url: String, target: OriginTarget) -> TunnelObserver
+    func opened(_ tunnel: ServedTunnel) -> TunnelObserver
 
     /// A run of a tunnel has ended; another run of the same tunnel may go on.
     func closed(tunnel id: String)

@@ -23,7 +23,8 @@ package struct TunnelServer: Sendable {
     private let certificateAuthorityFile: String?
     private let retries: Bool
     private let proxies: ProxyRules
-    private let group: any EventLoopGroup
+    /// The event loops of the program.
+    package let group: any EventLoopGroup
     private let network = NetworkWatch()
     /// The sessions that tunnels share.
     private let shared = SharedSessionPools()
@@ -96,7 +97,7 @@ package struct TunnelServer: Sendable {
     ///   - onActive: Called each time a connection to the edge is active.
     package func serve(_ tunnel: ServedTunnel, onActive: @escaping @Sendable () -> Void) async throws {
         let id = tunnel.token.tunnelID
-        let observer = self.observer.opened(tunnel: id, url: tunnel.publicURL, target: tunnel.target)
+        let observer = self.observer.opened(tunnel)
         defer { self.observer.closed(tunnel: id) }
         let report: @Sendable (ConnectionEvent) -> Void = { event in
             // Before the event is logged: a program that reads it may rely on its consequences.

@@ -34,6 +34,7 @@ struct ConnectCommand: AsyncParsableCommand {
     @OptionGroup var edgeOptions: EdgeOptions
     @OptionGroup var originOptions: OriginOptions
     @OptionGroup var statusOptions: StatusOptions
+    @OptionGroup(title: "Inspection Options") var inspectOptions: InspectOptions
 
     func run() async throws {
         try await self.reportingFailures(as: self.edgeOptions.logFormat) {
@@ -48,6 +49,8 @@ struct ConnectCommand: AsyncParsableCommand {
             let run = try ServingRun(
                 edgeOptions: self.edgeOptions,
                 statusOptions: self.statusOptions,
+                inspectOptions: self.inspectOptions,
+                targets: [target],
                 connections: self.originOptions.connections,
                 logger: logger
             )

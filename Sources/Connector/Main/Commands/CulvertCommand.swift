@@ -18,8 +18,9 @@ struct CulvertCommand: AsyncParsableCommand {
             """,
         version: ProgramVersion.description,
         subcommands: [
-            HTTPCommand.self, ConnectCommand.self, StartCommand.self, TunnelsCommand.self, LoginCommand.self,
-            DiagnoseCommand.self, ConfigCommand.self, ServiceCommand.self, CompletionsCommand.self, ManualCommand.self,
+            HTTPCommand.self, ConnectCommand.self, StartCommand.self, TunnelsCommand.self, RequestsCommand.self,
+            LoginCommand.self, DiagnoseCommand.self, ConfigCommand.self, ServiceCommand.self, CompletionsCommand.self,
+            ManualCommand.self,
         ]
     )
 

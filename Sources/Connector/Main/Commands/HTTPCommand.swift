@@ -30,6 +30,7 @@ struct HTTPCommand: AsyncParsableCommand {
     @OptionGroup(title: "Edge Options") var credentialOptions: CredentialOptions
     @OptionGroup(title: "Serving Options") var originOptions: OriginOptions
     @OptionGroup(title: "Serving Options") var statusOptions: StatusOptions
+    @OptionGroup(title: "Inspection Options") var inspectOptions: InspectOptions
     @OptionGroup(title: "Policy Options") var policyOptions: PolicyOptions<TunnelPolicySchema>
 
     func validate() throws {
@@ -54,6 +55,8 @@ struct HTTPCommand: AsyncParsableCommand {
             let run = try ServingRun(
                 edgeOptions: self.edgeOptions,
                 statusOptions: self.statusOptions,
+                inspectOptions: self.inspectOptions,
+                targets: [target],
                 connections: self.originOptions.connections,
                 logger: logger
             )

@@ -17,16 +17,29 @@ struct ServingRun: Sendable {
     /// - Parameters:
     ///   - edgeOptions: How to reach edges.
     ///   - statusOptions: What to show.
+    ///   - inspectOptions: What to keep of the traffic.
+    ///   - targets: The local servers that are exposed.
     ///   - connections: How many connections a tunnel will keep, at most.
     ///   - logger: For everything that happens.
     /// - Throws: ``CommandFailure`` if the certificates can't be used.
     init(
         edgeOptions: EdgeOptions,
         statusOptions: StatusOptions,
+        inspectOptions: InspectOptions,
+        targets: [OriginTarget],
         connections: Int,
         logger: Logger
     ) throws(CommandFailure) {
-        self.display = StatusDisplay(options: statusOptions, format: edgeOptions.logFormat ?? .text, logger: logger)
+        self.display = StatusDisplay(
+            options: statusOptions,
+            format: edgeOptions.logFormat ?? .text,
+            logger: logger,
+            inspection: { isWatched in
+                var settings = inspectOptions.settings(isWatched: isWatched)
+                settings?.targets = targets
+                return settings.map(TrafficInspection.init)
+            }
+        )
         self.server = try TunnelServer(
             certificateAuthorityFile: edgeOptions.certificateAuthorityFile,
             retries: !edgeOptions.noRetry,
@@ -56,6 +69,27 @@ struct ServingRun: Sendable {
         defer { watch.cancel() }
         let settling = Task { await ProgramMemory.settle() }
         defer { settling.cancel() }
+        let inspector = self.display.inspection.map { self.inspect($0) }
+        defer {
+            inspector?.cancel()
+            InspectorFile().remove()
+        }
         try await RunUntilSignal(hangUp: hangUp, display: self.display).run(service)
+    }
+
+    /// Serves the inspector's page and API beside the tunnels.
+    private func inspect(_ inspection: TrafficInspection) -> Task<Void, Never> {
+        let display = self.display
+        let file = InspectorFile()
+        let server = InspectorServer(
+            inspection: inspection,
+            group: self.server.group,
+            onOpen: { url in
+                file.write(url: url, token: inspection.token)
+                display.inspecting(at: url)
+            },
+            onFailure: { display.logger.warning("\($0)") }
+        )
+        return Task { await server.run() }
     }
 }

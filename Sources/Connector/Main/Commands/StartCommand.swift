@@ -34,6 +34,7 @@ struct StartCommand: AsyncParsableCommand {
     @OptionGroup var edgeOptions: EdgeOptions
     @OptionGroup var credentialOptions: CredentialOptions
     @OptionGroup var statusOptions: StatusOptions
+    @OptionGroup(title: "Inspection Options") var inspectOptions: InspectOptions
 
     func run() async throws {
         try await self.reportingFailures(as: self.edgeOptions.logFormat) {
@@ -48,6 +49,8 @@ struct StartCommand: AsyncParsableCommand {
             let run = try ServingRun(
                 edgeOptions: self.edgeOptions,
                 statusOptions: self.statusOptions,
+                inspectOptions: self.inspectOptions,
+                targets: desired.tunnels.map(\.target),
                 connections: desired.tunnels.map(\.connections).max() ?? 1,
                 logger: self.edgeOptions.makeLogger()
             )

@@ -31,6 +31,8 @@ enum StatusEvent: Equatable, Sendable {
     case retrying(retryIn: Duration, reason: String)
     /// The edge has issued a new token.
     case tokenRenewed
+    /// The inspector's page can be opened.
+    case inspecting(url: String)
     /// The program was asked to stop.
     case leaving(signal: String)
     /// The program ends. Always the last.
@@ -49,6 +51,7 @@ enum StatusEvent: Equatable, Sendable {
         case originReachable = "origin_reachable"
         case retrying
         case tokenRenewed = "token_renewed"
+        case inspecting
         case leaving
         case stopped
     }
@@ -67,6 +70,7 @@ enum StatusEvent: Equatable, Sendable {
         case .originReachable: .originReachable
         case .retrying: .retrying
         case .tokenRenewed: .tokenRenewed
+        case .inspecting: .inspecting
         case .leaving: .leaving
         case .stopped: .stopped
         }
@@ -76,7 +80,7 @@ enum StatusEvent: Equatable, Sendable {
     var level: Logger.Level {
         switch self {
         case .connecting: .debug
-        case .connected, .draining, .online, .request, .originReachable, .tokenRenewed, .leaving: .info
+        case .connected, .draining, .online, .request, .originReachable, .tokenRenewed, .inspecting, .leaving: .info
         case .waiting, .replaced, .originUnreachable, .retrying: .warning
         case .stopped(let exitCode, _): exitCode == CommandStatus.success.rawValue ? .info : .error
         }
@@ -96,6 +100,7 @@ enum StatusEvent: Equatable, Sendable {
         case .originReachable: "the local server answers again"
         case .retrying(_, let reason): reason
         case .tokenRenewed: "the token had ended; the edge gave a new one"
+        case .inspecting: "requests can be inspected"
         case .leaving: "leaving: finishing what is in flight"
         case .stopped(_, let message): message
         }
@@ -122,6 +127,8 @@ enum StatusEvent: Equatable, Sendable {
             ["retry_in": .stringConvertible(delay)]
         case .tokenRenewed:
             [:]
+        case .inspecting(let url):
+            ["url": "\(url)"]
         case .leaving(let signal):
             ["signal": "\(signal)"]
         case .stopped(let exitCode, _):

@@ -55,7 +55,10 @@ struct StatusScreen: Sendable {
         let width = max(1, size.columns - 1)
         let height = max(1, size.rows - 1)
         var lines = self.head(state, width: width)
-        let totals = self.fitted(self.totals(state, width: width) + self.messages(state, width: width), to: width)
+        let totals = self.fitted(
+            self.inspector(state) + self.totals(state, width: width) + self.messages(state, width: width),
+            to: width
+        )
         // However many tunnels there are, the latest request stays visible.
         let room = height - lines.count - totals.count - (state.requests.isEmpty ? 0 : 2)
         lines += self.tunnels(state, size: size, room: room, at: date)
@@ -205,6 +208,11 @@ struct StatusScreen: Sendable {
             }
         }
         return lines
+    }
+
+    private func inspector(_ state: StatusState) -> [StyledLine] {
+        guard let url = state.inspector, state.phase == .serving, !state.tunnels.isEmpty else { return [] }
+        return [self.row("Inspect", StyledLine(url, .notable))]
     }
 
     private func totals(_ state: StatusState, width: Int) -> [StyledLine] {

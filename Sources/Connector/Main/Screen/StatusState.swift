@@ -54,6 +54,8 @@ struct StatusState: Sendable {
     private(set) var tunnels: [Tunnel] = []
     /// When the call of the control API that creates the tunnels is repeated, and why.
     private(set) var retry: (date: Date, reason: String)?
+    /// Where the inspector's page is.
+    private(set) var inspector: String?
     private(set) var requestCount: UInt64 = 0
     private(set) var openCount = 0
     /// How many requests got no response, or a 5xx.
@@ -99,6 +101,7 @@ struct StatusState: Sendable {
     mutating func take(_ event: StatusEvent, at date: Date) {
         switch event {
         case .retrying(let delay, let reason): self.retry = (date + delay.inTimeInterval, reason)
+        case .inspecting(let url): self.inspector = url
         case .leaving: self.phase = .leaving
         case .stopped: self.phase = .over
         default: break
@@ -126,7 +129,7 @@ struct StatusState: Sendable {
             self.tunnels[index].originFailure = reason
         case .originReachable:
             self.tunnels[index].originFailure = nil
-        case .request, .online, .retrying, .tokenRenewed, .leaving, .stopped:
+        case .request, .online, .retrying, .tokenRenewed, .inspecting, .leaving, .stopped:
             break
         }
     }

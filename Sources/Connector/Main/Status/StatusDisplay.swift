@@ -23,6 +23,8 @@ final class StatusDisplay: Sendable {
     private let traits: TerminalTraits
     private let showsCode: Bool
     private let logsRequests: Bool
+    /// What is kept of the traffic, if anything is.
+    let inspection: TrafficInspection?
     private let state = NIOLockedValueBox(State())
 
     private struct State {
@@ -40,11 +42,13 @@ final class StatusDisplay: Sendable {
     ///   - format: How log lines are written.
     ///   - logger: Writes them to standard error.
     ///   - environment: The variables that say what the terminal can do.
+    ///   - inspection: Says what to keep of the traffic; it is told whether a person watches.
     init(
         options: StatusOptions,
         format: LogFormat,
         logger: Logger,
-        environment: [String: String] = ProgramEnvironment.variables
+        environment: [String: String] = ProgramEnvironment.variables,
+        inspection: (_ isWatched: Bool) -> TrafficInspection? = { _ in nil }
     ) {
         let traits = TerminalTraits(environment: environment, isTerminal: isatty(STDOUT_FILENO) == 1)
         let logsToTerminal = isatty(STDERR_FILENO) == 1
@@ -57,6 +61,7 @@ final class StatusDisplay: Sendable {
         let wantsLines = format == .json || logsToTerminal && logger.logLevel <= .debug
         guard traits.canDraw, !wantsLines, device.isForeground else {
             self.panel = nil
+            self.inspection = inspection(false)
             self.logger = logger
             return
         }
@@ -64,6 +69,7 @@ final class StatusDisplay: Sendable {
         if !traits.isUnicode { screen.signs = .ascii }
         let panel = StatusPanel(device: device, screen: screen, isColoured: traits.isColoured)
         self.panel = panel
+        self.inspection = inspection(true)
         let level = logger.logLevel
         let file = logsToTerminal ? nil : StandardErrorLog(format: format, level: level)
         self.logger = Logger(label: "culvert") { _ in PanelLog(panel: panel, file: file, level: level) }
@@ -87,6 +93,12 @@ final class StatusDisplay: Sendable {
     func report(_ event: StatusEvent) {
         self.logger.report(event)
         self.panel?.update { $0.take(event, at: Date()) }
+    }
+
+    /// The inspector's page can be opened.
+    func inspecting(at url: String) {
+        self.inspection?.opened(at: url)
+        self.report(.inspecting(url: url))
     }
 
     private func take(_ event: StatusEvent, of id: String) {
@@ -141,7 +153,9 @@ extension StatusDisplay: RunObserver {
         self.report(.retrying(retryIn: delay, reason: reason))
     }
 
-    func opened(tunnel id: String, url: String, target: OriginTarget) -> TunnelObserver {
+    func opened(_ tunnel: ServedTunnel) -> TunnelObserver {
+        let (id, url, target) = (tunnel.token.tunnelID, tunnel.publicURL, tunnel.target)
+        self.inspection?.directory.opened(tunnel)
         self.state.withLockedValue { $0.runs[id, default: 0] += 1 }
         self.panel?.update { $0.opened(tunnel: id, url: url, target: "\(target)") }
         let status = ConnectionStatus(
@@ -155,11 +169,18 @@ extension StatusDisplay: RunObserver {
         return TunnelObserver(
             connection: { event in
                 self.panel?.take(event, of: id)
+                self.inspection?.directory.take(event, of: id)
                 status.take(event)
             },
             origin: OriginObserver(
-                report: { event in self.take(StatusEvent(event), of: id) },
-                exchange: isWatched ? exchange : nil
+                report: { event in
+                    self.inspection?.directory.take(event, of: id)
+                    self.take(StatusEvent(event), of: id)
+                },
+                listeners: CaptureListeners(
+                    report: isWatched ? exchange : nil,
+                    recorder: self.inspection?.recorder(for: id)
+                )
             ),
             tokenRenewed: { self.take(.tokenRenewed, of: id) }
         )
@@ -167,6 +188,7 @@ extension StatusDisplay: RunObserver {
 
     /// Removes the tunnel from the panel, unless another run of it goes on.
     func closed(tunnel id: String) {
+        self.inspection?.directory.closed(id)
         let isLast = self.state.withLockedValue { state in
             let left = (state.runs[id] ?? 1) - 1
             state.runs[id] = left > 0 ? left : nil

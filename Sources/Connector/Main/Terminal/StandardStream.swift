@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Program
 
 /// The output of the program.
@@ -18,6 +19,12 @@ enum StandardStream {
     func write(_ text: String) {
         QueuedLines.flush()
         DescriptorOutput.write(text, to: self == .output ? 1 : 2)
+    }
+
+    /// Writes bytes at once; errors are ignored as those of text.
+    func write(_ bytes: Data) {
+        QueuedLines.flush()
+        _ = bytes.withUnsafeBytes { DescriptorOutput.write($0, to: self == .output ? 1 : 2) }
     }
 
     /// Writes a line from a run, which goes on whether anybody reads it or not.

@@ -31,6 +31,8 @@ RULES = [
     (re.compile(r'(_ms"?[=:])[\d.]+'), r"\1N"),
     (re.compile(r"(?m)^Connection \d+( +)"), _connection),
     (re.compile(r"culvert/\d[\w.+-]*"), "culvert/1.2.3"),
+    # The inspector takes the first port that is free.
+    (re.compile(r"(?m)^(Inspect +http://127\.0\.0\.1:)404\d"), r"\g<1>4040"),
     # Names that the edge makes up.
     (re.compile(r"(?<=/)[a-z2-7]{16}(?=/)"), "abcdefghijklmnop"),
 ]

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTP1
+import NIOCore
+
+/// Follows the messages of one direction of an HTTP/1.1 connection as they pass, with the readers that the edge uses:
+/// what the edge refuses, and why, is what this reports.
+///
+/// It keeps the beginning of a head, a size line or a trailer section, and nothing else.
+struct MessageFollower {
+    /// What was found.
+    enum Step {
+        /// Nothing before more bytes have come.
+        case needsMore
+        /// The head of a request; ``begin(_:)`` has to follow.
+        case request(RequestHead)
+        /// The head of a response; ``begin(_:)`` or ``skipInterim()`` has to follow.
+        case response(ResponseHead)
+        /// The end of a message with its body, and the trailers if it had any.
+        case end(FieldSection?)
+        /// Something that is not HTTP/1.1, or longer than is looked at.
+        case unreadable(HTTPFault)
+    }
+
+    private enum State {
+        case head(HeadParser)
+        /// The owner has yet to say what body there is.
+        case undecided
+        case length(UInt64)
+        case chunked(ChunkedReader)
+        case untilClose
+    }
+
+    private let isRequest: Bool
+    private var state = State.head(HeadParser())
+    /// What has come of something unfinished, in memory of its own.
+    private var kept: ByteBuffer?
+
+    init(isRequest: Bool) {
+        self.isRequest = isRequest
+    }
+
+    /// Whether the message ends with the connection.
+    var endsWithConnection: Bool {
+        if case .untilClose = self.state { true } else { false }
+    }
+
+    /// Takes bytes up to the next thing worth telling.
+    ///
+    /// - Parameters:
+    ///   - bytes: What has passed; what is left of it belongs to the next step.
+    ///   - content: Called with pieces of bodies, which are valid during the call.
+    mutating func next(_ bytes: inout ByteBuffer, content: (UnsafeRawBufferPointer) -> Void) -> Step {
+        let isOwn = self.kept != nil
+        if var kept = self.kept.take() {
+            kept.writeBuffer(&bytes)
+            bytes = kept
+        }
+        do throws(HTTPFault) {
+            if let step = try self.step(&bytes, content: content) { return step }
+        } catch {
+            return .unreadable(error)
+        }
+        guard bytes.readableBytes > 0 else { return .needsMore }
+        // A slice would keep the whole read buffer in memory.
+        if isOwn { bytes.discardReadBytes() } else { bytes = ByteBuffer(bytes: bytes.readableBytesView) }
+        self.kept = bytes
+        bytes = ByteBuffer()
+        return .needsMore
+    }
+
+    /// Says what body follows the head that was returned.
+    mutating func begin(_ framing: BodyFraming) {
+        self.state =
+            switch framing {
+            case .none: .length(0)
+            case .length(let count): .length(count)
+            case .chunked: .chunked(ChunkedReader())
+            case .untilClose: .untilClose
+            }
+    }
+
+    /// Says that the head was an interim one, which no body and no end follow.
+    mutating func skipInterim() {
+        self.state = .head(HeadParser())
+    }
+
+    /// The next thing worth telling; `nil` if it needs more bytes.
+    private mutating func step(
+        _ bytes: inout ByteBuffer,
+        content: (UnsafeRawBufferPointer) -> Void
+    ) throws(HTTPFault) -> Step? {
+        while true {
+            switch self.state {
+            case .head(var parser):
+                guard bytes.readableBytes > 0 else { return nil }
+                let step: Step?
+                if self.isRequest {
+                    step = try parser.request(&bytes).map(Step.request)
+                } else {
+                    step = try parser.response(&bytes).map(Step.response)
+                }
+                self.state = step == nil ? .head(parser) : .undecided
+                return step
+            case .undecided:
+                return nil
+            case .length(0):
+                self.state = .head(HeadParser())
+                return .end(nil)
+            case .length(let left):
+                let count = Int(min(left, UInt64(bytes.readableBytes)))
+                guard count > 0 else { return nil }
+                Self.pass(count, of: &bytes, content)
+                self.state = .length(left - UInt64(count))
+            case .chunked(var reader):
+                guard bytes.readableBytes > 0 else { return nil }
+                // Moved out and back, so that the reader is changed in place.
+                self.state = .undecided
+                try reader.content(&bytes, content)
+                guard reader.isComplete else {
+                    self.state = .chunked(reader)
+                    return nil
+                }
+                self.state = .head(HeadParser())
+                return .end(reader.trailers)
+            case .untilClose:
+                Self.pass(bytes.readableBytes, of: &bytes, content)
+                return nil
+            }
+        }
+    }
+
+    private static func pass(_ count: Int, of bytes: inout ByteBuffer, _ content: (UnsafeRawBufferPointer) -> Void) {
+        guard count > 0 else { return }
+        bytes.withUnsafeReadableBytes { content(UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }
+        bytes.moveReaderIndex(forwardBy: count)
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+
+/// What has passed of an exchange so far.
+package struct ExchangeState: Sendable {
+    /// What the exchange has turned out to be.
+    package enum Kind: String, Sendable {
+        case http
+        /// Messages of RFC 6455 after a 101.
+        case websocket
+        /// A response of `text/event-stream`.
+        case events
+        /// Another protocol after a 101, or a tunnel after CONNECT.
+        case upgrade
+        /// A connection whose bytes are not HTTP/1.
+        case opaque
+    }
+
+    /// Whether it is over, and how.
+    package enum Ending: Equatable, Sendable {
+        case open
+        case complete
+        /// It ended before its time; why, in a sentence.
+        case failed(String)
+    }
+
+    /// An interim response (RFC 9110 §15.2).
+    package struct Interim: Sendable {
+        /// Its head, byte for byte.
+        package var head: [UInt8]
+        /// When it passed.
+        package var moment: NIODeadline
+    }
+
+    /// What the exchange has turned out to be.
+    package var kind = Kind.http
+    /// When the request's head passed.
+    package var began: NIODeadline
+    /// The request.
+    package var request: MessageCapture
+    /// Interim responses, as many as are kept.
+    package var interim: [Interim] = []
+    /// The final response.
+    package var response: MessageCapture?
+    /// The messages of a WebSocket.
+    package var frames: FrameLog?
+    /// When the request's end passed.
+    package var requestEnd: NIODeadline?
+    /// When the final response's head passed.
+    package var responseHead: NIODeadline?
+    /// When the exchange was over.
+    package var end: NIODeadline?
+    /// Whether it is over, and how.
+    package var ending = Ending.open
+    /// Why what followed could not be read, for a connection whose bytes are no longer looked at.
+    package var fault: String?
+    /// What the exchange counts in the budget.
+    var counted: Int
+    /// Whether the exchange has left the ring.
+    var isGone = false
+
+    /// Makes the state of an exchange whose request's head has passed.
+    package init(request: MessageCapture, began: NIODeadline) {
+        self.began = began
+        self.request = request
+        self.counted = CaptureBudget.exchangeBytes + request.head.count + request.body.kept.count
+    }
+
+    /// Sets a response that was not captured here.
+    mutating func setResponse(_ response: MessageCapture, at moment: NIODeadline) {
+        self.response = response
+        self.responseHead = moment
+        self.counted += response.head.count + response.body.kept.count
+    }
+
+    /// Drops bodies and messages, and keeps no more of them.
+    mutating func shed() {
+        self.request.body.shed()
+        self.request.trailers = []
+        self.response?.body.shed()
+        self.response?.trailers = []
+        self.interim = []
+        self.frames?.shed()
+    }
+
+    /// Whether everything that passed is kept.
+    package var isWhole: Bool {
+        self.request.body.isWhole && self.response?.body.isWhole ?? true
+    }
+}
+
+/// An exchange as it was at one moment.
+package struct ExchangeSnapshot: Sendable {
+    /// Identifies the exchange.
+    package var id: CaptureID
+    /// The tunnel that it came through.
+    package var tunnel: String
+    /// Requests of one connection share it.
+    package var connection: UInt64
+    /// Turns moments into dates.
+    package var clock: CaptureClock
+    /// What it repeats.
+    package var replayOf: CaptureID?
+    /// Whether it comes from an archive.
+    package var isImported: Bool
+    /// What has passed.
+    package var state: ExchangeState
+
+    /// The time from the request's head to a moment.
+    package func span(to moment: NIODeadline) -> TimeAmount { moment - self.state.began }
+
+    /// When the request's head passed, in milliseconds since 1970.
+    package var start: Double { self.clock.milliseconds(self.state.began) }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ConnectorCore
+import Foundation
+import Program
+
+/// The options of every command that asks an inspector.
+struct InspectorOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Where the inspector is (CULVERT_INSPECT). By default the one of the program that was started last.",
+            valueName: "url"
+        )
+    )
+    var inspector: String?
+
+    /// Finds the inspector.
+    ///
+    /// - Throws: ``CommandFailure`` if there is none.
+    func client(environment: [String: String] = ProgramEnvironment.variables) async throws -> InspectorClient {
+        let running = InspectorFile.all(environment: environment)
+        if let text = self.inspector ?? environment["CULVERT_INSPECT"].flatMap({ $0.isEmpty ? nil : $0 }) {
+            let (url, token) = try Self.parts(of: text)
+            return InspectorClient(url: url, token: token ?? running.first { $0.url == url }?.token)
+        }
+        if let content = running.first { return InspectorClient(url: content.url, token: content.token) }
+        for port in InspectorAddress.usualPorts {
+            let client = InspectorClient(url: "http://127.0.0.1:\(port)")
+            if await client.answers() { return client }
+        }
+        throw CommandFailure(
+            .unavailable,
+            "No inspector of yours is running: start culvert at a terminal, or with --inspect on."
+        )
+    }
+
+    /// The URL and the token of a link that culvert printed, or of an address.
+    private static func parts(of text: String) throws(CommandFailure) -> (url: String, token: String?) {
+        if let address = InspectorAddress(text) { return ("http://\(address)", nil) }
+        guard let parts = URLComponents(string: text), parts.scheme == "http", let host = parts.host, !host.isEmpty
+        else {
+            throw CommandFailure(.usage, "“\(text)” is not the address of an inspector.")
+        }
+        let port = parts.port.map { ":\($0)" } ?? ""
+        return ("http://\(host)\(port)", parts.queryItems?.first { $0.name == "token" }?.value)
+    }
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ConnectorCore
+import Foundation
+import Inspection
+
+/// `culvert requests …`: what passed a tunnel, from the inspector of a program that runs.
+struct RequestsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "requests",
+        abstract: "List, show and send again the requests that passed.",
+        discussion: """
+            Examples:
+              culvert requests list --filter status:5xx
+              culvert requests show 019ad0c3f2a1b004
+              culvert requests replay 019ad0c3f2a1b004 --header X-Test:1
+              culvert requests curl 019ad0c3f2a1b004
+            """,
+        subcommands: [List.self, Show.self, Replay.self, Curl.self, Export.self, Import.self, Clear.self]
+    )
+
+    /// `culvert requests list`.
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List requests, the oldest first.",
+            discussion: """
+                Words of the filter, all of which have to match: method:POST status:5xx path:/hooks* tunnel:my-app type:json
+                header:x-github-event=push body:text size:>1MiB time:>500ms is:error from:192.0.2.7; - before a word turns
+                it round.
+
+                Examples:
+                  culvert requests list
+                  culvert requests list --follow --filter 'is:error'
+                  culvert requests list --json --limit 100
+                """
+        )
+
+        @Option(help: ArgumentHelp("Only requests of this tunnel.", valueName: "name"))
+        var tunnel: String?
+
+        @Option(help: ArgumentHelp("Only requests that match.", valueName: "words"))
+        var filter: String?
+
+        @Option(help: ArgumentHelp("How many, 1 to 10000.", valueName: "n"))
+        var limit = 20
+
+        @Flag(help: "Go on with those that come.")
+        var follow = false
+
+        @Flag(help: "Print one JSON object a line.")
+        var json = false
+
+        @OptionGroup var inspectorOptions: InspectorOptions
+
+        func run() async throws {
+            try await self.reportingFailures {
+                let client = try await self.inspectorOptions.client()
+                var query = [("fields", "summary"), ("limit", "\(self.limit)")]
+                if let tunnel { query.append(("tunnel_name", tunnel)) }
+                if let filter { query.append(("filter", filter)) }
+                var printed: Set<String> = []
+                while true {
+                    let list: ListAnswer<ExchangeSummary> = try await client.get("/api/requests/http", query: query)
+                    for summary in list.requests.reversed() where !printed.contains(summary.id) {
+                        // Who follows sees each request once, when it is over.
+                        if self.follow, summary.state == "open", summary.status == nil { continue }
+                        printed.insert(summary.id)
+                        StandardStream.output.writeLine(
+                            self.json
+                                ? try JSONLine.of(summary)
+                                : RequestTable.line(summary, columns: TerminalDevice().columns)
+                        )
+                    }
+                    guard self.follow else { return }
+                    // What is no longer in the list will not come again.
+                    printed.formIntersection(list.requests.map(\.id))
+                    query = query.map { $0.0 == "limit" ? ("limit", "1000") : $0 }
+                    try await Task.sleep(for: .milliseconds(500))
+                }
+            }
+        }
+    }
+
+    /// `culvert requests show ID`.
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show one request and its response.",
+            discussion: """
+                Secrets are masked unless --reveal is given.
+
+                Examples:
+                  culvert requests show 019ad0c3f2a1b004
+                  culvert requests show 019ad0c3f2a1b004 --body --response > answer.bin
+                  culvert requests show 019ad0c3f2a1b004 --frames
+                """
+        )
+
+        @Argument(help: "The request's id, as the list has it.")
+        var id: String
+
+        @Flag(help: "Print the content of the body alone, decoded if that can be done.")
+        var body = false
+
+        @Flag(help: "Print the head as it passed, and the content, undecoded.")
+        var raw = false
+
+        @Flag(help: "Print the messages of a WebSocket.")
+        var frames = false
+
+        @Flag(help: "With --body or --raw: those of the response.")
+        var response = false
+
+        @Flag(help: "Show secrets.")
+        var reveal = false
+
+        @Flag(help: "Print the JSON of the inspector.")
+        var json = false
+
+        @OptionGroup var inspectorOptions: InspectorOptions
+
+        func run() async throws {
+            try await self.reportingFailures {
+                let client = try await self.inspectorOptions.client()
+                let path = "/api/requests/http/" + (try RequestID.checked(self.id))
+                let side = self.response ? "response" : "request"
+                if self.body || self.raw {
+                    let data: Data
+                    if self.raw {
+                        data = try await client.bytes("\(path)/\(side)/raw")
+                    } else if let decoded = try? await client.bytes("\(path)/\(side)/body", query: [("decoded", "1")]) {
+                        data = decoded
+                    } else {
+                        data = try await client.bytes("\(path)/\(side)/body", query: [("stored", "1")])
+                    }
+                    StandardStream.output.write(data)
+                } else if self.frames {
+                    let answer: FramesAnswer = try await client.get("\(path)/frames", query: [("limit", "2000")])
+                    for frame in answer.frames {
+                        StandardStream.output.writeLine(self.json ? try JSONLine.of(frame) : RequestText.line(frame))
+                    }
+                } else if self.json {
+                    let data = try await client.bytes(path, query: [("fields", "detail")])
+                    StandardStream.output.writeLine(String(decoding: data, as: UTF8.self))
+                } else {
+                    let answer: ExchangeAnswer = try await client.get(path, query: [("fields", "detail")])
+                    var text = RequestText.head(of: answer, reveals: self.reveal)
+                    for (side, message) in [("request", answer.request), ("response", answer.response)] {
+                        guard let message else { continue }
+                        let bytes =
+                            message.body.kept == 0
+                            ? nil : try? await client.bytes("\(path)/\(side)/body", query: [("decoded", "1")])
+                        text += RequestText.message(message, body: bytes, reveals: self.reveal)
+                    }
+                    StandardStream.output.writeLine(text)
+                }
+            }
+        }
+    }
+
+    /// `culvert requests curl ID`.
+    struct Curl: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print a command line of curl that sends the same request.",
+            discussion: """
+                Examples:
+                  culvert requests curl 019ad0c3f2a1b004
+                  culvert requests curl 019ad0c3f2a1b004 --reveal | sh
+                """
+        )
+
+        @Argument(help: "The request's id, as the list has it.")
+        var id: String
+
+        @Flag(help: "Show secrets; without it the command does not send them.")
+        var reveal = false
+
+        @Flag(name: .customLong("public"), help: "To the tunnel's URL instead of the local server.")
+        var isPublic = false
+
+        @OptionGroup var inspectorOptions: InspectorOptions
+
+        func run() async throws {
+            try await self.reportingFailures {
+                let client = try await self.inspectorOptions.client()
+                var query: [(String, String)] = []
+                if self.reveal { query.append(("secrets", "keep")) }
+                if self.isPublic { query.append(("target", "public")) }
+                let data = try await client.bytes(
+                    "/api/requests/http/\(try RequestID.checked(self.id))/curl",
+                    query: query
+                )
+                StandardStream.output.write(data)
+            }
+        }
+    }
+
+    /// `culvert requests clear`.
+    struct Clear: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Forget all requests.",
+            discussion: """
+                Examples:
+                  culvert requests clear
+                """
+        )
+
+        @OptionGroup var inspectorOptions: InspectorOptions
+
+        func run() async throws {
+            try await self.reportingFailures {
+                try await self.inspectorOptions.client().delete("/api/requests/http")
+            }
+        }
+    }
+}
+
+/// The id of a request on the command line.
+enum RequestID {
+    /// Refuses what is no id, since it becomes a part of a path.
+    static func checked(_ text: String) throws(CommandFailure) -> String {
+        guard CaptureID(text) != nil else {
+            throw CommandFailure(.usage, "“\(text)” is not the id of a request: sixteen digits, as the list has them.")
+        }
+        return text
+    }
+}
+
+/// One JSON object a line.
+enum JSONLine {
+    /// Writes a value.
+    static func of(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+}

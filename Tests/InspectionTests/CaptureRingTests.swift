@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import Testing
+
+@testable import Inspection
+
+@Suite("The ring of captured exchanges")
+struct CaptureRingTests {
+    private static let origin = ExchangeOrigin(tunnel: "my-app", connection: 1)
+    private static let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
+
+    private static func ring(bytes: Int = 50 << 20, exchanges: Int = 10_000, body: Int = 1 << 20) -> CaptureRing {
+        CaptureRing(
+            budget: CaptureBudget(bytes: bytes, exchanges: exchanges, body: body),
+            clock: CaptureClock(date: 1_000_000, deadline: Self.start)
+        )
+    }
+
+    private static func begin(_ ring: CaptureRing, _ path: String = "/") -> ExchangeCapture? {
+        ring.begin(Self.origin, head: Array("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n".utf8), at: Self.start)
+    }
+
+    private static func send(_ count: Int, to exchange: ExchangeCapture, expected: UInt64? = nil) {
+        [UInt8](repeating: 7, count: count).withUnsafeBytes {
+            exchange.responseBody($0, expected: expected, at: nil)
+        }
+    }
+
+    @Test("An id is younger than those before it, and its text can be read again")
+    func ids() throws {
+        let ring = Self.ring()
+        let ids = (0..<100).compactMap { _ in Self.begin(ring)?.id }
+        #expect(ids.count == 100 && ids == ids.sorted() && Set(ids).count == 100)
+        #expect(ids.map(\.description) == ids.map(\.description).sorted())
+        for id in ids { #expect(CaptureID(id.description) == id) }
+        for text in ["", "12", "019ad0c3f2a1b00g", "019AD0C3F2A1B004", "+19ad0c3f2a1b004"] {
+            #expect(CaptureID(text) == nil)
+        }
+    }
+
+    @Test("A body is cut at its bound, and counted to its end")
+    func bodyIsCut() throws {
+        let exchange = try #require(Self.begin(Self.ring(body: 1_000)))
+        exchange.responded(Array("HTTP/1.1 200 OK\r\n\r\n".utf8), kind: .http, at: Self.start)
+        Self.send(600, to: exchange)
+        #expect(exchange.snapshot().state.response?.body.isWhole == true)
+        for _ in 0..<10 { Self.send(600, to: exchange) }
+        let body = try #require(exchange.snapshot().state.response?.body)
+        #expect(body.kept.count == 1_000 && body.size == 6_600 && !body.isWhole)
+    }
+
+    @Test("With more exchanges than the bound, those that ended first go")
+    func number() throws {
+        let ring = Self.ring(exchanges: 3)
+        let first = try #require(Self.begin(ring, "/1"))
+        let second = try #require(Self.begin(ring, "/2"))
+        let third = try #require(Self.begin(ring, "/3"))
+        #expect(Self.begin(ring, "/4") == nil, "all of them are open")
+        second.ended(.complete, at: Self.start)
+        first.ended(.complete, at: Self.start)
+        let fifth = try #require(Self.begin(ring, "/5"))
+        #expect(ring.exchanges.map(\.id) == [fifth.id, third.id, first.id])
+        #expect(ring.counts.total == 5 && ring.counts.oldest == first.id)
+    }
+
+    @Test("The budget is never exceeded, and what has left the ring gives all of it back")
+    func budget() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        var random = SeededGenerator(state: seed)
+        for round in 0..<40 {
+            let limit = Int.random(in: 2_000...200_000, using: &random)
+            let ring = Self.ring(bytes: limit, exchanges: Int.random(in: 1...30, using: &random), body: 20_000)
+            var open: [ExchangeCapture] = []
+            for _ in 0..<400 {
+                switch Int.random(in: 0..<8, using: &random) {
+                case 0, 1: Self.begin(ring).map { open.append($0) }
+                case 2:
+                    guard let exchange = open.randomElement(using: &random) else { break }
+                    exchange.responded([UInt8](repeating: 65, count: 300), kind: .websocket, at: Self.start)
+                case 3, 4:
+                    guard let exchange = open.randomElement(using: &random) else { break }
+                    Self.send(Int.random(in: 1...9_000, using: &random), to: exchange)
+                case 5:
+                    guard let exchange = open.randomElement(using: &random) else { break }
+                    let content = [UInt8](repeating: 1, count: Int.random(in: 0...4_096, using: &random))
+                    exchange.frame(
+                        FrameCapture(
+                            moment: Self.start,
+                            side: .server,
+                            kind: .binary,
+                            size: UInt64(content.count),
+                            content: content
+                        )
+                    )
+                    exchange.interim(content, at: Self.start)
+                case 6:
+                    guard let index = open.indices.randomElement(using: &random) else { break }
+                    let exchange = open.remove(at: index)
+                    exchange.responseEnded(trailers: [1, 2, 3])
+                    exchange.ended(.complete, at: Self.start)
+                default:
+                    guard let exchange = open.randomElement(using: &random), Bool.random(using: &random) else { break }
+                    _ = ring.remove(exchange.id)
+                }
+                #expect(ring.usedBytes <= limit && ring.usedBytes >= 0, "seed \(seed), round \(round)")
+            }
+            for exchange in open {
+                Self.send(5_000, to: exchange)
+                exchange.requestEnded(trailers: [9], at: Self.start)
+                exchange.ended(.complete, at: Self.start)
+            }
+            let counted = ring.exchanges.reduce(0) { $0 + $1.snapshot().state.counted }
+            #expect(ring.usedBytes == counted, "seed \(seed), round \(round)")
+            ring.clear()
+            #expect(ring.usedBytes == 0, "seed \(seed), round \(round)")
+            for exchange in open { Self.send(5_000, to: exchange) }
+            #expect(ring.usedBytes == 0, "seed \(seed), round \(round)")
+        }
+    }
+
+    @Test("When no exchange is over, the oldest open ones lose their bodies and stay as lines")
+    func shedding() throws {
+        let ring = Self.ring(bytes: 100_000, body: 60_000)
+        let old = try #require(Self.begin(ring, "/old"))
+        old.responded([], kind: .http, at: Self.start)
+        Self.send(60_000, to: old, expected: 60_000)
+        let young = try #require(Self.begin(ring, "/young"))
+        young.responded([], kind: .http, at: Self.start)
+        Self.send(60_000, to: young, expected: 60_000)
+        Self.send(10, to: old)
+        let body = try #require(old.snapshot().state.response?.body)
+        #expect(body.kept.isEmpty && body.size == 60_010 && !body.isWhole)
+        #expect(young.snapshot().state.response?.body.isWhole == true)
+        #expect(ring.exchanges.count == 2)
+    }
+
+    @Test("A WebSocket keeps its latest messages, by number and by bytes")
+    func frames() throws {
+        let ring = Self.ring()
+        for (size, kept) in [(10, CaptureBudget.frames), (4_096, 248)] {
+            let exchange = try #require(Self.begin(ring))
+            exchange.responded([], kind: .websocket, at: Self.start)
+            for _ in 0..<30_000 {
+                let content = [UInt8](repeating: 1, count: size)
+                exchange.frame(
+                    FrameCapture(moment: Self.start, side: .visitor, kind: .text, size: UInt64(size), content: content)
+                )
+            }
+            let frames = try #require(exchange.snapshot().state.frames)
+            #expect(frames.total == 30_000)
+            #expect(frames.frames.last?.number == 29_999)
+            #expect(frames.frames.count <= kept && frames.frames.count >= kept / 2, "\(frames.frames.count)")
+            #expect(frames.bytes <= CaptureBudget.frameBytes)
+        }
+    }
+
+    @Test("A reader learns what has changed and what is gone, once; a slow one looks again at everything")
+    func feed() throws {
+        let ring = Self.ring(exchanges: 2)
+        let early = try #require(Self.begin(ring))
+        let feed = ring.watch()
+        #expect(feed.take().isEmpty)
+        early.responded([], kind: .http, at: Self.start)
+        early.ended(.complete, at: Self.start)
+        #expect(feed.take().changed.map(\.id) == [early.id])
+        #expect(feed.take().isEmpty)
+        for _ in 0..<2 { Self.begin(ring)?.ended(.complete, at: Self.start) }
+        let changes = feed.take()
+        #expect(changes.changed.count == 2 && changes.removed == [early.id])
+        ring.clear()
+        #expect(feed.take().isReset)
+        let busy = Self.ring()
+        let slow = busy.watch()
+        for _ in 0..<(ChangeFeed.Pending.maximum + 1) { Self.begin(busy)?.ended(.complete, at: Self.start) }
+        #expect(slow.take().isReset)
+        #expect(slow.take().isEmpty)
+    }
+
+    @Test("Dates come from one comparison of the clocks")
+    func clock() {
+        let clock = CaptureClock(date: 5_000, deadline: Self.start)
+        #expect(clock.milliseconds(Self.start + .microseconds(1_500)) == 5_001.5)
+        #expect(clock.milliseconds(Self.start - .milliseconds(2)) == 4_998)
+    }
+}
+
+/// A generator whose sequence a seed determines (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = self.state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
