@@ -145,6 +145,7 @@ struct RecordingTests {
         #expect(frames.frames.map(\.side) == [.server, .visitor, .server])
         #expect(frames.frames.map { exchange.span(to: $0.moment) } == [.zero, .milliseconds(7), .milliseconds(7)])
         #expect(exchange.state.request.body.size == 11 && exchange.state.response?.body.size == 13)
+        #expect(exchange.state.isWhole)
     }
 
     @Test("No more WebSockets are decompressed at a time than the bound")

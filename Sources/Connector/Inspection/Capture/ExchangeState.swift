@@ -84,9 +84,13 @@ package struct ExchangeState: Sendable {
         self.frames?.shed()
     }
 
-    /// Whether everything that passed is kept.
+    /// Whether everything that passed is kept, of what is kept at all of such an exchange.
     package var isWhole: Bool {
-        self.request.body.isWhole && self.response?.body.isWhole ?? true
+        switch self.kind {
+        case .http, .events: self.request.body.isWhole && self.response?.body.isWhole ?? true
+        case .websocket: self.frames.map { $0.total == $0.frames.count } ?? true
+        case .upgrade, .opaque: true
+        }
     }
 }
 
