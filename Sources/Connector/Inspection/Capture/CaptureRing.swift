@@ -28,11 +28,12 @@ package final class CaptureRing: Sendable {
         var open: Deque<ExchangeCapture> = []
         var lastID: UInt64 = 0
         var total: UInt64 = 0
-        var feeds: [Int: ChangeFeed.Pending] = [:]
+        var feeds: [(key: Int, pending: ChangeFeed.Pending)] = []
         var nextFeed = 0
 
         mutating func note(_ id: CaptureID) {
-            for key in self.feeds.keys { self.feeds[key]?.note(id) }
+            // By index: to iterate over a copy would copy the sets.
+            for index in self.feeds.indices { self.feeds[index].pending.note(id) }
         }
     }
 
@@ -211,7 +212,7 @@ package final class CaptureRing: Sendable {
             state.all = [:]
             state.finished = []
             state.open = []
-            for key in state.feeds.keys { state.feeds[key]?.reset() }
+            for index in state.feeds.indices { state.feeds[index].pending.reset() }
         }
     }
 
@@ -222,7 +223,7 @@ package final class CaptureRing: Sendable {
         self.watchers.add(1, ordering: .relaxed)
         let key = self.state.withLock { state in
             state.nextFeed += 1
-            state.feeds[state.nextFeed] = ChangeFeed.Pending()
+            state.feeds.append((state.nextFeed, ChangeFeed.Pending()))
             return state.nextFeed
         }
         return ChangeFeed(ring: self, key: key)
@@ -230,8 +231,9 @@ package final class CaptureRing: Sendable {
 
     func take(_ key: Int) -> ChangeFeed.Changes {
         self.state.withLock { state in
-            guard var pending = state.feeds[key] else { return ChangeFeed.Changes() }
-            state.feeds[key] = ChangeFeed.Pending()
+            guard let index = state.feeds.firstIndex(where: { $0.key == key }) else { return ChangeFeed.Changes() }
+            var pending = state.feeds[index].pending
+            state.feeds[index].pending = ChangeFeed.Pending()
             var changes = ChangeFeed.Changes(isReset: pending.isReset)
             for id in pending.takeIDs() {
                 if let exchange = state.all[id] { changes.changed.append(exchange) } else { changes.removed.append(id) }
@@ -242,6 +244,6 @@ package final class CaptureRing: Sendable {
 
     func stopWatching(_ key: Int) {
         self.watchers.subtract(1, ordering: .relaxed)
-        self.state.withLock { _ = $0.feeds.removeValue(forKey: key) }
+        self.state.withLock { $0.feeds.removeAll { $0.key == key } }
     }
 }
