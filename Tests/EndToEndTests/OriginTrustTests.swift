@@ -7,13 +7,16 @@ extension EndToEnd {
     @Suite("Targets with TLS", .serialized)
     struct OriginTrust {
         /// `openssl s_server` with a certificate that only its own file vouches for.
-        private func startOrigin(in scratch: ScratchFolder) async throws -> (port: Int, file: String, RunningProcess) {
+        private func startOrigin(
+            named name: String = "localhost",
+            in scratch: ScratchFolder
+        ) async throws -> (port: Int, file: String, RunningProcess) {
             let (key, certificate) = (scratch.file("o.key").path, scratch.file("o.pem").path)
             let maker = try RunningProcess(
                 "openssl",
                 [
                     "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
-                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out",
+                    "-subj", "/CN=\(name)", "-addext", "subjectAltName=DNS:\(name)", "-keyout", key, "-out",
                     certificate,
                 ],
                 in: scratch
@@ -26,10 +29,29 @@ extension EndToEnd {
                 in: scratch
             )
             try await eventually("a server with TLS") {
-                try await Curl.get("https://localhost:\(port)/", ["--cacert", certificate], in: scratch).status == 200
-                    ? () : nil
+                let options = ["--cacert", certificate, "--resolve", "\(name):\(port):127.0.0.1"]
+                return try await Curl.get("https://\(name):\(port)/", options, in: scratch).status == 200 ? () : nil
             }
             return (port, certificate, server)
+        }
+
+        @Test("A literal Host is the name that the target is asked for and that its certificate has to have")
+        func serverName() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            let (port, file, server) = try await self.startOrigin(named: "app.test", in: scratch)
+            defer { withExtendedLifetime(server) {} }
+            for (options, status) in [([], 502), (["--host-header", "app.test"], 200)] {
+                let connector = try RunningProcess(
+                    Programs.product("culvert"),
+                    ["http", "https://localhost:\(port)", "--edge", edge.url, "--origin-ca-file", file] + options,
+                    environment: ["CULVERT_API_KEY": edge.apiKey],
+                    in: scratch
+                )
+                let url = try await connector.line(startingWith: "http")
+                let answer = try await Curl.get(url, in: scratch)
+                #expect(answer.status == status, "\(options): \(answer.body)")
+            }
         }
 
         @Test("An https:// target needs a trusted certificate, one of its own authority, or verification switched off")
