@@ -4,6 +4,7 @@
 - No two folders of a target mention each other's types (check_folders).
 - A target declares the modules that it imports, and imports those that it declares (check_imports).
 - EdgeProxy needs none of the packages that only the control API or the configuration need (check_closure).
+- No file of EdgeProxy can write what another stores: its stored `var`s are private, at least to set (check_variables).
 - The table in docs/architecture.md says what Package.swift says (check_table).
 
 Each check returns a list of faults as text. scripts/check-modules runs them on this package.
@@ -16,6 +17,9 @@ ALLOWED_PAIRS = {}
 
 # What EdgeProxy must be able to do without, whatever it is made of.
 KEPT_FROM_EDGE_PROXY = {"Hummingbird", "JWTKit", "Yams"}
+
+# Targets whose state nobody but its owner writes.
+OWNED_STATE = {"EdgeProxy"}
 
 # Modules that come with the toolchain and need no declaration.
 TOOLCHAIN = {
@@ -164,6 +168,52 @@ def closure(targets, name):
 def check_closure(targets, name="EdgeProxy", forbidden=frozenset(KEPT_FROM_EDGE_PROXY)):
     """The target reaches none of the products."""
     return [f"{name} needs {product}" for product in sorted(closure(targets, name) & forbidden)]
+
+
+VARIABLE = re.compile(r"^(?:[^\n\"]*\s)?var\s+(\w+)")
+TYPE_OPENING = re.compile(r"\b(?:struct|enum|class|actor|protocol|extension)\s+[\w.]+[^{}()]*$")
+PRIVATE = re.compile(r"\b(?:private|fileprivate)\b")
+
+
+def open_variables(source):
+    """The stored `var`s of types that another file could write."""
+    code = code_of(source)
+    found = []
+    # For each open brace: whether a type's members are in it, and whether nobody else sees the type.
+    scopes = [(True, False)]
+    start = 0
+    for index, character in enumerate(code):
+        if character not in "{}\n":
+            continue
+        line = code[start:index]
+        is_member, is_hidden = scopes[-1]
+        variable = VARIABLE.match(line.strip()) if is_member and not is_hidden else None
+        if character == "{":
+            # What follows the brace is an accessor, an observer, or the closure of an initial value.
+            begins = code[index + 1:index + 80].lstrip()
+            is_stored = "=" in line or begins.startswith(("didSet", "willSet"))
+            if variable and is_stored and not PRIVATE.search(line):
+                found.append(variable.group(1))
+            opening = TYPE_OPENING.search(line)
+            hides = bool(opening and PRIVATE.search(line))
+            scopes.append((bool(opening), is_hidden or hides))
+        else:
+            if variable and not PRIVATE.search(line):
+                found.append(variable.group(1))
+            if character == "}" and len(scopes) > 1:
+                scopes.pop()
+        start = index + 1
+    return found
+
+
+def check_variables(targets, owned=frozenset(OWNED_STATE)):
+    """What a file of these targets stores, no other file can write: it is constant, or private at least to set."""
+    return [
+        f"{target.name}: {file.name} stores {name}, which other files can write"
+        for target in targets if target.name in owned
+        for file, (_, source) in target.files.items()
+        for name in open_variables(source)
+    ]
 
 
 def table_rows(document):

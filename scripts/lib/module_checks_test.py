@@ -37,6 +37,39 @@ class ModuleChecksTest(unittest.TestCase):
         files = {"One.swift": "struct One { var two: Two }", "B/Two.swift": "extension One { struct Inner {} }\nenum Two {}"}
         self.assertEqual(self.pairs(files), [(".", "B")])
 
+    def test_variables_that_other_files_can_write_are_found(self):
+        source = """
+            package struct One: Two {
+                var open = 1, x: Int
+                package var watched: Int { didSet { print(open) } }
+                var made: [Int] = { [] }()
+                private var own = 1
+                package private(set) var seen = 2
+                fileprivate(set) var near: Int
+                let constant = 1
+                var computed: Int { self.own }
+                package var other: Int {
+                    get { 1 }
+                }
+                func act() { var local = 1; local += 1 }
+                init() {
+                    var local = 1
+                }
+                struct Inner { var deep: Int }
+                private struct Hidden { var mine: Int }
+            }
+            protocol Three { var required: Int { get } }
+            private final class Four { var mine = 1 }
+            extension One { static var shared: Int { 1 } }
+            var global = 1
+        """
+        self.assertEqual(checks.open_variables(source), ["open", "watched", "made", "deep", "global"])
+        target = self.target("EdgeProxy", {"One.swift": "struct One { var open = 1 }"})
+        self.assertEqual(
+            checks.check_variables([target]), ["EdgeProxy: One.swift stores open, which other files can write"]
+        )
+        self.assertEqual(checks.check_variables([self.target("Made", {"One.swift": "struct One { var open = 1 }"})]), [])
+
     def test_comments_and_strings_mention_nothing(self):
         files = {
             "A/One.swift": "struct One { var two: Two }",

@@ -46,6 +46,13 @@ struct JSONScanner {
         return true
     }
 
+    private mutating func take(literal: StaticString) -> Bool {
+        let rest = self.bytes[self.position...]
+        guard literal.withUTF8Buffer({ rest.starts(with: $0) }) else { return false }
+        self.position += literal.utf8CodeUnitCount
+        return true
+    }
+
     /// Where the value is that is read.
     private var place: String {
         self.path.reduce(into: "") { path, step in
@@ -66,10 +73,6 @@ struct JSONScanner {
         return JSONFault(field: nil, message: "is not JSON: \(place): \(end)")
     }
 
-    private static let literals: [([UInt8], JSONOutline)] = [
-        (Array("true".utf8), .boolean(true)), (Array("false".utf8), .boolean(false)), (Array("null".utf8), .null),
-    ]
-
     private mutating func value() throws(JSONFault) -> JSONOutline {
         guard self.path.count < Self.maximumDepth else {
             throw JSONFault(field: nil, message: "is nested deeper than \(Self.maximumDepth) levels")
@@ -81,10 +84,9 @@ struct JSONScanner {
         case UInt8(ascii: "\""): return .string(try self.string())
         case .some(UInt8(ascii: "-")), .some(UInt8(ascii: "0")...UInt8(ascii: "9")): return .number(try self.number())
         default:
-            for (literal, value) in Self.literals where self.bytes[self.position...].starts(with: literal) {
-                self.position += literal.count
-                return value
-            }
+            if self.take(literal: "true") { return .boolean(true) }
+            if self.take(literal: "false") { return .boolean(false) }
+            if self.take(literal: "null") { return .null }
             throw self.fault("a value is expected")
         }
     }

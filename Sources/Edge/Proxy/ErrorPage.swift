@@ -5,17 +5,17 @@ import NIOCore
 
 /// The answer to a request that the edge can't pass on: HTML for browsers, problem+json (RFC 9457) for programs.
 struct ErrorPage {
-    var error: VisitorError
-    var status: Int
-    var requestID: RequestID
+    let error: VisitorError
+    let status: Int
+    let requestID: RequestID
     /// What is known beyond the error itself, such as the address that refused; written by us or escaped.
-    var detail: String?
+    private(set) var detail: String?
     /// Paths of the edge between which the visitor chooses.
-    var links: [String] = []
+    private(set) var links: [String] = []
     /// In seconds.
-    var retryAfter: Int?
+    private(set) var retryAfter: Int?
     /// The value of `WWW-Authenticate`.
-    var challenge: String?
+    private(set) var challenge: String?
 
     /// The whole response.
     ///
@@ -43,17 +43,62 @@ struct ErrorPage {
     /// Whether the `Accept` fields prefer HTML to JSON: browsers name it, programs seldom do (RFC 9110 §12.5.1).
     static func prefersHTML(accept: [String]) -> Bool {
         var (html, json) = (0.0, 0.0)
-        for range in accept.flatMap({ $0.split(separator: ",") }) {
-            let parts = range.split(separator: ";").map { $0.trimmingSpaces().asciiLowercased() }
-            let weight = parts.dropFirst().first { $0.hasPrefix("q=") }.map { Double($0.dropFirst(2)) ?? 0 } ?? 1
-            switch parts.first {
-            case "text/html", "application/xhtml+xml": html = max(html, weight)
-            case "application/json", "application/problem+json": json = max(json, weight)
-            // What a program takes anyway says nothing of what it can show.
-            default: continue
+        for value in accept {
+            var value = value
+            value.withUTF8 { bytes in
+                _ = ListMembers.each(of: UnsafeRawBufferPointer(bytes)) { range in
+                    switch Self.kind(range) {
+                    case .html: html = max(html, Self.weight(range))
+                    case .json: json = max(json, Self.weight(range))
+                    // What a program takes anyway says nothing of what it can show.
+                    case nil: break
+                    }
+                    return true
+                }
             }
         }
         return html > 0 && html >= json
+    }
+
+    /// Whether what came of a head that is too long shows that a browser sent it: too many cookies bring people here.
+    static func prefersHTML(unfinishedHead bytes: ByteBuffer) -> Bool {
+        let lines = bytes.readableBytesView.split(separator: UInt8(ascii: "\n"), maxSplits: 256)
+        let accept = lines.filter { line in line.prefix(7).withUnsafeBytes { ByteClass.equals($0, "accept:") } }
+        let values = accept.map { $0.dropFirst(7).filter { $0 != UInt8(ascii: "\r") } }
+        return Self.prefersHTML(accept: values.map { String(decoding: $0, as: UTF8.self) })
+    }
+
+    private enum Kind {
+        case html
+        case json
+    }
+
+    /// Which of our two kinds of answer a media range names; most name neither, and no text is made of them.
+    private static func kind(_ range: UnsafeRawBufferPointer) -> Kind? {
+        var kind: Kind?
+        _ = ListMembers.each(of: range, separator: UInt8(ascii: ";")) { type in
+            if ByteClass.equals(type, "text/html") || ByteClass.equals(type, "application/xhtml+xml") {
+                kind = .html
+            } else if ByteClass.equals(type, "application/json") || ByteClass.equals(type, "application/problem+json") {
+                kind = .json
+            }
+            return false
+        }
+        return kind
+    }
+
+    /// The `q` of a media range; 1 if there is none, and 0 for one that can't be read.
+    private static func weight(_ range: UnsafeRawBufferPointer) -> Double {
+        var weight = 1.0
+        _ = ListMembers.each(of: range, separator: UInt8(ascii: ";")) { part in
+            guard part.count >= 2, part[0] | 0x20 == UInt8(ascii: "q"), part[1] == UInt8(ascii: "=") else {
+                return true
+            }
+            // Three digits behind the point are enough (RFC 9110 §12.4.2).
+            weight = part.count <= 16 ? Double(String(decoding: part.dropFirst(2), as: UTF8.self)) ?? 0 : 0
+            return false
+        }
+        return weight
     }
 
     private var json: String {

@@ -402,17 +402,24 @@ extension Exchange: OriginLinkConsumer {
 extension ExchangeState.Failure {
     /// What a stream's end means to the request that was on it.
     init(_ error: StreamError, _ circumstances: OriginLink.Circumstances) {
-        self.init(isReused: circumstances.isReused, isAfterEnd: circumstances.isAfterEnd)
+        // What else a connector refuses for, it has tried the origin.
+        var (isElsewhere, isCapacity, isLost) = (false, false, false)
         switch error.code {
         // The session is leaving or gone: another one may do better.
         case .draining, .sessionLost, .sessionClosing:
-            self.isUndelivered = error.isRetrySafe
-            self.isLostUnaccepted = error.code == .sessionLost && !circumstances.wasAccepted
+            isElsewhere = true
+            isLost = error.code == .sessionLost
         case .overloaded, .memoryPressure:
-            self.isUndelivered = error.isRetrySafe
-            self.isCapacity = true
-        // What else a connector refuses for, it has tried the origin.
+            isElsewhere = true
+            isCapacity = true
         default: break
         }
+        self.init(
+            isReused: circumstances.isReused,
+            isUndelivered: isElsewhere && error.isRetrySafe,
+            isCapacity: isCapacity,
+            isLostUnaccepted: isLost && !circumstances.wasAccepted,
+            isAfterEnd: circumstances.isAfterEnd
+        )
     }
 }

@@ -15,29 +15,29 @@ package protocol ExchangeRecorder: AnyObject, Sendable {
 /// What is logged of one visitor's request.
 package struct AccessLogEntry: Equatable, Sendable {
     /// The id that the visitor was shown.
-    package var requestID: RequestID
+    package let requestID: RequestID
     /// The tunnel; `nil` for a request that reached none.
-    package var tunnelID: TunnelID?
+    package let tunnelID: TunnelID?
     /// The method.
-    package var method: String
+    package let method: String
     /// The path; what is passed may have a query, which is not logged.
-    package var path: String
+    package let path: String
     /// The status that was sent; 0 if none was.
-    package var status: Int
+    package let status: Int
     /// Body bytes from the visitor.
-    package var bytesReceived: Int
+    package let bytesReceived: Int
     /// Body bytes to the visitor.
-    package var bytesSent: Int
+    package let bytesSent: Int
     /// From the first byte of the request to the last of the response.
-    package var milliseconds: Double
+    package let milliseconds: Double
     /// From the first byte of the request to the moment when it was on its way to the connector; `nil` if it never was.
-    package var overheadMilliseconds: Double?
+    package let overheadMilliseconds: Double?
     /// From there to the head of the response; `nil` if none came.
-    package var originMilliseconds: Double?
+    package let originMilliseconds: Double?
     /// The code of the error that the edge made, if it did.
-    package var errorCode: String?
+    package let errorCode: String?
     /// The trusted address of the visitor.
-    package var remoteAddress: IPAddress?
+    package let remoteAddress: IPAddress?
     /// The `traceparent` that the request had.
-    package var traceparent: String?
+    package let traceparent: String?
 }

@@ -282,16 +282,16 @@ struct ExchangeState {
     /// How a stream failed.
     struct Failure: Equatable {
         /// Whether the stream had served another request, so that the origin may have been closing it.
-        var isReused = false
+        private(set) var isReused = false
         /// Whether it is certain that the origin saw nothing, and another session may do better.
-        var isUndelivered = false
+        private(set) var isUndelivered = false
         /// Whether it is the session's capacity that is used up: another session may do better, but none is waited for.
-        var isCapacity = false
+        private(set) var isCapacity = false
         /// Whether the session was lost before the edge heard that the connector had taken the stream: the origin has
         /// probably seen nothing.
-        var isLostUnaccepted = false
+        private(set) var isLostUnaccepted = false
         /// Whether it ended after all that either side had to say.
-        var isAfterEnd = false
+        private(set) var isAfterEnd = false
     }
 
     /// What a failure of the stream means.

@@ -27,6 +27,9 @@ final class IncomingRequest {
     private let observer: (any ExchangeObserver)?
     private var isFinished = false
 
+    /// How many bytes of a target are logged.
+    private static let longestTarget = 8_192
+
     /// Begins a request.
     ///
     /// - Parameters:
@@ -51,7 +54,7 @@ final class IncomingRequest {
         self.record = RequestRecord(
             started: .now(),
             method: head?.methodText ?? "-",
-            target: head?.targetText ?? "-",
+            target: head.map { $0.section.text($0.target, atMost: Self.longestTarget) } ?? "-",
             visitor: head.map { services.trust.visitor($0.section, socketAddress: remoteAddress) }
                 ?? Visitor(address: IPAddress(remoteAddress), scheme: "http", host: ""),
             traceparent: head?.section.first(.traceparent)

@@ -38,11 +38,11 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
     /// How things stood when a stream ended.
     struct Circumstances {
         /// Whether it had served another request.
-        var isReused = false
+        private(set) var isReused = false
         /// Whether the connector had taken it.
-        var wasAccepted = false
+        private(set) var wasAccepted = false
         /// Whether the origin had sent its last byte, and nothing else was the matter.
-        var isAfterEnd = false
+        private(set) var isAfterEnd = false
     }
 
     private let visitorLoop: any EventLoop

@@ -8,11 +8,11 @@ import HTTP1
 /// another site stays as it is, so that the server's own protection against those works.
 struct OriginURLs: Equatable {
     /// Where the visitor sees the tunnel.
-    var visitorOrigin: PublicOrigin
+    let visitorOrigin: PublicOrigin
     /// `/<id>`, or empty if the origin sees the same paths as the visitor.
-    var prefix: String
+    let prefix: String
     /// The origin that the local server believes in; `nil` leaves the visitor's.
-    var origin: String?
+    private(set) var origin: String?
 
     /// The value of `Origin`.
     func origin(_ value: String) -> String {

@@ -4,31 +4,57 @@ import NIOCore
 /// Bounds and time-outs of visitors' connections and their requests.
 package struct ProxySettings: Sendable {
     /// The time for a request's head (`http.head-timeout`).
-    package var headTimeout = TimeAmount.seconds(10)
+    package let headTimeout: TimeAmount
     /// The time between two requests (`http.keep-alive-timeout`).
-    package var keepAliveTimeout = TimeAmount.seconds(75)
+    package let keepAliveTimeout: TimeAmount
     /// The time in which a body has to make progress (`http.stall-timeout`).
-    package var stallTimeout = TimeAmount.seconds(60)
+    package let stallTimeout: TimeAmount
     /// The longest head of a request, in bytes (`http.max-head-size`).
-    package var maximumHeadBytes = 64 << 10
+    package let maximumHeadBytes: Int
     /// The most fields of a request's head (`http.max-fields`).
-    package var maximumFields = 128
+    package let maximumFields: Int
     /// Which statuses errors of the edge have (`errors.status-map`).
-    package var statusMap = VisitorError.StatusMap.rfc
+    package let statusMap: VisitorError.StatusMap
     /// The time for the origin's head (`tunnel.request-timeout`).
-    package var requestTimeout = TimeAmount.seconds(30)
+    package let requestTimeout: TimeAmount
     /// The time that a connector has to reach the origin (`tunnel.connect-timeout`).
-    package var connectTimeout = TimeAmount.seconds(5)
+    package let connectTimeout: TimeAmount
     /// How long a request waits for a connector that is likely to come back (`tunnel.reconnect-hold`).
-    package var reconnectHold = TimeAmount.seconds(5)
+    package let reconnectHold: TimeAmount
     /// How long a request waits for a tunnel that is not known yet (`tunnel.unknown-hold`).
-    package var unknownHold = TimeAmount.zero
+    package let unknownHold: TimeAmount
     /// Whether requests of tunnels' pages that lack the prefix are led back (`public.path-fallback`).
-    package var hasPathFallback = true
+    package let hasPathFallback: Bool
     /// Whether connections to origins serve more than one request, where the tunnel's policy allows it
     /// (`origin.reuse`).
-    package var reusesOriginConnections = true
+    package let reusesOriginConnections: Bool
 
-    /// Makes the settings that are the defaults.
-    package init() {}
+    /// Makes settings; what is left out has its default.
+    package init(
+        headTimeout: TimeAmount = .seconds(10),
+        keepAliveTimeout: TimeAmount = .seconds(75),
+        stallTimeout: TimeAmount = .seconds(60),
+        maximumHeadBytes: Int = 64 << 10,
+        maximumFields: Int = 128,
+        statusMap: VisitorError.StatusMap = .rfc,
+        requestTimeout: TimeAmount = .seconds(30),
+        connectTimeout: TimeAmount = .seconds(5),
+        reconnectHold: TimeAmount = .seconds(5),
+        unknownHold: TimeAmount = .zero,
+        hasPathFallback: Bool = true,
+        reusesOriginConnections: Bool = true
+    ) {
+        self.headTimeout = headTimeout
+        self.keepAliveTimeout = keepAliveTimeout
+        self.stallTimeout = stallTimeout
+        self.maximumHeadBytes = maximumHeadBytes
+        self.maximumFields = maximumFields
+        self.statusMap = statusMap
+        self.requestTimeout = requestTimeout
+        self.connectTimeout = connectTimeout
+        self.reconnectHold = reconnectHold
+        self.unknownHold = unknownHold
+        self.hasPathFallback = hasPathFallback
+        self.reusesOriginConnections = reusesOriginConnections
+    }
 }

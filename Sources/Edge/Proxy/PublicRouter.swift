@@ -14,6 +14,8 @@ package struct PublicRouter: Sendable {
     let hasPathMode: Bool
 
     private static let connectPrefix = "/api/tunnel/connect/"
+    /// How many bytes of a target are looked at.
+    private static let longestLook = 512
 
     /// - Parameters:
     ///   - wildcardDomain: The domain below which each tunnel has a host of its own.
@@ -26,7 +28,9 @@ package struct PublicRouter: Sendable {
     }
 
     func route(_ head: RequestHead) -> Route {
-        self.route(method: head.methodText, target: head.targetText, host: head.section.first(.host) ?? "")
+        // What stands behind the longest id is of no use here.
+        let target = head.section.text(head.target, atMost: Self.longestLook)
+        return self.route(method: head.methodText, target: target, host: head.section.first(.host) ?? "")
     }
 
     /// Finds the route.
@@ -80,6 +84,11 @@ package struct PublicRouter: Sendable {
 
     /// What helps a visitor whose app asks for a path below no tunnel's prefix, in one sentence; `nil` for a path that
     /// is rather a mistyped tunnel.
+    func lostPathHint(_ head: RequestHead) -> String? {
+        self.lostPathHint(head.section.text(head.target, atMost: Self.longestLook))
+    }
+
+    /// The same for a target as text.
     func lostPathHint(_ target: String) -> String? {
         let path = target.prefix { $0 != "?" }
         let segments = path.split(separator: "/")

@@ -7,16 +7,16 @@ import HTTP1
 /// that name the origin or ourselves. Relative references already work and are never touched.
 struct PublicURLs: Equatable {
     /// `/<id>`, or empty if the tunnel has a host of its own or the origin sees the prefix itself.
-    var prefix: String
+    let prefix: String
     /// Whether the tunnel shares its host with others.
-    var isPathMode: Bool
+    let isPathMode: Bool
     /// How the visitor came, and to which host.
-    var scheme: String
-    var host: String
+    let scheme: String
+    let host: String
     /// What the origin believes its host to be.
-    var originHost: String
+    let originHost: String
     /// The domain below which each tunnel has a host of its own, in lower case.
-    var wildcardDomain: String?
+    private(set) var wildcardDomain: String?
 
     /// The reference as the visitor should see it.
     func publicURL(_ reference: String) -> String {
@@ -140,7 +140,7 @@ struct PublicURLs: Equatable {
 /// A reference with an authority: `http://authority…`, `https://authority…` or `//authority…` (RFC 3986 §4.2).
 private struct AuthorityReference {
     /// `http` or `https`; `nil` if the reference leaves it open.
-    var scheme: String?
+    private(set) var scheme: String?
     /// Everything before the authority.
     var start: Substring
     var authority: Substring

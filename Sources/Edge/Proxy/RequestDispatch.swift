@@ -104,5 +104,5 @@ struct RequestDispatch {
     }
 
     /// What helps a visitor whose app asks for something that is not below the tunnel's prefix.
-    private var hint: String? { self.services.router.lostPathHint(self.head.targetText) }
+    private var hint: String? { self.services.router.lostPathHint(self.head) }
 }

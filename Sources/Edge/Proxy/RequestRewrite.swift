@@ -8,15 +8,15 @@ import NIOCore
 /// Makes the head that the origin sees from the head that the visitor sent (docs/http.md).
 struct RequestRewrite {
     /// How the request names the tunnel.
-    var entry: TunnelEntry
-    var policy: TunnelPolicy
-    var tunnelID: TunnelID
-    var visitor: Visitor
-    var requestID: RequestID
+    let entry: TunnelEntry
+    let policy: TunnelPolicy
+    let tunnelID: TunnelID
+    let visitor: Visitor
+    let requestID: RequestID
     /// Whether `Authorization` was for the edge, and is not for the origin.
-    var dropsAuthorization = false
+    private(set) var dropsAuthorization = false
     /// The field in which trusted proxies name the visitor, in lower case, if it is one of their own making.
-    var clientIPHeader: String?
+    private(set) var clientIPHeader: String?
 
     /// What the origin sees in `Host`.
     var originHost: String { self.policy.host.value(visitorHost: self.visitor.host) }
@@ -26,7 +26,7 @@ struct RequestRewrite {
     /// One that the policy does not allow is simply not asked for: `Upgrade` may always be ignored (RFC 9110 §7.8).
     func passesUpgrade(_ head: RequestHead) -> Bool {
         guard head.isUpgrade else { return false }
-        return self.policy.upgrades == .any || head.section.tokens(.upgrade) == ["websocket"]
+        return self.policy.upgrades == .any || head.section.tokens(.upgrade, atMost: 1) == ["websocket"]
     }
 
     /// The head as it goes to the origin.
@@ -37,10 +37,10 @@ struct RequestRewrite {
         output.writeStaticString(" ")
         self.writeTarget(head, to: &output)
         output.writeStaticString(" HTTP/1.1\r\n")
-        let named = section.namedByConnection(except: Self.neverNamed)
+        let named = section.linesNamedByConnection(except: Self.neverNamed)
         var connection = ConnectionField(passesUpgrade: self.passesUpgrade(head), section: section)
         var hasHost = false
-        for line in section.lines {
+        for (index, line) in section.lines.enumerated() {
             switch line.known {
             case .host:
                 hasHost = true
@@ -69,7 +69,7 @@ struct RequestRewrite {
             case .expect where head.version == .http10: continue
             case .other where self.isClientIPHeader(line, section) && !self.visitor.isFromTrustedProxy: continue
             default:
-                if !named.isEmpty, named.contains(section.text(line.name).lowercased()) { continue }
+                if !named.isEmpty, named[index] { continue }
                 section.copy(line, to: &output)
             }
         }
@@ -217,11 +217,12 @@ private struct ConnectionField {
 
     init(passesUpgrade: Bool, section: FieldSection) {
         self.passesUpgrade = passesUpgrade
-        self.asksForTrailers = section.tokens(.te).contains { $0 == "trailers" || $0.hasPrefix("trailers;") }
+        self.asksForTrailers = section.hasToken(.te, "trailers", parametersMayFollow: true)
         self.options = (passesUpgrade ? ["Upgrade"] : []) + (self.asksForTrailers ? ["TE"] : [])
         self.isExact =
             !self.options.isEmpty && section.lines.count { $0.known == .connection } == 1
-            && section.tokens(.connection).sorted() == self.options.map { $0.lowercased() }.sorted()
+            && section.tokens(.connection, atMost: self.options.count)?.sorted()
+                == self.options.map { $0.lowercased() }.sorted()
     }
 
     mutating func write(_ line: FieldLine, _ section: FieldSection, to output: inout ByteBuffer) {

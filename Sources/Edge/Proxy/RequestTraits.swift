@@ -3,17 +3,17 @@ import HTTP1
 
 /// What of a request matters until its response is complete, once its head is on its way.
 struct RequestTraits: Equatable {
-    var isHead = false
+    private(set) var isHead = false
     /// Whether the request may be sent twice (RFC 9110 §9.2.2).
-    var isIdempotent = true
-    var version = HTTPVersion.http11
+    private(set) var isIdempotent = true
+    private(set) var version = HTTPVersion.http11
     /// What the visitor wants of the connection after this exchange.
-    var isKeepAlive = true
+    private(set) var isKeepAlive = true
     /// Whether the visitor asks for another protocol.
-    var isUpgrade = false
+    private(set) var isUpgrade = false
     /// Whether the visitor sends its body only once it is told to go on (RFC 9110 §10.1.1).
-    var expectsContinue = false
-    var hasBody = false
+    private(set) var expectsContinue = false
+    private(set) var hasBody = false
 
     /// Whether the visitor sends nothing after this request: it has no body, and wants the connection closed.
     var isVisitorsLast: Bool { !self.hasBody && !self.isKeepAlive && !self.isUpgrade }
@@ -27,7 +27,7 @@ extension RequestTraits {
             version: head.version,
             isKeepAlive: head.isKeepAlive,
             isUpgrade: head.isUpgrade,
-            expectsContinue: head.version == .http11 && head.section.tokens(.expect).contains("100-continue"),
+            expectsContinue: head.version == .http11 && head.section.hasToken(.expect, "100-continue"),
             hasBody: !BodyReader(head.framing).isComplete
         )
     }

@@ -31,9 +31,9 @@ struct ResponseRewrite {
         }
     }
 
-    var urls: PublicURLs
+    let urls: PublicURLs
     /// What is to be minded because the tunnel shares its origin; `nil` on a host of its own.
-    var shared: SharedOrigin?
+    private(set) var shared: SharedOrigin?
 
     /// Fields that frame the message are never about one connection alone, whoever names them.
     private static let neverNamed: Set<String> = [
@@ -48,18 +48,18 @@ struct ResponseRewrite {
             reasonOf: head,
             capacity: section.bytes.readableBytes + 512
         )
-        let named = section.namedByConnection(except: Self.neverNamed)
+        let named = section.linesNamedByConnection(except: Self.neverNamed)
         // 101 names the protocol that follows, 426 those that it would take (RFC 9110 §15.5.22). Anywhere else the field
         // is about the origin's connection alone.
         let passesUpgrade = (head.status == 101 || head.status == 426) && section.contains(.upgrade)
         var options = passesUpgrade ? ["Upgrade"] : []
         if let option = connection.option { options.append(option) }
-        for line in section.lines {
-            if !named.isEmpty, named.contains(section.text(line.name).lowercased()) { continue }
+        for (index, line) in section.lines.enumerated() {
+            if !named.isEmpty, named[index] { continue }
             switch line.known {
             case .connection:
                 guard !options.isEmpty else { continue }
-                if options.map({ $0.lowercased() }) == section.tokens(.connection) {
+                if options.map({ $0.lowercased() }) == section.tokens(.connection, atMost: options.count) {
                     output.field(line, of: section)
                 } else {
                     output.field(named: line, of: section) { $0.writeString(options.joined(separator: ", ")) }

@@ -4,13 +4,13 @@ import HTTP1
 
 /// What an answer has to mind, and to say, because the tunnel shares a browser's origin with others.
 struct SharedOrigin {
-    var cookies: TunnelCookies
+    let cookies: TunnelCookies
     /// Whether the browser's requests that lack the prefix find this tunnel, and so need its cookies.
-    var keepsSeconds: Bool
+    let keepsSeconds: Bool
     /// Whether the tunnel is served at `/`, where other tunnels are in their turn.
-    var isRoot: Bool
+    let isRoot: Bool
     /// The `Set-Cookie` that notes that the browser has opened the tunnel.
-    var opened: String?
+    private(set) var opened: String?
 
     /// The `Set-Cookie` fields for one of the app.
     ///

@@ -48,7 +48,7 @@ final class TunnelArrival: Responder {
     }
 
     private func answer() {
-        let hint = self.services.router.lostPathHint(self.visit.head.targetText)
+        let hint = self.services.router.lostPathHint(self.visit.head)
         self.end(with: EdgeAnswer(self.visit.request, .error(.tunnelNotFound, detail: hint)))
     }
 

@@ -6,13 +6,13 @@ import NIOCore
 /// Who sent a request, as far as we may believe it.
 struct Visitor: Equatable, Sendable {
     /// The visitor's address: the socket's, or the one that a trusted proxy names.
-    var address: IPAddress?
+    private(set) var address: IPAddress?
     /// How the visitor came: `http` or `https`.
-    var scheme: String
+    let scheme: String
     /// The host that the visitor asked for.
-    var host: String
+    let host: String
     /// The trusted proxy that the connection comes from, whose forwarding fields are kept and added to.
-    var proxy: IPAddress?
+    private(set) var proxy: IPAddress?
 
     var isFromTrustedProxy: Bool { self.proxy != nil }
 }

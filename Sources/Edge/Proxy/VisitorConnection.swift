@@ -215,7 +215,7 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     }
 
     private func refuseHead(_ fault: HTTPFault) {
-        let isHTML = fault.kind == .headTooLarge && self.isFromBrowser
+        let isHTML = fault.kind == .headTooLarge && ErrorPage.prefersHTML(unfinishedHead: self.inbound)
         self.refuse(VisitorError(fault), detail: "\(fault.sentence).", isHTML: isHTML)
     }
 
@@ -235,12 +235,6 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
             remoteAddress: context.channel.remoteAddress,
             place: self.place
         )
-    }
-
-    /// Whether what came of a head that is too long shows that a browser sent it: too many cookies bring people here.
-    private var isFromBrowser: Bool {
-        let lines = String(buffer: self.inbound).asciiLowercased().split(separator: "\r\n")
-        return ErrorPage.prefersHTML(accept: lines.filter { $0.hasPrefix("accept:") }.map { String($0.dropFirst(7)) })
     }
 
     private func takeBody() -> Bool {

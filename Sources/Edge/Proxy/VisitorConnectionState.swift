@@ -58,13 +58,13 @@ struct VisitorConnectionState: Equatable {
             case origin
         }
 
-        var author: Author
+        let author: Author
         /// Whether the visitor can tell the end of the body from the end of the connection.
-        var isDelimited = true
+        private(set) var isDelimited = true
         /// Whether whoever answers goes on to take the rest of the request's body.
-        var takesRest = false
+        private(set) var takesRest = false
         /// Whether the request was at fault in a way that leaves unclear where the next one begins.
-        var isFault = false
+        private(set) var isFault = false
     }
 
     private(set) var phase = Phase.head

@@ -35,4 +35,20 @@ package enum ByteClass {
         for byte in bytes where byte <= 0x20 || byte == 0x7F { return false }
         return !bytes.isEmpty
     }
+
+    /// Whether bytes are a text of ASCII in any case.
+    ///
+    /// - Parameter text: The text in lower case.
+    package static func equals(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+        guard bytes.count == text.utf8CodeUnitCount else { return false }
+        return text.withUTF8Buffer { text in
+            for index in 0..<bytes.count where bytes[index].asciiLowercased != text[index] { return false }
+            return true
+        }
+    }
+}
+
+extension UInt8 {
+    /// A to Z in lower case, and every other byte as it is.
+    package var asciiLowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
 }

@@ -9,6 +9,8 @@ package struct ChunkedReader {
     private var state = State.size(digits: 0, value: 0)
     private var trailerParser = HeadParser(maximumBytes: 16 << 10, maximumFields: 64)
     private var lineLength = 0
+    /// How many bytes at the front of the buffer have been read and wait there: an unfinished size line.
+    private var heldBytes = 0
     /// The size line of the last chunk.
     private var lastLine = ByteBuffer()
     /// The trailers, once the body is complete.
@@ -64,7 +66,10 @@ package struct ChunkedReader {
             return nil
         }
         var passed = 0
-        let taken = try buffer.parse { bytes throws(HTTPFault) in try self.take(bytes, passed: &passed) { _ in } }
+        let start = self.heldBytes
+        let taken = try buffer.parse { bytes throws(HTTPFault) in
+            try self.take(bytes, from: start, passed: &passed) { _ in }
+        }
         let isAtTrailers = self.state == .trailers
         var raw: ByteBuffer?
         if isAtTrailers {
@@ -72,11 +77,11 @@ package struct ChunkedReader {
             let start = buffer.readerIndex + passed
             self.lastLine = buffer.getSlice(at: start, length: taken - passed) ?? ByteBuffer()
             buffer.moveReaderIndex(forwardBy: taken)
+            self.heldBytes = 0
             try self.readTrailers(&buffer)
         } else {
-            // An unfinished size line waits in the buffer and is read again: it is short.
             raw = passed > 0 ? buffer.readSlice(length: passed) : nil
-            if taken > passed { self.rewindToLine() }
+            self.heldBytes = taken - passed
         }
         return raw.flatMap { $0.readableBytes > 0 ? $0 : nil }
     }
@@ -94,7 +99,7 @@ package struct ChunkedReader {
         if self.state != .trailers, self.state != .complete {
             var passed = 0
             let taken = try buffer.parse { bytes throws(HTTPFault) in
-                try self.take(bytes, passed: &passed, content: content)
+                try self.take(bytes, from: 0, passed: &passed, content: content)
             }
             buffer.moveReaderIndex(forwardBy: taken)
         }
@@ -104,15 +109,17 @@ package struct ChunkedReader {
     /// Takes bytes up to the trailers.
     ///
     /// - Parameters:
+    ///   - start: How many of them were taken before.
     ///   - passed: How many of them may be passed on.
     ///   - content: Called with each piece of content.
     /// - Returns: How many were taken.
     private mutating func take(
         _ bytes: UnsafeRawBufferPointer,
+        from start: Int,
         passed: inout Int,
         content: (UnsafeRawBufferPointer) -> Void
     ) throws(HTTPFault) -> Int {
-        var index = 0
+        var index = start
         while index < bytes.count, self.state != .trailers {
             if case .content(let left) = self.state {
                 let count = Int(min(left, UInt64(bytes.count - index)))
@@ -141,11 +148,6 @@ package struct ChunkedReader {
         }
         buffer.writeStaticString("\r\n")
         return buffer
-    }
-
-    private mutating func rewindToLine() {
-        self.state = .size(digits: 0, value: 0)
-        self.lineLength = 0
     }
 
     private mutating func readTrailers(_ buffer: inout ByteBuffer) throws(HTTPFault) {

@@ -111,7 +111,6 @@ package struct HeadParser {
         }
         if let host = section.first(.host), !Self.isHost(host) { throw .malformed("Host is not a host") }
         let framing = try BodyFraming.request(section, version: version)
-        let connection = section.tokens(.connection)
         let isHead = line[0..<methodEnd].elementsEqual("HEAD".utf8)
         return RequestHead(
             section: section,
@@ -119,8 +118,8 @@ package struct HeadParser {
             target: FieldLine.Span(start: methodEnd + 1, count: targetEnd - methodEnd - 1),
             version: version,
             framing: framing,
-            isKeepAlive: Self.isKeepAlive(connection, version),
-            isUpgrade: version == .http11 && connection.contains("upgrade") && section.contains(.upgrade),
+            isKeepAlive: Self.isKeepAlive(section, version),
+            isUpgrade: version == .http11 && section.contains(.upgrade) && section.hasToken(.connection, "upgrade"),
             isHead: isHead
         )
     }
@@ -150,13 +149,14 @@ package struct HeadParser {
             status: status,
             reason: FieldLine.Span(start: reasonStart, count: line.count - reasonStart),
             version: version,
-            isKeepAlive: Self.isKeepAlive(section.tokens(.connection), version)
+            isKeepAlive: Self.isKeepAlive(section, version)
         )
     }
 
     /// Whether the connection goes on (RFC 9112 §9.3): `close` is heard before anything else.
-    private static func isKeepAlive(_ connection: [String], _ version: HTTPVersion) -> Bool {
-        !connection.contains("close") && (version == .http11 || connection.contains("keep-alive"))
+    private static func isKeepAlive(_ section: FieldSection, _ version: HTTPVersion) -> Bool {
+        !section.hasToken(.connection, "close")
+            && (version == .http11 || section.hasToken(.connection, "keep-alive"))
     }
 
     private static func version(_ line: UnsafeRawBufferPointer, from start: Int) throws(HTTPFault) -> HTTPVersion {
@@ -174,9 +174,11 @@ package struct HeadParser {
 
     /// Whether the text is a name or address with an optional port (RFC 9110 §7.2).
     ///
-    /// It may be empty; it is in particular no user, path or list.
+    /// It may be empty; it is in particular no user, path or list. What is longer than a name can be (RFC 3986 §3.2.2)
+    /// is none: every reference in an answer is compared with it.
     package static func isHost(_ host: String) -> Bool {
         let bytes = host.utf8
+        guard bytes.count <= Self.longestHost else { return false }
         let nameEnd: String.Index
         if bytes.first == UInt8(ascii: "[") {
             guard let bracket = bytes.firstIndex(of: UInt8(ascii: "]")) else { return false }
@@ -196,6 +198,9 @@ package struct HeadParser {
             || (port.first == UInt8(ascii: ":") && port.count <= 6
                 && port.dropFirst().allSatisfy { (0x30...0x39).contains($0) })
     }
+
+    /// 255 bytes of a name, and a port.
+    package static let longestHost = 261
 
     private static func isHexDigit(_ byte: UInt8) -> Bool {
         (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte | 0x20)

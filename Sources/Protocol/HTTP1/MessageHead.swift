@@ -36,6 +36,11 @@ package struct FieldSection {
         self.bytes.getString(at: self.bytes.readerIndex + Int(span.start), length: Int(span.count)) ?? ""
     }
 
+    /// The text of the beginning of a range, as ``text(_:)`` has it: what is not UTF-8 takes long to replace.
+    package func text(_ span: FieldLine.Span, atMost limit: Int) -> String {
+        self.text(FieldLine.Span(start: Int(span.start), count: min(limit, Int(span.count))))
+    }
+
     /// The text of a range with one scalar a byte, from which the bytes can be had again.
     package func latin1Text(_ span: FieldLine.Span) -> String {
         var text = String.UnicodeScalarView()
@@ -56,49 +61,6 @@ package struct FieldSection {
 
     package func contains(_ field: KnownField) -> Bool {
         self.lines.contains { $0.known == field }
-    }
-
-    /// The members of a field that is a list of tokens, in lower case.
-    package func tokens(_ field: KnownField) -> [String] {
-        guard self.contains(field) else { return [] }
-        return self.bytes.withUnsafeReadableBytes { bytes in
-            var tokens: [String] = []
-            for line in self.lines where line.known == field {
-                let value = bytes[Int(line.value.start)..<Int(line.value.start) + Int(line.value.count)]
-                for member in value.split(separator: UInt8(ascii: ",")) {
-                    let start = member.firstIndex { !$0.isSpaceOrTab } ?? member.endIndex
-                    let end = member.lastIndex { !$0.isSpaceOrTab }.map { $0 + 1 } ?? start
-                    if start < end { tokens.append(Self.lowercased(member[start..<end])) }
-                }
-            }
-            return tokens
-        }
-    }
-
-    /// The bytes as Latin-1, with A to Z in lower case.
-    ///
-    /// Byte by byte: in Swift's text the Kelvin sign is a K, and its lower case a k.
-    private static func lowercased(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
-        String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
-            var count = 0
-            for byte in bytes {
-                if byte < 0x80 {
-                    buffer[count] = byte &- 0x41 < 26 ? byte | 0x20 : byte
-                    count += 1
-                } else {
-                    buffer[count] = 0xc0 | byte >> 6
-                    buffer[count + 1] = 0x80 | byte & 0x3f
-                    count += 2
-                }
-            }
-            return count
-        }
-    }
-
-    /// Which fields `Connection` names, in lower case, but for those that are never about one connection alone.
-    package func namedByConnection(except kept: Set<String>) -> Set<String> {
-        let named = self.tokens(.connection).filter { !kept.contains($0) }
-        return named.isEmpty ? [] : Set(named)
     }
 
     /// Appends a range of the head to a buffer.
@@ -192,9 +154,4 @@ extension StringProtocol {
         while let last = text.last, last == " " || last == "\t" { text.removeLast() }
         return String(text)
     }
-}
-
-extension UInt8 {
-    /// Whether the byte is optional white space (RFC 9110 §5.6.3).
-    fileprivate var isSpaceOrTab: Bool { self == 0x20 || self == 0x09 }
 }

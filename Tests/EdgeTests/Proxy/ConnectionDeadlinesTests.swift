@@ -10,11 +10,9 @@ struct ConnectionDeadlinesTests {
     private let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
     private func deadlines() -> ConnectionDeadlines {
-        var settings = ProxySettings()
-        settings.headTimeout = .seconds(1)
-        settings.keepAliveTimeout = .seconds(12)
-        settings.stallTimeout = .seconds(3)
-        return ConnectionDeadlines(settings)
+        ConnectionDeadlines(
+            ProxySettings(headTimeout: .seconds(1), keepAliveTimeout: .seconds(12), stallTimeout: .seconds(3))
+        )
     }
 
     @Test("Each thing that is waited for has its own time")

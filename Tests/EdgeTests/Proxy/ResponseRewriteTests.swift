@@ -8,20 +8,27 @@ import Testing
 
 @Suite("The head that the visitor sees")
 struct ResponseRewriteTests {
-    private static let path = PublicURLs(
-        prefix: "/my-app",
-        isPathMode: true,
-        scheme: "https",
-        host: "edge.test",
-        originHost: "localhost:3000"
-    )
-    private static let host = PublicURLs(
-        prefix: "",
-        isPathMode: false,
-        scheme: "https",
-        host: "my-app.edge.test",
-        originHost: "localhost:3000"
-    )
+    private static let path = Self.path()
+    private static let host = Self.host()
+
+    private static func path(
+        scheme: String = "https",
+        host: String = "edge.test",
+        originHost: String = "localhost:3000"
+    ) -> PublicURLs {
+        PublicURLs(prefix: "/my-app", isPathMode: true, scheme: scheme, host: host, originHost: originHost)
+    }
+
+    private static func host(wildcardDomain: String? = nil) -> PublicURLs {
+        PublicURLs(
+            prefix: "",
+            isPathMode: false,
+            scheme: "https",
+            host: "my-app.edge.test",
+            originHost: "localhost:3000",
+            wildcardDomain: wildcardDomain
+        )
+    }
 
     private func rewritten(
         _ bytes: [UInt8],
@@ -100,9 +107,8 @@ struct ResponseRewriteTests {
 
     @Test("What a trusted proxy calls our host cannot end a field")
     func foreignHost() throws {
-        var urls = Self.path
         // U+010D and U+010A would become CR and LF if they were cut to a byte.
-        urls.host = "a\u{10D}\u{10A}b"
+        let urls = Self.path(host: "a\u{10D}\u{10A}b")
         let output = try self.rewritten(["Location: http://localhost:3000/x"], urls: urls)
         #expect(output == ["Location: https://a\u{10D}\u{10A}b/my-app/x"])
     }
@@ -176,18 +182,16 @@ struct ResponseRewriteTests {
 
     @Test("A port that the scheme implies makes no difference to who is named")
     func impliedPorts() throws {
-        var urls = Self.path
-        urls.originHost = "localhost:80"
         let lines = ["Location: http://localhost/a", "Location: https://localhost/a"]
-        urls.scheme = "http"
+        let plain = Self.path(scheme: "http", originHost: "localhost:80")
         let expected = ["Location: http://edge.test/my-app/a", "Location: https://localhost/a"]
-        #expect(try self.rewritten(lines, urls: urls) == expected)
-        urls.scheme = "https"
+        #expect(try self.rewritten(lines, urls: plain) == expected)
+        let encrypted = Self.path(originHost: "localhost:80")
         #expect(
-            try self.rewritten(lines, urls: urls) == Array(repeating: "Location: https://edge.test/my-app/a", count: 2)
+            try self.rewritten(lines, urls: encrypted)
+                == Array(repeating: "Location: https://edge.test/my-app/a", count: 2)
         )
-        urls.originHost = "app.test:3000"
-        #expect(try self.rewritten(lines, urls: urls) == lines)
+        #expect(try self.rewritten(lines, urls: Self.path(originHost: "app.test:3000")) == lines)
     }
 
     @Test("What frames a message is dropped where there must be none")
@@ -249,8 +253,7 @@ struct ResponseRewriteTests {
 
     @Test("With a host of its own a tunnel's cookies lose domains that all tunnels share, and nothing else")
     func sharedDomains() throws {
-        var urls = Self.host
-        urls.wildcardDomain = "edge.test"
+        let urls = Self.host(wildcardDomain: "edge.test")
         for (domain, isDropped) in [
             ("edge.test", true), (".EDGE.test", true), ("test", true), ("my-app.edge.test", false), ("dge.test", false),
             ("", false), ("edge.test.", true), (".EDGE.test..", true), ("my-app.edge.test.", false),

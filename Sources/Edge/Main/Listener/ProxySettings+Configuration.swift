@@ -7,18 +7,19 @@ import Protocol
 extension ProxySettings {
     /// What of an edge's configuration concerns visitors' connections and requests.
     init(_ configuration: EdgeConfiguration) {
-        self.init()
-        self.headTimeout = configuration.http.headTimeout
-        self.keepAliveTimeout = configuration.http.keepAliveTimeout
-        self.stallTimeout = configuration.http.stallTimeout
-        self.maximumHeadBytes = configuration.http.maxHeadSize.bytes
-        self.maximumFields = configuration.http.maxFields
-        self.statusMap = configuration.http.statusMap
-        self.requestTimeout = configuration.tunnels.requestTimeout
-        self.connectTimeout = configuration.tunnels.connectTimeout
-        self.reconnectHold = configuration.tunnels.reconnectHold
-        self.unknownHold = configuration.tunnels.unknownHold
-        self.hasPathFallback = configuration.hasPathFallback
-        self.reusesOriginConnections = configuration.tunnels.originReuse == .safe
+        self.init(
+            headTimeout: configuration.http.headTimeout,
+            keepAliveTimeout: configuration.http.keepAliveTimeout,
+            stallTimeout: configuration.http.stallTimeout,
+            maximumHeadBytes: configuration.http.maxHeadSize.bytes,
+            maximumFields: configuration.http.maxFields,
+            statusMap: configuration.http.statusMap,
+            requestTimeout: configuration.tunnels.requestTimeout,
+            connectTimeout: configuration.tunnels.connectTimeout,
+            reconnectHold: configuration.tunnels.reconnectHold,
+            unknownHold: configuration.tunnels.unknownHold,
+            hasPathFallback: configuration.hasPathFallback,
+            reusesOriginConnections: configuration.tunnels.originReuse == .safe
+        )
     }
 }

@@ -4,9 +4,9 @@ import HTTP1
 /// The browser origin (RFC 6454) under which a visitor sees the edge or a tunnel.
 struct PublicOrigin: Equatable {
     /// `http` or `https`, as far as the edge knows.
-    var scheme: String
+    let scheme: String
     /// The value of `Host`.
-    var host: String
+    let host: String
 
     /// Whether an origin, as in `Origin`, is this one.
     ///

@@ -5,9 +5,9 @@ import ControlAPI
 struct RecentTunnels: Equatable {
     /// A tunnel, and when the browser opened it.
     struct Entry: Equatable {
-        var id: TunnelID
+        let id: TunnelID
         /// In seconds since 1970.
-        var openedAt: Int
+        let openedAt: Int
     }
 
     /// How many are remembered: what opens more at once has to ask for a tunnel by its whole path.

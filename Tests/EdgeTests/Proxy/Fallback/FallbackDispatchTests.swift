@@ -60,8 +60,7 @@ struct FallbackDispatchTests {
         ] {
             #expect(try self.ask(head).fields("Set-Cookie").isEmpty, "\(head)")
         }
-        var settings = ProxySettings()
-        settings.hasPathFallback = false
+        let settings = ProxySettings(hasPathFallback: false)
         let page = "GET /my-tunnel/ HTTP/1.1\nSec-Fetch-Dest: document"
         #expect(try self.ask(page, settings: settings).fields("Set-Cookie").isEmpty)
         #expect(try self.ask(page, policy: TunnelPolicy { $0.pathFallback = false }).fields("Set-Cookie").isEmpty)
