@@ -44,12 +44,24 @@ final class EdgeAnswer: Responder {
     func begin(_ sink: any ResponseSink) {
         switch self.content {
         case .error(let error, let detail, let retryAfter, let challenge):
-            self.fail(error, sink) { page in
-                page.detail = detail
-                page.retryAfter = retryAfter ?? (page.status == 503 ? 1 : nil)
-                page.challenge = challenge
-            }
-        case .ambiguous(let paths): self.fail(.tunnelAmbiguous, sink) { $0.links = paths }
+            let status = self.status(of: error)
+            self.fail(
+                ErrorPage(
+                    error: error,
+                    status: status,
+                    requestID: self.request.id,
+                    detail: detail,
+                    retryAfter: retryAfter ?? (status == 503 ? 1 : nil),
+                    challenge: challenge
+                ),
+                sink
+            )
+        case .ambiguous(let paths):
+            let error = VisitorError.tunnelAmbiguous
+            self.fail(
+                ErrorPage(error: error, status: self.status(of: error), requestID: self.request.id, links: paths),
+                sink
+            )
         case .redirect(let location):
             var head = ResponseHeadWriter(status: 308)
             head.field("Location") { $0.writeImmutableBuffer(location) }
@@ -73,14 +85,13 @@ final class EdgeAnswer: Responder {
         sink.end()
     }
 
-    private func fail(_ error: VisitorError, _ sink: any ResponseSink, _ complete: (inout ErrorPage) -> Void) {
-        let status = error.status(self.request.services.settings.statusMap)
-        var page = ErrorPage(error: error, status: status, requestID: self.request.id)
-        complete(&page)
-        let isClosing = self.isClosing(sink, isFault: error == .badRequest)
-        self.request.failed(error)
+    private func status(of error: VisitorError) -> Int { error.status(self.request.services.settings.statusMap) }
+
+    private func fail(_ page: ErrorPage, _ sink: any ResponseSink) {
+        let isClosing = self.isClosing(sink, isFault: page.error == .badRequest)
+        self.request.failed(page.error)
         let isHead = self.request.traits.isHead
-        self.send(page.response(isHTML: self.isHTML, isHead: isHead, isClosing: isClosing), status, sink)
+        self.send(page.response(isHTML: self.isHTML, isHead: isHead, isClosing: isClosing), page.status, sink)
     }
 
     private func sendRedirect(_ head: consuming ResponseHeadWriter, status: Int, _ sink: any ResponseSink) {
