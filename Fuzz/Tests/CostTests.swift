@@ -46,27 +46,27 @@ struct CostTests {
     }
 
     private static let shapes: [Shape] = [
-        self.request("members of Connection", "Connection: ", "a,"),
-        self.request("members of Connection that name a field", "X-A: 1\r\nConnection: ", "x-a,"),
-        self.request("members of TE", "TE: ", "a,"),
-        self.request("members of Upgrade", "Connection: upgrade\r\nUpgrade: ", "a,"),
-        self.request("addresses in X-Forwarded-For", "X-Forwarded-For: ", "10.0.0.1,"),
-        self.request("schemes in X-Forwarded-Proto", "X-Forwarded-Proto: ", "http,"),
-        self.request("media ranges without weight", "Accept: ", "a,"),
-        self.request("media ranges with weight", "Accept: ", "text/html;q=0.1,"),
-        self.request("white space", "X-A: ", " \t"),
+        Self.request("members of Connection", "Connection: ", "a,"),
+        Self.request("members of Connection that name a field", "X-A: 1\r\nConnection: ", "x-a,"),
+        Self.request("members of TE", "TE: ", "a,"),
+        Self.request("members of Upgrade", "Connection: upgrade\r\nUpgrade: ", "a,"),
+        Self.request("addresses in X-Forwarded-For", "X-Forwarded-For: ", "10.0.0.1,"),
+        Self.request("schemes in X-Forwarded-Proto", "X-Forwarded-Proto: ", "http,"),
+        Self.request("media ranges without weight", "Accept: ", "a,"),
+        Self.request("media ranges with weight", "Accept: ", "text/html;q=0.1,"),
+        Self.request("white space", "X-A: ", " \t"),
         Shape("bytes of a path that are not UTF-8", "GET /k3v9q2m7/", repeating: [0xFF], " HTTP/1.1\r\nHost: a\r\n\r\n")
         {
-            try self.passRequest($0)
+            try Self.passRequest($0)
         },
-        self.response("links", "Link: ", "<//a>,"),
-        self.response("links that begin and never end", "Link: ", "<"),
-        self.response("quoted links", "Link: ", "\"\\\\\""),
-        self.response("attributes of a cookie", "Set-Cookie: a=b", ";Path=/"),
-        self.response("domains of a cookie", "Set-Cookie: a=b", ";Domain=."),
-        self.response("digits of a refresh", "Refresh: ", "1"),
-        self.response("slashes of a location", "Location: ", "/"),
-        self.response("members of Connection", "Connection: ", "a,"),
+        Self.response("links", "Link: ", "<//a>,"),
+        Self.response("links that begin and never end", "Link: ", "<"),
+        Self.response("quoted links", "Link: ", "\"\\\\\""),
+        Self.response("attributes of a cookie", "Set-Cookie: a=b", ";Path=/"),
+        Self.response("domains of a cookie", "Set-Cookie: a=b", ";Domain=."),
+        Self.response("digits of a refresh", "Refresh: ", "1"),
+        Self.response("slashes of a location", "Location: ", "/"),
+        Self.response("members of Connection", "Connection: ", "a,"),
         Shape(
             "values below a long name",
             "{\"\(String(repeating: "n", count: 30_000))\":[",

@@ -14,8 +14,13 @@ struct BodyTests {
         var rest = ""
     }
 
-    private static func read(_ pieces: [ByteBuffer], _ framing: BodyFraming, contentOnly: Bool = false) -> Reading {
-        var reader = BodyReader(framing)
+    private static func read(
+        _ pieces: [ByteBuffer],
+        _ framing: BodyFraming,
+        contentOnly: Bool = false,
+        isLenient: Bool = false
+    ) -> Reading {
+        var reader = BodyReader(framing, isLenient: isLenient)
         var buffer = ByteBuffer()
         var reading = Reading()
         for piece in pieces {
@@ -61,6 +66,43 @@ struct BodyTests {
             #expect(Self.read(Splits.random(stream, seed: seed), .chunked) == expected, "seed \(seed)")
             let reading = Self.read(Splits.random(stream, seed: seed), .chunked, contentOnly: true)
             #expect(reading == expectedContent, "seed \(seed)")
+        }
+    }
+
+    private static let padded: [(body: String, passed: String)] = [
+        ("5 \r\nhello\r\n0\r\n\r\n", "05\r\nhello\r\n0\r\n\r\n"),
+        ("5  \t\r\nhello\r\n0   \r\n\r\n", "0005\r\nhello\r\n0000\r\n\r\n"),
+        ("5 ;a=b\r\nhello\r\n0\t;c\r\nX: y\r\n\r\n", "05;a=b\r\nhello\r\n00;c\r\nX: y\r\n\r\n"),
+        (
+            "5; a=b\r\nhello\r\n5              \r\nworld\r\n0\r\n\r\n",
+            "5; a=b\r\nhello\r\n000000000000005\r\nworld\r\n0\r\n\r\n"
+        ),
+    ]
+
+    @Test("White space behind a size that an origin pads becomes zeros before it", arguments: Self.padded)
+    func padding(_ body: String, _ passed: String) {
+        let expected = Reading(passed: passed, end: "complete", rest: "NEXT")
+        for pieces in [[ByteBuffer(string: body + "NEXT")], Splits.byteByByte(body + "NEXT")] {
+            #expect(Self.read(pieces, .chunked, isLenient: true) == expected)
+            let content = Self.read(pieces, .chunked, contentOnly: true, isLenient: true)
+            #expect(content.end == "complete" && content.passed.hasPrefix("hello"))
+            #expect(Self.read(pieces, .chunked).end == "malformed")
+        }
+        for seed in 1...30 as ClosedRange<UInt64> {
+            let reading = Self.read(Splits.random(body + "NEXT", seed: seed), .chunked, isLenient: true)
+            #expect(reading == expected, "seed \(seed)")
+        }
+    }
+
+    @Test(
+        "White space anywhere else, or without end, makes a size malformed from an origin, too",
+        arguments: [
+            " 5\r\n", "5 5\r\n", "5 x\r\n", "5 \n", "5\u{B}\r\n", " \r\n", "5               \r\n", "5 \r5", ";a\r\n",
+        ]
+    )
+    func badPadding(_ body: String) {
+        for pieces in [[ByteBuffer(string: body)], Splits.byteByByte(body)] {
+            #expect(Self.read(pieces, .chunked, isLenient: true).end == "malformed")
         }
     }
 

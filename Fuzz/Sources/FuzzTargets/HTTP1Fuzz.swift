@@ -6,7 +6,8 @@ import NIOCore
 /// The parser of heads, of requests and of responses.
 ///
 /// It gives the same however its bytes are split, what it accepts is well-formed and reads the same again, and llhttp,
-/// unless it refuses, reads no other message in it.
+/// unless it refuses, reads no other message in it. Responses may be odd where there is one meaning: what their values
+/// must not hold is what would end a line.
 enum HTTP1Fuzz {
     private struct Limits {
         var bytes: Int
@@ -68,7 +69,13 @@ enum HTTP1Fuzz {
     private static func checkForm(_ head: SeenHead, _ limits: Limits) throws {
         try Finding.unless(head.bytes.readableBytes <= limits.bytes, "the head is longer than it may be")
         try Finding.unless(head.fields.count <= limits.fields, "the head has more fields than it may have")
-        for text in head.start + head.fields.map(\.value) {
+        for value in head.fields.map(\.value) where !head.isRequest {
+            try Finding.unless(
+                value.unicodeScalars.allSatisfy { $0 != "\0" && $0 != "\r" && $0 != "\n" },
+                "the end of a line in \(String(reflecting: value))"
+            )
+        }
+        for text in head.start + (head.isRequest ? head.fields.map(\.value) : []) {
             try Finding.unless(
                 text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 },
                 "a control character in \(String(reflecting: text))"
@@ -91,9 +98,15 @@ enum HTTP1Fuzz {
             try Finding.unless(codings.isEmpty && lengths.allSatisfy { Int($0) == 0 }, "a body is overlooked")
         case .none: break
         case .length(let length):
-            try Finding.unless(codings.isEmpty && lengths.map { UInt64($0) } == [length], "a length is misread")
+            let said = lengths.flatMap { $0.split(separator: ",") }.map { UInt64($0.trimmingSpaces()) }
+            try Finding.unless(codings.isEmpty && Set(said) == [length], "a length is misread")
+            try Finding.unless(!head.isRequest || lengths.count == 1 && said.count == 1, "a length is repeated")
         case .chunked:
-            try Finding.unless(lengths.isEmpty && codings.count == 1, "chunked beside another framing")
+            try Finding.unless(
+                !head.isRequest || lengths.isEmpty && codings.count == 1,
+                "chunked beside another framing"
+            )
+            try Finding.unless(codings.allSatisfy { $0.asciiLowercased() == "chunked" }, "another coding is overlooked")
         }
         if head.isRequest {
             try Finding.unless(!head.start[1].isEmpty && !head.start[1].contains(" "), "the target is not one")

@@ -26,6 +26,9 @@ struct ConnectionDeadlines {
         case halfClosed
         /// The visitor to close after us.
         case lingering
+        /// The visitor to end the upload that was answered before its end, and to read the answer: bytes that come have no
+        /// reader, but to close before that would destroy what it has not read (RFC 9112 §9.6).
+        case unreadUpload
     }
 
     /// What it means that a timer has come to its time.
@@ -45,6 +48,8 @@ struct ConnectionDeadlines {
     private var timer: NIODeadline?
     /// Bytes of an upload since its time began.
     private var progress = 0
+    /// When an upload that has no reader is given up, however much still comes.
+    private var lastEnd = NIODeadline.distantFuture
 
     init(_ settings: ProxySettings) {
         self.settings = settings
@@ -69,6 +74,11 @@ struct ConnectionDeadlines {
         self.kind = nil
     }
 
+    /// The origin has said that it is at work: its head has all its time again.
+    mutating func originAnsweredInterim() {
+        if case .response = self.kind { self.restart() }
+    }
+
     /// More of an upload came, or while both directions are at work, of its response.
     ///
     /// - Returns: As ``wait(for:now:)``.
@@ -79,10 +89,20 @@ struct ConnectionDeadlines {
         return self.begin(now: now())
     }
 
+    /// Bytes came that have no reader: whoever still sends has not read the answer yet.
+    mutating func dropped(now: @autoclosure () -> NIODeadline) {
+        guard self.kind == .unreadUpload else { return }
+        self.end = min(now() + self.time(of: .unreadUpload), self.lastEnd)
+    }
+
+    /// How long an upload that has no reader goes on at most; this and the pause in it are nginx's.
+    static let longestUnreadUpload = TimeAmount.seconds(30)
+
     private mutating func begin(now: NIODeadline) -> NIODeadline? {
         guard let kind = self.kind else { return nil }
         self.progress = 0
         self.end = now + self.time(of: kind)
+        if kind == .unreadUpload { self.lastEnd = now + Self.longestUnreadUpload }
         // A timer that fires early looks again: moving a deadline back costs nothing.
         if let timer = self.timer, timer <= self.end { return nil }
         return self.set(now: now)
@@ -111,6 +131,7 @@ struct ConnectionDeadlines {
         case .response(let time): time
         case .halfClosed, .firstRequest: .milliseconds(500)
         case .lingering: .seconds(2)
+        case .unreadUpload: .seconds(5)
         }
     }
 }

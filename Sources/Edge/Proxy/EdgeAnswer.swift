@@ -44,31 +44,15 @@ final class EdgeAnswer: Responder {
     func begin(_ sink: any ResponseSink) {
         switch self.content {
         case .error(let error, let detail, let retryAfter, let challenge):
-            let status = self.status(of: error)
-            self.fail(
-                ErrorPage(
-                    error: error,
-                    status: status,
-                    requestID: self.request.id,
-                    detail: detail,
-                    retryAfter: retryAfter ?? (status == 503 ? 1 : nil),
-                    challenge: challenge
-                ),
-                sink
-            )
-        case .ambiguous(let paths):
-            let error = VisitorError.tunnelAmbiguous
-            self.fail(
-                ErrorPage(error: error, status: self.status(of: error), requestID: self.request.id, links: paths),
-                sink
-            )
+            self.fail(error, detail: detail, retryAfter: retryAfter, challenge: challenge, sink)
+        case .ambiguous(let paths): self.fail(.tunnelAmbiguous, links: paths, sink)
         case .redirect(let location):
             var head = ResponseHeadWriter(status: 308)
-            head.field("Location") { $0.writeImmutableBuffer(location) }
+            self.writeLocation(location, to: &head)
             self.sendRedirect(head, status: 308, sink)
         case .lead(let location, let setCookie):
             var head = ResponseHeadWriter(status: 307)
-            head.field("Location") { $0.writeImmutableBuffer(location) }
+            self.writeLocation(location, to: &head)
             // It depends on who asks, and holds this once.
             head.field("Cache-Control", "no-store")
             head.field("Vary", "Cookie, Origin, Referer, Sec-Fetch-Dest, Sec-Fetch-Mode, Sec-Fetch-Site")
@@ -85,16 +69,42 @@ final class EdgeAnswer: Responder {
         sink.end()
     }
 
-    private func status(of error: VisitorError) -> Int { error.status(self.request.services.settings.statusMap) }
+    /// Writes where to go, through proxies in front that have cut off a prefix.
+    private func writeLocation(_ location: ByteBuffer, to head: inout ResponseHeadWriter) {
+        let prefix = self.request.visitor.prefix
+        head.field("Location") {
+            $0.writeString(prefix)
+            $0.writeImmutableBuffer(location)
+        }
+    }
 
-    private func fail(_ page: ErrorPage, _ sink: any ResponseSink) {
-        let isClosing = self.isClosing(sink, isFault: page.error == .badRequest)
-        self.request.failed(page.error)
+    private func fail(
+        _ error: VisitorError,
+        detail: String? = nil,
+        links: [String] = [],
+        retryAfter: Int? = nil,
+        challenge: String? = nil,
+        _ sink: any ResponseSink
+    ) {
+        let status = error.status(self.request.services.settings.statusMap)
+        let page = ErrorPage(
+            error: error,
+            status: status,
+            requestID: self.request.id,
+            detail: detail,
+            links: links,
+            retryAfter: retryAfter ?? (status == 503 ? 1 : nil),
+            challenge: challenge,
+            date: self.request.services.date
+        )
+        let isClosing = self.isClosing(sink, isFault: error == .badRequest)
+        self.request.failed(error)
         let isHead = self.request.traits.isHead
-        self.send(page.response(isHTML: self.isHTML, isHead: isHead, isClosing: isClosing), page.status, sink)
+        self.send(page.response(isHTML: self.isHTML, isHead: isHead, isClosing: isClosing), status, sink)
     }
 
     private func sendRedirect(_ head: consuming ResponseHeadWriter, status: Int, _ sink: any ResponseSink) {
+        if let date = self.request.services.date { head.field("Date", date.write) }
         head.field("Content-Length", "0")
         if self.isClosing(sink) { head.field("Connection", "close") }
         self.send(head.finish(), status, sink)
@@ -112,6 +122,7 @@ final class EdgeAnswer: Responder {
     private func bytes(_ response: HTTPResponse, _ body: ByteBuffer, isClosing: Bool) -> ByteBuffer {
         var head = ResponseHeadWriter(status: response.status.code, reason: response.status.reasonPhrase)
         var hasLength = response.status == .noContent
+        if response.headerFields[.date] == nil, let date = self.request.services.date { head.field("Date", date.write) }
         for field in response.headerFields {
             if field.name == .contentLength { hasLength = true }
             head.field(field.name.rawName, field.value)

@@ -16,6 +16,8 @@ struct ErrorPage {
     private(set) var retryAfter: Int?
     /// The value of `WWW-Authenticate`.
     private(set) var challenge: String?
+    /// When it is made.
+    private(set) var date: HTTPDate?
 
     /// The whole response.
     ///
@@ -26,6 +28,7 @@ struct ErrorPage {
     func response(isHTML: Bool, isHead: Bool, isClosing: Bool) -> ByteBuffer {
         let body = isHTML ? self.html : self.json
         var head = ResponseHeadWriter(status: self.status, capacity: body.utf8.count + 512)
+        if let date { head.field("Date", date.write) }
         head.field("Content-Type", isHTML ? "text/html; charset=utf-8" : "application/problem+json")
         head.field("Content-Length", "\(body.utf8.count)")
         head.field("Culvert-Error", self.error.code)

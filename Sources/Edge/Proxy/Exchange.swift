@@ -13,6 +13,9 @@ import Protocol
 final class Exchange {
     private let plan: ExchangePlan
     private let link: OriginLink
+    /// The key of the origin connection that belongs to the visitor's, if there is one.
+    private let owner: UInt64?
+    private let session: TunnelSession
     private var outgoing: RepeatableRequest
     private var state: ExchangeState
     /// `nil` once the exchange is over.
@@ -29,10 +32,13 @@ final class Exchange {
     ///   - plan: What stays the same however often the request is sent.
     ///   - outgoing: What there is of the request.
     ///   - session: The session whose stream it takes.
-    init(_ plan: ExchangePlan, _ outgoing: RepeatableRequest, on session: TunnelSession) {
+    ///   - owner: The key of the origin connection on it that belongs to the visitor's, if there is one.
+    init(_ plan: ExchangePlan, _ outgoing: RepeatableRequest, on session: TunnelSession, owner: UInt64? = nil) {
         self.plan = plan
         self.outgoing = outgoing
-        self.link = OriginLink(visitorLoop: plan.request.eventLoop, session: session)
+        self.session = session
+        self.owner = owner
+        self.link = OriginLink(visitorLoop: plan.request.eventLoop, session: session, tunnel: plan.tunnel)
         self.state = ExchangeState(
             request: plan.request.traits,
             passesUpgrade: plan.passesUpgrade,
@@ -50,9 +56,23 @@ final class Exchange {
     private func conclude(_ outcome: ExchangeState.Outcome) {
         guard case .over(let reuseStream) = outcome, let sink = self.sink.take() else { return }
         // Whatever came behind the response, or is not read, makes the connection useless.
-        self.link.release(reusable: self.plan.mayReuse && reuseStream && self.fromOrigin.readableBytes == 0)
+        let isReusable = self.plan.mayReuse && reuseStream && self.fromOrigin.readableBytes == 0
+        if self.state.isBound || self.owner != nil {
+            self.releaseBound(isReusable && self.state.visitorIsKept, sink)
+        } else {
+            self.link.release(reusable: isReusable, owner: nil)
+        }
         self.request.finish()
         sink.end()
+    }
+
+    /// The origin may take whoever uses the connection next for this visitor: nobody else gets it.
+    private func releaseBound(_ isReusable: Bool, _ sink: any ResponseSink) {
+        let key = self.owner ?? BoundOrigin.makeKey()
+        self.link.release(reusable: isReusable, owner: key)
+        guard isReusable else { return }
+        let address = self.request.visitor.address
+        sink.bind(BoundOrigin(tunnel: self.plan.tunnel, session: self.session, key: key, address: address))
     }
 
     /// Answers with an error if nothing of a response is out, else cuts the connection.
@@ -97,6 +117,7 @@ extension Exchange: Responder {
             // The connector's own time-out must come first: it can tell what it waited for.
             connectTimeout: self.request.services.settings.connectTimeout + .seconds(5),
             mayReuse: self.plan.mayReuse && self.state.mayReuseStream,
+            owner: self.owner,
             tellsAcceptance: self.request.traits.hasBody,
             to: self
         )
@@ -228,7 +249,12 @@ extension Exchange: OriginLinkConsumer {
             guard let head = try self.responseParser.response(&self.fromOrigin) else { return false }
             self.request.originAnswered()
             let action = try self.state.received(head)
-            let rewrite = ResponseRewrite(urls: self.plan.urls, shared: self.plan.shared)
+            if head.isInformational, head.status > 101 { sink.originAnsweredInterim() }
+            let rewrite = ResponseRewrite(
+                urls: self.plan.urls,
+                shared: self.plan.shared,
+                date: self.request.services.date
+            )
             switch action {
             case .dropInterim: break
             case .forwardInterim:
@@ -244,7 +270,7 @@ extension Exchange: OriginLinkConsumer {
             case .final(let framing, let visitorFraming, let answer):
                 let connection = sink.decide(answer)
                 self.state.told(connection)
-                self.responseBody = BodyReader(framing)
+                self.responseBody = BodyReader(framing, isLenient: true)
                 self.responseFraming = visitorFraming
                 let bytes = rewrite.head(head, framing: visitorFraming, connection: connection)
                 self.send(bytes, head.status, isFinal: true, sink)
@@ -336,8 +362,8 @@ extension Exchange: OriginLinkConsumer {
 
     private func lost(_ error: VisitorError, detail: String?, _ failure: ExchangeState.Failure) {
         switch self.state.failed(failure, isRepeatable: self.outgoing.isWhole) {
-        case .retry(let elsewhere, let mayWait):
-            if !self.retry(elsewhere: elsewhere, mayWait: mayWait) {
+        case .retry(let place, let mayWait):
+            if !self.retry(at: place, mayWait: mayWait) {
                 self.fail(error, detail: self.explain(error, detail, failure))
             }
         case .answer: self.fail(error, detail: self.explain(error, detail, failure))
@@ -348,9 +374,14 @@ extension Exchange: OriginLinkConsumer {
     }
 
     /// Whether somebody goes on with the request.
-    private func retry(elsewhere: Bool, mayWait: Bool) -> Bool {
+    private func retry(at place: ExchangeState.Place, mayWait: Bool) -> Bool {
         var outgoing = self.outgoing
-        outgoing.failed(on: elsewhere ? self.link.sessionID : nil)
+        switch place {
+        case .anySession: outgoing.failed(on: [])
+        case .otherSession: outgoing.failed(on: [self.link.sessionID])
+        case .otherConnector:
+            outgoing.failed(on: self.plan.tunnel.sessionIDs(ofConnectorWith: self.link.sessionID))
+        }
         let next: any Responder
         if let exchange = self.plan.exchange(for: outgoing) {
             next = exchange
@@ -402,8 +433,7 @@ extension Exchange: OriginLinkConsumer {
 extension ExchangeState.Failure {
     /// What a stream's end means to the request that was on it.
     init(_ error: StreamError, _ circumstances: OriginLink.Circumstances) {
-        // What else a connector refuses for, it has tried the origin.
-        var (isElsewhere, isCapacity, isLost) = (false, false, false)
+        var (isElsewhere, isCapacity, isUnreachable, isLost) = (false, false, false, false)
         switch error.code {
         // The session is leaving or gone: another one may do better.
         case .draining, .sessionLost, .sessionClosing:
@@ -412,12 +442,16 @@ extension ExchangeState.Failure {
         case .overloaded, .memoryPressure:
             isElsewhere = true
             isCapacity = true
+        case .connectRefused, .connectTimeout, .hostUnreachable, .dnsFailure, .localTLSError, .targetUnknown:
+            isUnreachable = error.isRetrySafe
+        // What else a connector refuses for, no other would take.
         default: break
         }
         self.init(
             isReused: circumstances.isReused,
             isUndelivered: isElsewhere && error.isRetrySafe,
             isCapacity: isCapacity,
+            isUnreachable: isUnreachable,
             isLostUnaccepted: isLost && !circumstances.wasAccepted,
             isAfterEnd: circumstances.isAfterEnd
         )

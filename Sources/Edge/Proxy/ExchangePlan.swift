@@ -28,8 +28,13 @@ struct ExchangePlan {
     }
 
     /// Whoever sends the request, if there is a session now that it has not been on.
+    ///
+    /// Where the origin has authenticated the visitor's connection, that is the session which the connection to it is on.
     func exchange(for outgoing: RepeatableRequest) -> Exchange? {
-        self.tunnel.pickSession(preferring: self.request.eventLoop, excluding: outgoing.tried)
+        if outgoing.attempt == 1, let bound = self.request.boundOrigin, bound.serves(self.request, of: self.tunnel) {
+            return Exchange(self, outgoing, on: bound.session, owner: bound.key)
+        }
+        return self.tunnel.pickSession(preferring: self.request.eventLoop, excluding: outgoing.tried)
             .map { Exchange(self, outgoing, on: $0) }
     }
 

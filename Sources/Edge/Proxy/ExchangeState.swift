@@ -41,7 +41,9 @@ struct ExchangeState {
     private var hasContinued = false
     private var originKeepsAlive = true
     /// Whether the visitor was told that its connection goes on.
-    private var visitorIsKept = false
+    private(set) var visitorIsKept = false
+    /// Whether the origin authenticates the connection instead of each request, or may be about to (RFC 4559 §6).
+    private(set) var isBound: Bool
     /// How often the request has been sent, this time included.
     private let attempt: Int
 
@@ -65,6 +67,7 @@ struct ExchangeState {
         self.passesUpgrade = passesUpgrade
         self.requestHalf = isComplete ?? !request.hasBody ? .complete : .body
         self.hasSentBody = hasSentBody
+        self.isBound = request.bindsConnection
         self.attempt = attempt
     }
 
@@ -172,7 +175,10 @@ struct ExchangeState {
             isHead: self.request.isHead
         )
         self.responseHalf = .body
-        self.originKeepsAlive = self.originKeepsAlive && head.isKeepAlive && framing != .untilClose
+        self.isBound =
+            self.isBound || head.section.bindsConnection(.wwwAuthenticate) || head.section.contains(.persistentAuth)
+        let isClear = !head.section.contains(.contentLength) || !head.section.contains(.transferEncoding)
+        self.originKeepsAlive = self.originKeepsAlive && head.isKeepAlive && framing != .untilClose && isClear
         let visitorFraming = self.framing(for: framing, head)
         let answer = VisitorConnectionState.Answer(
             author: .origin,
@@ -287,6 +293,8 @@ struct ExchangeState {
         private(set) var isUndelivered = false
         /// Whether it is the session's capacity that is used up: another session may do better, but none is waited for.
         private(set) var isCapacity = false
+        /// Whether the connector can't reach its origin: another connector may have another one.
+        private(set) var isUnreachable = false
         /// Whether the session was lost before the edge heard that the connector had taken the stream: the origin has
         /// probably seen nothing.
         private(set) var isLostUnaccepted = false
@@ -299,9 +307,9 @@ struct ExchangeState {
         /// Send the request once more.
         ///
         /// - Parameters:
-        ///   - elsewhere: Whether on a session that it has not been on.
-        ///   - mayWait: Whether such a session is waited for.
-        case retry(elsewhere: Bool, mayWait: Bool)
+        ///   - place: Where.
+        ///   - mayWait: Whether a session there is waited for.
+        case retry(Place, mayWait: Bool)
         /// Answer with an error.
         case answer
         /// Cut the visitor's connection: a part of the response is out.
@@ -310,6 +318,15 @@ struct ExchangeState {
         case over
         /// Both directions have ended.
         case leave
+    }
+
+    /// Where a request is sent once more.
+    enum Place: Equatable {
+        case anySession
+        /// A session that it has not been on.
+        case otherSession
+        /// A session of a connector that it has not been at.
+        case otherConnector
     }
 
     /// Decides on a failure.
@@ -325,11 +342,12 @@ struct ExchangeState {
         case .awaitingHead: break
         }
         guard isRepeatable, !self.hasResponseBytes, self.attempt < Self.maximumAttempts else { return .answer }
-        if failure.isUndelivered { return .retry(elsewhere: true, mayWait: !failure.isCapacity) }
+        if failure.isUnreachable { return .retry(.otherConnector, mayWait: false) }
+        if failure.isUndelivered { return .retry(.otherSession, mayWait: !failure.isCapacity) }
         // The origin may have seen it: a request that may be sent twice is (RFC 9110 §9.2.2), once.
-        if failure.isReused, self.isRepeatedOnce { return .retry(elsewhere: false, mayWait: true) }
+        if failure.isReused, self.isRepeatedOnce { return .retry(.anySession, mayWait: true) }
         if failure.isLostUnaccepted, self.request.isIdempotent {
-            return .retry(elsewhere: true, mayWait: true)
+            return .retry(.otherSession, mayWait: true)
         }
         return .answer
     }

@@ -18,6 +18,8 @@ final class IncomingRequest {
     let eventLoop: any EventLoop
     /// Where the connection comes from, which is a proxy if one is in front.
     let remoteAddress: SocketAddress?
+    /// The connection to an origin that belongs to the visitor's, if there is one.
+    let boundOrigin: BoundOrigin?
     /// The tunnel's policy as it was when the request was let in: one for the whole of it.
     private(set) var policy = TunnelPolicy()
     private var record: RequestRecord
@@ -38,12 +40,14 @@ final class IncomingRequest {
     ///   - eventLoop: The event loop of the connection.
     ///   - remoteAddress: Where the connection comes from.
     ///   - place: The connection, to those who count requests by address.
+    ///   - boundOrigin: The connection to an origin that belongs to the visitor's, if there is one.
     init(
         _ head: RequestHead?,
         services: ProxyServices,
         eventLoop: any EventLoop,
         remoteAddress: SocketAddress?,
-        place: VisitorPlace? = nil
+        place: VisitorPlace? = nil,
+        boundOrigin: BoundOrigin? = nil
     ) {
         self.place = place
         self.traits = head.map { RequestTraits($0) } ?? RequestTraits(isKeepAlive: false)
@@ -51,6 +55,7 @@ final class IncomingRequest {
         self.services = services
         self.eventLoop = eventLoop
         self.remoteAddress = remoteAddress
+        self.boundOrigin = boundOrigin
         self.record = RequestRecord(
             started: .now(),
             method: head?.methodText ?? "-",

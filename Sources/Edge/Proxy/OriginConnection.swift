@@ -21,6 +21,10 @@ final class OriginConnection: ChannelInboundHandler, IdleStream {
     /// Whether the connection has served another exchange.
     private(set) var isReused = false
     private var isAccepted = false
+    /// Whether the origin has yet to send its first byte.
+    private var isUnanswered = true
+    /// The visitor's connection that it belongs to, once it has served one that it must not be shared with.
+    private var owner: UInt64?
 
     init(pool: StreamPool) {
         self.pool = pool
@@ -64,10 +68,15 @@ final class OriginConnection: ChannelInboundHandler, IdleStream {
     }
 
     /// The exchange is over.
-    func release(reusable: Bool) {
+    ///
+    /// - Parameters:
+    ///   - reusable: Whether the connection may serve another.
+    ///   - owner: The visitor's connection that it belongs to from now on, if it must not be shared.
+    func release(reusable: Bool, owner: UInt64?) {
         self.link = nil
+        if let owner { self.owner = owner }
         guard reusable, self.isReusable else { return self.discard() }
-        self.pool.park(self)
+        if let owner = self.owner { self.pool.park(self, boundTo: owner) } else { self.pool.park(self) }
         // Whatever comes while nobody asked, be it the end, makes the connection useless.
         self.context?.read()
     }
@@ -93,6 +102,7 @@ final class OriginConnection: ChannelInboundHandler, IdleStream {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        self.settle(isAnswered: true)
         if let link { link.received(self.unwrapInboundIn(data)) } else { self.drop() }
     }
 
@@ -124,7 +134,8 @@ final class OriginConnection: ChannelInboundHandler, IdleStream {
 
     func channelInactive(context: ChannelHandlerContext) {
         self.context = nil
-        if self.link == nil { self.pool.remove(self) }
+        self.settle(isAnswered: false)
+        if self.link == nil { self.forget() }
         let failure =
             self.failure
             ?? StreamError(code: .localReset, reason: "closed", origin: .resetByPeer, isRetrySafe: false)
@@ -140,8 +151,18 @@ final class OriginConnection: ChannelInboundHandler, IdleStream {
         )
     }
 
+    private func settle(isAnswered: Bool) {
+        guard self.isUnanswered else { return }
+        self.isUnanswered = false
+        self.pool.settled(self, isAnswered: isAnswered)
+    }
+
     private func drop() {
-        self.pool.remove(self)
+        self.forget()
         self.discard()
+    }
+
+    private func forget() {
+        if let owner { self.pool.remove(self, boundTo: owner) } else { self.pool.remove(self) }
     }
 }

@@ -47,6 +47,7 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
 
     private let visitorLoop: any EventLoop
     private let session: TunnelSession
+    private let tunnel: Tunnel
     private let isLocal: Bool
 
     // Visitor's loop.
@@ -70,9 +71,11 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
     /// - Parameters:
     ///   - visitorLoop: The event loop of the visitor's connection.
     ///   - session: The session to use.
-    init(visitorLoop: any EventLoop, session: TunnelSession) {
+    ///   - tunnel: The tunnel that it serves.
+    init(visitorLoop: any EventLoop, session: TunnelSession, tunnel: Tunnel) {
         self.visitorLoop = visitorLoop
         self.session = session
+        self.tunnel = tunnel
         self.isLocal = session.eventLoop === visitorLoop
     }
 
@@ -89,6 +92,8 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
     ///   - metadata: What OPEN is to say, for a new stream.
     ///   - connectTimeout: How long the connector has to reach the origin.
     ///   - mayReuse: Whether an idle connection may be used.
+    ///   - owner: The key of the connection that belongs to the visitor's, if there is one: that is used, whatever the
+    ///     request.
     ///   - tellsAcceptance: Whether the consumer wants to know when the connector takes the stream.
     ///   - consumer: The exchange.
     func open(
@@ -97,17 +102,18 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
         metadata: OpenMetadata,
         connectTimeout: TimeAmount,
         mayReuse: Bool,
+        owner: UInt64?,
         tellsAcceptance: Bool,
         to consumer: any OriginLinkConsumer
     ) {
         self.consumer = consumer
         if self.isLocal {
             self.tellsAcceptance = tellsAcceptance
-            self.connect(request, body, metadata, connectTimeout, mayReuse)
+            self.connect(request, body, metadata, connectTimeout, mayReuse, owner)
         } else {
             self.session.eventLoop.execute {
                 self.tellsAcceptance = tellsAcceptance
-                self.connect(request, body, metadata, connectTimeout, mayReuse)
+                self.connect(request, body, metadata, connectTimeout, mayReuse, owner)
             }
         }
     }
@@ -117,10 +123,12 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
         _ body: [ByteBuffer],
         _ metadata: OpenMetadata,
         _ connectTimeout: TimeAmount,
-        _ mayReuse: Bool
+        _ mayReuse: Bool,
+        _ owner: UInt64?
     ) {
         let pool = self.session.pool.value
-        if mayReuse, let connection = pool.take() as? OriginConnection {
+        let waiting = owner.flatMap { pool.take(boundTo: $0) } ?? (mayReuse ? pool.take() : nil)
+        if let connection = waiting as? OriginConnection {
             connection.attach(self)
             self.connection = connection
         } else {
@@ -132,6 +140,7 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
                     connection.attach(self, channel: stream)
                 }
                 withExtendedLifetime(channel) { self.connection = connection }
+                pool.opened(connection, of: self.tunnel)
             } catch {
                 let failure = Failure.unavailable(error as? OpenError ?? .sessionUnavailable)
                 // Never from inside open(): the exchange has just begun.
@@ -192,18 +201,22 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
     }
 
     /// The exchange is over; nothing is heard of it any more.
-    func release(reusable: Bool) {
+    ///
+    /// - Parameters:
+    ///   - reusable: Whether the connection may serve another.
+    ///   - owner: The key of the visitor's connection that it belongs to from now on, if it must not be shared.
+    func release(reusable: Bool, owner: UInt64?) {
         self.consumer = nil
         // A request each: straight through, the common case needs no closure.
-        guard !self.isLocal else { return self.release(reusable, givenBytes: self.givenBytes) }
+        guard !self.isLocal else { return self.release(reusable, owner, givenBytes: self.givenBytes) }
         self.session.eventLoop.execute { [givenBytes = self.givenBytes] in
-            self.release(reusable, givenBytes: givenBytes)
+            self.release(reusable, owner, givenBytes: givenBytes)
         }
     }
 
-    private func release(_ isReusable: Bool, givenBytes: Int) {
+    private func release(_ isReusable: Bool, _ owner: UInt64?, givenBytes: Int) {
         // What was on its way between the loops belongs to no response: it must not become part of the next.
-        self.connection?.release(reusable: isReusable && self.receivedBytes == givenBytes)
+        self.connection?.release(reusable: isReusable && self.receivedBytes == givenBytes, owner: owner)
         self.connection = nil
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
 import EdgeTunnels
+import HTTP1
 import NIOCore
 
 #if canImport(FoundationEssentials)
@@ -24,6 +25,7 @@ package final class ProxyServices: Sendable {
     let recentTunnels: RecentTunnelsKeys
     /// The time in seconds since 1970.
     let now: @Sendable () -> Int
+    private let datesResponses: Bool
     /// The connections themselves.
     let connections: VisitorConnections
     /// The requests for tunnels that are not known yet.
@@ -42,6 +44,7 @@ package final class ProxyServices: Sendable {
     ///   - observe: Makes whoever looks on at a request's exchange.
     ///   - recentTunnels: The keys of the cookie in which browsers keep which tunnels they opened.
     ///   - now: The time in seconds since 1970.
+    ///   - datesResponses: Whether a response without `Date` gets one.
     ///   - connections: Where connections register.
     package init(
         settings: ProxySettings,
@@ -54,6 +57,7 @@ package final class ProxyServices: Sendable {
         observe: @escaping @Sendable (RequestID) -> (any ExchangeObserver)? = { _ in nil },
         recentTunnels: RecentTunnelsKeys = RecentTunnelsKeys(secrets: []),
         now: @escaping @Sendable () -> Int = { Int(Date().timeIntervalSince1970) },
+        datesResponses: Bool = true,
         connections: VisitorConnections = VisitorConnections()
     ) {
         self.settings = settings
@@ -66,8 +70,12 @@ package final class ProxyServices: Sendable {
         self.observe = observe
         self.recentTunnels = recentTunnels
         self.now = now
+        self.datesResponses = datesResponses
         self.connections = connections
     }
+
+    /// What a response without `Date` gets.
+    var date: HTTPDate? { self.datesResponses ? HTTPDate(seconds: self.now()) : nil }
 
     /// How requests that lack the prefix of a tunnel with such a policy are led back to it; `nil` if it or the edge does
     /// not want that.

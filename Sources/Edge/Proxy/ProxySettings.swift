@@ -37,7 +37,7 @@ package struct ProxySettings: Sendable {
         maximumHeadBytes: Int = 64 << 10,
         maximumFields: Int = 128,
         statusMap: VisitorError.StatusMap = .rfc,
-        requestTimeout: TimeAmount = .seconds(30),
+        requestTimeout: TimeAmount = .seconds(100),
         connectTimeout: TimeAmount = .seconds(5),
         reconnectHold: TimeAmount = .seconds(5),
         unknownHold: TimeAmount = .zero,

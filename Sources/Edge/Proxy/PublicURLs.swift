@@ -15,6 +15,8 @@ struct PublicURLs: Equatable {
     let host: String
     /// What the origin believes its host to be.
     let originHost: String
+    /// What proxies in front of the edge have cut off the path.
+    private(set) var outerPrefix = ""
     /// The domain below which each tunnel has a host of its own, in lower case.
     private(set) var wildcardDomain: String?
 
@@ -125,15 +127,20 @@ struct PublicURLs: Equatable {
 
     private func publicRest(_ rest: Substring) -> String {
         if rest.hasPrefix("/") { return self.publicPath(String(rest)) }
-        return self.prefix.isEmpty ? String(rest) : self.publicPath("/" + rest)
+        return self.prefix.isEmpty && self.outerPrefix.isEmpty ? String(rest) : self.publicPath("/" + rest)
     }
 
-    /// The path with the tunnel's prefix, which it gets once only.
+    /// The path with the tunnel's prefix, and with that of the proxies in front; it gets each once only.
     private func publicPath(_ path: String) -> String {
-        guard !self.prefix.isEmpty else { return path }
-        guard path.hasPrefix(self.prefix) else { return self.prefix + path }
-        let next = path.dropFirst(self.prefix.count).first
-        return next == nil || next == "/" || next == "?" || next == "#" ? path : self.prefix + path
+        guard !Self.isBelow(self.outerPrefix + self.prefix, path) else { return path }
+        return self.outerPrefix + (Self.isBelow(self.prefix, path) ? path : self.prefix + path)
+    }
+
+    private static func isBelow(_ prefix: String, _ path: String) -> Bool {
+        guard !prefix.isEmpty else { return true }
+        guard path.hasPrefix(prefix) else { return false }
+        let next = path.dropFirst(prefix.count).first
+        return next == nil || next == "/" || next == "?" || next == "#"
     }
 }
 

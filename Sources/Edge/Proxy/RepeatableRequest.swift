@@ -19,7 +19,7 @@ struct RepeatableRequest {
     private(set) var isComplete: Bool
     /// Whether everything that was sent is here.
     private(set) var isWhole = true
-    /// The numbers of the sessions that the request has been on.
+    /// The numbers of the sessions that the request has been on, or that lead to the same origin which can't be reached.
     private(set) var tried: [UInt64] = []
     /// How often the request has been sent, the next or present time included.
     private(set) var attempt = 1
@@ -70,9 +70,9 @@ struct RepeatableRequest {
 
     /// The request is sent once more.
     ///
-    /// - Parameter session: The session that it is not to meet again; `nil` if any will do.
-    mutating func failed(on session: UInt64?) {
+    /// - Parameter sessions: The sessions that it is not to meet again.
+    mutating func failed(on sessions: [UInt64]) {
         self.attempt += 1
-        if let session { self.tried.append(session) }
+        self.tried += sessions
     }
 }

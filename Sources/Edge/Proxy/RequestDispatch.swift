@@ -15,7 +15,9 @@ struct RequestDispatch {
 
     /// Who answers.
     var responder: any Responder {
-        switch self.services.router.route(self.head) {
+        let route = self.services.router.route(self.head)
+        if !route.isOwn, HopCount(self.head.section).isLoop { return EdgeAnswer(self.request, .error(.loopDetected)) }
+        switch route {
         case .tunnel(let id, let prefixLength):
             let visit = self.visit(prefixLength > 0 ? .prefix(prefixLength) : .host)
             if let tunnel = self.services.registry.tunnel(id) { return visit.enter(tunnel) }

@@ -24,8 +24,9 @@ struct RequestRewrite {
     /// Whether the origin is asked for the protocol that the visitor asks for.
     ///
     /// One that the policy does not allow is simply not asked for: `Upgrade` may always be ignored (RFC 9110 §7.8).
+    /// Another version of HTTP is never asked for, nor what stands in a list with one.
     func passesUpgrade(_ head: RequestHead) -> Bool {
-        guard head.isUpgrade else { return false }
+        guard head.isUpgrade, head.section.upgrade == .protocols else { return false }
         return self.policy.upgrades == .any || head.section.tokens(.upgrade, atMost: 1) == ["websocket"]
     }
 
@@ -42,6 +43,8 @@ struct RequestRewrite {
         var hasHost = false
         for (index, line) in section.lines.enumerated() {
             switch line.known {
+            case .culvertHops: continue
+            case .maxForwards: self.writeMaxForwards(line, head, to: &output)
             case .host:
                 hasHost = true
                 section.copy(line.name, to: &output)
@@ -76,8 +79,17 @@ struct RequestRewrite {
         if !hasHost { output.writeField("Host: ", self.originHost) }
         connection.finish(&output)
         self.writeForwarding(section, to: &output)
+        // Behind those of others, as a field of its own (RFC 9110 §7.6.3).
+        output.writeStaticString(head.version == .http10 ? "Via: 1.0 culvert\r\n" : "Via: 1.1 culvert\r\n")
+        output.writeField("Culvert-Hops: ", String(HopCount(section).value + 1))
         output.writeStaticString("\r\n")
         return output
+    }
+
+    private func writeMaxForwards(_ line: FieldLine, _ head: RequestHead, to output: inout ByteBuffer) {
+        guard case .next(let count) = MaxForwards(head) else { return head.section.copy(line, to: &output) }
+        head.section.copy(line.name, to: &output)
+        output.writeField(": ", String(count))
     }
 
     private func isClientIPHeader(_ line: FieldLine, _ section: FieldSection) -> Bool {
@@ -92,7 +104,7 @@ struct RequestRewrite {
     private var originURLs: OriginURLs {
         OriginURLs(
             visitorOrigin: PublicOrigin(scheme: self.visitor.scheme, host: self.visitor.host),
-            prefix: self.entry.hidesPrefix(self.policy.pathMode) ? "/\(self.tunnelID)" : "",
+            prefix: self.visitor.prefix + (self.entry.hidesPrefix(self.policy.pathMode) ? "/\(self.tunnelID)" : ""),
             origin: self.policy.origin.value(with: self.policy.host, originHost: self.originHost)
         )
     }
@@ -151,14 +163,20 @@ struct RequestRewrite {
         output.writeField("X-Request-Id: ", inherited ?? self.requestID.description)
     }
 
+    /// Says what proxies in front of the edge have cut off, and then what the edge cuts off.
     private func writePrefix(to output: inout ByteBuffer) {
-        guard self.entry.isShared, self.entry != .root else { return }
+        let outer = self.visitor.prefix
+        guard self.entry.isShared, self.entry != .root else {
+            if !outer.isEmpty { output.writeField("X-Forwarded-Prefix: ", outer) }
+            return
+        }
+        let whole = "\(outer)/\(self.tunnelID)"
         switch self.policy.prefixField {
         case .auto:
-            guard self.entry.hidesPrefix(self.policy.pathMode) else { return }
-            output.writeField("X-Forwarded-Prefix: /", self.tunnelID.description)
-        case .forwardedPrefix: output.writeField("X-Forwarded-Prefix: /", self.tunnelID.description)
-        case .scriptName: output.writeField("X-Script-Name: /", self.tunnelID.description)
+            let prefix = self.entry.hidesPrefix(self.policy.pathMode) ? whole : outer
+            if !prefix.isEmpty { output.writeField("X-Forwarded-Prefix: ", prefix) }
+        case .forwardedPrefix: output.writeField("X-Forwarded-Prefix: ", whole)
+        case .scriptName: output.writeField("X-Script-Name: ", whole)
         case .none: break
         }
     }

@@ -14,6 +14,8 @@ struct RequestTraits: Equatable {
     /// Whether the visitor sends its body only once it is told to go on (RFC 9110 §10.1.1).
     private(set) var expectsContinue = false
     private(set) var hasBody = false
+    /// Whether the visitor authenticates the connection to the origin rather than the request (RFC 4559 §6).
+    private(set) var bindsConnection = false
 
     /// Whether the visitor sends nothing after this request: it has no body, and wants the connection closed.
     var isVisitorsLast: Bool { !self.hasBody && !self.isKeepAlive && !self.isUpgrade }
@@ -28,7 +30,8 @@ extension RequestTraits {
             isKeepAlive: head.isKeepAlive,
             isUpgrade: head.isUpgrade,
             expectsContinue: head.version == .http11 && head.section.hasToken(.expect, "100-continue"),
-            hasBody: !BodyReader(head.framing).isComplete
+            hasBody: !BodyReader(head.framing).isComplete,
+            bindsConnection: head.section.bindsConnection(.authorization)
         )
     }
 

@@ -65,6 +65,10 @@ protocol ResponseSink: AnyObject {
 
     /// Decides whether the connection goes on after an answer; the answer's head has to say so.
     func decide(_ answer: VisitorConnectionState.Answer) -> ResponseRewrite.Connection
+    /// A connection to an origin belongs to the visitor's from now on, in place of one that did before.
+    func bind(_ origin: BoundOrigin)
+    /// The origin is at work: it has all its time again.
+    func originAnsweredInterim()
     /// Bytes of a head, interim or final, with whatever follows it in the same buffer.
     func head(_ bytes: ByteBuffer)
     /// Bytes of the body as they go over the wire, or after a 101 of anything.

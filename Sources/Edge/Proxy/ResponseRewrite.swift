@@ -34,6 +34,8 @@ struct ResponseRewrite {
     let urls: PublicURLs
     /// What is to be minded because the tunnel shares its origin; `nil` on a host of its own.
     private(set) var shared: SharedOrigin?
+    /// When the response was received, for one that does not say when it was made (RFC 9110 §6.6.1).
+    private(set) var date: HTTPDate?
 
     /// Fields that frame the message are never about one connection alone, whoever names them.
     private static let neverNamed: Set<String> = [
@@ -52,6 +54,7 @@ struct ResponseRewrite {
         // 101 names the protocol that follows, 426 those that it would take (RFC 9110 §15.5.22). Anywhere else the field
         // is about the origin's connection alone.
         let passesUpgrade = (head.status == 101 || head.status == 426) && section.contains(.upgrade)
+        var isFramed = false
         var options = passesUpgrade ? ["Upgrade"] : []
         if let option = connection.option { options.append(option) }
         for (index, line) in section.lines.enumerated() {
@@ -68,11 +71,15 @@ struct ResponseRewrite {
             case .upgrade:
                 if passesUpgrade { output.field(line, of: section) }
             case .contentLength, .transferEncoding:
-                if self.passesFraming(line, head, framing) { output.field(line, of: section) }
+                // Once, whatever the origin has repeated.
+                guard !isFramed, self.passesFraming(line, head, framing) else { continue }
+                isFramed = true
+                self.writeFraming(line, section, to: &output)
             default: self.write(line, section, to: &output)
             }
         }
         if let shared, !head.isInformational { self.writeShared(shared, section, to: &output) }
+        if let date, !head.isInformational, !section.contains(.date) { output.field("Date", date.write) }
         if framing == .chunked { output.field("Transfer-Encoding", "chunked") }
         if !options.isEmpty { output.field("Connection", options.joined(separator: ", ")) }
         return output.finish()
@@ -85,7 +92,17 @@ struct ResponseRewrite {
     private func passesFraming(_ line: FieldLine, _ head: ResponseHead, _ framing: Framing) -> Bool {
         if head.isInformational { return false }
         if line.known == .transferEncoding { return framing == .asReceived && head.status != 204 }
+        // RFC 9112 §6.3: the coding overrides it.
+        if head.section.contains(.transferEncoding) { return false }
         return head.status != 204 || head.section.text(line.value) == "0"
+    }
+
+    private func writeFraming(_ line: FieldLine, _ section: FieldSection, to output: inout ResponseHeadWriter) {
+        let value = section.text(line.value)
+        guard let length = value.split(separator: ",").first, length.count < value.count else {
+            return output.field(line, of: section)
+        }
+        output.field(named: line, of: section) { $0.writeString(length.trimmingSpaces()) }
     }
 
     private func write(_ line: FieldLine, _ section: FieldSection, to output: inout ResponseHeadWriter) {

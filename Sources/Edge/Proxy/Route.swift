@@ -18,4 +18,12 @@ enum Route: Equatable {
     case none
     /// A request that is for no resource of ours, whatever it names.
     case refused(String)
+
+    /// Whether the edge itself is what is asked for, and no tunnel can be.
+    var isOwn: Bool {
+        switch self {
+        case .controlPlane, .connect, .refused: true
+        case .tunnel, .missingSlash, .foreignCall, .none: false
+        }
+    }
 }

@@ -42,6 +42,7 @@ struct TunnelVisit {
     }
 
     private func exchange(with tunnel: Tunnel, dropsAuthorization: Bool) -> any Responder {
+        if MaxForwards(self.head) == .endsHere { return EdgeAnswer(self.request, MaxForwards.answer(self.head)) }
         let (policy, services, visitor) = (self.request.policy, self.request.services, self.request.visitor)
         let rewrite = RequestRewrite(
             entry: self.entry,
@@ -61,6 +62,7 @@ struct TunnelVisit {
                 scheme: visitor.scheme,
                 host: visitor.host,
                 originHost: rewrite.originHost,
+                outerPrefix: visitor.prefix,
                 wildcardDomain: services.router.wildcardDomain
             ),
             shared: self.sharedOrigin(tunnel),

@@ -13,6 +13,8 @@ struct Visitor: Equatable, Sendable {
     let host: String
     /// The trusted proxy that the connection comes from, whose forwarding fields are kept and added to.
     private(set) var proxy: IPAddress?
+    /// What trusted proxies have cut off the path, without a slash at its end; mostly empty.
+    private(set) var prefix = ""
 
     var isFromTrustedProxy: Bool { self.proxy != nil }
 }
@@ -61,8 +63,41 @@ package struct VisitorTrust: Sendable {
             scheme: scheme ?? ownScheme,
             // What is no host must not get into URLs and fields of ours.
             host: forwardedHost.flatMap { HeadParser.isHost($0) ? $0 : nil } ?? host,
-            proxy: peer
+            proxy: peer,
+            prefix: Self.prefix(section.values(.xForwardedPrefix))
         )
+    }
+
+    /// What proxies have cut off the path, one after the other; nothing if a part of it is no path.
+    private static func prefix(_ values: [String]) -> String {
+        guard !values.isEmpty else { return "" }
+        var prefix = ""
+        for value in values.flatMap({ $0.split(separator: ",") }) {
+            var part = value.trimmingSpaces()
+            while part.hasSuffix("/") { part.removeLast() }
+            let segments = part.split(separator: "/", omittingEmptySubsequences: false)
+            guard
+                part.isEmpty
+                    || segments.count > 1 && segments[0].isEmpty && segments.dropFirst().allSatisfy(Self.isSegment)
+            else { return "" }
+            prefix += part
+        }
+        return prefix.utf8.count <= Self.longestPrefix ? prefix : ""
+    }
+
+    private static let longestPrefix = 1_024
+
+    /// Whether a path may have such a segment in a place where everybody reads it alike (RFC 3986 §3.3).
+    private static func isSegment(_ segment: Substring) -> Bool {
+        !segment.isEmpty && segment != "." && segment != ".."
+            && segment.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    true
+                default: "-._~!$&'()*+=:@%".utf8.contains(byte)
+                }
+            }
     }
 
     /// What the proxy nearest to the visitor said, where each has added to a list.

@@ -20,6 +20,8 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     private var bodyReader = BodyReader(.none)
     private(set) var responder: (any Responder)?
     private var place: VisitorPlace?
+    /// The connection to an origin that nobody else may use.
+    private var boundOrigin: BoundOrigin?
 
     // The socket.
     /// What came and has not been taken.
@@ -130,6 +132,7 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     private func leave() {
         self.state.closed()
         self.place = nil
+        self.boundOrigin.take()?.discard()
         self.timer?.cancel()
         self.timer = nil
         self.services.connections.leave(self)
@@ -190,6 +193,7 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
         case .raw: return self.takeBytes()
         case .awaitingAnswer: return false
         case .lingering, .closed:
+            if self.inbound.readableBytes > 0 { self.deadlines.dropped(now: self.now) }
             self.inbound.clear()
             return false
         }
@@ -215,6 +219,7 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     }
 
     private func refuseHead(_ fault: HTTPFault) {
+        // Too many cookies bring people here.
         let isHTML = fault.kind == .headTooLarge && ErrorPage.prefersHTML(unfinishedHead: self.inbound)
         self.refuse(VisitorError(fault), detail: "\(fault.sentence).", isHTML: isHTML)
     }
@@ -233,7 +238,8 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
             services: self.services,
             eventLoop: context.eventLoop,
             remoteAddress: context.channel.remoteAddress,
-            place: self.place
+            place: self.place,
+            boundOrigin: self.boundOrigin
         )
     }
 
@@ -391,7 +397,7 @@ extension VisitorConnection: NIOScheduledCallbackHandler {
         case .body, .upload, .response: self.responder?.deadlinePassed(kind)
         case .stalledDownload: self.abort(withReset: true)
         case .halfClosed: self.perform(self.state.examinedHalfClose(hasQueued: self.hasQueuedBytes))
-        case .lingering: self.context?.close(promise: nil)
+        case .lingering, .unreadUpload: self.context?.close(promise: nil)
         }
     }
 }
@@ -415,9 +421,11 @@ extension VisitorConnection: ResponseSink {
         self.state.decide(answer)
     }
 
-    func head(_ bytes: ByteBuffer) {
-        self.write(bytes)
-    }
+    func bind(_ origin: BoundOrigin) { self.boundOrigin = origin.replacing(self.boundOrigin) }
+
+    func originAnsweredInterim() { self.deadlines.originAnsweredInterim() }
+
+    func head(_ bytes: ByteBuffer) { self.write(bytes) }
 
     func body(_ bytes: ByteBuffer) {
         self.write(bytes)
@@ -425,9 +433,7 @@ extension VisitorConnection: ResponseSink {
         self.schedule(self.deadlines.progressed(bytes.readableBytes, now: self.now))
     }
 
-    func flush() {
-        self.settle()
-    }
+    func flush() { self.settle() }
 
     func end() {
         self.responder = nil
@@ -455,9 +461,7 @@ extension VisitorConnection: ResponseSink {
         if withReset { context.channel.closeWithReset() } else { context.close(promise: nil) }
     }
 
-    func wantsInput() {
-        self.settle()
-    }
+    func wantsInput() { self.settle() }
 
     func ignoresInput() {
         self.state.abandonedBody()

@@ -76,6 +76,8 @@ struct VisitorConnectionState: Equatable {
     /// Whether the visitor was told that the connection goes on after this answer.
     private var isKept = false
     private var isBodyAbandoned = false
+    /// Whether the visitor is likely to be sending what nobody reads.
+    private var leavesUnread = false
     private var isInputEndTold = false
     /// Whether a visitor who closed its direction has been found to be there, or can no longer be asked.
     private var isHalfCloseExamined = false
@@ -107,6 +109,7 @@ struct VisitorConnectionState: Equatable {
     /// A head came that can't be understood, so that nothing after it can be.
     mutating func beganUnreadable() {
         self.request = nil
+        self.leavesUnread = true
         self.isKept = false
         self.phase = .awaitingAnswer
     }
@@ -148,8 +151,11 @@ struct VisitorConnectionState: Equatable {
     mutating func answered(hasUnread: Bool) -> Action {
         switch self.phase {
         case .head, .lingering, .closed: return .nothing
-        case .body, .raw: return self.end(isVisitorDone: false)
-        case .awaitingAnswer: break
+        case .body:
+            self.leavesUnread = true
+            return self.end(isVisitorDone: false)
+        case .raw: return self.end(isVisitorDone: false)
+        case .awaitingAnswer: self.leavesUnread = self.leavesUnread || self.isBodyAbandoned
         }
         guard self.isKept, !self.isBodyAbandoned else {
             return self.end(isVisitorDone: self.request?.isVisitorsLast == true && !hasUnread)
@@ -247,7 +253,9 @@ struct VisitorConnectionState: Equatable {
     func wait(hasUnread: Bool, isWritable: Bool, turn: Turn) -> ConnectionDeadlines.Kind? {
         switch self.phase {
         case .closed: return nil
-        case .lingering: return self.output == .ended ? .lingering : .stalledDownload
+        case .lingering:
+            guard self.output == .ended else { return .stalledDownload }
+            return self.leavesUnread ? .unreadUpload : .lingering
         case .head:
             guard isWritable else { return .stalledDownload }
             if hasUnread { return .head }

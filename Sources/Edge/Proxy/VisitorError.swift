@@ -25,6 +25,7 @@ package enum VisitorError: String, CaseIterable, Error {
     case versionNotSupported = "version_not_supported"
     case accessDenied = "access_denied"
     case loginRequired = "login_required"
+    case loopDetected = "loop_detected"
 
     /// The code, in errors and logs.
     package var code: String { self.rawValue }
@@ -54,6 +55,7 @@ package enum VisitorError: String, CaseIterable, Error {
         case .versionNotSupported: return 505
         case .accessDenied: return 403
         case .loginRequired: return 401
+        case .loopDetected: return 508
         }
     }
 
@@ -79,6 +81,7 @@ package enum VisitorError: String, CaseIterable, Error {
         case .versionNotSupported: "This version of HTTP is not spoken here."
         case .accessDenied: "The tunnel does not admit this address."
         case .loginRequired: "The tunnel asks for a name and a password."
+        case .loopDetected: "The request has come back to the edge again and again."
         }
     }
 
@@ -106,13 +109,14 @@ package enum VisitorError: String, CaseIterable, Error {
         case .versionNotSupported: "Use HTTP/1.1."
         case .accessDenied: "Ask the tunnel's owner to admit your address."
         case .loginRequired: "Send the credentials that the tunnel's owner gave you."
+        case .loopDetected: "Forward to the local server's own port: the connector's target leads back to the edge."
         }
     }
 
     /// Which side has to act.
     var side: String {
         switch self {
-        case .tunnelNotFound, .tunnelAmbiguous, .tunnelOffline, .sessionLost: "tunnel"
+        case .tunnelNotFound, .tunnelAmbiguous, .tunnelOffline, .sessionLost, .loopDetected: "tunnel"
         case .originRefused, .originConnectTimeout, .originClosed, .originInvalidResponse, .originTimeout: "origin"
         case .tooManyStreams, .tooManyConnections, .rateLimited: "edge"
         default: "visitor"

@@ -26,6 +26,9 @@ package enum BodyFraming: Equatable {
 
     /// The framing of a final response.
     ///
+    /// RFC 9112 §6.3: a coding overrides a length, which is then not passed on; a length that is repeated is one. Whoever
+    /// says both may mean something else, and is not asked again on the same connection.
+    ///
     /// - Parameter isHead: Whether the request was HEAD, whose response has fields as for GET and no body.
     package static func response(
         _ section: FieldSection,
@@ -33,11 +36,9 @@ package enum BodyFraming: Equatable {
         version: HTTPVersion,
         isHead: Bool
     ) throws(HTTPFault) -> BodyFraming {
-        let lengths = section.values(.contentLength)
-        let length = try Self.length(lengths)
+        let length = try Self.repeatedLength(section.values(.contentLength))
         if section.contains(.transferEncoding) {
-            guard lengths.isEmpty else { throw .malformed("both Content-Length and Transfer-Encoding") }
-            guard version == .http11, Self.isChunked(section) else {
+            guard version == .http11, Self.isChunked(section, mayRepeat: true) else {
                 throw .malformed("a Transfer-Encoding other than chunked")
             }
         }
@@ -47,8 +48,24 @@ package enum BodyFraming: Equatable {
     }
 
     /// Whether there is one coding and no more, not even an empty member of the list.
-    private static func isChunked(_ section: FieldSection) -> Bool {
-        section.values(.transferEncoding).map { $0.asciiLowercased() } == ["chunked"]
+    ///
+    /// - Parameter mayRepeat: Whether several lines may say so: servers that write the field twice code once.
+    private static func isChunked(_ section: FieldSection, mayRepeat: Bool = false) -> Bool {
+        let values = section.values(.transferEncoding)
+        return (values.count == 1 || mayRepeat) && values.allSatisfy { $0.asciiLowercased() == "chunked" }
+    }
+
+    /// The length that all lines and members of lists agree on.
+    private static func repeatedLength(_ values: [String]) throws(HTTPFault) -> UInt64? {
+        var length: UInt64?
+        for value in values {
+            for member in value.split(separator: ",", omittingEmptySubsequences: false) {
+                let next = try Self.length([member.trimmingSpaces()])
+                guard length == nil || length == next else { throw .malformed("more than one Content-Length") }
+                length = next
+            }
+        }
+        return length
     }
 
     private static func length(_ values: [String]) throws(HTTPFault) -> UInt64? {

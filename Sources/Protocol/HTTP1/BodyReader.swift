@@ -14,11 +14,14 @@ package struct BodyReader {
         case untilClose
     }
 
-    package init(_ framing: BodyFraming) {
+    /// - Parameters:
+    ///   - framing: How the body is delimited.
+    ///   - isLenient: Whether chunks are read as leniently as servers write them.
+    package init(_ framing: BodyFraming, isLenient: Bool = false) {
         switch framing {
         case .none, .length(0): self.state = .complete
         case .length(let length): self.state = .length(left: length)
-        case .chunked: self.state = .chunked(ChunkedReader())
+        case .chunked: self.state = .chunked(ChunkedReader(isLenient: isLenient))
         case .untilClose: self.state = .untilClose
         }
     }

@@ -30,6 +30,12 @@ package enum ByteClass {
         return true
     }
 
+    /// Everything that can't end a line or a string: what recipients may keep of a value (RFC 9110 §5.5).
+    package static func isRetainedValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        for byte in bytes where byte == 0x00 || byte == 0x0A || byte == 0x0D { return false }
+        return true
+    }
+
     /// Everything but controls and spaces.
     package static func isTarget(_ bytes: UnsafeRawBufferPointer) -> Bool {
         for byte in bytes where byte <= 0x20 || byte == 0x7F { return false }

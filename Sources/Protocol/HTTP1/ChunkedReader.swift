@@ -13,11 +13,19 @@ package struct ChunkedReader {
     private var heldBytes = 0
     /// The size line of the last chunk.
     private var lastLine = ByteBuffer()
+    private let isLenient: Bool
     /// The trailers, once the body is complete.
     package private(set) var trailers: FieldSection?
 
+    /// - Parameter isLenient: Whether white space may follow a size, as some servers pad it (RFC 9112 §7.1.1 has it before
+    ///   extensions); it is passed on as leading zeros.
+    package init(isLenient: Bool = false) {
+        self.isLenient = isLenient
+    }
+
     private enum State: Equatable {
         case size(digits: Int, value: UInt64)
+        case sizePadding(digits: Int, value: UInt64, width: Int)
         case sizeExtension(value: UInt64, Quoting)
         case sizeLineFeed(value: UInt64)
         case content(left: UInt64)
@@ -25,6 +33,29 @@ package struct ChunkedReader {
         case contentLineFeed
         case trailers
         case complete
+
+        var isPadding: Bool {
+            if case .sizePadding = self { true } else { false }
+        }
+    }
+
+    /// A size that is padded with white space, by its place in a buffer.
+    private struct PaddedSize {
+        var start: Int
+        var digits: Int
+        /// Of digits and white space together.
+        var width: Int
+
+        /// Puts zeros before the digits in place of the white space behind them.
+        func fill(_ buffer: inout ByteBuffer) {
+            // A line of which a part was taken before has nothing left to be passed on.
+            guard self.start >= 0,
+                let digits = buffer.getBytes(at: buffer.readerIndex + self.start, length: self.digits)
+            else { return }
+            let zeros = repeatElement(UInt8(ascii: "0"), count: self.width - self.digits)
+            buffer.setBytes(zeros, at: buffer.readerIndex + self.start)
+            buffer.setBytes(digits, at: buffer.readerIndex + self.start + self.width - self.digits)
+        }
     }
 
     /// Where in a quoted string an extension is (RFC 9110 §5.6.4).
@@ -44,6 +75,8 @@ package struct ChunkedReader {
         }
     }
 
+    /// The most digits of a size: 2^60 is beyond every body, and more would only invite overflow in a less careful reader.
+    private static let maximumWidth = 15
     /// The longest size line with its extensions, in bytes.
     private static let maximumLine = 4_096
 
@@ -66,10 +99,12 @@ package struct ChunkedReader {
             return nil
         }
         var passed = 0
+        var padded: [PaddedSize] = []
         let start = self.heldBytes
         let taken = try buffer.parse { bytes throws(HTTPFault) in
-            try self.take(bytes, from: start, passed: &passed) { _ in }
+            try self.take(bytes, from: start, passed: &passed, padded: &padded) { _ in }
         }
+        for size in padded { size.fill(&buffer) }
         let isAtTrailers = self.state == .trailers
         var raw: ByteBuffer?
         if isAtTrailers {
@@ -97,9 +132,9 @@ package struct ChunkedReader {
         _ content: (UnsafeRawBufferPointer) -> Void
     ) throws(HTTPFault) {
         if self.state != .trailers, self.state != .complete {
-            var passed = 0
+            var (passed, padded) = (0, [PaddedSize]())
             let taken = try buffer.parse { bytes throws(HTTPFault) in
-                try self.take(bytes, from: 0, passed: &passed, content: content)
+                try self.take(bytes, from: 0, passed: &passed, padded: &padded, content: content)
             }
             buffer.moveReaderIndex(forwardBy: taken)
         }
@@ -111,12 +146,14 @@ package struct ChunkedReader {
     /// - Parameters:
     ///   - start: How many of them were taken before.
     ///   - passed: How many of them may be passed on.
+    ///   - padded: The sizes with white space behind them.
     ///   - content: Called with each piece of content.
     /// - Returns: How many were taken.
     private mutating func take(
         _ bytes: UnsafeRawBufferPointer,
         from start: Int,
         passed: inout Int,
+        padded: inout [PaddedSize],
         content: (UnsafeRawBufferPointer) -> Void
     ) throws(HTTPFault) -> Int {
         var index = start
@@ -128,7 +165,11 @@ package struct ChunkedReader {
                 passed = index
                 self.state = left == UInt64(count) ? .contentEnd : .content(left: left - UInt64(count))
             } else {
+                let before = self.state
                 try self.take(bytes[index])
+                if case .sizePadding(let digits, _, let width) = before, !self.state.isPadding {
+                    padded.append(PaddedSize(start: index - width, digits: digits, width: width))
+                }
                 index += 1
                 // A size line is passed on when it is known not to be the last chunk's.
                 switch self.state {
@@ -162,6 +203,14 @@ package struct ChunkedReader {
     private mutating func take(_ byte: UInt8) throws(HTTPFault) {
         switch self.state {
         case .size(let digits, let value): try self.takeSize(byte, digits, value)
+        case .sizePadding(let digits, let value, let width):
+            switch byte {
+            case 0x20, 0x09:
+                guard width < Self.maximumWidth else { throw .malformed("a chunk size with too much white space") }
+                self.state = .sizePadding(digits: digits, value: value, width: width + 1)
+            case 0x0D, UInt8(ascii: ";"): try self.takeSize(byte, digits, value)
+            default: throw .malformed("a chunk size that is not a hexadecimal number")
+            }
         case .sizeExtension(let value, let quoting):
             self.lineLength += 1
             guard self.lineLength <= Self.maximumLine else { throw .malformed("a chunk's size line is too long") }
@@ -193,6 +242,10 @@ package struct ChunkedReader {
         case 0x30...0x39: digit = byte - 0x30
         case 0x41...0x46: digit = byte - 0x41 + 10
         case 0x61...0x66: digit = byte - 0x61 + 10
+        case 0x20 where digits > 0 && self.isLenient, 0x09 where digits > 0 && self.isLenient:
+            guard digits < Self.maximumWidth else { throw .malformed("a chunk size with too much white space") }
+            self.state = .sizePadding(digits: digits, value: value, width: digits + 1)
+            return
         case 0x0D where digits > 0:
             self.state = .sizeLineFeed(value: value)
             return
@@ -202,15 +255,14 @@ package struct ChunkedReader {
             return
         default: throw .malformed("a chunk size that is not a hexadecimal number")
         }
-        // Fifteen digits are 2^60: more would only invite overflow in a less careful reader.
-        guard digits < 15 else { throw .malformed("a chunk size that is too long") }
+        guard digits < Self.maximumWidth else { throw .malformed("a chunk size that is too long") }
         self.state = .size(digits: digits + 1, value: value << 4 | UInt64(digit))
     }
 
     /// Fields that a trailer must not carry (RFC 9110 §6.5.1), beside those that end the message.
     private static func isForbidden(_ field: KnownField) -> Bool {
         switch field {
-        case .authorization, .culvertError, .culvertRequestID, .expect, .host, .setCookie, .trailer: true
+        case .authorization, .culvertError, .culvertHops, .culvertRequestID, .expect, .host, .setCookie, .trailer: true
         default: field.isHopByHop || field.isForwarding
         }
     }

@@ -3,6 +3,9 @@ import NIOCore
 
 /// Finds and checks heads in the bytes of a connection (RFC 9112 §2 to §5), strictly: what two readers could understand
 /// differently is refused, everything else passes byte for byte.
+///
+/// Responses are read as leniently as common proxies read them where there is only one meaning; what was odd about a
+/// line is not passed on.
 package struct HeadParser {
     private let maximumBytes: Int
     private let maximumFields: Int
@@ -35,7 +38,7 @@ package struct HeadParser {
         guard start.withUnsafeBytes({ $0.isEmpty || ByteClass.isToken($0) }) else {
             throw .malformed("the method is not a token")
         }
-        guard let bytes = try self.head(&buffer) else { return nil }
+        guard let bytes = try self.head(&buffer, isLenient: false) else { return nil }
         return try bytes.parse { raw throws(HTTPFault) in try self.parseRequest(bytes, raw) }
     }
 
@@ -45,20 +48,22 @@ package struct HeadParser {
         for (byte, wanted) in zip(buffer.readableBytesView, "HTTP/".utf8) where byte != wanted {
             throw .malformed("no status line")
         }
-        guard let bytes = try self.head(&buffer) else { return nil }
+        guard let bytes = try self.head(&buffer, isLenient: true) else { return nil }
         return try bytes.parse { raw throws(HTTPFault) in try self.parseResponse(bytes, raw) }
     }
 
     /// Takes the fields after a start line that is not there: the trailers of a chunked body.
     package mutating func trailers(_ buffer: inout ByteBuffer) throws(HTTPFault) -> FieldSection? {
-        guard let bytes = try self.head(&buffer) else { return nil }
+        guard let bytes = try self.head(&buffer, isLenient: false) else { return nil }
         return try bytes.parse { raw throws(HTTPFault) in
-            FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: 0))
+            FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: 0, isLenient: false))
         }
     }
 
     /// The bytes up to and including the empty line.
-    private mutating func head(_ buffer: inout ByteBuffer) throws(HTTPFault) -> ByteBuffer? {
+    ///
+    /// - Parameter isLenient: Whether lines may end with LF alone (RFC 9112 §2.2).
+    private mutating func head(_ buffer: inout ByteBuffer, isLenient: Bool) throws(HTTPFault) -> ByteBuffer? {
         let limit = self.maximumBytes
         var (searched, lineStart) = (self.searched, self.lineStart)
         let end = try buffer.parse { bytes throws(HTTPFault) -> Int? in
@@ -66,10 +71,9 @@ package struct HeadParser {
                 let byte = bytes[searched]
                 searched += 1
                 guard byte == 0x0A else { continue }
-                guard searched - 1 > lineStart, bytes[searched - 2] == 0x0D else {
-                    throw .malformed("a line that does not end with CR LF")
-                }
-                if searched - lineStart == 2 { return searched }
+                let endsWithBoth = searched - 1 > lineStart && bytes[searched - 2] == 0x0D
+                guard endsWithBoth || isLenient else { throw .malformed("a line that does not end with CR LF") }
+                if searched - lineStart == (endsWithBoth ? 2 : 1) { return searched }
                 lineStart = searched
             }
             return nil
@@ -92,7 +96,7 @@ package struct HeadParser {
         _ bytes: ByteBuffer,
         _ raw: UnsafeRawBufferPointer
     ) throws(HTTPFault) -> RequestHead {
-        let lineEnd = Self.endOfLine(raw, from: 0)
+        let (lineEnd, fieldsStart) = Self.endOfLine(raw, from: 0)
         let line = UnsafeRawBufferPointer(rebasing: raw[0..<lineEnd])
         guard let methodEnd = line.firstIndex(of: 0x20), let targetEnd = line.lastIndex(of: 0x20),
             targetEnd > methodEnd
@@ -104,7 +108,7 @@ package struct HeadParser {
         guard ByteClass.isTarget(UnsafeRawBufferPointer(rebasing: line[methodEnd + 1..<targetEnd])) else {
             throw .malformed("the request target has a space or a control character")
         }
-        let section = FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: lineEnd + 2))
+        let section = FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: fieldsStart, isLenient: false))
         let hosts = section.lines.count { $0.known == .host }
         guard hosts == 1 || (hosts == 0 && version == .http10) else {
             throw .malformed(hosts == 0 ? "no Host" : "more than one Host")
@@ -119,16 +123,23 @@ package struct HeadParser {
             version: version,
             framing: framing,
             isKeepAlive: Self.isKeepAlive(section, version),
-            isUpgrade: version == .http11 && section.contains(.upgrade) && section.hasToken(.connection, "upgrade"),
+            isUpgrade: version == .http11 && Self.isUpgrade(section) && section.hasToken(.connection, "upgrade"),
             isHead: isHead
         )
+    }
+
+    /// Whether another protocol is asked for that may be.
+    ///
+    /// Who asks for another version of HTTP alone goes on with requests if it isn't granted.
+    private static func isUpgrade(_ section: FieldSection) -> Bool {
+        section.contains(.upgrade) && section.upgrade != .hiddenRequests
     }
 
     private func parseResponse(
         _ bytes: ByteBuffer,
         _ raw: UnsafeRawBufferPointer
     ) throws(HTTPFault) -> ResponseHead {
-        let lineEnd = Self.endOfLine(raw, from: 0)
+        let (lineEnd, fieldsStart) = Self.endOfLine(raw, from: 0)
         let line = UnsafeRawBufferPointer(rebasing: raw[0..<lineEnd])
         guard line.count >= 12, line[8] == 0x20 else { throw .malformed("no status line") }
         let version = try Self.version(UnsafeRawBufferPointer(rebasing: line[0..<8]), from: 0)
@@ -143,7 +154,7 @@ package struct HeadParser {
         guard ByteClass.isFieldValue(UnsafeRawBufferPointer(rebasing: line[reasonStart...])) else {
             throw .malformed("control characters in the status line")
         }
-        let section = FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: lineEnd + 2))
+        let section = FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: fieldsStart, isLenient: true))
         return ResponseHead(
             section: section,
             status: status,
@@ -218,54 +229,63 @@ package struct HeadParser {
 
     // MARK: Fields
 
-    /// - Parameter start: Where the first field begins.
+    /// - Parameters:
+    ///   - start: Where the first field begins.
+    ///   - isLenient: Whether a line without a colon is passed over, as by nginx and browsers.
     private func parseFields(
         _ raw: UnsafeRawBufferPointer,
-        from start: Int
+        from start: Int,
+        isLenient: Bool
     ) throws(HTTPFault) -> [FieldLine] {
         var lines: [FieldLine] = []
         lines.reserveCapacity(16)
         var index = start
         while true {
-            let end = Self.endOfLine(raw, from: index)
+            let (end, next) = Self.endOfLine(raw, from: index)
             if end == index { return lines }
             guard lines.count < self.maximumFields else {
                 throw HTTPFault(kind: .headTooLarge, reason: "the head has too many fields")
             }
-            lines.append(try Self.parseField(raw, index, end))
-            index = end + 2
+            if let line = try Self.parseField(raw, index, end, isLenient: isLenient) { lines.append(line) }
+            index = next
         }
     }
 
     private static func parseField(
         _ raw: UnsafeRawBufferPointer,
         _ start: Int,
-        _ end: Int
-    ) throws(HTTPFault) -> FieldLine {
+        _ end: Int,
+        isLenient: Bool
+    ) throws(HTTPFault) -> FieldLine? {
         guard raw[start] != 0x20, raw[start] != 0x09 else { throw .malformed("a field folded over two lines") }
         guard let colon = raw[start..<end].firstIndex(of: UInt8(ascii: ":")) else {
+            if isLenient, !raw[start..<end].contains(0x0D), !raw[start..<end].contains(0x00) { return nil }
             throw .malformed("a field without a colon")
         }
-        let name = UnsafeRawBufferPointer(rebasing: raw[start..<colon])
+        var nameEnd = colon
+        // RFC 9112 §5.1: a proxy removes it from responses.
+        while isLenient, nameEnd > start, raw[nameEnd - 1] == 0x20 || raw[nameEnd - 1] == 0x09 { nameEnd -= 1 }
+        let name = UnsafeRawBufferPointer(rebasing: raw[start..<nameEnd])
         guard ByteClass.isToken(name) else { throw .malformed("a field name that is not a token") }
         var (valueStart, valueEnd) = (colon + 1, end)
         while valueStart < valueEnd, raw[valueStart] == 0x20 || raw[valueStart] == 0x09 { valueStart += 1 }
         while valueEnd > valueStart, raw[valueEnd - 1] == 0x20 || raw[valueEnd - 1] == 0x09 { valueEnd -= 1 }
-        guard ByteClass.isFieldValue(UnsafeRawBufferPointer(rebasing: raw[valueStart..<valueEnd])) else {
+        let value = UnsafeRawBufferPointer(rebasing: raw[valueStart..<valueEnd])
+        guard isLenient ? ByteClass.isRetainedValue(value) : ByteClass.isFieldValue(value) else {
             throw .malformed("a field value with control characters")
         }
         return FieldLine(
             known: KnownField(name),
-            name: FieldLine.Span(start: start, count: colon - start),
+            name: FieldLine.Span(start: start, count: nameEnd - start),
             value: FieldLine.Span(start: valueStart, count: valueEnd - valueStart)
         )
     }
 
-    /// The place of the CR that ends a line; every line is known to end with CR LF.
-    private static func endOfLine(_ raw: UnsafeRawBufferPointer, from start: Int) -> Int {
+    /// Where a line ends and the next one begins; every line is known to end with LF, and before that CR where it must.
+    private static func endOfLine(_ raw: UnsafeRawBufferPointer, from start: Int) -> (end: Int, next: Int) {
         var index = start
         while raw[index] != 0x0A { index += 1 }
-        return index - 1
+        return (index > start && raw[index - 1] == 0x0D ? index - 1 : index, index + 1)
     }
 }
 

@@ -18,16 +18,21 @@ package enum KnownField: UInt8, CaseIterable {
     case contentLocation
     case cookie
     case culvertError
+    case culvertHops
     case culvertRequestID
+    case date
     case destination
     case expect
     case forwarded
     case host
+    case http2Settings
     case ifConditions
     case keepAlive
     case link
     case location
+    case maxForwards
     case origin
+    case persistentAuth
     case proxyAuthenticate
     case proxyAuthorization
     case proxyConnection
@@ -48,6 +53,8 @@ package enum KnownField: UInt8, CaseIterable {
     case trueClientIP
     case upgrade
     case vary
+    case via
+    case wwwAuthenticate
     case xForwardedFor
     case xForwardedHost
     /// Any other name that begins with `X-Forwarded-`: some programs believe `X-Forwarded-Ssl` and its like.
@@ -77,16 +84,21 @@ package enum KnownField: UInt8, CaseIterable {
         case .contentLocation: "content-location"
         case .cookie: "cookie"
         case .culvertError: "culvert-error"
+        case .culvertHops: "culvert-hops"
         case .culvertRequestID: "culvert-request-id"
+        case .date: "date"
         case .destination: "destination"
         case .expect: "expect"
         case .forwarded: "forwarded"
         case .host: "host"
+        case .http2Settings: "http2-settings"
         case .ifConditions: "if"
         case .keepAlive: "keep-alive"
         case .link: "link"
         case .location: "location"
+        case .maxForwards: "max-forwards"
         case .origin: "origin"
+        case .persistentAuth: "persistent-auth"
         case .proxyAuthenticate: "proxy-authenticate"
         case .proxyAuthorization: "proxy-authorization"
         case .proxyConnection: "proxy-connection"
@@ -107,6 +119,8 @@ package enum KnownField: UInt8, CaseIterable {
         case .trueClientIP: "true-client-ip"
         case .upgrade: "upgrade"
         case .vary: "vary"
+        case .via: "via"
+        case .wwwAuthenticate: "www-authenticate"
         case .xForwardedFor: "x-forwarded-for"
         case .xForwardedHost: "x-forwarded-host"
         case .xForwardedPort: "x-forwarded-port"
@@ -139,10 +153,12 @@ package enum KnownField: UInt8, CaseIterable {
     }
 
     /// Whether the field is about one connection and not passed on (RFC 9110 §7.6.1).
+    ///
+    /// `HTTP2-Settings` belongs to an upgrade that is never passed on, be it named by `Connection` or not.
     package var isHopByHop: Bool {
         switch self {
-        case .connection, .keepAlive, .proxyAuthorization, .proxyAuthenticate, .proxyConnection, .te,
-            .transferEncoding, .upgrade:
+        case .connection, .http2Settings, .keepAlive, .proxyAuthorization, .proxyAuthenticate, .proxyConnection,
+            .te, .transferEncoding, .upgrade:
             true
         default: false
         }

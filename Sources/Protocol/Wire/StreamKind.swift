@@ -21,6 +21,9 @@ public struct StreamKind: RawRepresentable, Hashable, Sendable {
     /// Connectors alone open it, where both sides have ``Capabilities/sharing`` (docs/protocol.md §B.16).
     public static let tunnel = StreamKind(rawValue: 0x04)
 
+    /// What the edge tells of a tunnel: one JSON object (docs/protocol.md §B.17).
+    public static let notice = StreamKind(rawValue: 0x05)
+
     /// Whether this version knows the kind.
-    public var isKnown: Bool { (0x01...0x04).contains(self.rawValue) }
+    public var isKnown: Bool { (0x01...0x05).contains(self.rawValue) }
 }

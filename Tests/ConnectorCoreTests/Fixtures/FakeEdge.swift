@@ -128,11 +128,13 @@ struct EdgeSession: Sendable {
     ///
     /// - Parameters:
     ///   - bytes: What to send.
+    ///   - kind: What the bytes are.
     ///   - target: The name in OPEN.
     ///   - finishes: Whether FIN follows the bytes.
     ///   - then: Runs on the event loop once the connector accepts the stream.
     func exchange(
         _ bytes: ByteBuffer,
+        kind: StreamKind = .http,
         target: String = TargetName.primary,
         finishes: Bool = true,
         then: @escaping @Sendable (StreamChannel) -> Void = { _ in }
@@ -141,7 +143,7 @@ struct EdgeSession: Sendable {
         let promise = handler.eventLoop.makePromise(of: Exchange.self)
         handler.eventLoop.execute {
             do {
-                let stream = try handler.value.openStream(kind: .http, metadata: OpenMetadata(target: target)) {
+                let stream = try handler.value.openStream(kind: kind, metadata: OpenMetadata(target: target)) {
                     try $0.pipeline.syncOperations.addHandler(ExchangeHandler(stream: $0, promise: promise, then: then))
                 }
                 stream.writeAndFlush(bytes, promise: nil)

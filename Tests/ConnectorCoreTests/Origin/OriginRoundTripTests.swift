@@ -72,6 +72,35 @@ struct OriginRoundTripTests {
         try await origin.stop()
     }
 
+    @Test(
+        "What the edge tells of other connectors is reported, without what would steer a terminal; the rest is ignored"
+    )
+    func notices() async throws {
+        let edge = try await FakeEdge.start()
+        let (events, continuation) = AsyncStream.makeStream(of: OriginEvent.self)
+        var opener = try OwnSessionOpener.fixture(edge: edge.address, target: "127.0.0.1:1")
+        opener.observer = OriginObserver { continuation.yield($0) }
+        let session = try await opener.open(bundle: .init(id: Array(repeating: 7, count: 16), index: 0, count: 1))
+        let edgeSession = try await edge.nextSession()
+        let long = String(repeating: "x", count: 20_000)
+        for notice in [
+            "", "[]", "{\"also_served_by\":1}", "{\"also_served_by\":[{\"implementation\":\"\(long)\"}]}",
+            #"{"also_served_by":[{"implementation":"culvert/1\u001b[2J","remote_address":"192.0.2.7"},{}],"later":{}}"#,
+            #"{"also_served_by":[]}"#,
+        ] {
+            let exchange = try await edgeSession.exchange(ByteBuffer(string: notice), kind: .notice)
+            #expect(exchange.bytes.readableBytes == 0)
+        }
+        var seen: [OriginEvent] = []
+        for await event in events {
+            seen.append(event)
+            if seen.count == 2 { break }
+        }
+        #expect(seen == [.alsoServed(by: ["culvert/1[2J at 192.0.2.7", "a connector"]), .alsoServed(by: [])])
+        session.close()
+        try await edge.stop()
+    }
+
     @Test("localhost is reached on the IPv4 loopback address and on the IPv6 one", arguments: ["127.0.0.1", "::1"])
     func bothFamilies(host: String) async throws {
         guard let origin = try? await LocalOrigin.start(.echo, host: host) else {

@@ -32,6 +32,7 @@ struct JSONLinesTests {
         ),
         .originUnreachable(target: "t", code: .connectRefused, reason: "nothing listens on localhost:3000"),
         .originReachable(target: "t"),
+        .alsoServed(by: ["culvert/0.1.0 at 192.0.2.7"]),
         .retrying(retryIn: .seconds(1), reason: "No edge answers."),
         .tokenRenewed,
         .inspecting(url: "http://127.0.0.1:4040"),

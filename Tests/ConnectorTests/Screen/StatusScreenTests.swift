@@ -28,6 +28,13 @@ struct StatusScreenTests {
             .map(\.text).joined(separator: "\n")
     }
 
+    @Test("Who else serves a tunnel is below where it leads")
+    func others() {
+        var state = Self.online()
+        state.take(.alsoServed(by: ["culvert/1.2.3 at 192.0.2.7"]), of: "my-app", at: Self.date)
+        #expect(self.picture(state).contains("\nShared with culvert/1.2.3 at 192.0.2.7\n"))
+    }
+
     /// One tunnel with two connections.
     private static func online() -> StatusState {
         var state = StatusState()

@@ -87,6 +87,15 @@ struct StatusStateTests {
         #expect(state.messages.isEmpty)
     }
 
+    @Test("Who else serves a tunnel is named until nobody does")
+    func others() {
+        var state = self.opened()
+        state.take(.alsoServed(by: ["x", "y"]), of: "a", at: Self.date)
+        #expect(state.tunnels[0].others == ["x", "y"])
+        state.take(.alsoServed(by: []), of: "a", at: Self.date)
+        #expect(state.tunnels[0].others.isEmpty)
+    }
+
     @Test("A local server that is away is named until it answers")
     func origin() {
         var state = self.opened()

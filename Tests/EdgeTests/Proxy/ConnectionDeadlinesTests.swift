@@ -20,7 +20,7 @@ struct ConnectionDeadlinesTests {
         let times: [(ConnectionDeadlines.Kind, TimeAmount)] = [
             (.head, .seconds(1)), (.body, .seconds(3)), (.upload(minimum: 1), .seconds(3)),
             (.stalledDownload, .seconds(3)), (.response(.seconds(4)), .seconds(4)), (.halfClosed, .milliseconds(500)),
-            (.lingering, .seconds(2)),
+            (.lingering, .seconds(2)), (.unreadUpload, .seconds(5)),
         ]
         for (kind, time) in times {
             var deadlines = self.deadlines()
@@ -61,6 +61,40 @@ struct ConnectionDeadlinesTests {
         #expect(deadlines.wait(for: .halfClosed, now: self.start) == self.start + .milliseconds(500))
         #expect(deadlines.wait(for: nil, now: self.start) == nil)
         #expect(deadlines.fired(now: self.start + .milliseconds(500)) == .nothing)
+    }
+
+    @Test("An origin that says that it is at work has all its time again; nobody else has")
+    func interim() {
+        var deadlines = self.deadlines()
+        _ = deadlines.wait(for: .response(.seconds(4)), now: self.start)
+        deadlines.originAnsweredInterim()
+        #expect(deadlines.wait(for: .response(.seconds(4)), now: self.start + .seconds(3)) == nil)
+        #expect(deadlines.fired(now: self.start + .seconds(4)) == .schedule(self.start + .seconds(7)))
+        #expect(deadlines.fired(now: self.start + .seconds(7)) == .passed(.response(.seconds(4))))
+
+        _ = deadlines.wait(for: .upload(minimum: 16), now: self.start)
+        deadlines.originAnsweredInterim()
+        #expect(deadlines.fired(now: self.start + .seconds(3)) == .passed(.upload(minimum: 16)))
+    }
+
+    @Test("An upload that nobody reads is given up when it pauses for five seconds, and after thirty in any case")
+    func unreadUpload() {
+        var deadlines = self.deadlines()
+        _ = deadlines.wait(for: .unreadUpload, now: self.start)
+        for second in stride(from: 4, through: 28, by: 4) as StrideThrough<Int64> {
+            deadlines.dropped(now: self.start + .seconds(second))
+            guard case .schedule = deadlines.fired(now: self.start + .seconds(second + 1)) else {
+                Issue.record("given up after \(second) s")
+                return
+            }
+        }
+        #expect(deadlines.fired(now: self.start + .seconds(30)) == .passed(.unreadUpload))
+
+        _ = deadlines.wait(for: .unreadUpload, now: self.start)
+        #expect(deadlines.fired(now: self.start + .seconds(5)) == .passed(.unreadUpload))
+        _ = deadlines.wait(for: .lingering, now: self.start)
+        deadlines.dropped(now: self.start + .seconds(1))
+        #expect(deadlines.fired(now: self.start + .seconds(2)) == .passed(.lingering))
     }
 
     @Test("An upload has to bring its minimum to get more time; other things have no progress")

@@ -72,6 +72,26 @@ struct ExchangeStateTests {
         }
     }
 
+    @Test(
+        "A response that speaks of a scheme which authenticates connections binds this one, whatever its status",
+        arguments: [
+            ("401 Unauthorized", "WWW-Authenticate: NTLM", true),
+            ("401 Unauthorized", "www-authenticate: negotiate", true),
+            ("401 U", "WWW-Authenticate: Basic realm=\"a\", Negotiate", true),
+            ("401 U", "WWW-Authenticate: Basic realm=\"a\"\r\nWWW-Authenticate: NTLM TlRM", true),
+            ("401 U", "WWW-Authenticate:\tKerberos", true), ("200 OK", "WWW-Authenticate: Negotiate oRQw", true),
+            ("200 OK", "Persistent-Auth: true", true), ("401 U", "WWW-Authenticate: Basic realm=\"NTLM\"", false),
+            ("401 U", "WWW-Authenticate: NTLMx", false), ("401 U", "WWW-Authenticate: Digest nonce=ntlm", false),
+            ("401 U", "X: NTLM", false), ("401 U", "WWW-Authenticate: ", false),
+        ]
+    )
+    func binding(_ status: String, _ field: String, _ isBound: Bool) throws {
+        var state = ExchangeState(request: RequestTraits())
+        _ = try state.received(self.head("HTTP/1.1 \(status)\r\n\(field)\r\nContent-Length: 0"))
+        #expect(state.isBound == isBound)
+        #expect(ExchangeState(request: RequestTraits(bindsConnection: true)).isBound)
+    }
+
     @Test("Interim responses pass, as many as there are, and answer nothing")
     func interim() throws {
         var state = ExchangeState(request: Self.upload)
@@ -227,10 +247,11 @@ struct ExchangeStateTests {
     }
 
     private static let undelivered = ExchangeState.Failure(isUndelivered: true)
+    private static let unreachable = ExchangeState.Failure(isUnreachable: true)
     private static let reused = ExchangeState.Failure(isReused: true)
     private static let lost = ExchangeState.Failure(isLostUnaccepted: true)
-    private static let elsewhere = ExchangeState.FailureAction.retry(elsewhere: true, mayWait: true)
-    private static let again = ExchangeState.FailureAction.retry(elsewhere: false, mayWait: true)
+    private static let elsewhere = ExchangeState.FailureAction.retry(.otherSession, mayWait: true)
+    private static let again = ExchangeState.FailureAction.retry(.anySession, mayWait: true)
 
     @Test(
         "A request is sent again only if that can do no harm: where the origin saw nothing on another session",
@@ -245,8 +266,16 @@ struct ExchangeStateTests {
             Failing(hasResponseBytes: true, failure: undelivered, action: .answer),
             Failing(
                 failure: ExchangeState.Failure(isUndelivered: true, isCapacity: true),
-                action: .retry(elsewhere: true, mayWait: false)
+                action: .retry(.otherSession, mayWait: false)
             ),
+            Failing(
+                isIdempotent: false,
+                sentBody: true,
+                failure: unreachable,
+                action: .retry(.otherConnector, mayWait: false)
+            ),
+            Failing(attempt: 3, failure: unreachable, action: .answer),
+            Failing(sentBody: true, isRepeatable: false, failure: unreachable, action: .answer),
             Failing(failure: reused, action: again),
             Failing(hasResponseBytes: true, failure: reused, action: .answer),
             Failing(attempt: 2, failure: reused, action: .answer),

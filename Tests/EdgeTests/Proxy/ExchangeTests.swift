@@ -103,7 +103,56 @@ struct ExchangeTests {
         }
     }
 
-    @Test("What an origin may have seen is not sent again: a POST whose session is lost, or that the origin refused")
+    @Test("A request whose connector can't reach its local server goes to another connector, with its body, and once")
+    func unreachableOrigin() throws {
+        for code in [
+            ErrorCode.connectRefused, .connectTimeout, .hostUnreachable, .dnsFailure, .localTLSError, .targetUnknown,
+        ] {
+            let world = try ProxyWorld()
+            var (dead, bodies) = (0, [String]())
+            // The forgotten one has more connections than a request has tries.
+            for index in 0..<4 as Range<UInt8> {
+                try world.addConnector(slot: BundleSlot(bundleID: Array(repeating: 1, count: 16), index: index)) {
+                    dead += 1
+                    $0.reject(code: code)
+                }
+            }
+            try world.addConnector(slot: BundleSlot(bundleID: Array(repeating: 2, count: 16), index: 0)) { stream in
+                AnsweringOrigin.serve(stream, with: Self.ok) { bodies.append(String($0.suffix(5))) }
+            }
+            for method in ["GET", "POST", "PUT", "GET", "POST", "PUT"] {
+                let visitor = try world.visit()
+                visitor.send(self.request(method, method == "GET" ? "" : "hello"))
+                world.settle()
+                #expect(self.text(visitor) == Self.ok, "\(method)")
+                visitor.close()
+                world.settle()
+            }
+            #expect(bodies.count { $0 == "hello" } == 4)
+            #expect(dead > 0)
+        }
+    }
+
+    @Test("Where no connector reaches its local server, the visitor is told of it at once")
+    func nowhereReachable() throws {
+        let world = try ProxyWorld()
+        var refused = 0
+        for bundle in 1...2 as ClosedRange<UInt8> {
+            for index in 0..<2 as Range<UInt8> {
+                try world.addConnector(slot: BundleSlot(bundleID: Array(repeating: bundle, count: 16), index: index)) {
+                    refused += 1
+                    $0.reject(code: .connectRefused)
+                }
+            }
+        }
+        let visitor = try world.visit()
+        visitor.send(self.request("GET"))
+        world.settle()
+        #expect(self.text(visitor).contains("Culvert-Error: origin_refused"))
+        #expect(refused == 2)
+    }
+
+    @Test("What an origin may have seen is not sent again: a POST whose session is lost")
     func onceOnly() throws {
         let world = try ProxyWorld()
         var opened = 0
@@ -119,14 +168,42 @@ struct ExchangeTests {
         world.settle()
         #expect(self.text(visitor).hasPrefix("HTTP/1.1 502"))
         #expect(opened == 1)
+    }
 
-        let refusing = try ProxyWorld()
-        for _ in 0..<2 { try refusing.addConnector { $0.reject(code: .connectRefused) } }
-        let other = try refusing.visit()
-        other.send(self.request("GET"))
-        refusing.settle()
-        #expect(self.text(other).contains("Culvert-Error: origin_refused"))
-        #expect(refusing.recorder.retriedCount == 0)
+    @Test("An origin that serves one connection at a time is asked for a second when the idle one has gone")
+    func oneAtATime() throws {
+        for isLocal in [true, false] {
+            let world = try ProxyWorld()
+            var streams: [StreamChannel] = []
+            var served: ObjectIdentifier?
+            // Answers on the first connection that is open, and on no other.
+            func serve() {
+                streams.removeAll { !$0.isActive }
+                guard let first = streams.first, served != ObjectIdentifier(first) else { return }
+                served = ObjectIdentifier(first)
+                AnsweringOrigin.serve(first, with: Self.ok)
+            }
+            for _ in 0..<2 { try world.addConnector { streams.append($0) } }
+            var times: [Int] = []
+            for method in ["GET", "POST", "GET", "POST", "POST", "GET", "POST", "GET", "POST", "POST"] {
+                let visitor = try world.visit(on: isLocal ? world.loop : world.otherLoop)
+                visitor.send(self.request(method, method == "POST" ? "hello" : ""))
+                var ticks = 0
+                repeat {
+                    world.settle()
+                    serve()
+                    world.settle()
+                    if self.text(visitor) != Self.ok { world.advance(by: .milliseconds(10)) }
+                    ticks += 1
+                } while self.text(visitor) != Self.ok && ticks < 600
+                times.append(ticks * 10)
+                visitor.close()
+                world.settle()
+            }
+            #expect(times.max() ?? 0 <= 320, "\(times)")
+            // Once it is known, nobody waits.
+            #expect(times.suffix(4).allSatisfy { $0 <= 20 }, "\(times)")
+        }
     }
 
     /// Writes down what it sees.

@@ -54,9 +54,9 @@ struct RepeatableRequestTests {
     func attempts() {
         var request = RepeatableRequest(head: self.head, hasBody: false)
         #expect(request.attempt == 1)
-        request.failed(on: 7)
-        request.failed(on: nil)
+        request.failed(on: [7, 8])
+        request.failed(on: [])
         #expect(request.attempt == 3)
-        #expect(request.tried == [7])
+        #expect(request.tried == [7, 8])
     }
 }

@@ -48,6 +48,7 @@ struct RequestRewriteTests {
             "X-Forwarded-For: 192.0.2.9", "X-Forwarded-Proto: http", "X-Forwarded-Host: edge",
             "X-Forwarded-Prefix: /my-app", "X-Real-IP: 192.0.2.9",
             "Forwarded: for=192.0.2.9;host=\"edge\";proto=http", "X-Request-Id: \(self.requestID)",
+            "Via: 1.1 culvert", "Culvert-Hops: 1",
         ]
     }
 
@@ -238,6 +239,89 @@ struct RequestRewriteTests {
         )
         #expect(lines.contains("Upgrade: \(protocols)") == isAllowed)
         #expect(lines.contains("Connection: Upgrade") == isAllowed)
+    }
+
+    @Test(
+        "What would carry requests unseen is never asked for, in any spelling or list, nor its settings",
+        arguments: [
+            "h2c", "H2C", "h2c-14", "h2", "HTTP/2.0", "http/3", "TLS/1.0", "tls/1.2, http/1.1", "SPDY/3.1",
+            "h2c, websocket", "websocket, h2c", "websocket,,h2c",
+        ]
+    )
+    func hiddenRequests(_ protocols: String) throws {
+        for named in ["Upgrade", "Upgrade, HTTP2-Settings", "http2-settings, upgrade"] {
+            let lines = try self.rewritten(
+                "GET /my-app/ HTTP/1.1\nHost: edge\nConnection: \(named)\nUpgrade: \(protocols)\nHTTP2-Settings: AAMA\nA: b"
+            )
+            #expect(lines == ["GET / HTTP/1.1", "Host: localhost:3000", "A: b"] + self.forwarding())
+        }
+    }
+
+    @Test("Via comes behind those of others, and says how the visitor came")
+    func via() throws {
+        let chain = try self.rewritten("GET /my-app/ HTTP/1.1\nHost: edge\nvia: 1.0 fred, 1.1 p.example\nVia: 1.1 next")
+        #expect(
+            chain.filter { $0.lowercased().hasPrefix("via") } == [
+                "via: 1.0 fred, 1.1 p.example", "Via: 1.1 next", "Via: 1.1 culvert",
+            ]
+        )
+        #expect(try self.rewritten("GET /my-app/ HTTP/1.0").contains("Via: 1.0 culvert"))
+    }
+
+    @Test(
+        "Each pass through an edge is counted, from what an edge has written",
+        arguments: [
+            ("Culvert-Hops: 1", 2), ("culvert-hops: 4", 5), ("Culvert-Hops: 1\nCulvert-Hops: 3", 4),
+            ("Culvert-Hops: -7", 1), ("Culvert-Hops: many", 1), ("Culvert-Hops: ", 1),
+            ("Culvert-Hops: 99999999999999999999", 1), ("Connection: Culvert-Hops\nCulvert-Hops: 2", 3),
+        ]
+    )
+    func hops(_ fields: String, _ count: Int) throws {
+        let lines = try self.rewritten("GET /my-app/ HTTP/1.1\nHost: edge\n\(fields)")
+        #expect(lines.filter { $0.lowercased().hasPrefix("culvert-hops") } == ["Culvert-Hops: \(count)"])
+    }
+
+    @Test(
+        "An OPTIONS or TRACE that may go further is told how far; for others the field passes",
+        arguments: [
+            ("OPTIONS", "7", "6"), ("TRACE", "1", "0"), ("TRACE", "010", "9"), ("GET", "7", "7"),
+            ("OPTIONS", "+7", "+7"),
+            ("OPTIONS", "far", "far"), ("OPTIONS", "99999999999", "99999999999"), ("options", "7", "7"),
+        ]
+    )
+    func maxForwards(_ method: String, _ value: String, _ passed: String) throws {
+        let lines = try self.rewritten("\(method) /my-app/ HTTP/1.1\nHost: edge\nmax-forwards: \(value)")
+        #expect(lines.contains("max-forwards: \(passed)"))
+    }
+
+    @Test("The origin is told of what proxies in front have cut off, before what the edge cuts off")
+    func outerPrefix() throws {
+        for (pathMode, entry, prefix) in [
+            (PathMode.strip, TunnelEntry.prefix(7), "/outer/my-app"), (.keep, .prefix(7), "/outer"),
+            (.strip, .host, "/outer"),
+            (.root, .root, "/outer"), (.strip, .fallback, "/outer/my-app"),
+        ] {
+            var parser = HeadParser()
+            var buffer = ByteBuffer(string: "GET /my-app/ HTTP/1.1\r\nHost: edge\r\n\r\n")
+            let head = try #require(try parser.request(&buffer))
+            let rewrite = RequestRewrite(
+                entry: entry,
+                policy: TunnelPolicy { $0.pathMode = pathMode },
+                tunnelID: try #require(TunnelID("my-app")),
+                visitor: Visitor(address: nil, scheme: "http", host: "edge", prefix: "/outer"),
+                requestID: self.requestID
+            )
+            #expect(String(buffer: rewrite.head(head)).contains("\r\nX-Forwarded-Prefix: \(prefix)\r\n"))
+        }
+    }
+
+    @Test("Fields with underscores pass as they came, but for those that look like forwarding fields")
+    func underscores() throws {
+        let lines = try self.rewritten(
+            "GET /my-app/ HTTP/1.1\nHost: edge\nX_Api_Key: k\n_a: 1\nX_Real_IP: 6.6.6.6\nb_: 2"
+        )
+        #expect(lines.dropFirst(2).prefix(3) == ["X_Api_Key: k", "_a: 1", "b_: 2"])
+        #expect(!lines.contains { $0.contains("6.6.6.6") })
     }
 
     @Test("Credentials that were for the edge stay there")

@@ -51,6 +51,30 @@ struct ResponseRewriteTests {
         )
     }
 
+    @Test(
+        "Behind proxies that cut off a prefix, references and cookies get that too, and each part once",
+        arguments: [
+            ("Location: /a", "/outer/my-app/a", "/outer/a"),
+            ("Location: /my-app/a", "/outer/my-app/a", "/outer/my-app/a"),
+            ("Location: /outer/my-app/a", "/outer/my-app/a", "/outer/my-app/a"),
+            ("Location: /outer", "/outer/my-app/outer", "/outer"),
+            ("Location: /outermost", "/outer/my-app/outermost", "/outer/outermost"),
+            ("Location: a", "a", "a"),
+            ("Location: https://edge.test/x", "https://edge.test/outer/my-app/x", "https://edge.test/outer/x"),
+            ("Location: http://localhost:3000", "https://edge.test/outer/my-app/", "https://edge.test/outer/"),
+            ("Set-Cookie: a=b; Path=/", "a=b; Path=/outer/my-app/", "a=b; Path=/outer/"),
+            ("Link: </s.css>; rel=preload", "</outer/my-app/s.css>; rel=preload", "</outer/s.css>; rel=preload"),
+        ]
+    )
+    func outerPrefix(_ line: String, _ stripped: String, _ kept: String) throws {
+        var urls = Self.path
+        urls.outerPrefix = "/outer"
+        let name = line.prefix { $0 != ":" }
+        #expect(try self.rewritten([line], urls: urls) == ["\(name): \(stripped)"])
+        urls.prefix = ""
+        #expect(try self.rewritten([line], urls: urls) == ["\(name): \(kept)"])
+    }
+
     @Test("Fields pass in their order, spelling and number")
     func plain() throws {
         let lines = ["server: x", "X-B: 1", "x-a: 2", "X-B: 3", "Date: now", "Content-Length: 5", "Vary: a,b"]

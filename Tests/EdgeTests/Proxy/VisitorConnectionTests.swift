@@ -107,6 +107,32 @@ struct VisitorConnectionTests {
         #expect(silent.received.isEmpty)
     }
 
+    @Test("Who goes on with an upload that was answered early has half a minute to come to the answer")
+    func lateReader() throws {
+        let world = try ProxyWorld()
+        try world.addConnector { stream in
+            stream.accept()
+            let answer = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            stream.writeAndFlush(ByteBuffer(string: answer), promise: nil)
+            stream.close(mode: .output, promise: nil)
+            stream.stopReading(code: .localReset)
+        }
+        let head = "POST /\(ProxyWorld.tunnelID)/ HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n"
+        for pause in [4, 6] as [Int64] {
+            let visitor = try world.visit()
+            visitor.send(Data(head.utf8))
+            world.settle()
+            #expect(String(decoding: visitor.received, as: UTF8.self).hasPrefix("HTTP/1.1 413"))
+            var seconds: Int64 = 0
+            while visitor.channel.isActive, seconds < 60 {
+                visitor.send(Data(repeating: 0x78, count: 1_000))
+                for _ in 0..<pause { world.advance(by: .seconds(1)) }
+                seconds += pause
+            }
+            #expect(seconds == (pause == 4 ? 32 : 6))
+        }
+    }
+
     @Test("Nothing of a connection stays when it is over, however it ended, on one event loop and across two")
     func leftovers() throws {
         for isLocal in [true, false] {

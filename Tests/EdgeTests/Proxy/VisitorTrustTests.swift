@@ -54,6 +54,24 @@ struct VisitorTrustTests {
         #expect(try self.visitor(fields, trust: self.behindProxy()).address?.description == address)
     }
 
+    @Test(
+        "What proxies have cut off the path is put together, and nothing of it is believed if a part is no path",
+        arguments: [
+            ("/a", "/a"), ("/a/b/", "/a/b"), ("/", ""), ("", ""), ("/a, /b", "/a/b"),
+            ("/a\nX-Forwarded-Prefix: /b//", "/a/b"),
+            ("/%41-._~!$&'()*+=:@z", "/%41-._~!$&'()*+=:@z"), ("a", ""), ("//evil.test", ""), ("/a//b", ""),
+            ("/a/../b", ""),
+            ("/.", ""), ("/a?b", ""), ("/a#b", ""), ("/a\\b", ""), ("/a\"b", ""), ("/a;b", ""),
+            ("http://evil.test", ""),
+            ("/a, evil", ""), ("/\u{e9}", ""), ("/" + String(repeating: "a", count: 2_000), ""),
+        ]
+    )
+    func prefix(_ value: String, _ prefix: String) throws {
+        #expect(try self.visitor("X-Forwarded-Prefix: \(value)", trust: self.behindProxy()).prefix == prefix)
+        let nobody = VisitorTrust(trustedProxies: [], clientIPHeader: nil, isTLS: false)
+        #expect(try self.visitor("X-Forwarded-Prefix: \(value)", trust: nobody).prefix.isEmpty)
+    }
+
     @Test("The field that names the client may hold a port, and names nobody when it can't be read")
     func clientField() throws {
         let trust = try self.behindProxy(clientIPHeader: "X-Azure-ClientIP")

@@ -86,6 +86,10 @@ extension CodeCase {
                 #expect(answer["WWW-Authenticate"]?.hasPrefix("Basic realm=") == true)
                 return answer
             },
+            Self.edge(.visitor, "loop_detected", 508) { edge in
+                let tunnel = try await edge.makeTunnel()
+                return try await edge.get("/\(tunnel.tunnelID)/", fields: [("Host", "h"), ("Culvert-Hops", "5")])
+            },
             Self.edge(.visitor, "bad_request", 400) { try await $0.get("/nobody/", fields: []) },
             Self.edge(.visitor, "header_too_large", 431, settings: ["--http-max-head-size", "1KiB"]) { edge in
                 try await edge.get("/nobody/", fields: [("Host", "h"), ("X", String(repeating: "x", count: 2000))])

@@ -55,6 +55,8 @@ final class FakeUpstream: Upstream, Sendable {
         throw OpenError.tooManyWaiting
     }
 
+    func tell(_ notice: ByteBuffer) { self.note("tell \(String(buffer: notice))") }
+
     func probe() { self.note("probe") }
 
     func drain(gracePeriod: TimeAmount, lingering: TimeAmount) {

@@ -40,6 +40,34 @@ struct SessionTableTests {
         }
     }
 
+    @Test("The sessions of one connector are told from those of others, and of those that don't say who they are")
+    func siblings() {
+        var table = SessionTable<FakeUpstream>()
+        for (id, slot) in [(1, self.slot(1, 0)), (2, self.slot(2, 0)), (3, self.slot(1, 1)), (4, nil), (5, nil)]
+            as [(UInt64, BundleSlot?)]
+        {
+            _ = table.join(FakeUpstream(id, on: self.here), slot: slot, limit: 9)
+        }
+        #expect([1, 2, 3, 4, 9].map { table.siblings(of: $0) } == [[1, 3], [2], [1, 3], [4], [9]])
+    }
+
+    @Test("Of each connector the oldest session that stays knows of the others, one session of each")
+    func otherConnectors() {
+        var table = SessionTable<FakeUpstream>()
+        for (id, slot) in [
+            (1, self.slot(1, 0)), (2, self.slot(1, 1)), (3, self.slot(2, 0)), (4, self.slot(2, 1)), (5, nil),
+        ] as [(UInt64, BundleSlot?)] {
+            _ = table.join(FakeUpstream(id, on: self.here), slot: slot, limit: 9)
+        }
+        let others = { (id: UInt64) in table.otherConnectors(than: id)?.map(\.id) }
+        #expect([1, 2, 3, 4, 5, 6].map(others) == [[3, 5], nil, [1, 5], nil, [1, 3], nil])
+        table.setAvailability(.draining, id: 1)
+        table.setAvailability(.suspect, id: 3)
+        #expect(
+            [1, 2, 3, 5].map { id in table.otherConnectors(than: id)?.map(\.id) } == [nil, [3, 5], [2, 5], [2, 3]]
+        )
+    }
+
     @Test("A session with the same identity replaces the older one, even when the table is full")
     func takeOver() {
         var table = SessionTable<FakeUpstream>()

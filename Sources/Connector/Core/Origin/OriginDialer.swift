@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Mux
 import NIOCore
 import NIOPosix
@@ -54,6 +55,11 @@ package final class OriginDialer {
     func serve(_ stream: StreamChannel) {
         guard let opening = stream.opening, case .success(let metadata) = opening.metadata else {
             return stream.reject(code: .unsupportedMetadata, reason: "OPEN carries what this connector does not know")
+        }
+        guard opening.kind != .notice else {
+            return NoticeReader.read(stream) { [observer = self.observer] notice in
+                observer.report(.alsoServed(by: notice.alsoServedBy.map(\.shownText)))
+            }
         }
         guard opening.kind == .http || opening.kind == .tcp else {
             return stream.reject(code: .unsupportedKind, reason: "this connector serves http and tcp")

@@ -8,6 +8,8 @@ package enum OriginEvent: Equatable, Sendable {
     case unreachable(target: String, code: ErrorCode, reason: String)
     /// It can be reached again.
     case reachable(target: String)
+    /// These other connectors serve the tunnel, too, as the edge says; none if the list is empty.
+    case alsoServed(by: [String])
 }
 
 /// Receives events of the local server and of the requests that it gets; called on the event loops of the sessions.

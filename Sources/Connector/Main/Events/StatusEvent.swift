@@ -27,6 +27,8 @@ enum StatusEvent: Equatable, Sendable {
     case originUnreachable(target: String, code: ErrorCode, reason: String)
     /// The local server can be reached again.
     case originReachable(target: String)
+    /// Other connectors serve the tunnel, too, or no longer do.
+    case alsoServed(by: [String])
     /// A call of the control API failed, and will be repeated.
     case retrying(retryIn: Duration, reason: String)
     /// The edge has issued a new token.
@@ -49,6 +51,7 @@ enum StatusEvent: Equatable, Sendable {
         case request
         case originUnreachable = "origin_unreachable"
         case originReachable = "origin_reachable"
+        case alsoServed = "also_served"
         case retrying
         case tokenRenewed = "token_renewed"
         case inspecting
@@ -68,6 +71,7 @@ enum StatusEvent: Equatable, Sendable {
         case .request: .request
         case .originUnreachable: .originUnreachable
         case .originReachable: .originReachable
+        case .alsoServed: .alsoServed
         case .retrying: .retrying
         case .tokenRenewed: .tokenRenewed
         case .inspecting: .inspecting
@@ -80,7 +84,8 @@ enum StatusEvent: Equatable, Sendable {
     var level: Logger.Level {
         switch self {
         case .connecting: .debug
-        case .connected, .draining, .online, .request, .originReachable, .tokenRenewed, .inspecting, .leaving: .info
+        case .connected, .draining, .online, .request, .originReachable, .alsoServed, .tokenRenewed, .inspecting, .leaving:
+            .info
         case .waiting, .replaced, .originUnreachable, .retrying: .warning
         case .stopped(let exitCode, _): exitCode == CommandStatus.success.rawValue ? .info : .error
         }
@@ -98,6 +103,10 @@ enum StatusEvent: Equatable, Sendable {
         case .request: "request"
         case .originUnreachable(_, _, let reason): reason
         case .originReachable: "the local server answers again"
+        case .alsoServed(let others):
+            others.isEmpty
+                ? "no other connector serves this tunnel any more"
+                : "requests for this tunnel also go to \(others.joined(separator: ", "))"
         case .retrying(_, let reason): reason
         case .tokenRenewed: "the token had ended; the edge gave a new one"
         case .inspecting: "requests can be inspected"
@@ -123,6 +132,8 @@ enum StatusEvent: Equatable, Sendable {
             ["target": "\(target)", "code": "\(code)"]
         case .originReachable(let target):
             ["target": "\(target)"]
+        case .alsoServed(let others):
+            ["by": .array(others.map { "\($0)" })]
         case .retrying(let delay, _):
             ["retry_in": .stringConvertible(delay)]
         case .tokenRenewed:
@@ -157,6 +168,7 @@ extension StatusEvent {
             case .unreachable(let target, let code, let reason):
                 .originUnreachable(target: target, code: code, reason: reason)
             case .reachable(let target): .originReachable(target: target)
+            case .alsoServed(let others): .alsoServed(by: others)
             }
     }
 }

@@ -207,6 +207,9 @@ struct StatusScreen: Sendable {
                 self.row("", StyledLine($0, .bad))
             }
         }
+        if !tunnel.others.isEmpty {
+            lines += self.flow("Shared with", tunnel.others.map { StyledLine($0, .warning) }, width: width)
+        }
         return lines
     }
 

@@ -33,6 +33,8 @@ struct StatusState: Sendable {
         var roundTrips: [Int: TimeAmount] = [:]
         /// Why the local server can't be reached.
         var originFailure: String?
+        /// The other connectors that serve it.
+        var others: [String] = []
     }
 
     /// A request that has a response, or ended without one.
@@ -129,6 +131,8 @@ struct StatusState: Sendable {
             self.tunnels[index].originFailure = reason
         case .originReachable:
             self.tunnels[index].originFailure = nil
+        case .alsoServed(let others):
+            self.tunnels[index].others = others
         case .request, .online, .retrying, .tokenRenewed, .inspecting, .leaving, .stopped:
             break
         }

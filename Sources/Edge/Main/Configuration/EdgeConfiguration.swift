@@ -34,7 +34,7 @@ struct EdgeConfiguration: Sendable {
 
     /// What applies to each tunnel.
     struct Tunnels: Sendable {
-        var requestTimeout = TimeAmount.seconds(30)
+        var requestTimeout = TimeAmount.seconds(100)
         var connectTimeout = TimeAmount.seconds(5)
         var heartbeatInterval = TimeAmount.seconds(10)
         var reconnectHold = TimeAmount.seconds(5)

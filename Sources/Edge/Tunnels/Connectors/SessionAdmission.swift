@@ -34,6 +34,7 @@ package final class SessionAdmission: SessionDelegate {
     private weak var handler: SessionHandler?
     /// The tunnels that the session serves.
     var seats = TunnelSeats<UInt64, String, ServedTunnel>()
+    private var notices = SharingNotices()
 
     /// Makes the admission of one connection.
     ///
@@ -79,10 +80,20 @@ package final class SessionAdmission: SessionDelegate {
         for place in self.seats.all {
             place.session.refreshSample()
             if let echo = place.session.status.lastEchoAt { place.tunnel.recordEcho(at: echo) }
+            self.tellOfOthers(place)
         }
         self.endIfEmpty(handler)
         let isShared = handler.capabilities.contains(.sharing)
         self.sampler.take(from: handler, standing: isShared ? self.seats.count : 0)
+    }
+
+    /// Tells the connector who else serves the tunnel, when that has changed: one that was forgotten answers, too.
+    private func tellOfOthers(_ place: ServedTunnel) {
+        let others = place.tunnel.otherConnectors(than: place.session)
+        guard let notice = self.notices.look(others, session: place.session.id),
+            let bytes = try? JSONEncoder().encode(notice)
+        else { return }
+        place.session.tell(ByteBuffer(bytes: bytes))
     }
 
     /// Ends a session that nobody has a use for; called now and then.
@@ -127,6 +138,7 @@ package final class SessionAdmission: SessionDelegate {
     /// The session serves a tunnel no longer.
     private func leave(_ number: UInt64, code: ErrorCode, reason: String, isByPeer: Bool) {
         guard let place = self.seats.remove(number) else { return }
+        self.notices.left(number)
         place.session.cancelTimers()
         place.tunnel.leave(place.session)
         self.connection.recorder.sessionClosed()

@@ -53,6 +53,7 @@ package final class Tunnel: Sendable {
         var gate: VisitorGate
         var places = VisitorPlaces()
         var sessions = SessionTable<TunnelSession>()
+        var turns = OriginTurns()
         var waiters: [UInt64: EventLoopPromise<TunnelSession?>] = [:]
         var nextWaiter: UInt64 = 0
         var offlineSince: NIODeadline
@@ -68,6 +69,8 @@ package final class Tunnel: Sendable {
     private let bytesSent = Atomic<UInt64>(0)
     private let lastActiveSeconds = Atomic<Int64>(0)
     private let lastEchoSeconds = Atomic<Int64>(0)
+    /// From when connections to the origin are kept for the next request, on the clock of event loops.
+    private let keepsIdleFrom = Atomic<UInt64>(0)
 
     /// Makes a tunnel without sessions.
     package init(_ specification: TunnelSpecification, limits: TunnelLimits = TunnelLimits(), now: NIODeadline = .now())
@@ -188,6 +191,24 @@ package final class Tunnel: Sendable {
     ///   - tried: The numbers of the sessions that the request has been on already.
     package func pickSession(preferring loop: any EventLoop, excluding tried: [UInt64] = []) -> TunnelSession? {
         self.state.withLock { $0.sessions.pick(preferring: ObjectIdentifier(loop), excluding: tried) }
+    }
+
+    /// The numbers of all sessions that the connector of a session has.
+    package func sessionIDs(ofConnectorWith id: UInt64) -> [UInt64] {
+        self.state.withLock { $0.sessions.siblings(of: id) }
+    }
+
+    /// The other connectors that serve the tunnel; `nil` if another session of the same connector is to know.
+    func otherConnectors(than session: TunnelSession) -> [TunnelNotice.Connector]? {
+        guard let others = self.state.withLock({ $0.sessions.otherConnectors(than: session.id) }) else { return nil }
+        return others.map {
+            TunnelNotice.Connector(implementation: $0.implementation, remoteAddress: $0.remoteAddress)
+        }
+    }
+
+    /// Whether a session still serves the tunnel and takes new streams.
+    package func isServed(by session: TunnelSession) -> Bool {
+        self.state.withLock { $0.sessions.isAvailable(id: session.id) }
     }
 
     /// The session for a new stream, as soon as there is one.
@@ -353,5 +374,34 @@ package final class Tunnel: Sendable {
     private static func date(_ seconds: borrowing Atomic<Int64>) -> Date? {
         let seconds = seconds.load(ordering: .relaxed)
         return seconds == 0 ? nil : Date(timeIntervalSince1970: TimeInterval(seconds))
+    }
+}
+
+// MARK: - Origins that serve one connection at a time
+
+extension Tunnel: OriginSharing {
+    package func keepsIdleConnections(now: NIODeadline) -> Bool {
+        now.uptimeNanoseconds >= self.keepsIdleFrom.load(ordering: .relaxed)
+    }
+
+    package func giveUpIdleConnections(since: NIODeadline, now: NIODeadline) {
+        let sessions = self.state.withLock { state in
+            state.turns.isDue(since: since, now: now) ? state.sessions.sessions : []
+        }
+        for session in sessions {
+            session.eventLoop.execute {
+                guard session.pool.value.giveUpIdle() else { return }
+                self.state.withLock { $0.turns.gaveUp(now: session.eventLoop.now) }
+            }
+        }
+    }
+
+    package func originAnswered(since: NIODeadline, now: NIODeadline) {
+        self.state.withLock { state in
+            state.turns.answered(since: since, now: now)
+            if let end = state.turns.keepsNoneUntil {
+                self.keepsIdleFrom.store(end.uptimeNanoseconds, ordering: .relaxed)
+            }
+        }
     }
 }

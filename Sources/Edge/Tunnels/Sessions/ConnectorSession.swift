@@ -36,6 +36,10 @@ final class ConnectorSession: Upstream {
         try self.handler.openStream(kind: .http, metadata: metadata, deadline: deadline, initializer: initializer)
     }
 
+    func tell(_ notice: ByteBuffer) {
+        self.handler.tell(notice, target: self.target)
+    }
+
     func probe() {
         self.handler.probe()
     }
@@ -54,6 +58,13 @@ final class ConnectorSession: Upstream {
 }
 
 extension SessionHandler {
+    /// Sends a notice of a tunnel; a connector that does not know the kind refuses the stream, and no harm is done.
+    func tell(_ notice: ByteBuffer, target: String) {
+        let stream = try? self.openStream(kind: .notice, metadata: OpenMetadata(target: target)) { _ in }
+        stream?.writeAndFlush(notice, promise: nil)
+        stream?.close(mode: .output, promise: nil)
+    }
+
     /// How the session does, with the number of the tunnel's streams.
     func load(streams: Int) -> UpstreamLoad {
         UpstreamLoad(

@@ -116,6 +116,34 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
         self.entries[index].availability = availability
     }
 
+    /// The numbers of all sessions of the connector that a session is of; that one alone if it has left, or if its
+    /// connector has not said who it is.
+    func siblings(of id: UInt64) -> [UInt64] {
+        guard let slot = self.entries.first(where: { $0.id == id })?.slot else { return [id] }
+        return self.entries.filter { $0.slot?.bundleID == slot.bundleID }.map(\.id)
+    }
+
+    /// One session of each other connector that a request may go to; `nil` if it is not for this session to know, but for
+    /// the first one that its connector has here.
+    func otherConnectors(than id: UInt64) -> [Session]? {
+        guard let own = self.entries.first(where: { $0.id == id }), own.availability != .draining else { return nil }
+        let isSame = { (one: Entry, other: Entry) in
+            one.id == other.id || one.slot != nil && one.slot?.bundleID == other.slot?.bundleID
+        }
+        let live = self.entries.filter { $0.availability != .draining }.sorted { $0.id < $1.id }
+        guard live.first(where: { isSame($0, own) })?.id == id else { return nil }
+        var others: [Entry] = []
+        for entry in live where !isSame(entry, own) && !others.contains(where: { isSame($0, entry) }) {
+            others.append(entry)
+        }
+        return others.map(\.session)
+    }
+
+    /// Whether a session is there and may be given new requests.
+    func isAvailable(id: UInt64) -> Bool {
+        self.entries.contains { $0.id == id && $0.availability != .draining }
+    }
+
     /// The session for the next request.
     ///
     /// Ready before suspect, the caller's event loop before others (so that no byte crosses threads), in turn among
@@ -141,7 +169,8 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
             case (.draining, _): continue
             }
             if let best, best.rank <= rank { continue }
-            // A request is tried three times at most: a list that short is searched faster than a set is made.
+            // A request is tried three times at most, and a connector has few connections: a list that short is searched
+            // faster than a set is made.
             guard tried.isEmpty || !tried.contains(entry.id) else { continue }
             if rank == 0 { return entry.session }
             best = (rank, entry.session)

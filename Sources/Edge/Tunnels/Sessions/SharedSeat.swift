@@ -90,6 +90,10 @@ final class SharedSeat: Upstream {
         )
     }
 
+    func tell(_ notice: ByteBuffer) {
+        self.session.tell(notice, target: self.target)
+    }
+
     func probe() {
         self.session.probe()
     }

@@ -101,6 +101,11 @@ package final class TunnelSession: Upstream, Sendable {
         return try upstream.open(metadata, deadline: deadline, initializer: initializer)
     }
 
+    /// Tells the connector something of the tunnel; on the event loop.
+    func tell(_ notice: ByteBuffer) {
+        self.upstream.value.tell(notice)
+    }
+
     // MARK: Figures
 
     /// What the control API shows of the session; figures are a few seconds old at most.

@@ -34,6 +34,9 @@ protocol Upstream: AnyObject {
         initializer: (StreamChannel) throws -> Void
     ) throws -> StreamChannel
 
+    /// Tells the other side something of the tunnel that it did not ask for, if it is of use to it.
+    func tell(_ notice: ByteBuffer)
+
     /// Asks the other side at once whether it is there; until it answers the upstream is suspect.
     func probe()
 

@@ -75,7 +75,11 @@ struct InProcessConformance {
     ///
     /// - Returns: What was wrong.
     func failures() throws -> [String] {
-        let world = try ProxyWorld(policy: self.policy, trustedProxies: [#require(AddressRange("127.0.0.2/32"))])
+        let world = try ProxyWorld(
+            policy: self.policy,
+            trustedProxies: [#require(AddressRange("127.0.0.2/32"))],
+            datesResponses: true
+        )
         var origins: [OriginEnd] = []
         var players: [ScriptPlayer] = []
         var failures: [String] = []
@@ -125,7 +129,7 @@ struct InProcessConformance {
 
     private func responseFailures(_ visitor: VisitorEnd, _ world: ProxyWorld) -> [String] {
         guard let judge = self.table.judge else {
-            return Self.difference("the response", self.expectedResponse, visitor.received)
+            return Self.difference("the response", self.expectedResponse, Self.withoutDate(visitor.received))
         }
         var failures: [String] = []
         func ends() {
@@ -151,7 +155,11 @@ struct InProcessConformance {
             if let absent = judge.absent, received.range(of: absent.bytes) != nil { failures.append("smuggled") }
         case "Truncated":
             ends()
-            failures += Self.difference("the response", judge.prefix.map(self.fill) ?? Data(), received)
+            failures += Self.difference(
+                "the response",
+                judge.prefix.map(self.fill) ?? Data(),
+                Self.withoutDate(received)
+            )
             if let how = judge.how, how != visitor.ended { failures.append("ended otherwise than by \(how)") }
         case "Holds":
             if received.range(of: judge.text?.bytes ?? Data()) == nil { failures.append("the text did not come") }
@@ -184,7 +192,7 @@ struct InProcessConformance {
         var rest = received
         for name in [
             "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix", "X-Real-IP", "Forwarded",
-            "X-Request-Id",
+            "X-Request-Id", "Culvert-Hops",
         ] {
             let start = Data("\(name): ".utf8)
             while let place = rest.range(of: start),
@@ -193,6 +201,14 @@ struct InProcessConformance {
                 rest.removeSubrange(place.lowerBound..<end.upperBound)
             }
         }
+        for via in ["Via: 1.0 culvert\r\n", "Via: 1.1 culvert\r\n"] { rest.replace(via, with: "") }
+        return rest
+    }
+
+    /// Without what the edge adds to responses that don't say when they were made.
+    private static func withoutDate(_ received: Data) -> Data {
+        var rest = received
+        rest.replace("Date: Thu, 01 Jan 1970 00:16:40 GMT\r\n", with: "")
         return rest
     }
 

@@ -60,6 +60,7 @@ final class ProxyWorld {
         policy: TunnelPolicy = TunnelPolicy { $0.host = .rewrite(ProxyWorld.origin) },
         settings: ProxySettings = ProxySettings(),
         trustedProxies: [AddressRange] = [],
+        datesResponses: Bool = false,
         observer: @escaping @Sendable (RequestID) -> (any ExchangeObserver)? = { _ in nil }
     ) throws {
         let id = try #require(TunnelID(Self.tunnelID))
@@ -74,15 +75,18 @@ final class ProxyWorld {
             recorder: self.recorder,
             observe: observer,
             recentTunnels: RecentTunnelsKeys(secrets: [Array(repeating: 1, count: 32)]),
-            now: { 1_000 }
+            now: { 1_000 },
+            datesResponses: datesResponses
         )
     }
 
     /// Connects a connector.
     ///
-    /// - Parameter accept: What it does with the streams that the edge opens.
+    /// - Parameters:
+    ///   - slot: Which connection of which connector it is; `nil` for the only one of its own.
+    ///   - accept: What it does with the streams that the edge opens.
     @discardableResult
-    func addConnector(_ accept: @escaping (StreamChannel) -> Void) throws -> Joint {
+    func addConnector(slot: BundleSlot? = nil, _ accept: @escaping (StreamChannel) -> Void) throws -> Joint {
         let edgeSession = SessionHandler(configuration: SessionConfiguration(role: .edge))
         let connectorSession = SessionHandler(
             configuration: SessionConfiguration(role: .connector),
@@ -106,7 +110,7 @@ final class ProxyWorld {
             tokenIssuedAt: 0
         )
         joint.session = session
-        _ = self.tunnel.join(session, slot: nil)
+        _ = self.tunnel.join(session, slot: slot)
         // A newcomer makes those before it suspect; here each of them is known to be there.
         for joint in self.joints {
             if let session = joint.session { self.tunnel.setAvailability(.ready, of: session) }

@@ -4,7 +4,7 @@
 import dataclasses
 import typing
 
-from harness import GRACE, Body, Failure, Until, differing, without_added
+from harness import GRACE, Body, Failure, Until, differing, without_added, without_date
 
 
 @dataclasses.dataclass
@@ -66,7 +66,7 @@ class Case:
         if self.judge:
             return self.judge(end, place)
         expected = place.allow(self.expected_response(place))
-        arrived = lambda: place.allow(bytes(end.received))
+        arrived = lambda: place.allow(without_date(bytes(end.received), expected))
         try:
             end.wait("the response", lambda: len(arrived()) >= len(expected) or end.ended)
             end.wait("nothing", lambda: len(arrived()) > len(expected), GRACE)

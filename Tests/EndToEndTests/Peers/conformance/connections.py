@@ -9,6 +9,9 @@ CLOSE = b"Connection: close\r\n"
 OK_CLOSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+# Authenticates the connection, not the request (RFC 4559 §6).
+NTLM = b"Authorization: NTLM "
+CHALLENGE = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM%b\r\nContent-Length: 2\r\n\r\nno"
 
 KEPT = [
     Case(
@@ -50,6 +53,20 @@ KEPT = [
         "kept: a request with a body does not go where it might fail",
         [get(), Until(b"ok"), post(b"hello"), Until(b"ok")],
         [[HEAD, OK], [HEAD, Take(5), OK]],
+        edge_only=True,
+    ),
+    Case(
+        "bound: who logs in by NTLM keeps the connection, for every method",
+        [get(), Until(b"no"), post(b"hello", NTLM + b"first\r\n"), Until(b"no"), get(fields=NTLM + b"third\r\n"),
+         Until(b"ok"), post(b"hello"), Until(b"ok"), get(b"/2"), Until(b"ok")],
+        [HEAD, CHALLENGE % b"", HEAD, Take(5), CHALLENGE % b" second", HEAD, OK, HEAD, Take(5), OK, HEAD, OK],
+        edge_only=True,
+    ),
+    Case(
+        "bound: an origin connection of which Negotiate was said serves nobody else",
+        [get(), Until(b"no"), Close],
+        [[HEAD, CHALLENGE.replace(b"NTLM", b"Negotiate") % b"", Ended()]],
+        judge=Anything(),
         edge_only=True,
     ),
     Case(

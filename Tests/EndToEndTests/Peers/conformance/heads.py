@@ -2,8 +2,8 @@
 """Methods, targets, fields and the edge's own additions to a request's head."""
 
 from case import OK, Case, answer, get
-from harness import HEAD, Failure
-from judges import Lines
+from harness import HEAD, Failure, Until
+from judges import Holds, Lines, Problem
 
 SIMPLE = [HEAD, OK]
 
@@ -328,6 +328,53 @@ RESPONSES = [
         [get()],
         [HEAD, answer(fields=b"Culvert-Error: x\r\nA: 1\r\nculvert-request-id: y\r\n")],
         response=answer(fields=b"A: 1\r\n"),
+        edge_only=True,
+    ),
+    Case(
+        "response: the edge says when it came, if the origin does not",
+        [get(), Until(b"ok")],
+        [HEAD, OK],
+        judge=Holds(b"\r\nDate: "),
+        edge_only=True,
+    ),
+    Case(
+        "request: one that has come through an edge five times goes in circles",
+        [get(fields=b"Culvert-Hops: 5\r\n")],
+        [],
+        request=b"",
+        judge=Problem(508, b"loop_detected"),
+        edge_only=True,
+    ),
+    Case(
+        "request: the edge says that it came through, behind those who did before",
+        [get(fields=b"Via: 1.0 fred\r\nCulvert-Hops: 4\r\n")],
+        [HEAD, OK],
+        request=b"GET / HTTP/1.1\r\nHost: {origin}\r\nVia: 1.0 fred\r\n\r\n",
+        look=Lines([b"Via: 1.1 culvert", b"Culvert-Hops: 5"], [b"Culvert-Hops: 4"]),
+        edge_only=True,
+    ),
+    Case(
+        "request: OPTIONS that may go no further",
+        [get(method=b"OPTIONS", fields=b"Max-Forwards: 0\r\n"), get(b"/2"), Until(b"ok")],
+        [HEAD, OK],
+        request=b"GET /2 HTTP/1.1\r\nHost: {origin}\r\n\r\n",
+        response=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" + OK,
+        edge_only=True,
+    ),
+    Case(
+        "request: OPTIONS that may go one further",
+        [get(method=b"OPTIONS", fields=b"Max-Forwards: 1\r\n")],
+        [HEAD, OK],
+        request=b"OPTIONS / HTTP/1.1\r\nHost: {origin}\r\nMax-Forwards: 0\r\n\r\n",
+        edge_only=True,
+    ),
+    Case(
+        "route by host: a host below the tunnel's leads nowhere",
+        [b"GET /a HTTP/1.1\r\nHost: x.{host}\r\n\r\n"],
+        [],
+        request=b"",
+        judge=Problem(404, b"tunnel_not_found"),
+        tunnel="path@host",
         edge_only=True,
     ),
     Case(

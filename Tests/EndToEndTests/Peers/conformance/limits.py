@@ -124,6 +124,12 @@ SLOW_ORIGINS = [
         edge_only=True,
     ),
     Case(
+        "no limit: an origin that says now and then that it is at work",
+        [get(), Until(b"ok")],
+        [HEAD] + [step for _ in range(5) for step in (Pause(1.2), b"HTTP/1.1 103 Early Hints\r\n\r\n")]
+        + [Pause(1.2), OK],
+    ),
+    Case(
         "limit: an origin that says 102 and no more to a visitor that has ended",
         [get(), Shut, Ended(8)],
         [HEAD, b"HTTP/1.1 102 Processing\r\n\r\n", CUT],

@@ -10,7 +10,7 @@ ESCAPE = re.compile(rb"%[0-9a-f]{2}")
 # What Traefik and the edge add to requests, and Go's server to responses; and how the end of a body is told, which
 # changes from hop to hop and is said apart.
 ADDED = re.compile(
-    rb"x-forwarded-.*|x-real-ip|forwarded|x-request-id|user-agent|accept-encoding|date|content-length|transfer-encoding"
+    rb"x-forwarded-.*|x-real-ip|forwarded|x-request-id|via|culvert-hops|user-agent|accept-encoding|date|content-length|transfer-encoding"
 )
 # What Go's server says of a short text that came without a type.
 GUESSED = (b"content-type", b"text/plain; charset=utf-8")

@@ -45,6 +45,15 @@ BEHIND_TRAEFIK_OTHERWISE = {
     "refused upgrade: of the tunnel without its slash, which is the tunnel's; a glued request is dropped",
     "only websocket, by policy: another protocol is not asked for",
     "only websocket, by policy: not in a list with others",
+    # Traefik grants the upgrade to HTTP/2 itself.
+    "another version of HTTP is not asked for, and the connection goes on",
+    "another version of HTTP is not asked for with settings that Connection does not name",
+    "another version of HTTP is not asked for in a list either, and what is glued is no request",
+    "a 101 to who asked for another version of HTTP is an error of the origin's",
+    "TLS inside of the connection is not asked for",
+    # The visitor's connection ends at Traefik, which has no rule for such a host either.
+    "bound: an origin connection of which Negotiate was said serves nobody else",
+    "route by host: a host below the tunnel's leads nowhere",
 }
 
 PR_SET_PDEATHSIG = 1

@@ -16,7 +16,7 @@ def refused(name, response):
 
     return Case(
         f"502: {name}",
-        [get(), HEAD, Until(b"}\n"), get(b"/2"), Until(OK)],
+        [get(), HEAD, Until(b"}\n"), get(b"/2"), Until(b"\r\n\r\nok")],
         [[HEAD, response + EVIL, Ended(2)], [HEAD, OK]],
         request=b"GET / HTTP/1.1\r\nHost: {origin}\r\n\r\nGET /2 HTTP/1.1\r\nHost: {origin}\r\n\r\n",
         judge=Problem(502, b"origin_invalid_response", absent=b"evil"),
@@ -34,12 +34,9 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
 FRAMING = [
     refused(name, head(fields) + b"hello")
     for name, fields in {
-        "Content-Length and Transfer-Encoding": LENGTH + CHUNKED,
-        "Transfer-Encoding and Content-Length": CHUNKED + LENGTH,
-        "Content-Length: 0 and Transfer-Encoding": b"Content-Length: 0\r\n" + CHUNKED,
         "two Content-Lengths": LENGTH + b"Content-Length: 6\r\n",
-        "two equal Content-Lengths": LENGTH + LENGTH,
-        "Content-Length: 5, 5": b"Content-Length: 5, 5\r\n",
+        "Content-Length: 5, 6": b"Content-Length: 5, 6\r\n",
+        "Content-Length: 5,": b"Content-Length: 5,\r\n",
         "Content-Length: +5": b"Content-Length: +5\r\n",
         "Content-Length: -1": b"Content-Length: -1\r\n",
         "Content-Length: 0x5": b"Content-Length: 0x5\r\n",
@@ -50,7 +47,6 @@ FRAMING = [
         "Transfer-Encoding: chunked, chunked": b"Transfer-Encoding: chunked, chunked\r\n",
         "Transfer-Encoding: chunked with a letter that is none": b"Transfer-Encoding: chun\xe2\x84\xaaed\r\n",
         "an empty member in Transfer-Encoding": b"Transfer-Encoding: ,chunked\r\n",
-        "two Transfer-Encodings": CHUNKED + CHUNKED,
     }.items()
 ] + [
     refused("Transfer-Encoding in HTTP/1.0", head(CHUNKED, b"HTTP/1.0 200 OK") + b"0\r\n\r\n"),
@@ -59,15 +55,13 @@ FRAMING = [
 LINES = [
     refused(name, response)
     for name, response in {
-        "bare LF": b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
-        "bare LF after a field": head(b"A: 1\nB: 2\r\n"),
         "bare CR in a value": head(b"A: 1\rSet-Cookie: a=b\r\n"),
         "bare CR in the reason": head(b"", b"HTTP/1.1 200 O\rK"),
+        "NUL in a line without a colon": head(b"A\x00\r\n"),
+        "bare CR in a line without a colon": head(b"A\rB\r\n"),
         "NUL in a value": head(b"A: \x00\r\n"),
         "a folded field": head(b"A: 1\r\n 2\r\n"),
-        "white space before the colon": head(b"Content-Length : 5\r\n"),
         "a name that is no token": head(b"A(B): 5\r\n"),
-        "a field without a colon": head(b"Content-Length\r\n"),
         "an empty name": head(b": 1\r\n"),
         "a status of two digits": head(b"", b"HTTP/1.1 20 OK"),
         "a status of four digits": head(b"", b"HTTP/1.1 2000 OK"),
@@ -107,7 +101,9 @@ def cut(name, body):
 CHUNKS = [
     cut("a size that overflows 64 bits", b"10000000000000005\r\nhello\r\n0\r\n\r\n"),
     cut("a size with a sign", b"+5\r\nhello\r\n0\r\n\r\n"),
-    cut("a size with white space", b"5 \r\nhello\r\n0\r\n\r\n"),
+    cut("a size with white space before it", b" 5\r\nhello\r\n0\r\n\r\n"),
+    cut("a size with white space in it", b"5 5\r\nhello\r\n0\r\n\r\n"),
+    cut("a size with white space of 20 bytes", b"5" + b" " * 20 + b"\r\nhello\r\n0\r\n\r\n"),
     cut("junk for a size", b"zz\r\nhello\r\n0\r\n\r\n"),
     cut("a size line that ends with LF", b"5\nhello\r\n0\r\n\r\n"),
     cut("an extension with LF", b"5;a\nhello\r\n0\r\n\r\n"),
@@ -124,7 +120,7 @@ def followed(name, response, seen=None, method=b"GET"):
     """A complete response with something behind it, which answers nothing: the connection is not used again."""
     return Case(
         f"left behind: {name}",
-        [get(method=method), HEAD, Pause(0.05), get(b"/2"), Until(OK)],
+        [get(method=method), HEAD, Pause(0.05), get(b"/2"), Until(b"\r\n\r\nok")],
         [[HEAD, response + EVIL, Ended(2)], [HEAD, OK]],
         response=(seen or response) + OK,
         edge_only=True,
@@ -144,4 +140,52 @@ LEFT = [
     ),
 ]
 
-CASES = FRAMING + LINES + CHUNKS + LEFT
+
+
+def tolerated(name, response, seen, clean=True):
+    """Odd, with one meaning: it is passed on as it should have been, and behind two framings no more is asked."""
+    scripts = [[HEAD, response, HEAD, OK]] if clean else [[HEAD, response, Ended(2)], [HEAD, OK]]
+    return Case(
+        f"tolerated: {name}",
+        [get(), HEAD, Pause(0.05), get(b"/2"), Until(b"\r\n\r\nok")],
+        scripts,
+        response=seen + OK,
+        edge_only=True,
+    )
+
+
+FIVE = head(LENGTH) + b"hello"
+CHUNKS_OF_FIVE = b"5\r\nhello\r\n0\r\n\r\n"
+TOLERATED = [
+    tolerated("two equal Content-Lengths", head(LENGTH + LENGTH) + b"hello", FIVE),
+    tolerated("Content-Length: 5, 5", head(b"Content-Length: 5, 5\r\n") + b"hello", FIVE),
+    tolerated("two Transfer-Encodings", head(CHUNKED + CHUNKED) + CHUNKS_OF_FIVE, HEAD_CHUNKED + CHUNKS_OF_FIVE),
+    tolerated(
+        "Content-Length and Transfer-Encoding",
+        head(LENGTH + CHUNKED) + CHUNKS_OF_FIVE,
+        HEAD_CHUNKED + CHUNKS_OF_FIVE,
+        clean=False,
+    ),
+    tolerated(
+        "Transfer-Encoding and Content-Length: 0",
+        head(CHUNKED + b"Content-Length: 0\r\n") + CHUNKS_OF_FIVE,
+        HEAD_CHUNKED + CHUNKS_OF_FIVE,
+        clean=False,
+    ),
+    tolerated("lines that end with LF", b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", FIVE),
+    tolerated("a line that ends with LF", head(b"A: 1\n" + LENGTH) + b"hello", head(b"A: 1\r\n" + LENGTH) + b"hello"),
+    tolerated("white space before the colon", head(b"Content-Length : 5\r\n") + b"hello", FIVE),
+    tolerated("a line without a colon", head(b"X-A\r\n" + LENGTH) + b"hello", FIVE),
+    tolerated(
+        "a size with white space",
+        HEAD_CHUNKED + b"5  \r\nhello\r\n0 \r\n\r\n",
+        HEAD_CHUNKED + b"005\r\nhello\r\n00\r\n\r\n",
+    ),
+    tolerated(
+        "white space before an extension",
+        HEAD_CHUNKED + b"5 ;a=b\r\nhello\r\n0\r\n\r\n",
+        HEAD_CHUNKED + b"05;a=b\r\nhello\r\n0\r\n\r\n",
+    ),
+]
+
+CASES = FRAMING + LINES + CHUNKS + LEFT + TOLERATED

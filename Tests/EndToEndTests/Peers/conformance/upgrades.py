@@ -3,7 +3,7 @@
 
 from case import OK, Case, get, post
 from harness import HEAD, Close, Ended, Pause, Reset, Shut, StillOpen, Take, Until
-from judges import Anything
+from judges import Anything, Problem
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: %b\r\nConnection: Upgrade\r\n\r\n"
 ANY = SWITCH % b"any"
@@ -186,6 +186,44 @@ REFUSED = [
         request=b"GET / HTTP/1.1\r\nHost: {origin}\r\n\r\n",
         response=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
         tunnel="websocket",
+        edge_only=True,
+    ),
+    Case(
+        "another version of HTTP is not asked for, and the connection goes on",
+        [get(fields=b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\nA: 1\r\n"),
+         Until(b"ok"), get(b"/2"), Until(b"ok")],
+        [HEAD, OK, HEAD, OK],
+        request=b"GET / HTTP/1.1\r\nHost: {origin}\r\nA: 1\r\n\r\nGET /2 HTTP/1.1\r\nHost: {origin}\r\n\r\n",
+        edge_only=True,
+    ),
+    Case(
+        "another version of HTTP is not asked for with settings that Connection does not name",
+        [get(fields=b"Connection: Upgrade\r\nUpgrade: H2C\r\nHTTP2-Settings: AAMA\r\n")],
+        [HEAD, OK],
+        request=b"GET / HTTP/1.1\r\nHost: {origin}\r\n\r\n",
+        edge_only=True,
+    ),
+    Case(
+        "another version of HTTP is not asked for in a list either, and what is glued is no request",
+        [asks(b"websocket, h2c") + get(b"/smuggled"), HEAD, Ended()],
+        [HEAD, OK, StillOpen()],
+        request=b"GET / HTTP/1.1\r\nHost: {origin}\r\n\r\n",
+        response=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
+        edge_only=True,
+    ),
+    Case(
+        "TLS inside of the connection is not asked for",
+        [get(fields=b"Connection: Upgrade\r\nUpgrade: TLS/1.2\r\n")],
+        [HEAD, OK],
+        request=b"GET / HTTP/1.1\r\nHost: {origin}\r\n\r\n",
+        edge_only=True,
+    ),
+    Case(
+        "a 101 to who asked for another version of HTTP is an error of the origin's",
+        [get(fields=b"Connection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n")],
+        [HEAD, SWITCH % b"h2c"],
+        request=b"GET / HTTP/1.1\r\nHost: {origin}\r\n\r\n",
+        judge=Problem(502, b"origin_invalid_response"),
         edge_only=True,
     ),
     Case(
