@@ -125,7 +125,11 @@ struct LogSecrecyTests {
                 bytesReceived: 3,
                 bytesSent: 5,
                 milliseconds: 12.34,
-                errorCode: "tunnel_offline"
+                overheadMilliseconds: nil,
+                originMilliseconds: nil,
+                errorCode: "tunnel_offline",
+                remoteAddress: nil,
+                traceparent: nil
             )
         )
         #expect(metrics.prometheusText().contains("\nculvert_active_requests 0\n"))

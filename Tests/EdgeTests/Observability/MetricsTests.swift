@@ -29,7 +29,9 @@ struct MetricsTests {
             milliseconds: 1,
             overheadMilliseconds: 0.1,
             originMilliseconds: 0.5,
-            errorCode: error
+            errorCode: error,
+            remoteAddress: nil,
+            traceparent: nil
         )
     }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EdgeTunnels
 import Foundation
 import Mux
 import NIOCore
@@ -9,6 +8,7 @@ import Protocol
 import Testing
 
 @testable import EdgeProxy
+@testable import EdgeTunnels
 
 @Suite("Exchanges, and their second tries")
 struct ExchangeTests {

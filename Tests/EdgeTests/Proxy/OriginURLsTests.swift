@@ -74,8 +74,7 @@ struct OriginURLsTests {
 
     @Test("Where Host is preserved, so are Origin and Referer; Destination loses the prefix only")
     func preserved() {
-        var urls = self.urls
-        urls.origin = nil
+        let urls = OriginURLs(visitorOrigin: self.urls.visitorOrigin, prefix: self.urls.prefix, origin: nil)
         #expect(urls.origin("https://edge.test") == "https://edge.test")
         #expect(urls.referer("https://edge.test/my-app/a") == "https://edge.test/my-app/a")
         #expect(urls.destination("https://edge.test/my-app/a") == "https://edge.test/a")

@@ -67,12 +67,18 @@ struct ResponseRewriteTests {
         ]
     )
     func outerPrefix(_ line: String, _ stripped: String, _ kept: String) throws {
-        var urls = Self.path
-        urls.outerPrefix = "/outer"
         let name = line.prefix { $0 != ":" }
-        #expect(try self.rewritten([line], urls: urls) == ["\(name): \(stripped)"])
-        urls.prefix = ""
-        #expect(try self.rewritten([line], urls: urls) == ["\(name): \(kept)"])
+        for (prefix, expected) in [("/my-app", stripped), ("", kept)] {
+            let urls = PublicURLs(
+                prefix: prefix,
+                isPathMode: true,
+                scheme: "https",
+                host: "edge.test",
+                originHost: "localhost:3000",
+                outerPrefix: "/outer"
+            )
+            #expect(try self.rewritten([line], urls: urls) == ["\(name): \(expected)"])
+        }
     }
 
     @Test("Fields pass in their order, spelling and number")

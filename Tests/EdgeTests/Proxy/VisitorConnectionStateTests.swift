@@ -17,12 +17,11 @@ struct VisitorConnectionStateTests {
     /// A connection whose request has come as far as a phase.
     private func state(_ phase: State.Phase, _ request: RequestTraits = RequestTraits()) -> State {
         var state = State()
-        var request = request
         switch phase {
         case .head: break
         case .body:
-            request.hasBody = true
-            state.began(request)
+            #expect(request == RequestTraits())
+            state.began(RequestTraits(hasBody: true))
         case .awaitingAnswer: state.began(request)
         case .raw:
             state.began(request)

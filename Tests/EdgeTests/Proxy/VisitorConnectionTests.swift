@@ -3,6 +3,8 @@
 import Foundation
 import Mux
 import NIOCore
+import NIOEmbedded
+import Protocol
 import Testing
 
 @testable import EdgeProxy
