@@ -80,8 +80,6 @@ package struct ChunkedReader {
     /// The longest size line with its extensions, in bytes.
     private static let maximumLine = 4_096
 
-    package init() {}
-
     package var isComplete: Bool { self.state == .complete }
 
     /// Takes what can be passed on off the front of a buffer.

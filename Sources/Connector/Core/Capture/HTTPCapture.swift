@@ -151,7 +151,7 @@ package struct HTTPCapture {
                 began: now,
                 isHead: head.isHead,
                 isConnect: head.methodText == "CONNECT",
-                asksForWebSocket: head.isUpgrade && head.section.tokens(.upgrade).contains("websocket")
+                asksForWebSocket: head.isUpgrade && head.section.hasToken(.upgrade, "websocket")
             )
         )
         self.listeners.report?(.began)
@@ -262,7 +262,7 @@ package struct HTTPCapture {
 
     private static func kind(of head: ResponseHead, isUpgrade: Bool, to request: Open) -> ExchangeState.Kind {
         if isUpgrade {
-            let isWebSocket = request.asksForWebSocket && head.section.tokens(.upgrade).contains("websocket")
+            let isWebSocket = request.asksForWebSocket && head.section.hasToken(.upgrade, "websocket")
             return isWebSocket ? .websocket : .upgrade
         }
         // Only who keeps the exchange asks.

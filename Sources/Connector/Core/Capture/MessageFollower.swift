@@ -75,7 +75,7 @@ struct MessageFollower {
             switch framing {
             case .none: .length(0)
             case .length(let count): .length(count)
-            case .chunked: .chunked(ChunkedReader())
+            case .chunked: .chunked(ChunkedReader(isLenient: true))
             case .untilClose: .untilClose
             }
     }

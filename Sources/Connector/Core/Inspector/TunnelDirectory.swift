@@ -80,6 +80,7 @@ package final class TunnelDirectory: Sendable {
             switch event {
             case .unreachable(_, _, let reason): entry.originFailure = reason
             case .reachable: entry.originFailure = nil
+            case .alsoServed: break
             }
         }
     }
