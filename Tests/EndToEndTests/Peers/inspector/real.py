@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -58,7 +59,12 @@ class RealStage:
         self._edge = self._start("culvert-edge", "--dev", "--listen", f"127.0.0.1:{self.edge_port}", "--admin-listen", f"127.0.0.1:{free_port()}")
         eventually("edge", lambda: socket.create_connection(("127.0.0.1", self.edge_port)).close() or True)
         self._connector = None
-        self.come_back()
+        try:
+            self.come_back()
+        except BaseException:
+            print(self.log(), file=sys.stderr)
+            self.close()
+            raise
 
     @property
     def url(self):
@@ -117,7 +123,8 @@ class RealStage:
         self._connector = self._start(
             "culvert", "http", str(self.origin.port), "--name", NAME, "--edge", edge, "--inspect", f"127.0.0.1:{self.port}"
         )
-        eventually("online tunnel", lambda: next((one for one in self.api("tunnels")["tunnels"] if one["state"] == "online"), None))
+        eventually("inspector", lambda: self.api("status"))
+        eventually("tunnel", lambda: self.send(samples.request("GET", "/warm-up")) == 200 or None)
 
     # Visitors
 
