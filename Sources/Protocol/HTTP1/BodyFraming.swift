@@ -13,11 +13,10 @@ package enum BodyFraming: Equatable {
     ///
     /// - Throws: ``HTTPFault`` for whatever two readers could understand differently.
     package static func request(_ section: FieldSection, version: HTTPVersion) throws(HTTPFault) -> BodyFraming {
-        let lengths = section.values(.contentLength)
         guard section.contains(.transferEncoding) else {
-            return try Self.length(lengths).map { $0 == 0 ? .none : .length($0) } ?? .none
+            return try Self.length(of: section).map { $0 == 0 ? .none : .length($0) } ?? .none
         }
-        guard lengths.isEmpty else { throw .malformed("both Content-Length and Transfer-Encoding") }
+        guard !section.contains(.contentLength) else { throw .malformed("both Content-Length and Transfer-Encoding") }
         // RFC 9112 §6.1: an HTTP/1.0 message with Transfer-Encoding has a faulty framing.
         guard version == .http11 else { throw .malformed("Transfer-Encoding in HTTP/1.0") }
         guard Self.isChunked(section) else { throw .malformed("a Transfer-Encoding other than chunked") }
@@ -36,7 +35,7 @@ package enum BodyFraming: Equatable {
         version: HTTPVersion,
         isHead: Bool
     ) throws(HTTPFault) -> BodyFraming {
-        let length = try Self.repeatedLength(section.values(.contentLength))
+        let length = try Self.length(of: section, mayRepeat: true)
         if section.contains(.transferEncoding) {
             guard version == .http11, Self.isChunked(section, mayRepeat: true) else {
                 throw .malformed("a Transfer-Encoding other than chunked")
@@ -55,6 +54,23 @@ package enum BodyFraming: Equatable {
         return (values.count == 1 || mayRepeat) && values.allSatisfy { $0.asciiLowercased() == "chunked" }
     }
 
+    /// The length of a message; that of one line, the usual case, is found without a list of all.
+    private static func length(of section: FieldSection, mayRepeat: Bool = false) throws(HTTPFault) -> UInt64? {
+        guard let value = section.first(.contentLength) else { return nil }
+        if section.lines.count(where: { $0.known == .contentLength }) == 1, let length = Self.number(value) {
+            return length
+        }
+        let values = section.values(.contentLength)
+        return mayRepeat ? try Self.repeatedLength(values) : try Self.length(values)
+    }
+
+    private static func number(_ value: String) -> UInt64? {
+        guard !value.isEmpty, value.utf8.count <= 18, value.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
+            return nil
+        }
+        return UInt64(value)
+    }
+
     /// The length that all lines and members of lists agree on.
     private static func repeatedLength(_ values: [String]) throws(HTTPFault) -> UInt64? {
         var length: UInt64?
@@ -71,9 +87,7 @@ package enum BodyFraming: Equatable {
     private static func length(_ values: [String]) throws(HTTPFault) -> UInt64? {
         guard let value = values.first else { return nil }
         guard values.count == 1 else { throw .malformed("more than one Content-Length") }
-        guard !value.isEmpty, value.utf8.count <= 18, value.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
-            let length = UInt64(value)
-        else { throw .malformed("Content-Length is not a number") }
+        guard let length = Self.number(value) else { throw .malformed("Content-Length is not a number") }
         return length
     }
 }
