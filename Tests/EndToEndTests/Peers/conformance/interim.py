@@ -26,7 +26,7 @@ INTERIM = [
     ),
     Case(
         "interim: 103 to a HEAD",
-        [get(method=b"HEAD"), Until(b"Length: 2\r\n\r\n"), get(b"/2"), Until(b"ok")],
+        [get(method=b"HEAD"), Until(b"Length: 2\r\n"), get(b"/2"), Until(b"ok")],
         [HEAD, HINTS + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", HEAD, OK],
     ),
     Case("interim: 103 before a 304", [get()], [HEAD, HINTS + b"HTTP/1.1 304 Not Modified\r\n\r\n"]),

@@ -125,7 +125,7 @@ SLOW_ORIGINS = [
     ),
     Case(
         "no limit: an origin that says now and then that it is at work",
-        [get(), Until(b"ok")],
+        [get()] + [Until(b"Early Hints\r\n\r\n")] * 5 + [Until(b"ok")],
         [HEAD] + [step for _ in range(5) for step in (Pause(1.2), b"HTTP/1.1 103 Early Hints\r\n\r\n")]
         + [Pause(1.2), OK],
     ),
