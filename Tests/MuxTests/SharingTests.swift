@@ -46,6 +46,23 @@ struct SharingTests {
         #expect(pair.isAlive)
     }
 
+    @Test("a stream that shows a newer token needs its own capability, whether or not the session is shared")
+    func renewal() throws {
+        for (edge, connector, isTaken) in [
+            (Capabilities.renewal, Capabilities.renewal, true), ([.sharing, .renewal], [.sharing, .renewal], true),
+            (.renewal, .sharing, false), (.sharing, [.sharing, .renewal], false), ([], [], false),
+        ] as [(Capabilities, Capabilities, Bool)] {
+            var pair = self.pair(edge: edge, connector: connector)
+            var metadata = OpenMetadata(target: "my-app")
+            metadata.token = "abc.def.ghi"
+            _ = try pair.connector.core.open(kind: .token, metadata: metadata, now: pair.connector.now)
+            pair.deliverAll()
+            #expect(pair.edge.takeEvents().isEmpty == !isTaken)
+            #expect(pair.connector.takeEvents().contains { $0.contains("UNSUPPORTED_KIND") } == !isTaken)
+            #expect(pair.isAlive)
+        }
+    }
+
     @Test("a stream for a tunnel brings its token, and takes no memory for a window")
     func opening() throws {
         var pair = self.pair()

@@ -79,7 +79,7 @@ extension SessionCore {
             self.limitHits[.opens, default: 0] += 1
             return StreamRecord.CodeAndReason(code: .overloaded, reason: "too many streams a second")
         }
-        guard open.kind.isKnown, open.kind != .tunnel || self.capabilities.contains(.sharing) else {
+        guard open.kind.isKnown, self.capabilities.isSuperset(of: open.kind.requirement) else {
             return StreamRecord.CodeAndReason(code: .unsupportedKind, reason: "kind \(open.kind.rawValue)")
         }
         if case .failure(let fault) = open.metadata {

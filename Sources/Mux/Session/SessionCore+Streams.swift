@@ -256,7 +256,7 @@ extension SessionCore {
 
     mutating func countLive(_ slot: Int, _ change: Int) {
         self.liveCount += change
-        if self.streams[slot].kind == .tunnel { self.silentCount += change }
+        if self.streams[slot].kind.isSilent { self.silentCount += change }
     }
 
     /// Both sides know that the stream is over.

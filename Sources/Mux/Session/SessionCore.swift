@@ -159,7 +159,7 @@ public struct SessionCore {
     /// The window of the next own stream, in bytes, if it can be opened now.
     func windowToOpen(kind: StreamKind) -> Int? {
         guard self.openedCount < self.peerStreamLimit else { return nil }
-        guard kind != .tunnel else { return 0 }
+        guard !kind.isSilent else { return 0 }
         return self.configuration.fixedWindow ?? self.budget.initialWindow(level: self.level)
     }
 

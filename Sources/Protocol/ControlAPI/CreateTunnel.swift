@@ -114,3 +114,26 @@ package struct TunnelTokenResponse: Codable, Equatable, Sendable {
         case previousEndAt = "previous_end_at"
     }
 }
+
+/// The body of the 201 that answers `POST /api/tunnels/{id}/renew`.
+package struct TunnelRenewalResponse: Codable, Equatable, Sendable {
+    /// The tunnel's id.
+    package var tunnelID: String
+    /// The token that follows the one that was shown; a secret.
+    package var token: String
+    /// When it ends.
+    package var expiresAt: Date
+
+    /// Makes a response.
+    package init(tunnelID: String, token: String, expiresAt: Date) {
+        self.tunnelID = tunnelID
+        self.token = token
+        self.expiresAt = expiresAt
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case tunnelID = "tunnel_id"
+        case token
+        case expiresAt = "expires_at"
+    }
+}

@@ -15,4 +15,7 @@ public struct Capabilities: OptionSet, Hashable, Sendable {
     /// Several tunnels share the session: each is served as long as a stream of kind ``StreamKind/tunnel`` lives
     /// (docs/protocol.md §B.16).
     public static let sharing = Capabilities(rawValue: 1 << 2)
+    /// A connector may show a newer token of a tunnel that the session serves, with a stream of kind
+    /// ``StreamKind/token`` (docs/protocol.md §B.17).
+    public static let renewal = Capabilities(rawValue: 1 << 3)
 }

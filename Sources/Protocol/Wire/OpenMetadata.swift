@@ -19,7 +19,7 @@ public struct OpenMetadata: Hashable, Sendable {
     public var alpn: String?
     /// How the visitor came.
     public var scheme: Scheme?
-    /// What lets a connector serve the tunnel that the target names, for streams of kind tunnel; 1 to
+    /// What lets a connector serve the tunnel that the target names, for streams of kinds tunnel and token; 1 to
     /// ``maximumTokenLength`` ASCII bytes, and never to be logged.
     public var token: String?
 

@@ -24,6 +24,23 @@ public struct StreamKind: RawRepresentable, Hashable, Sendable {
     /// What the edge tells of a tunnel: one JSON object (docs/protocol.md §B.17).
     public static let notice = StreamKind(rawValue: 0x05)
 
+    /// No bytes: it shows a newer token of a tunnel that the session serves, which goes on by that one.
+    ///
+    /// Connectors alone open it, where both sides have ``Capabilities/renewal`` (docs/protocol.md §B.18).
+    public static let token = StreamKind(rawValue: 0x06)
+
     /// Whether this version knows the kind.
-    public var isKnown: Bool { (0x01...0x05).contains(self.rawValue) }
+    public var isKnown: Bool { (0x01...0x06).contains(self.rawValue) }
+
+    /// Whether no bytes ever follow OPEN: such a stream needs no window, and holds up no drain.
+    public var isSilent: Bool { self == .tunnel || self == .token }
+
+    /// What both sides have to be capable of for a stream of the kind to be opened.
+    public var requirement: Capabilities {
+        switch self {
+        case .tunnel: .sharing
+        case .token: .renewal
+        default: []
+        }
+    }
 }

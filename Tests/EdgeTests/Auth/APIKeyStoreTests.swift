@@ -17,8 +17,8 @@ struct APIKeyStoreTests {
         var revoked = self.record("old", "k3")
         revoked.revoked = true
         let store = try APIKeyStore([self.record("a", "k1"), self.record("b", "k2", .admin), revoked])
-        #expect(store.principal(for: "k1") == Principal(name: "a", role: .user))
-        #expect(store.principal(for: "k2") == Principal(name: "b", role: .admin))
+        #expect(store.principal(for: "k1") == Principal(name: "a", owner: "a", role: .user))
+        #expect(store.principal(for: "k2") == Principal(name: "b", owner: "b", role: .admin))
         #expect(store.principal(for: "k3") == nil)
         #expect(store.principal(for: "") == nil)
     }
@@ -53,8 +53,28 @@ struct APIKeyStoreTests {
 
     @Test("A user manages its own tunnels, an admin all")
     func management() {
-        #expect(Principal(name: "a", role: .user).mayManage(tunnelsOf: "a"))
-        #expect(!Principal(name: "a", role: .user).mayManage(tunnelsOf: "b"))
-        #expect(Principal(name: "a", role: .admin).mayManage(tunnelsOf: "b"))
+        #expect(Principal(name: "a", owner: "a", role: .user).mayManage(tunnelsOf: "a"))
+        #expect(!Principal(name: "a", owner: "a", role: .user).mayManage(tunnelsOf: "b"))
+        #expect(Principal(name: "a", owner: "a", role: .admin).mayManage(tunnelsOf: "b"))
+        #expect(Principal(name: "a", owner: "b", role: .user).mayManage(tunnelsOf: "b"))
+        #expect(!Principal(name: "a", owner: "b", role: .user).mayManage(tunnelsOf: "a"))
+    }
+
+    @Test("Several keys may have one owner, who has none once all are revoked")
+    func owners() throws {
+        var (first, second) = (self.record("ann", "k1"), self.record("ann-laptop", "k2"))
+        second.owner = "ann"
+        let store = try APIKeyStore([first, second])
+        #expect(store.principal(for: "k2")?.owner == "ann")
+        #expect(store.principal(for: "k2")?.name == "ann-laptop")
+        first.revoked = true
+        try store.replace(with: [first, second])
+        #expect(store.hasKey(ofOwner: "ann"))
+        #expect(!store.hasKey(ofOwner: "ann-laptop"))
+        second.revoked = true
+        try store.replace(with: [first, second])
+        #expect(!store.hasKey(ofOwner: "ann"))
+        second.owner = "two words"
+        #expect(throws: CredentialError.malformedOwner("two words", name: "ann-laptop")) { try APIKeyStore([second]) }
     }
 }

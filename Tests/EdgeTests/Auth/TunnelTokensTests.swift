@@ -40,7 +40,7 @@ struct TunnelTokensTests {
         )
     }
 
-    private func refusal(_ result: Result<TunnelTokenClaims, TokenRefusal>) -> TokenRefusal? {
+    private func refusal(_ result: Result<VerifiedToken, TokenRefusal>) -> TokenRefusal? {
         if case .failure(let refusal) = result { refusal } else { nil }
     }
 
@@ -48,7 +48,7 @@ struct TunnelTokensTests {
     func roundTrip() async throws {
         let tokens = try await self.tokens([self.keyA])
         let (token, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 60)
-        let claims = try await tokens.verify(token, for: self.id("my-app")).get()
+        let claims = try await tokens.verify(token, for: self.id("my-app")).get().claims
         #expect(claims.own == "alice")
         #expect(claims.name == "my-app")
         #expect(claims.edge == "http://e")
@@ -165,6 +165,44 @@ struct TunnelTokensTests {
         await #expect(throws: CredentialError.duplicateKeyID("a")) { try await self.tokens([self.keyA, self.keyA]) }
         let short = SigningKey(kid: "s", secret: Data(repeating: 1, count: 31).base64EncodedString())
         await #expect(throws: CredentialError.shortSigningKey(keyID: "s")) { try await self.tokens([short]) }
+    }
+
+    @Test("A token keeps the time of its owner's word, and one without has it from its own issue")
+    func version() async throws {
+        let tokens = try await self.tokens([self.keyA])
+        var specification = try self.specification()
+        specification.version = 7.5
+        self.clock.advance(by: 100)
+        let (token, _) = try await tokens.issue(for: specification, edge: "http://e", lifetime: 60)
+        #expect(try await tokens.verify(token, for: specification.id).get().claims.version == 7.5)
+        let first = TunnelTokenClaims(sub: "my-app", edge: "e", exp: 2, iat: 1.25, jti: "j", own: "alice")
+        #expect(first.version == 1.25)
+    }
+
+    @Test("How long a token lasts is what holds now: its own end, an overlap's, or none once its key is gone")
+    func life() async throws {
+        let tokens = try await self.tokens([self.keyA])
+        let id = try self.id("my-app")
+        let (text, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 60)
+        let token = try await tokens.verify(text, for: id).get()
+        func end() throws -> Double { try tokens.life(of: token).get().timeIntervalSince1970 - 1_000_000 }
+        #expect(try end() == 60)
+        #expect(tokens.mayBeRenewed(token.claims))
+        self.clock.advance(by: 1)
+        tokens.endTokens(of: id, at: self.clock.now.addingTimeInterval(10))
+        #expect(try end() == 11)
+        #expect(!tokens.mayBeRenewed(token.claims), "a token that is about to end has no successor of its own making")
+        tokens.endTokens(of: id, at: self.clock.now.addingTimeInterval(500))
+        #expect(try end() == 11, "a later end puts off no earlier one")
+        try await tokens.replaceKeys(with: [self.keyB])
+        #expect(tokens.life(of: token) == .failure(.unknownKey))
+        try await tokens.replaceKeys(with: [self.keyB, self.keyA])
+        self.clock.advance(by: 10)
+        #expect(tokens.life(of: token) == .failure(.revoked))
+        let (other, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 60)
+        let later = try await tokens.verify(other, for: id).get()
+        self.clock.advance(by: 60)
+        #expect(tokens.life(of: later) == .failure(.expired))
     }
 
     @Test("The memory of ended tokens is bounded")

@@ -28,7 +28,7 @@ struct ControlPlaneTests {
         #expect(tunnel.url == "https://t.example/\(tunnel.tunnelID)/")
         #expect(tunnel.name == nil)
         let id = try #require(TunnelID(tunnel.tunnelID))
-        let claims = try await api.tokens.verify(tunnel.token, for: id).get()
+        let claims = try await api.tokens.verify(tunnel.token, for: id).get().claims
         #expect(claims.edge == "https://t.example")
         #expect(claims.policy?.host == .rewrite("localhost:3000"))
 
@@ -245,7 +245,7 @@ struct ControlPlaneTests {
         let token = try created.decode(CreateTunnelResponse.self).token
         #expect(token.utf8.count > TunnelTokens.maximumLength / 2)
         let id = try #require(TunnelID("my-app"))
-        #expect(try await api.tokens.verify(token, for: id).get().sub == "my-app")
+        #expect(try await api.tokens.verify(token, for: id).get().claims.sub == "my-app")
     }
 
     @Test("HEAD answers as GET does, without the body")

@@ -74,6 +74,7 @@ struct OpenAPIDocumentTests {
         )
         let created = CreateTunnelResponse(tunnelID: "t", name: "n", url: "u", urls: ["u"], token: "t", expiresAt: date)
         let renewed = TunnelTokenResponse(tunnelID: "t", token: "t", expiresAt: date, previousEndAt: date)
+        let successor = TunnelRenewalResponse(tunnelID: "t", token: "t", expiresAt: date)
         let problem = Problem.invalidBody(field: "f", detail: "d").details(requestID: RequestID())
         #expect(try self.properties(of: "TunnelPolicy") == Set(PolicySchema.tunnel.members.map(\.name)))
         #expect(
@@ -86,6 +87,7 @@ struct OpenAPIDocumentTests {
         )
         #expect(try self.properties(of: "CreateTunnelResponse") == self.members(of: created))
         #expect(try self.properties(of: "TunnelTokenResponse") == self.members(of: renewed))
+        #expect(try self.properties(of: "TunnelRenewalResponse") == self.members(of: successor))
         #expect(try self.properties(of: "TunnelList") == self.members(of: TunnelList(tunnels: [], nextCursor: "c")))
         #expect(try self.properties(of: "TunnelStatus") == self.members(of: status))
         #expect(try self.properties(of: "SessionStatus") == self.members(of: session))

@@ -349,8 +349,7 @@ struct SharedSessionTests {
         let admission = SessionAdmission(
             authorised: AuthorisedTunnel(
                 tunnel: try await self.fixture.registry.restore(self.fixture.specification()),
-                claims: try await self.claims(tokens),
-                signedBy: nil
+                token: try await self.verified(tokens)
             ),
             connection: ConnectorConnection(
                 id: 1,
@@ -401,7 +400,7 @@ struct SharedSessionTests {
         }
     }
 
-    private func claims(_ tokens: TunnelTokens) async throws -> TunnelTokenClaims {
+    private func verified(_ tokens: TunnelTokens) async throws -> VerifiedToken {
         let specification = try self.fixture.specification()
         let (token, _) = try await tokens.issue(for: specification, edge: "http://e", lifetime: 600)
         return try await tokens.verify(token, for: specification.id).get()

@@ -28,10 +28,14 @@ struct SharingConnector: Sendable {
     let visitors: NIOLockedValueBox<[(target: String, stream: Stream)]>
 
     /// - Parameter bundle: The identity of the connector.
-    static func connect(to server: any Channel, bundle: UInt8) async throws -> SharingConnector {
+    static func connect(
+        to server: any Channel,
+        bundle: UInt8,
+        capabilities: Capabilities = [.sharing, .renewal]
+    ) async throws -> SharingConnector {
         let visitors = NIOLockedValueBox<[(target: String, stream: Stream)]>([])
         var configuration = SessionConfiguration(role: .connector)
-        configuration.capabilities = .sharing
+        configuration.capabilities = capabilities
         configuration.settings.maximumStreams = 4_096
         configuration.settings.bundle = .init(id: Array(repeating: bundle, count: 16), index: 0, count: 1)
         let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)

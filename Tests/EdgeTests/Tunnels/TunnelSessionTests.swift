@@ -91,6 +91,25 @@ struct TunnelSessionTests {
         #expect(self.upstream.events.count == 1)
     }
 
+    @Test("A newer token puts the end off; an older one, or one that was cut short meanwhile, does not")
+    func renewal() {
+        let session = self.session()
+        let now = Date()
+        let stamp = SigningKeyStamp(kid: "k", bytes: [1])
+        session.limitLifetime(to: now.addingTimeInterval(60), now: now)
+        #expect(session.renew(issuedAt: 40, signedBy: stamp, until: now.addingTimeInterval(100), now: now))
+        #expect(session.tokenIssuedAt == 40)
+        #expect(session.signedBy == stamp)
+        #expect(!session.renew(issuedAt: 30, signedBy: nil, until: now.addingTimeInterval(900), now: now))
+        #expect(!session.renew(issuedAt: 40, signedBy: nil, until: now.addingTimeInterval(900), now: now))
+        #expect(session.signedBy == stamp)
+        self.loop.advanceTime(by: .seconds(99))
+        #expect(self.upstream.events.isEmpty)
+        session.limitLifetime(to: now.addingTimeInterval(150), now: now.addingTimeInterval(99))
+        self.loop.advanceTime(by: .seconds(1))
+        #expect(self.upstream.events == ["end AUTH_EXPIRED"])
+    }
+
     @Test("A session that has ended has no timer left")
     func cancelled() {
         let session = self.session()

@@ -132,12 +132,15 @@ struct TunnelTests {
     @Test("A policy can narrow the number of sessions, never widen it")
     func sessionCap() throws {
         let tunnel = try self.tunnel(TunnelLimits(maxConnections: 2))
-        tunnel.policy.maxConnections = 1
+        var policy = tunnel.policy
+        policy.maxConnections = 1
+        tunnel.change(to: policy, at: 0)
         _ = tunnel.join(self.session(1), slot: nil)
         guard case .full = tunnel.join(self.session(2), slot: nil) else {
             return #expect(Bool(false), "the policy's cap was ignored")
         }
-        tunnel.policy.maxConnections = 50
+        policy.maxConnections = 50
+        tunnel.change(to: policy, at: 0)
         _ = tunnel.join(self.session(3), slot: nil)
         guard case .full = tunnel.join(self.session(4), slot: nil) else {
             return #expect(Bool(false), "the edge's cap was ignored")
@@ -153,7 +156,7 @@ struct TunnelTests {
                 name: name,
                 owner: owner,
                 policy: TunnelPolicy(),
-                createdAt: Date()
+                createdAt: Date(timeIntervalSince1970: owner == "alice" ? 2 : 1)
             )
         }
         for name in ["ccc", "aaa", "bbb"] { _ = try await registry.create(specification(name)) }
@@ -182,20 +185,22 @@ struct TunnelTests {
         let registry = InMemoryTunnelRegistry(now: {
             start + .nanoseconds(Int64((time.seconds - 1_000_000_000) * 1e9))
         })
-        func specification(_ owner: String, name: String? = "my-app") throws -> TunnelSpecification {
+        func specification(_ owner: String, name: String? = "my-app", at time: Double = 0) throws -> TunnelSpecification {
             TunnelSpecification(
                 id: try #require(TunnelID("my-app")),
                 name: name,
                 owner: owner,
                 policy: TunnelPolicy(),
-                createdAt: Date()
+                createdAt: Date(timeIntervalSince1970: time)
             )
         }
         let id = try #require(TunnelID("my-app"))
         _ = try await registry.create(specification("alice"))
         _ = await registry.remove(id, keepingNameFor: .seconds(60))
-        await #expect(throws: TunnelRegistryError.nameTaken) { try await registry.create(specification("bob")) }
-        await #expect(throws: TunnelRegistryError.nameTaken) { try await registry.restore(specification("bob")) }
+        await #expect(throws: TunnelRegistryError.nameTaken) { try await registry.create(specification("bob", at: 9)) }
+        await #expect(throws: TunnelRegistryError.nameTaken) {
+            try await registry.restore(specification("bob", at: -1))
+        }
         _ = try await registry.restore(specification("alice"))
         _ = await registry.remove(id, keepingNameFor: .seconds(60))
         time.advance(by: 61)
@@ -210,10 +215,11 @@ struct TunnelTests {
         let now = NIODeadline.now()
         for number in 0..<1_000 {
             let id = try #require(TunnelID("name-\(number)"))
-            leases.keep(id, for: "alice", until: now + .seconds(Int64(number) + 1), now: now)
+            let specification = TunnelSpecification(id: id, owner: "alice", policy: TunnelPolicy(), createdAt: Date())
+            leases.keep(specification, until: now + .seconds(Int64(number) + 1), now: now)
         }
         #expect(leases.count <= 16)
-        #expect(leases.holder(of: try #require(TunnelID("name-999")), now: now) == "alice")
-        #expect(leases.holder(of: try #require(TunnelID("name-0")), now: now) == nil)
+        #expect(leases.lease(of: try #require(TunnelID("name-999")), now: now)?.owner == "alice")
+        #expect(leases.lease(of: try #require(TunnelID("name-0")), now: now)?.owner == nil)
     }
 }

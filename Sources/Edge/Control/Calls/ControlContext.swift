@@ -30,6 +30,9 @@ struct ControlContext: RequestContext {
     let audit: AuditRecord
     /// Who makes the call; set by ``CredentialMiddleware``, which guards every route that reads it.
     var principal: Principal?
+    /// What the caller showed instead of an API key, in the shape of a tunnel token; set by ``RenewalMiddleware``, and
+    /// not verified.
+    var tunnelToken: String?
 
     init(source: ControlContextSource) {
         self.coreContext = CoreRequestContextStorage(source: source)

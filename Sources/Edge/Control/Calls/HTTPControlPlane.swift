@@ -52,18 +52,18 @@ package struct HTTPControlPlane: ControlPlane {
                 body: ResponseBody(byteBuffer: ByteBuffer(string: document))
             )
         }
-        let tunnels = api.group("tunnels")
-            .add(
-                middleware: CredentialMiddleware(keys: keys, codes: OneTimePasswordGuard(), limits: limits, now: now)
-            )
-        TunnelRoutes(
+        let credentials = CredentialMiddleware(keys: keys, codes: OneTimePasswordGuard(), limits: limits, now: now)
+        let routes = TunnelRoutes(
             registry: registry,
             tokens: tokens,
             limits: limits,
             liveSettings: settings,
             policySchema: policySchema,
             now: now
-        ).add(to: tunnels)
+        )
+        routes.add(to: api.group("tunnels").add(middleware: credentials))
+        RenewalRoute(tunnels: routes, keys: keys)
+            .add(to: api.group("tunnels").add(middleware: RenewalMiddleware(credentials: credentials)))
         self.responder = router.buildResponder()
         self.routes = RouteTable(router.routes.map { ($0.method, $0.path.description) })
         self.limits = limits

@@ -99,13 +99,35 @@ enum OpenAPIDocument {
             "/api/tunnels/{id}/token": {
               "parameters": [{"$ref": "#/components/parameters/id"}],
               "post": {
-                "operationId": "renewTunnelToken",
+                "operationId": "replaceTunnelTokens",
                 "summary": "A new token; those before it end after an overlap",
                 "parameters": [{"$ref": "#/components/parameters/otp"}],
                 "responses": {
                   "201": {
                     "description": "The token",
                     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TunnelTokenResponse"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/problem"},
+                  "401": {"$ref": "#/components/responses/problem"},
+                  "404": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
+                  "429": {"$ref": "#/components/responses/limited"},
+                  "431": {"$ref": "#/components/responses/problem"}
+                }
+              }
+            },
+            "/api/tunnels/{id}/renew": {
+              "parameters": [{"$ref": "#/components/parameters/id"}],
+              "post": {
+                "operationId": "renewTunnelToken",
+                "summary": "The token that follows one that is valid, which stays so until its own end",
+                "security": [{"tunnelToken": []}, {"apiKey": []}],
+                "parameters": [{"$ref": "#/components/parameters/otp"}],
+                "responses": {
+                  "201": {
+                    "description": "The token",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TunnelRenewalResponse"}}}
                   },
                   "400": {"$ref": "#/components/responses/problem"},
                   "401": {"$ref": "#/components/responses/problem"},
@@ -154,7 +176,10 @@ enum OpenAPIDocument {
             }
           },
           "components": {
-            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+              "apiKey": {"type": "http", "scheme": "bearer"},
+              "tunnelToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            },
             "parameters": {
               "id": {
                 "name": "id", "in": "path", "required": true, "description": "The tunnel",
@@ -235,6 +260,16 @@ enum OpenAPIDocument {
                   "token": {"type": "string"},
                   "expires_at": {"type": "string", "format": "date-time"},
                   "previous_end_at": {"type": "string", "format": "date-time"}
+                }
+              },
+              "TunnelRenewalResponse": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["tunnel_id", "token", "expires_at"],
+                "properties": {
+                  "tunnel_id": {"$ref": "#/components/schemas/TunnelID"},
+                  "token": {"type": "string"},
+                  "expires_at": {"type": "string", "format": "date-time"}
                 }
               },
               "TunnelList": {

@@ -27,7 +27,7 @@ struct TunnelRoutes: Sendable {
         group.post("create", use: self.create)
         group.get("list", use: self.list)
         group.get("{id}/status", use: self.status)
-        group.post("{id}/token", use: self.renewToken)
+        group.post("{id}/token", use: self.replaceTokens)
         group.delete("{id}", use: self.delete)
     }
 
@@ -46,7 +46,7 @@ struct TunnelRoutes: Sendable {
         context.audit.note(tunnelID: id.description)
 
         // A tunnel that is taken up again is not a new one: connectors do that at each start.
-        let isOwn = self.registry.tunnel(id)?.owner == principal.name
+        let isOwn = self.registry.tunnel(id)?.owner == principal.owner
         if !isOwn || !policy.basicAuth.isEmpty {
             let decision = self.limits.creation(by: principal.name)
             guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .creations) }
@@ -57,7 +57,7 @@ struct TunnelRoutes: Sendable {
         var specification = TunnelSpecification(
             id: id,
             name: call.name,
-            owner: principal.name,
+            owner: principal.owner,
             policy: policy,
             createdAt: self.now()
         )
@@ -67,10 +67,10 @@ struct TunnelRoutes: Sendable {
         } catch TunnelRegistryError.nameTaken {
             // Asking again for one's own name takes the tunnel up again, with the new policy: `culvert http --name`
             // has to work twice in a row.
-            guard let tunnel = self.registry.tunnel(id), tunnel.owner == principal.name else {
+            guard let tunnel = self.registry.tunnel(id), tunnel.owner == principal.owner else {
                 throw Problem.nameTaken(id.description)
             }
-            tunnel.policy = policy
+            tunnel.change(to: policy, at: self.now().timeIntervalSince1970)
             specification = tunnel.specification
         } catch TunnelRegistryError.tooManyTunnels(let limit) {
             throw Problem.tooManyTunnels(limit: limit)
@@ -108,7 +108,7 @@ struct TunnelRoutes: Sendable {
             }
             cursor = id
         }
-        let owner = principal.role == .admin ? nil : principal.name
+        let owner = principal.role == .admin ? nil : principal.owner
         // One more than asked for tells whether there is another page.
         let tunnels = await self.registry.list(owner: owner, after: cursor, limit: limit + 1)
         let page = tunnels.prefix(limit)
@@ -128,7 +128,7 @@ struct TunnelRoutes: Sendable {
     }
 
     @Sendable
-    private func renewToken(_ request: Request, _ context: ControlContext) async throws -> Response {
+    private func replaceTokens(_ request: Request, _ context: ControlContext) async throws -> Response {
         let tunnel = try self.tunnel(context)
         let endAt = self.now().addingTimeInterval(self.settings.tokenOverlap)
         let issuedUntil = self.tokens.endTokens(of: tunnel.id, at: endAt)
@@ -169,7 +169,8 @@ struct TunnelRoutes: Sendable {
         return id
     }
 
-    private func issue(for specification: TunnelSpecification) async throws -> (String, TunnelTokenClaims) {
+    /// Signs a token of a tunnel.
+    func issue(for specification: TunnelSpecification) async throws -> (String, TunnelTokenClaims) {
         try await self.tokens.issue(
             for: specification,
             edge: self.settings.apiURL,
@@ -201,7 +202,7 @@ struct TunnelRoutes: Sendable {
     }
 
     /// The tunnel in the path, if the caller may know of it.
-    private func tunnel(_ context: ControlContext) throws -> Tunnel {
+    func tunnel(_ context: ControlContext) throws -> Tunnel {
         let principal = try context.requirePrincipal()
         guard let id = context.parameters.get("id").flatMap({ TunnelID($0) }) else {
             throw Problem.invalidParameter(field: "id", detail: "id has to be 3 to 63 of a-z, 0-9 and -.")

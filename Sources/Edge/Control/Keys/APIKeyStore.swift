@@ -8,8 +8,12 @@ import Synchronization
 ///
 /// A plain SHA-256 is enough, because the keys are 160 random bits: there is no dictionary to try.
 package struct APIKeyRecord: Codable, Equatable, Sendable {
-    /// The name of the key; it owns the tunnels made with it.
+    /// The name of the key, in logs and limits.
     package var name: String
+    /// Who owns the tunnels made with the key; `nil` is its name.
+    ///
+    /// Several keys may have one owner: the next key of somebody whose last one has leaked, or one for each machine.
+    package var owner: String?
     /// What the key may do.
     package var role: Role
     /// SHA-256 of the key, 64 hexadecimal digits.
@@ -22,12 +26,14 @@ package struct APIKeyRecord: Codable, Equatable, Sendable {
     /// Describes a key.
     package init(
         name: String,
+        owner: String? = nil,
         role: Role,
         sha256: String,
         totpSecret: String? = nil,
         revoked: Bool? = nil
     ) {
         self.name = name
+        self.owner = owner
         self.role = role
         self.sha256 = sha256
         self.totpSecret = totpSecret
@@ -36,6 +42,7 @@ package struct APIKeyRecord: Codable, Equatable, Sendable {
 
     private enum CodingKeys: String, CodingKey {
         case name
+        case owner
         case role
         case sha256
         case totpSecret = "totp_secret"
@@ -94,6 +101,11 @@ package final class APIKeyStore: Sendable {
         }
     }
 
+    /// Whether somebody has a key; the tunnels of others come to their end.
+    func hasKey(ofOwner owner: String) -> Bool {
+        self.entries.withLock { $0.contains { $0.principal.owner == owner } }
+    }
+
     /// Everything that is wrong with records.
     package static func errors(in records: [APIKeyRecord]) -> [CredentialError] {
         var names = Set<String>()
@@ -101,6 +113,9 @@ package final class APIKeyStore: Sendable {
         for record in records {
             if !names.insert(record.name).inserted { errors.append(.duplicateName(record.name)) }
             if !APIKeyRecord.isName(record.name) { errors.append(.malformedName(record.name)) }
+            if let owner = record.owner, !APIKeyRecord.isName(owner) {
+                errors.append(.malformedOwner(owner, name: record.name))
+            }
             if record.hashBytes == nil { errors.append(.malformedHash(name: record.name)) }
             if record.totpSecret != nil, record.oneTimePassword == nil {
                 errors.append(.malformedSecret(name: record.name))
@@ -115,7 +130,12 @@ package final class APIKeyStore: Sendable {
             guard record.revoked != true, let hash = record.hashBytes else { return nil }
             return Entry(
                 hash: hash,
-                principal: Principal(name: record.name, role: record.role, oneTimePassword: record.oneTimePassword)
+                principal: Principal(
+                    name: record.name,
+                    owner: record.owner ?? record.name,
+                    role: record.role,
+                    oneTimePassword: record.oneTimePassword
+                )
             )
         }
     }
@@ -142,6 +162,7 @@ extension APIKeyRecord {
 package enum CredentialError: Error, Equatable, CustomStringConvertible {
     case duplicateName(String)
     case malformedName(String)
+    case malformedOwner(String, name: String)
     case malformedHash(name: String)
     case malformedSecret(name: String)
     case noSigningKey
@@ -152,6 +173,8 @@ package enum CredentialError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .duplicateName(let name): "two API keys are named \(name)"
         case .malformedName(let name): "\(String(reflecting: name)) is not a name: one word of ASCII without a colon"
+        case .malformedOwner(let owner, let name):
+            "the owner \(String(reflecting: owner)) of API key \(name) is not a name: one word of ASCII without a colon"
         case .malformedHash(let name): "the sha256 of API key \(name) is not 64 hexadecimal digits"
         case .malformedSecret(let name): "the totp_secret of API key \(name) is not base 32 of at least 10 bytes"
         case .noSigningKey: "there is no signing key"

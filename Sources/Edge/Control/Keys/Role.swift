@@ -12,6 +12,8 @@ package enum Role: String, Codable, CaseIterable, Sendable {
 struct Principal: Equatable, Sendable {
     /// The name of the API key.
     var name: String
+    /// Who owns the tunnels that are made with it.
+    var owner: String
     /// What it may do.
     var role: Role
     /// The shared secret of its second factor; `nil` asks for none.
@@ -19,8 +21,8 @@ struct Principal: Equatable, Sendable {
 
     /// Whether the principal may see and change a tunnel.
     ///
-    /// - Parameter owner: The name of the API key that owns the tunnel.
+    /// - Parameter owner: Who owns the tunnel.
     func mayManage(tunnelsOf owner: String) -> Bool {
-        self.role == .admin || self.name == owner
+        self.role == .admin || self.owner == owner
     }
 }

@@ -54,9 +54,14 @@ struct TokenCutoffs: Sendable {
         self.order.removeFirst(min(dropped, self.order.count))
     }
 
+    /// When a token ends, or ended, before its time; `nil` if it does not.
+    func end(issuedAt: Double, of tunnelID: TunnelID) -> Double? {
+        guard let cutoffs = self.cutoffs[tunnelID] else { return nil }
+        return cutoffs.lazy.filter { issuedAt <= $0.issuedUntil }.map(\.endAt).min()
+    }
+
     /// Whether a token has been ended.
     func isEnded(issuedAt: Double, of tunnelID: TunnelID, now: Double) -> Bool {
-        guard let cutoffs = self.cutoffs[tunnelID] else { return false }
-        return cutoffs.contains { issuedAt <= $0.issuedUntil && $0.endAt <= now }
+        self.end(issuedAt: issuedAt, of: tunnelID).map { $0 <= now } ?? false
     }
 }

@@ -74,7 +74,8 @@ package final class TunnelTokens: TunnelTokenVerifier {
             jti: RequestID().description,
             own: specification.owner,
             name: specification.name,
-            policy: specification.policy
+            policy: specification.policy,
+            ver: specification.version
         )
         let (keyID, keys) = self.ring.withLock { ($0.signingKeyID, $0.keys[$0.signingKeyID] ?? $0.decoy) }
         var header = JWTHeader()
@@ -87,18 +88,22 @@ package final class TunnelTokens: TunnelTokenVerifier {
     /// - Parameters:
     ///   - token: What the connector sent.
     ///   - tunnelID: The tunnel that it wants to serve.
-    package func verify(_ token: String?, for tunnelID: TunnelID) async -> Result<TunnelTokenClaims, TokenRefusal> {
+    package func verify(_ token: String?, for tunnelID: TunnelID) async -> Result<VerifiedToken, TokenRefusal> {
         guard let token, !token.isEmpty else { return .failure(await self.refuse(.missing)) }
         guard token.utf8.count <= Self.maximumLength else { return .failure(await self.refuse(.oversized)) }
         guard let header = Self.header(of: token) else { return .failure(await self.refuse(.malformed)) }
-        let known = self.ring.withLock { ring in header.kid.flatMap { ring.keys[$0] } }
-        let keys = known ?? self.ring.withLock { $0.decoy }
+        let (known, decoy) = self.ring.withLock { ring in
+            let known = header.kid.flatMap { kid in ring.stamps[kid].flatMap { stamp in ring.keys[kid].map { (stamp, $0) } } }
+            return (known, ring.decoy)
+        }
+        let keys = known?.1 ?? decoy
         // The signature is computed whatever the header says, so that the refusals take the same time.
         let claims = try? await keys.verify(token, as: TunnelTokenClaims.self)
         guard header.alg == "HS256", header.crit == nil else { return .failure(.algorithm) }
-        guard known != nil else { return .failure(.unknownKey) }
+        guard let (signedBy, _) = known else { return .failure(.unknownKey) }
         guard let claims else { return .failure(.signature) }
-        return self.check(claims, for: tunnelID).map { .failure($0) } ?? .success(claims)
+        if let refusal = self.check(claims, for: tunnelID) { return .failure(refusal) }
+        return .success(VerifiedToken(claims: claims, signedBy: signedBy))
     }
 
     /// Ends every token of a tunnel that has been issued so far.
@@ -116,18 +121,33 @@ package final class TunnelTokens: TunnelTokenVerifier {
         return now
     }
 
+    package func life(of token: VerifiedToken) -> Result<Date, TokenRefusal> {
+        let claims = token.claims
+        guard let tunnelID = TunnelID(claims.sub) else { return .failure(.otherTunnel) }
+        guard self.accepts(token.signedBy) else { return .failure(.unknownKey) }
+        let now = self.now().timeIntervalSince1970
+        guard claims.exp > now else { return .failure(.expired) }
+        let end = self.cutoffs.withLock { $0.end(issuedAt: claims.iat, of: tunnelID) } ?? claims.exp
+        return end > now ? .success(Date(timeIntervalSince1970: min(end, claims.exp))) : .failure(.revoked)
+    }
+
+    /// Whether a token may be exchanged for a later one: not once somebody has asked to end it, be it after an overlap.
+    func mayBeRenewed(_ claims: TunnelTokenClaims) -> Bool {
+        guard let tunnelID = TunnelID(claims.sub) else { return false }
+        return self.cutoffs.withLock { $0.end(issuedAt: claims.iat, of: tunnelID) } == nil
+    }
+
+    /// Whether a text has the shape of a token: three parts, the first of which is the head of a JWT.
+    static func hasShape(of text: String) -> Bool {
+        text.utf8.count <= Self.maximumLength && Self.header(of: text)?.alg != nil
+    }
+
     /// Refuses what is not looked at, after the work that a token takes.
     package func refuse(_ refusal: TokenRefusal) async -> TokenRefusal {
         let (decoy, token) = self.ring.withLock { ($0.decoy, $0.decoyToken) }
         _ = Self.header(of: token)
         _ = try? await decoy.verify(token, as: TunnelTokenClaims.self)
         return refusal
-    }
-
-    /// What stands for the key that signed a token which has been verified.
-    package func stamp(of token: String) -> SigningKeyStamp? {
-        let keyID = Self.header(of: token)?.kid
-        return self.ring.withLock { ring in keyID.flatMap { ring.stamps[$0] } }
     }
 
     /// Whether a key is still among those that verify.

@@ -15,12 +15,12 @@ import Foundation
 struct CredentialsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "credentials",
-        abstract: "Make, list and revoke API keys.",
+        abstract: "Make, list, rotate and revoke API keys.",
         discussion: """
             A running edge takes up a change when it gets SIGHUP. The file of API keys holds hashes only: a key is shown \
             once, when it is made.
             """,
-        subcommands: [New.self, List.self, Revoke.self]
+        subcommands: [New.self, List.self, Rotate.self, Revoke.self]
     )
 
     /// The files that the commands work on.
@@ -44,6 +44,9 @@ struct CredentialsCommand: ParsableCommand {
         @Option(help: "The name of the key: who or what it is for.")
         var name: String
 
+        @Option(help: "Who owns the tunnels made with the key, by default its name; several keys may have one owner.")
+        var owner: String?
+
         @Option(help: "user: manages the tunnels made with the key. admin: manages all.")
         var role: Role = .user
 
@@ -51,17 +54,30 @@ struct CredentialsCommand: ParsableCommand {
         var otp = true
 
         func run() throws {
-            guard APIKeyRecord.isName(self.name) else {
+            guard APIKeyRecord.isName(self.name), self.owner.map(APIKeyRecord.isName) ?? true else {
                 throw CommandFailure.exit(.usage, "a name is one word of ASCII without a colon, of 64 letters at most")
             }
             try CredentialFailures.report {
-                let made = NewCredentials.make(name: self.name, role: self.role, withSecondFactor: self.otp)
+                let made = NewCredentials.make(
+                    name: self.name,
+                    owner: self.owner,
+                    role: self.role,
+                    withSecondFactor: self.otp
+                )
                 try CredentialFiles.update(at: self.files.apiKeysFile) { (file: APIKeyFile?) in
                     var ring = file ?? APIKeyFile(keys: [])
                     guard !ring.keys.contains(where: { $0.name == self.name }) else {
                         throw CredentialFiles.Failure(
                             path: self.files.apiKeysFile,
-                            message: "there is an API key named \(self.name) already: choose another name"
+                            message: "there is an API key named \(self.name) already: choose another name, or replace the "
+                                + "key with credentials rotate"
+                        )
+                    }
+                    guard self.owner != nil || !ring.keys.contains(where: { $0.owner == self.name }) else {
+                        throw CredentialFiles.Failure(
+                            path: self.files.apiKeysFile,
+                            message: "\(self.name) owns the tunnels of another API key: choose another name, or say "
+                                + "--owner \(self.name)"
                         )
                     }
                     ring.keys.append(made.record)
@@ -71,6 +87,53 @@ struct CredentialsCommand: ParsableCommand {
                     file == nil ? SigningKeyFile(keys: [SigningKey.generate(kid: "k1")]) : nil
                 }
                 LogSink.standardOutput.write(made.text)
+            }
+        }
+    }
+
+    /// `culvert-edge credentials rotate`.
+    struct Rotate: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rotate",
+            abstract: "Replace an API key, also a revoked one, by another one of the same name.",
+            discussion: """
+                The name, the role and the tunnels stay; the old key ends when the edge gets SIGHUP. The tokens of the \
+                tunnels stay valid, too: POST /api/tunnels/{id}/token replaces those that the old key may have given away.
+
+                For two keys that are valid side by side: credentials new --name NEW --owner OWNER.
+                """
+        )
+
+        @OptionGroup var files: Files
+
+        @Argument(help: "The name of the key.")
+        var name: String
+
+        @Flag(inversion: .prefixedNo, help: "Ask for a one-time code; by default if the old key does.")
+        var otp: Bool?
+
+        func run() throws {
+            try CredentialFailures.report {
+                var text = ""
+                try CredentialFiles.update(at: self.files.apiKeysFile) { (file: APIKeyFile?) in
+                    guard var ring = file, let index = ring.keys.firstIndex(where: { $0.name == self.name }) else {
+                        throw CredentialFiles.Failure(
+                            path: self.files.apiKeysFile,
+                            message: "no API key is named \(self.name)"
+                        )
+                    }
+                    let old = ring.keys[index]
+                    let made = NewCredentials.make(
+                        name: old.name,
+                        owner: old.owner,
+                        role: old.role,
+                        withSecondFactor: self.otp ?? (old.totpSecret != nil)
+                    )
+                    ring.keys[index] = made.record
+                    text = made.text
+                    return ring
+                }
+                LogSink.standardOutput.write(text + "Send the edge SIGHUP to end the old key.\n")
             }
         }
     }
@@ -86,7 +149,8 @@ struct CredentialsCommand: ParsableCommand {
                 for key in try CredentialFiles.read(APIKeyFile.self, at: self.files.apiKeysFile).keys {
                     let state = key.revoked == true ? "revoked" : "valid"
                     let factor = key.totpSecret == nil ? "key" : "key+otp"
-                    LogSink.standardOutput.write("\(key.name)\t\(key.role.rawValue)\t\(factor)\t\(state)\n")
+                    let owner = key.owner.map { "\towner=\($0)" } ?? ""
+                    LogSink.standardOutput.write("\(key.name)\t\(key.role.rawValue)\t\(factor)\t\(state)\(owner)\n")
                 }
             }
         }
@@ -145,11 +209,12 @@ struct NewCredentials {
     ///
     /// - Parameters:
     ///   - name: The name of the key.
+    ///   - owner: Who owns the tunnels made with it, if not that name.
     ///   - role: What it may do.
     ///   - withSecondFactor: Whether it asks for one-time codes.
-    static func make(name: String, role: Role, withSecondFactor: Bool) -> NewCredentials {
+    static func make(name: String, owner: String? = nil, role: Role, withSecondFactor: Bool) -> NewCredentials {
         let key = APIKey.generate()
-        var record = APIKeyRecord(name: name, role: role, sha256: Hexadecimal.encode(APIKey.hash(key)))
+        var record = APIKeyRecord(name: name, owner: owner, role: role, sha256: Hexadecimal.encode(APIKey.hash(key)))
         var text = "API key      \(key)\n"
         if withSecondFactor {
             var generator = SystemRandomNumberGenerator()

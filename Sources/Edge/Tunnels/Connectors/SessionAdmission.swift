@@ -29,6 +29,7 @@ struct ServedTunnel {
 package final class SessionAdmission: SessionDelegate {
     private let connection: ConnectorConnection
     private let authorised: AuthorisedTunnel
+    private let authority: TunnelAuthority
     private let acceptor: SharingAcceptor
     private let sampler: SessionSampler
     private weak var handler: SessionHandler?
@@ -52,6 +53,7 @@ package final class SessionAdmission: SessionDelegate {
         echoInterval: TimeAmount
     ) {
         self.authorised = authorised
+        self.authority = authority
         self.connection = connection
         self.acceptor = SharingAcceptor(connection, authority: authority, makeID: makeID)
         self.sampler = SessionSampler(connection, echoInterval: echoInterval)
@@ -161,6 +163,10 @@ extension SessionAdmission: SeatGiver {
         guard let peer = self.handler?.peer else {
             return SeatRefusal(code: .sessionClosing, reason: "the session is over")
         }
+        // Up to ten seconds after the upgrade: the token that was valid then may have ended meanwhile.
+        if case .failure = self.life(of: authorised) {
+            return SeatRefusal(code: .authExpired, reason: "the token has ended or was revoked")
+        }
         let tunnel = authorised.tunnel
         let session = TunnelSession(
             over: upstream,
@@ -168,7 +174,7 @@ extension SessionAdmission: SeatGiver {
             implementation: peer.implementation,
             connectedAt: Date(),
             tokenIssuedAt: authorised.claims.iat,
-            signedBy: authorised.signedBy,
+            signedBy: authorised.token.signedBy,
             makeRoomElsewhere: { [weak self] in self?.makeRoom() }
         )
         var logger = self.connection.logger
@@ -186,7 +192,7 @@ extension SessionAdmission: SeatGiver {
             let place = ServedTunnel(tunnel: tunnel, session: session, logger: logger)
             self.seats.add(place, number: session.id, of: tunnel.id.description)
             self.connection.recorder.sessionOpened()
-            session.limitLifetime(to: Date(timeIntervalSince1970: authorised.claims.exp))
+            self.limit(session, by: authorised)
             logger.info(
                 "connector connected",
                 metadata: [
@@ -198,6 +204,38 @@ extension SessionAdmission: SeatGiver {
             replaced?.giveWay(toConnection: session.connectionID)
             for other in probed { other.probe() }
             return nil
+        }
+    }
+
+    func renew(_ authorised: AuthorisedTunnel) -> SeatRefusal? {
+        // Those among them that are about to be replaced have requests under way.
+        let places = self.seats.seats(of: authorised.tunnel.id.description).filter { $0.tunnel === authorised.tunnel }
+        guard !places.isEmpty else {
+            return SeatRefusal(code: .draining, reason: "the session serves no such tunnel")
+        }
+        for place in places {
+            let isNewer = place.session.renew(
+                issuedAt: authorised.claims.iat,
+                signedBy: authorised.token.signedBy,
+                until: Date(timeIntervalSince1970: authorised.claims.exp)
+            )
+            guard isNewer else { continue }
+            self.limit(place.session, by: authorised)
+            place.logger.info("connector showed a newer token", metadata: ["token": "\(authorised.claims.jti)"])
+        }
+        return nil
+    }
+
+    private func life(of authorised: AuthorisedTunnel) -> Result<Date, TokenRefusal> {
+        self.authority.tokens.life(of: authorised.token)
+    }
+
+    /// Ends a session with its token, once whoever ends tokens finds the session in its tunnel: what they did before is
+    /// seen here, and what they do later reaches the session.
+    private func limit(_ session: TunnelSession, by authorised: AuthorisedTunnel) {
+        switch self.life(of: authorised) {
+        case .success(let date): session.limitLifetime(to: date)
+        case .failure: session.revoke()
         }
     }
 

@@ -17,6 +17,10 @@ protocol SeatGiver: AnyObject {
     ///
     /// - Returns: Why it can't be, if so.
     func serve(_ authorised: AuthorisedTunnel, over upstream: any Upstream) -> SeatRefusal?
+    /// Has the session go on with a tunnel by a newer token.
+    ///
+    /// - Returns: Why it can't, if so.
+    func renew(_ authorised: AuthorisedTunnel) -> SeatRefusal?
     /// Called with what becomes of a seat, also of one that was refused.
     func heard(_ event: SharedSeat.Event, of seat: SharedSeat)
 }
@@ -28,7 +32,7 @@ struct SeatRefusal {
 }
 
 /// Answers the streams with which a connector asks to have further tunnels served over its session, each with a token
-/// of its own (docs/protocol.md §B.16).
+/// of its own (docs/protocol.md §B.16), or shows newer tokens of those that it serves (§B.17).
 ///
 /// Used on the session's event loop.
 final class SharingAcceptor {
@@ -61,8 +65,7 @@ final class SharingAcceptor {
 
     /// Answers a stream that the connector opened.
     func accept(_ stream: StreamChannel, for giver: any SeatGiver) {
-        guard let opening = stream.opening, opening.kind == .tunnel, case .success(let metadata) = opening.metadata
-        else {
+        guard let opening = stream.opening, opening.kind.isSilent, case .success(let metadata) = opening.metadata else {
             return stream.reject(code: .unsupportedKind, reason: "the edge takes no streams but those of tunnels")
         }
         guard self.connection.readiness.isReady, let session = giver.activeSession else {
@@ -71,6 +74,7 @@ final class SharingAcceptor {
         guard self.asking.take(Self.askingLimit, now: Self.now).isAllowed else {
             return stream.reject(code: .overloaded, reason: "too many tunnels a second")
         }
+        if opening.kind == .token { return self.renew(stream, metadata, giver) }
         let seat = SharedSeat(
             id: self.makeID(),
             connectionID: self.connection.id,
@@ -86,10 +90,7 @@ final class SharingAcceptor {
             return stream.reject(code: .internalError, reason: "the stream could not be set up")
         }
         giver.seats.asked()
-        let authority = self.authority
-        self.connection.eventLoop.makeFutureWithTask {
-            await authority.authorise(tunnelID: metadata.target, token: metadata.token)
-        }.assumeIsolated().whenSuccess { decision in
+        self.decide(on: metadata) { decision in
             giver.seats.decided()
             guard stream.isUnanswered else { return }
             guard !giver.seats.isOutdone(seat.id, of: seat.target), self.connection.readiness.isReady,
@@ -97,18 +98,43 @@ final class SharingAcceptor {
             else {
                 return stream.reject(code: .draining, reason: "the edge is leaving, or a later stream came first")
             }
-            self.conclude(decision, for: seat, stream, giver)
+            self.conclude(decision, of: seat.target, stream, giver) { giver.serve($0, over: seat) }
         }
+    }
+
+    /// A newer token of a tunnel that the session serves (docs/protocol.md §B.17).
+    private func renew(_ stream: StreamChannel, _ metadata: OpenMetadata, _ giver: any SeatGiver) {
+        do {
+            try stream.pipeline.syncOperations.addHandler(SilentStream())
+        } catch {
+            return stream.reject(code: .internalError, reason: "the stream could not be set up")
+        }
+        self.decide(on: metadata) { decision in
+            guard stream.isUnanswered else { return }
+            self.conclude(decision, of: metadata.target, stream, giver) { giver.renew($0) }
+            stream.close(mode: .output, promise: nil)
+        }
+    }
+
+    private func decide(
+        on metadata: OpenMetadata,
+        _ conclude: @escaping (Result<AuthorisedTunnel, TokenRefusal>) -> Void
+    ) {
+        let authority = self.authority
+        self.connection.eventLoop.makeFutureWithTask {
+            await authority.authorise(tunnelID: metadata.target, token: metadata.token)
+        }.assumeIsolated().whenSuccess(conclude)
     }
 
     private func conclude(
         _ decision: Result<AuthorisedTunnel, TokenRefusal>,
-        for seat: SharedSeat,
+        of target: String,
         _ stream: StreamChannel,
-        _ giver: any SeatGiver
+        _ giver: any SeatGiver,
+        use: (AuthorisedTunnel) -> SeatRefusal?
     ) {
         let audit = AuditRecord()
-        let tunnelID = TunnelID(seat.target)?.description
+        let tunnelID = TunnelID(target)?.description
         if let tunnelID { audit.note(tunnelID: tunnelID) }
         var status = HTTPResponse.Status.switchingProtocols
         switch decision {
@@ -118,7 +144,7 @@ final class SharingAcceptor {
         case .success(let authorised):
             audit.note(principal: authorised.claims.own)
             audit.note(tokenID: authorised.claims.jti)
-            if let refusal = giver.serve(authorised, over: seat) {
+            if let refusal = use(authorised) {
                 status = .serviceUnavailable
                 stream.reject(code: refusal.code, reason: refusal.reason)
             } else {
@@ -154,4 +180,19 @@ final class SharingAcceptor {
         guard !self.refusals.take(Self.refusalLimit, now: Self.now).isAllowed else { return }
         session?.close(code: .enhanceCalm, reason: "too many tokens that are not valid")
     }
+}
+
+/// The handler of a stream that carries no bytes and ends at once.
+private final class SilentStream: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        (context.channel as? StreamChannel)?.reset(code: .protocolError, reason: "the stream carries no bytes")
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed { context.close(mode: .output, promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {}
 }

@@ -13,10 +13,11 @@ import Foundation
 package struct AuthorisedTunnel: Sendable {
     /// What it may serve.
     package var tunnel: Tunnel
+    /// Its token.
+    package var token: VerifiedToken
+
     /// What the token says.
-    package var claims: TunnelTokenClaims
-    /// The key that signed it.
-    package var signedBy: SigningKeyStamp?
+    package var claims: TunnelTokenClaims { self.token.claims }
 }
 
 /// Decides who may serve a tunnel: whoever shows a valid token of it; the tunnel is re-made from the token if need be.
@@ -44,21 +45,29 @@ package struct TunnelAuthority: Sendable {
         guard let tunnelID = TunnelID(text) else {
             return .failure(await self.tokens.refuse(.otherTunnel))
         }
-        let claims: TunnelTokenClaims
+        let verified: VerifiedToken
         switch await self.tokens.verify(token, for: tunnelID) {
         case .failure(let refusal): return .failure(refusal)
-        case .success(let verified): claims = verified
+        case .success(let success): verified = success
         }
+        let claims = verified.claims
         let specification = TunnelSpecification(
             id: tunnelID,
             name: claims.name,
             owner: claims.own,
             policy: claims.policy ?? TunnelPolicy(),
-            createdAt: Date(timeIntervalSince1970: claims.iat)
+            createdAt: Date(timeIntervalSince1970: claims.iat),
+            version: claims.version
         )
-        guard let tunnel = try? await self.registry.restore(specification) else { return .failure(.nameTaken) }
-        return .success(
-            AuthorisedTunnel(tunnel: tunnel, claims: claims, signedBy: token.flatMap { self.tokens.stamp(of: $0) })
-        )
+        do {
+            let tunnel = try await self.registry.restore(specification) { [tokens] in
+                (try? tokens.life(of: verified).get()) != nil
+            }
+            return .success(AuthorisedTunnel(tunnel: tunnel, token: verified))
+        } catch TunnelRegistryError.ended {
+            return .failure(.revoked)
+        } catch {
+            return .failure(.nameTaken)
+        }
     }
 }

@@ -29,6 +29,11 @@ struct TunnelSeats<Number: Hashable & Comparable, TunnelKey: Hashable, Seat> {
     /// The seat of that number, while it is there.
     subscript(number: Number) -> Seat? { self.entries[number]?.seat }
 
+    /// The seats of a tunnel, the oldest first.
+    func seats(of tunnel: TunnelKey) -> [Seat] {
+        (self.numbers[tunnel] ?? []).compactMap { self.entries[$0]?.seat }
+    }
+
     // MARK: Coming
 
     /// A seat was asked for; ``decided()`` has to follow.

@@ -41,7 +41,8 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
         let now = self.now()
         return try self.state.withLock { state in
             guard state.tunnels[specification.id] == nil else { throw TunnelRegistryError.nameTaken }
-            try Self.checkLease(of: specification, in: state, now: now)
+            let lease = state.leases.lease(of: specification.id, now: now)
+            guard lease == nil || lease?.owner == specification.owner else { throw TunnelRegistryError.nameTaken }
             guard state.tunnels.values.count(where: { $0.owner == specification.owner }) < self.tunnelsPerOwner else {
                 throw TunnelRegistryError.tooManyTunnels(limit: self.tunnelsPerOwner)
             }
@@ -49,22 +50,36 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
         }
     }
 
-    package func restore(_ specification: TunnelSpecification) async throws -> Tunnel {
+    package func restore(
+        _ specification: TunnelSpecification,
+        provided isValid: @Sendable () -> Bool
+    ) async throws -> Tunnel {
         let now = self.now()
-        return try self.state.withLock { state in
+        let (tunnel, displaced) = try self.state.withLock { state -> (Tunnel, displaced: Tunnel?) in
+            // A deletion ends the tokens first, and then comes here: it is seen, or it finds the tunnel.
+            guard isValid() else { throw TunnelRegistryError.ended }
             if let tunnel = state.tunnels[specification.id] {
-                // Another key may have taken the name while this edge did not know of the tunnel.
-                guard tunnel.owner == specification.owner else { throw TunnelRegistryError.nameTaken }
-                return tunnel
+                if tunnel.owner == specification.owner {
+                    tunnel.adopt(specification.policy, version: specification.version)
+                    return (tunnel, nil)
+                }
+                // Somebody gave the name up and somebody else took it, while this edge was not there to remember.
+                guard specification.outranks(tunnel.version, of: tunnel.owner) else {
+                    throw TunnelRegistryError.nameTaken
+                }
+                return (self.add(specification, to: &state), tunnel)
             }
-            try Self.checkLease(of: specification, in: state, now: now)
-            return self.add(specification, to: &state)
+            var specification = specification
+            if let lease = state.leases.lease(of: specification.id, now: now),
+                !specification.outranks(lease.version, of: lease.owner)
+            {
+                guard lease.owner == specification.owner else { throw TunnelRegistryError.nameTaken }
+                (specification.policy, specification.version) = (lease.policy, lease.version)
+            }
+            return (self.add(specification, to: &state), nil)
         }
-    }
-
-    private static func checkLease(of specification: TunnelSpecification, in state: State, now: NIODeadline) throws {
-        let holder = state.leases.holder(of: specification.id, now: now)
-        guard holder == nil || holder == specification.owner else { throw TunnelRegistryError.nameTaken }
+        for session in displaced?.close(isDeleted: true) ?? [] { session.revoke() }
+        return tunnel
     }
 
     private func add(_ specification: TunnelSpecification, to state: inout State) -> Tunnel {
@@ -89,9 +104,10 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
         let now = self.now()
         return self.state.withLock { state in
             guard let tunnel = state.tunnels.removeValue(forKey: id) else { return nil }
-            // Nobody asks for a name that was drawn at random.
-            if lease > .zero, tunnel.name != nil {
-                state.leases.keep(id, for: tunnel.owner, until: now + lease, now: now)
+            let specification = tunnel.specification
+            // Nobody asks for a name that was drawn at random; but an older token may tell an older policy.
+            if lease > .zero, tunnel.name != nil || specification.policy != TunnelPolicy() {
+                state.leases.keep(specification, until: now + lease, now: now)
             }
             return tunnel
         }

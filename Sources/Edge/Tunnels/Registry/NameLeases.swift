@@ -7,9 +7,15 @@ import NIOCore
 ///
 /// Bounded: the leases that end first are given up first.
 struct NameLeases: Sendable {
-    private struct Lease {
+    /// What is known of a name that no tunnel has.
+    struct Lease: Sendable {
+        /// Whose it is.
         var owner: String
-        var end: NIODeadline
+        /// When its owner took it, or last changed the policy, in seconds since 1970.
+        var version: Double
+        /// The policy that its tunnel had, so that an older token does not bring back an older one.
+        var policy: TunnelPolicy
+        fileprivate var end: NIODeadline
     }
 
     private let capacity: Int
@@ -25,15 +31,20 @@ struct NameLeases: Sendable {
     /// The names that are kept, among them those whose lease has ended but that nobody asked for since.
     var count: Int { self.leases.count }
 
-    /// Who holds a name; `nil` for nobody.
-    func holder(of id: TunnelID, now: NIODeadline) -> String? {
-        self.leases[id].flatMap { $0.end > now ? $0.owner : nil }
+    /// The lease of a name, if there is one.
+    func lease(of id: TunnelID, now: NIODeadline) -> Lease? {
+        self.leases[id].flatMap { $0.end > now ? $0 : nil }
     }
 
-    /// Keeps a name for its owner.
-    mutating func keep(_ id: TunnelID, for owner: String, until end: NIODeadline, now: NIODeadline) {
-        if self.leases[id] == nil, self.leases.count >= self.capacity { self.makeRoom(now: now) }
-        self.leases[id] = Lease(owner: owner, end: end)
+    /// Keeps the name of a tunnel for its owner.
+    mutating func keep(_ tunnel: TunnelSpecification, until end: NIODeadline, now: NIODeadline) {
+        if self.leases[tunnel.id] == nil, self.leases.count >= self.capacity { self.makeRoom(now: now) }
+        self.leases[tunnel.id] = Lease(
+            owner: tunnel.owner,
+            version: tunnel.version,
+            policy: tunnel.policy,
+            end: end
+        )
     }
 
     /// Gives a name free.

@@ -21,12 +21,14 @@ extension Tunnel {
 
     /// What the tunnel is made from, as it is now.
     package var specification: TunnelSpecification {
-        TunnelSpecification(
+        let (policy, version) = self.versionedPolicy
+        return TunnelSpecification(
             id: self.id,
             name: self.name,
             owner: self.owner,
-            policy: self.policy,
-            createdAt: self.createdAt
+            policy: policy,
+            createdAt: self.createdAt,
+            version: version
         )
     }
 }

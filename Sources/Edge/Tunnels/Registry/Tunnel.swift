@@ -43,13 +43,15 @@ package final class Tunnel: Sendable {
     package let id: TunnelID
     /// The name that was asked for, if any.
     package let name: String?
-    /// The name of the API key that owns it.
+    /// Who owns it: the owner of the API key that it was made with.
     package let owner: String
     /// When the tunnel was first made.
     package let createdAt: Date
 
     private struct State {
         var policy: TunnelPolicy
+        /// When the owner gave the policy, in seconds since 1970.
+        var version: Double
         var gate: VisitorGate
         var places = VisitorPlaces()
         var sessions = SessionTable<TunnelSession>()
@@ -59,6 +61,12 @@ package final class Tunnel: Sendable {
         var offlineSince: NIODeadline
         var isClosed = false
         var isDeleted = false
+
+        mutating func replacePolicy(with policy: TunnelPolicy) {
+            guard policy != self.policy else { return }
+            self.policy = policy
+            self.gate.adopt(policy)
+        }
     }
 
     private let limits: TunnelLimits
@@ -83,6 +91,7 @@ package final class Tunnel: Sendable {
         self.state = Mutex(
             State(
                 policy: specification.policy,
+                version: specification.version,
                 gate: VisitorGate(
                     specification.policy,
                     tunnel: specification.id.description,
@@ -94,14 +103,34 @@ package final class Tunnel: Sendable {
     }
 
     /// What happens to visitors' requests.
-    package var policy: TunnelPolicy {
-        get { self.state.withLock { $0.policy } }
-        set {
-            self.state.withLock { state in
-                guard state.policy != newValue else { return }
-                state.policy = newValue
-                state.gate.adopt(newValue)
-            }
+    package var policy: TunnelPolicy { self.state.withLock { $0.policy } }
+
+    /// When the owner took the name, or last changed the policy, in seconds since 1970.
+    package var version: Double { self.state.withLock { $0.version } }
+
+    /// The policy, and when the owner gave it.
+    var versionedPolicy: (policy: TunnelPolicy, version: Double) {
+        self.state.withLock { ($0.policy, $0.version) }
+    }
+
+    /// Takes the policy that a token tells, unless a later one is known.
+    func adopt(_ policy: TunnelPolicy, version: Double) {
+        self.state.withLock { state in
+            guard version > state.version else { return }
+            state.version = version
+            state.replacePolicy(with: policy)
+        }
+    }
+
+    /// Takes the policy that the owner gives now.
+    ///
+    /// - Parameters:
+    ///   - policy: The policy.
+    ///   - now: The time in seconds since 1970; a clock that went back makes no later word an earlier one.
+    package func change(to policy: TunnelPolicy, at now: Double) {
+        self.state.withLock { state in
+            state.version = max(now, state.version.nextUp)
+            state.replacePolicy(with: policy)
         }
     }
 

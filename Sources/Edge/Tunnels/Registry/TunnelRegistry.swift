@@ -23,7 +23,15 @@ package protocol TunnelRegistry: Sendable {
     func create(_ specification: TunnelSpecification) async throws -> Tunnel
 
     /// The tunnel of a valid token: the one that is there, or a new one made from what the token says.
-    func restore(_ specification: TunnelSpecification) async throws -> Tunnel
+    ///
+    /// Of what different tokens say, the later word counts (``TunnelSpecification/outranks(_:of:)``): the tunnel takes
+    /// its policy, and if that is another owner's, the earlier owner's tunnel is ended.
+    ///
+    /// - Parameters:
+    ///   - specification: What the token says.
+    ///   - isValid: Asked while nothing else can be changed; if it is no longer so, nothing is made.
+    /// - Throws: ``TunnelRegistryError``.
+    func restore(_ specification: TunnelSpecification, provided isValid: @Sendable () -> Bool) async throws -> Tunnel
 
     /// Tunnels in the order of their ids.
     ///
@@ -42,39 +50,60 @@ package protocol TunnelRegistry: Sendable {
     func remove(_ id: TunnelID, keepingNameFor lease: TimeAmount) async -> Tunnel?
 }
 
+extension TunnelRegistry {
+    /// The tunnel of a token that can't have ended meanwhile.
+    package func restore(_ specification: TunnelSpecification) async throws -> Tunnel {
+        try await self.restore(specification) { true }
+    }
+}
+
 /// What a tunnel is made from.
 package struct TunnelSpecification: Sendable {
     /// The id.
     package var id: TunnelID
     /// The name that was asked for, if any.
     package var name: String?
-    /// The name of the API key that owns the tunnel.
+    /// Who owns the tunnel: the owner of the API key that it was made with.
     package var owner: String
     /// The policy.
     package var policy: TunnelPolicy
     /// When the tunnel was first made.
     package var createdAt: Date
+    /// When the owner took the name, or last changed the policy, in seconds since 1970.
+    package var version: Double
 
-    /// Describes a tunnel.
+    /// Describes a tunnel; what has no version is as old as the tunnel.
     package init(
         id: TunnelID,
         name: String? = nil,
         owner: String,
         policy: TunnelPolicy,
-        createdAt: Date
+        createdAt: Date,
+        version: Double? = nil
     ) {
         self.id = id
         self.name = name
         self.owner = owner
         self.policy = policy
         self.createdAt = createdAt
+        self.version = version ?? createdAt.timeIntervalSince1970
+    }
+
+    /// Whether this is a later word on the name than another one.
+    ///
+    /// Needs no memory: whatever is met first, the latest that was met counts. Two of the same instant are ordered by
+    /// their owners, so that every edge decides alike.
+    func outranks(_ version: Double, of owner: String) -> Bool {
+        (self.version, self.owner) > (version, owner)
     }
 }
 
 /// Why a tunnel could not be added.
 package enum TunnelRegistryError: Error, Equatable {
-    /// The id is in use.
+    /// The id is in use, or somebody else's.
     case nameTaken
+    /// What allowed to restore the tunnel has ended meanwhile.
+    case ended
     /// The owner has as many tunnels as it may have.
     case tooManyTunnels(limit: Int)
 }

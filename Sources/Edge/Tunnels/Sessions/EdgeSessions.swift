@@ -13,7 +13,7 @@ package enum EdgeSessions {
     /// Streams that stand for tunnels carry no bytes, so the credit that each begins with is the least there is.
     package static var configuration: SessionConfiguration {
         var configuration = SessionConfiguration(role: .edge)
-        configuration.capabilities = .sharing
+        configuration.capabilities = [.sharing, .renewal]
         configuration.settings.maximumStreams = UInt32(Self.maximumTunnels)
         configuration.settings.initialWindow = 16_384
         // What these pin at most is set aside, and not to be missed elsewhere.

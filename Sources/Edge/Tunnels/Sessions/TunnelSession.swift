@@ -33,11 +33,6 @@ package final class TunnelSession: Upstream, Sendable {
     package let implementation: String?
     /// When it connected.
     let connectedAt: Date
-    /// When the token was issued with which it connected, in seconds since 1970.
-    package let tokenIssuedAt: Double
-    /// The key that signed that token; `nil` where that does not matter.
-    package let signedBy: SigningKeyStamp?
-
     /// What was last seen on the event loop, for readers on other threads.
     private struct Sample {
         var roundTrip: TimeAmount?
@@ -46,9 +41,11 @@ package final class TunnelSession: Upstream, Sendable {
         var isDraining = false
         var expiry: Scheduled<Void>?
         var expiresAt: Date?
+        var tokenIssuedAt: Double
+        var signedBy: SigningKeyStamp?
     }
 
-    private let sample = Mutex(Sample())
+    private let sample: Mutex<Sample>
 
     /// Makes a session; to be called on the upstream's event loop.
     ///
@@ -81,8 +78,7 @@ package final class TunnelSession: Upstream, Sendable {
         self.remoteAddress = remoteAddress
         self.implementation = implementation
         self.connectedAt = connectedAt
-        self.tokenIssuedAt = tokenIssuedAt
-        self.signedBy = signedBy
+        self.sample = Mutex(Sample(tokenIssuedAt: tokenIssuedAt, signedBy: signedBy))
     }
 
     // MARK: Streams
@@ -140,6 +136,36 @@ package final class TunnelSession: Upstream, Sendable {
         self.eventLoop.execute { self.upstream.value.probe() }
     }
 
+    // MARK: Its token
+
+    /// When the token by which it serves was issued, in seconds since 1970.
+    package var tokenIssuedAt: Double { self.sample.withLock { $0.tokenIssuedAt } }
+
+    /// The key that signed that token; `nil` where that does not matter.
+    package var signedBy: SigningKeyStamp? { self.sample.withLock { $0.signedBy } }
+
+    /// When the session ends at the latest; `nil` before that is known.
+    var expiresAt: Date? { self.sample.withLock { $0.expiresAt } }
+
+    /// Goes on by another token, unless that was issued earlier than the one it has.
+    ///
+    /// Whoever ends tokens may have done so meanwhile: ``limitLifetime(to:now:)`` has to follow with what holds then.
+    ///
+    /// - Parameters:
+    ///   - issuedAt: When that token was issued, in seconds since 1970.
+    ///   - signedBy: The key that signed it.
+    ///   - date: When it ends.
+    /// - Returns: Whether it was taken.
+    func renew(issuedAt: Double, signedBy: SigningKeyStamp?, until date: Date, now: Date = Date()) -> Bool {
+        self.sample.withLock { sample in
+            guard issuedAt > sample.tokenIssuedAt else { return false }
+            sample.tokenIssuedAt = issuedAt
+            sample.signedBy = signedBy
+            self.end(at: date, now: now, &sample)
+            return true
+        }
+    }
+
     // MARK: The end
 
     /// Ends the session at once, from any thread; a connection that is shared goes on for the other tunnels.
@@ -170,13 +196,17 @@ package final class TunnelSession: Upstream, Sendable {
 
     /// Ends the session at a time, unless it ends before anyway.
     package func limitLifetime(to date: Date, now: Date = Date()) {
-        let delay = TimeAmount.nanoseconds(Int64(max(0, min(date.timeIntervalSince(now), 1e9)) * 1e9))
         self.sample.withLock { sample in
             if let expiresAt = sample.expiresAt, expiresAt <= date { return }
-            sample.expiresAt = date
-            sample.expiry?.cancel()
-            sample.expiry = self.eventLoop.scheduleTask(in: delay) { self.revoke() }
+            self.end(at: date, now: now, &sample)
         }
+    }
+
+    private func end(at date: Date, now: Date, _ sample: inout Sample) {
+        let delay = TimeAmount.nanoseconds(Int64(max(0, min(date.timeIntervalSince(now), 1e9)) * 1e9))
+        sample.expiresAt = date
+        sample.expiry?.cancel()
+        sample.expiry = self.eventLoop.scheduleTask(in: delay) { self.revoke() }
     }
 
     /// Forgets the timer of a session that has ended.

@@ -22,12 +22,17 @@ package struct TunnelTokenClaims: Codable, Equatable, Sendable {
     package var nbf: Double?
     /// The id of the token, for the log.
     package var jti: String
-    /// The name of the API key that owns the tunnel.
+    /// Who owns the tunnel: the owner of the API key that it was made with.
     package var own: String
     /// The name that was asked for, if any.
     package var name: String?
     /// The tunnel's policy.
     package var policy: TunnelPolicy?
+    /// When the owner took the name, or last changed the policy; `nil` in tokens of the first version.
+    ///
+    /// A renewed token keeps it, so that of all tokens of a name the one with the latest says who owns the name and
+    /// what its policy is, in whatever order they come.
+    package var ver: Double?
 
     /// Makes what a token is to say.
     package init(
@@ -40,7 +45,8 @@ package struct TunnelTokenClaims: Codable, Equatable, Sendable {
         jti: String,
         own: String,
         name: String? = nil,
-        policy: TunnelPolicy? = nil
+        policy: TunnelPolicy? = nil,
+        ver: Double? = nil
     ) {
         self.sub = sub
         self.edge = edge
@@ -52,5 +58,9 @@ package struct TunnelTokenClaims: Codable, Equatable, Sendable {
         self.own = own
         self.name = name
         self.policy = policy
+        self.ver = ver
     }
+
+    /// When the owner's word that the token carries was given, in seconds since 1970.
+    package var version: Double { self.ver ?? self.iat }
 }

@@ -3,6 +3,12 @@
 import ControlAPI
 import Protocol
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// Why a token was refused; it is logged, and never told to whoever sent the token.
 package enum TokenRefusal: String, Error, Equatable, Sendable {
     case missing
@@ -18,6 +24,20 @@ package enum TokenRefusal: String, Error, Equatable, Sendable {
     case nameTaken
 }
 
+/// A token whose signature was right.
+package struct VerifiedToken: Equatable, Sendable {
+    /// What it says.
+    package var claims: TunnelTokenClaims
+    /// The key that signed it.
+    package var signedBy: SigningKeyStamp
+
+    /// Notes what a token says, and who signed it.
+    package init(claims: TunnelTokenClaims, signedBy: SigningKeyStamp) {
+        self.claims = claims
+        self.signedBy = signedBy
+    }
+}
+
 /// Decides whether what a connector shows is a valid token of a tunnel; from any thread.
 package protocol TunnelTokenVerifier: Sendable {
     /// Verifies a token.
@@ -25,11 +45,15 @@ package protocol TunnelTokenVerifier: Sendable {
     /// - Parameters:
     ///   - token: What the connector sent.
     ///   - tunnelID: The tunnel that it wants to serve.
-    func verify(_ token: String?, for tunnelID: TunnelID) async -> Result<TunnelTokenClaims, TokenRefusal>
+    func verify(_ token: String?, for tunnelID: TunnelID) async -> Result<VerifiedToken, TokenRefusal>
 
     /// Refuses what is not looked at, after the work that a token takes.
     func refuse(_ refusal: TokenRefusal) async -> TokenRefusal
 
-    /// What stands for the key that signed a token which has been verified.
-    func stamp(of token: String) -> SigningKeyStamp?
+    /// Until when a token that has been verified lets a session go on, as things are now.
+    ///
+    /// Asked again when the session joins: its token, or the key that signed it, may have ended meanwhile.
+    ///
+    /// - Returns: The time, which lies ahead, or why it is over.
+    func life(of token: VerifiedToken) -> Result<Date, TokenRefusal>
 }
