@@ -30,6 +30,8 @@ struct FakeEdge: Sendable {
         case active(EdgeSession, SessionSettings)
         /// The connector asked to let a tunnel into a session that is shared, and was answered.
         case tunnel(SharedTunnel)
+        /// The connector showed a newer token of a tunnel over its session.
+        case token(String?)
         /// The connector announced that it leaves.
         case draining
         /// A session is over.
@@ -47,6 +49,10 @@ struct FakeEdge: Sendable {
     struct Sharing: Sendable {
         /// The tunnels that are not let in, with what they are refused with.
         var refusals: [String: ErrorCode] = [:]
+        /// Whether several tunnels share a session.
+        var isShared = true
+        /// Whether the edge can be shown newer tokens.
+        var canRenew = false
     }
 
     let address: EdgeAddress
@@ -259,8 +265,9 @@ private final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandl
         self.isUpgraded = true
         do {
             var configuration = SessionConfiguration(role: .edge)
-            if self.sharing.withLockedValue({ $0 }) != nil {
-                configuration.capabilities = .sharing
+            if let sharing = self.sharing.withLockedValue({ $0 }) {
+                if sharing.isShared { configuration.capabilities.insert(.sharing) }
+                if sharing.canRenew { configuration.capabilities.insert(.renewal) }
                 configuration.settings.maximumStreams = 100
                 configuration.settings.initialWindow = 16_384
             }
@@ -273,6 +280,12 @@ private final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandl
     }
 
     private func letIn(_ stream: StreamChannel) {
+        if stream.opening?.kind == .token {
+            try? stream.pipeline.syncOperations.addHandler(AnswerFinish())
+            stream.accept()
+            self.events.yield(.token(try? stream.opening?.metadata.get().token))
+            return stream.close(mode: .output, promise: nil)
+        }
         guard stream.opening?.kind == .tunnel, let metadata = try? stream.opening?.metadata.get() else {
             return stream.reject(code: .unsupportedKind)
         }

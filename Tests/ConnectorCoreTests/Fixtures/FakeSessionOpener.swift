@@ -23,16 +23,17 @@ struct FakeSessionOpener: SessionOpener {
         (self.calls, self.continuation) = AsyncStream.makeStream()
     }
 
+    var token: CurrentToken? { nil }
     var edgeFound: Subscribers? { nil }
 
     func open(bundle: SessionSettings.Bundle, network: NetworkWatch) async throws -> TunnelSession {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        let (events, continuation) = AsyncStream.makeStream(of: TunnelSessionEvent.self)
+        let events = AsyncStream.makeStream(of: TunnelSessionEvent.self)
         self.continuation.yield(.opened)
-        continuation.yield(.active)
+        events.continuation.yield(.active)
         return try await eventLoop.submit {
-            let control = Control(calls: self.continuation, events: continuation)
-            return TunnelSession(events: events, control: control, eventLoop: eventLoop)
+            let control = Control(calls: self.continuation, events: events.continuation)
+            return TunnelSession(events, control: control, eventLoop: eventLoop)
         }.get()
     }
 
@@ -46,6 +47,10 @@ struct FakeSessionOpener: SessionOpener {
         }
 
         var roundTripTime: TimeAmount? { nil }
+
+        func renew(with token: TunnelToken, _ outcome: @escaping (TokenOutcome) -> Void) {
+            outcome(.taken)
+        }
 
         func verify() {
             self.calls.yield(.verified)

@@ -273,7 +273,7 @@ extension OwnSessionOpener {
                 tls: nil,
                 patience: patience
             ),
-            token: try TunnelToken(parsing: TokenText.signed(#"{"sub":"\#(tunnelID)"}"#)),
+            token: CurrentToken(try TunnelToken(parsing: TokenText.signed(#"{"sub":"\#(tunnelID)"}"#))),
             targets: [TargetName.primary: try OriginTarget(parsing: target)],
             originTLS: try OriginTLS(OriginTrust(verifies: false)),
             governor: MemoryGovernor(),

@@ -23,7 +23,7 @@ struct TunnelSetTests {
             TunnelObserver(
                 connection: { event in if case .active = event { self.connected?.yield() } },
                 origin: .none,
-                tokenRenewed: {}
+                token: { _ in }
             )
         }
     }
@@ -104,7 +104,7 @@ struct TunnelSetTests {
             case .active: seen.append("active")
             case .draining: seen.append("draining")
             case .ended: seen.append("ended")
-            case .tunnel: seen.append("shared")
+            case .tunnel, .token: seen.append("shared")
             case nil: throw ChannelError.eof
             }
         }
@@ -121,7 +121,7 @@ struct TunnelSetTests {
             switch await events.next() {
             case .draining: seen.append("draining")
             case .ended: seen.append("ended")
-            case .request, .active, .tunnel: seen.append("new")
+            case .request, .active, .tunnel, .token: seen.append("new")
             case nil: seen.append("ended")
             }
         }

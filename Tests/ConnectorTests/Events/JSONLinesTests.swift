@@ -34,8 +34,9 @@ struct JSONLinesTests {
         .originReachable(target: "t"),
         .alsoServed(by: ["culvert/0.1.0 at 192.0.2.7"]),
         .retrying(retryIn: .seconds(1), reason: "No edge answers."),
-        .tokenRenewed,
         .inspecting(url: "http://127.0.0.1:4040"),
+        .tokenRenewed(end: 1_800_000_000, problem: nil),
+        .tokenEnding(end: 1_800_000_000, reason: "No edge answers."),
         .leaving(signal: "SIGTERM"),
         .stopped(exitCode: 77, message: "The edge refused the credentials."),
     ]
@@ -89,7 +90,8 @@ struct JSONLinesTests {
         #expect(request["duration_ms"] as? Double == 2.25)
         #expect(request["complete"] as? Bool == true)
         #expect(request["tunnel"] == nil)
-        #expect(try Self.object(Self.samples[12])["exit_code"] as? Int == 77)
+        #expect(try Self.object(Self.samples[11])["expires_at"] as? String == "2027-01-15T08:00:00Z")
+        #expect(try Self.object(Self.samples[14])["exit_code"] as? Int == 77)
     }
 
     @Test("A request without an answer has no status and no time to it")

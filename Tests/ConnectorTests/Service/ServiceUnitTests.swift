@@ -35,7 +35,8 @@ struct ServiceUnitTests {
             "ProtectSystem=strict", "PrivateTmp=yes", "MemoryDenyWriteExecute=yes",
             "SystemCallFilter=@system-service", "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
             "Restart=on-failure", "RestartPreventExitStatus=64 77 78", "TimeoutStopSec=40s",
-            "LoadCredential=etc-culvert-token:/etc/culvert/token", "WantedBy=multi-user.target",
+            "LoadCredential=etc-culvert-token:/etc/culvert/token", "StateDirectory=culvert",
+            "StateDirectoryMode=0700", "WantedBy=multi-user.target",
         ] {
             #expect(lines.contains(line), "\(line)")
         }
@@ -48,7 +49,7 @@ struct ServiceUnitTests {
         let lines = self.lines(unit)
         #expect(lines.contains("WantedBy=default.target"))
         #expect(lines.contains("NoNewPrivileges=yes"))
-        for word in ["DynamicUser", "User=", "ProtectSystem", "LoadCredential", "PrivateTmp", "network-online"] {
+        for word in ["DynamicUser", "User=", "ProtectSystem", "LoadCredential", "StateDirectory", "PrivateTmp", "network-online"] {
             #expect(!unit.text.contains(word), "\(word)")
         }
     }

@@ -19,10 +19,16 @@ package struct TunnelToken: Equatable, Sendable, CustomStringConvertible, Custom
     /// What the origin sees in `Host`, if the token's policy says it.
     package let hostField: String?
 
+    /// When it was issued and when it ends, in seconds since 1970, if it says so; by the edge's clock.
+    package let issuedAt: Double?
+    package let expiresAt: Double?
+
     private struct Claims: Decodable {
         var sub: String?
         var edge: String?
         var url: String?
+        var iat: Double?
+        var exp: Double?
         var policy: Policy?
 
         struct Policy: Decodable {
@@ -51,6 +57,8 @@ package struct TunnelToken: Equatable, Sendable, CustomStringConvertible, Custom
         self.tunnelID = tunnelID
         self.publicURL = claims.url
         self.hostField = claims.policy?.host.flatMap { $0 == "rewrite" || $0 == "preserve" ? nil : $0 }
+        self.issuedAt = claims.iat
+        self.expiresAt = claims.exp
     }
 
     package var description: String { "token for \(self.tunnelID)" }

@@ -59,8 +59,13 @@ package struct ControlClient: Sendable {
         _ = try await self.exchange(.DELETE, "/api/tunnels/\(Self.percentEncoded(tunnelID))", body: nil)
     }
 
-    /// Asks for a new token of a tunnel that exists.
-    package func renewToken(of tunnelID: String) async throws(EdgeFailure) -> TunnelTokenResponse {
+    /// Asks for the successor of a token, which stays valid; with the token itself or a key.
+    func renewToken(of tunnelID: String) async throws(EdgeFailure) -> TunnelRenewalResponse {
+        try await self.call(.POST, "/api/tunnels/\(Self.percentEncoded(tunnelID))/renew")
+    }
+
+    /// Asks for a new token of a tunnel that exists; those before it end after an overlap.
+    func replaceTokens(of tunnelID: String) async throws(EdgeFailure) -> TunnelTokenResponse {
         try await self.call(.POST, "/api/tunnels/\(Self.percentEncoded(tunnelID))/token")
     }
 

@@ -27,6 +27,12 @@ package struct Credentials: Sendable, CustomStringConvertible, CustomReflectable
         self.oneTimeCode = oneTimeCode
     }
 
+    /// A tunnel token in place of a key, for the one call that takes it.
+    init(_ token: TunnelToken) {
+        self.apiKey = token.secret
+        self.oneTimeCode = nil
+    }
+
     package var description: String { "credentials" }
     package var customMirror: Mirror { Mirror(self, children: []) }
 }

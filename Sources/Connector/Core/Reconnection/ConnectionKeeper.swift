@@ -40,18 +40,20 @@ package struct ConnectionKeeper: Sendable {
                     await Self.sleep(distance)
                     guard !Task.isShuttingDownGracefully, !Task.isCancelled else { return }
                 }
+                let shown = self.opener.token?.value
                 do {
                     self.report(.connecting(index: self.index))
                     let session = try await cancelWhenGracefulShutdown {
                         try await self.opener.open(bundle: self.bundle, network: self.network)
                     }
                     self.report(.opened(index: self.index, session))
-                    switch await state.follow(session) {
+                    switch await state.follow(session, shown: shown) {
                     case .ended(let code, let reason, let lived):
                         backoff.sessionEnded(afterLiving: lived)
                         decision = state.policy.decide(afterEnd: code, reason: reason)
                     case .draining(let code, let reconnectAfter):
-                        leaving.addTask { await Self.waitForEnd(of: session) }
+                        let token = self.opener.token
+                        leaving.addTask { await Self.waitForEnd(of: session, token: token) }
                         // An edge that drains has not failed, and visitors wait at the next one: earlier failures don't
                         // count.
                         backoff.reset()
@@ -79,6 +81,8 @@ package struct ConnectionKeeper: Sendable {
                 switch decision {
                 case .stop(let failure):
                     guard !Task.isShuttingDownGracefully else { return }
+                    // The edge refused a token that another one has replaced since.
+                    if failure.status == .refused, let token = self.opener.token, token.value != shown { continue }
                     throw failure
                 case .yield:
                     self.report(.replaced(index: self.index))
@@ -93,10 +97,15 @@ package struct ConnectionKeeper: Sendable {
         }
     }
 
-    private mutating func follow(_ session: TunnelSession) async -> Outcome {
+    /// - Parameter shown: The token that the session began with.
+    private mutating func follow(_ session: TunnelSession, shown: TunnelToken?) async -> Outcome {
         let (report, pauses, index) = (self.report, self.pauses, self.index)
         let subscription = self.network.subscribe { session.verify() }
-        defer { self.network.cancel(subscription) }
+        let renewal = shown.flatMap { shown in self.opener.token.map { SessionRenewal($0, of: session, shown: shown) } }
+        defer {
+            self.network.cancel(subscription)
+            renewal?.cancel()
+        }
         let outcome = await withGracefulShutdownHandler { () -> (Outcome, wasActive: Bool) in
             var activeSince: ContinuousClock.Instant?
             for await event in session.events {
@@ -104,6 +113,7 @@ package struct ConnectionKeeper: Sendable {
                 case .active:
                     activeSince = .now
                     pauses.cutShort(.edgeFound)
+                    renewal?.activate()
                     report(.active(index: index))
                 case .handedOver:
                     return (.cancelled, activeSince != nil)
@@ -124,7 +134,10 @@ package struct ConnectionKeeper: Sendable {
     }
 
     /// Waits for the end of a session that drains.
-    private static func waitForEnd(of session: TunnelSession) async {
+    private static func waitForEnd(of session: TunnelSession, token: CurrentToken?) async {
+        let renewal = token.map { SessionRenewal($0, of: session, shown: $0.value) }
+        renewal?.activate()
+        defer { renewal?.cancel() }
         await withGracefulShutdownHandler {
             for await _ in session.events {}
         } onGracefulShutdown: {

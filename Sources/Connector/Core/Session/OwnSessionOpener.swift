@@ -10,7 +10,7 @@ import Protocol
 /// Opens sessions that serve one tunnel alone, each over a connection of its own.
 package struct OwnSessionOpener: SessionOpener {
     let dialer: EdgeDialer
-    let token: TunnelToken
+    let currentToken: CurrentToken
     /// The local targets by name, and the TLS settings for them.
     let targets: [String: OriginTarget]
     let originTLS: OriginTLS?
@@ -30,7 +30,7 @@ package struct OwnSessionOpener: SessionOpener {
     ///   - observer: Receives events of the local server.
     package init(
         dialer: EdgeDialer,
-        token: TunnelToken,
+        token: CurrentToken,
         targets: [String: OriginTarget],
         originTLS: OriginTLS?,
         governor: MemoryGovernor,
@@ -38,7 +38,7 @@ package struct OwnSessionOpener: SessionOpener {
         observer: OriginObserver
     ) {
         self.dialer = dialer
-        self.token = token
+        self.currentToken = token
         self.targets = targets
         self.originTLS = originTLS
         self.governor = governor
@@ -56,9 +56,10 @@ package struct OwnSessionOpener: SessionOpener {
         bundle: SessionSettings.Bundle,
         network: NetworkWatch = NetworkWatch()
     ) async throws -> TunnelSession {
-        try await self.dialer.open(with: self.token, network: network) { eventLoop in
+        try await self.dialer.open(with: self.currentToken.value, network: network) { eventLoop in
             let relay = TunnelSessionRelay()
             var configuration = SessionConfiguration(role: .connector, governor: self.governor)
+            configuration.capabilities = .renewal
             configuration.settings.implementation = "culvert/\(ProgramVersion.current)"
             configuration.settings.bundle = bundle
             let origin = self.makeOrigin(targets: self.targets, on: eventLoop)
@@ -70,7 +71,7 @@ package struct OwnSessionOpener: SessionOpener {
             ) { [relay] stream in
                 withExtendedLifetime(relay) { origin.serve(stream) }
             }
-            return (handler, TunnelSession(events: relay.events, control: handler, eventLoop: eventLoop))
+            return (handler, TunnelSession(relay.events, control: handler, eventLoop: eventLoop))
         }
     }
 
@@ -82,6 +83,8 @@ package struct OwnSessionOpener: SessionOpener {
             observer: self.observer
         )
     }
+
+    package var token: CurrentToken? { self.currentToken }
 
     /// `nil`: no other tunnel shares the connections.
     package var edgeFound: Subscribers? { nil }

@@ -12,6 +12,9 @@ package protocol SessionOpener: Sendable {
     /// - Throws: ``EdgeFailure``, ``NetworkChanged``, or `CancellationError` at once when the task is cancelled.
     func open(bundle: SessionSettings.Bundle, network: NetworkWatch) async throws -> TunnelSession
 
+    /// What the edge is shown; `nil` if nothing is.
+    var token: CurrentToken? { get }
+
     /// Notified when another tunnel that shares the connections has reached the edge; `nil` if none shares them.
     var edgeFound: Subscribers? { get }
 }

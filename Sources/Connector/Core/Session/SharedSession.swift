@@ -53,7 +53,7 @@ package final class SharedSession: SessionDelegate {
     ) -> (handler: SessionHandler, session: SharedSession) {
         let session = SharedSession(eventLoop: eventLoop)
         var configuration = SessionConfiguration(role: .connector, governor: governor)
-        configuration.capabilities = .sharing
+        configuration.capabilities = [.sharing, .renewal]
         configuration.settings.implementation = "culvert/\(ProgramVersion.current)"
         configuration.settings.bundle = bundle
         configuration.settings.maximumStreams = Self.maximumStreams
@@ -74,13 +74,13 @@ package final class SharedSession: SessionDelegate {
     ///   - origin: Serves its streams.
     /// - Returns: The seat, which offers what a session of the tunnel alone offers.
     func addSeat(for token: TunnelToken, run: Int, origin: OriginDialer) -> TunnelSession {
-        let (events, continuation) = AsyncStream.makeStream(of: TunnelSessionEvent.self)
+        let events = AsyncStream.makeStream(of: TunnelSessionEvent.self)
         let seat = TunnelSeat(
             tunnelID: token.tunnelID,
             run: run,
             origin: origin,
             session: self,
-            events: continuation
+            events: events.continuation
         )
         do {
             guard self.end == nil, self.last == nil, let handler else { throw OpenError.sessionUnavailable }
@@ -93,7 +93,7 @@ package final class SharedSession: SessionDelegate {
             let end = self.end ?? (.draining, "it takes no more tunnels")
             seat.sessionEnded(code: end.code, reason: end.reason)
         }
-        return TunnelSession(events: events, control: seat, eventLoop: self.eventLoop)
+        return TunnelSession(events, control: seat, eventLoop: self.eventLoop)
     }
 
     /// Whether a later run of the same tunnel is served, or about to be.

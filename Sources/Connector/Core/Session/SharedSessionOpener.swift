@@ -20,15 +20,18 @@ struct SharedSessionOpener: SessionOpener {
 
     func open(bundle: SessionSettings.Bundle, network: NetworkWatch) async throws -> TunnelSession {
         // OPEN has no room for a longer token; a request head has.
-        guard self.own.token.secret.utf8.count <= OpenMetadata.maximumTokenLength,
-            let session = try await self.pool.session(at: bundle.index, token: self.own.token, network: network)
+        let token = self.own.currentToken.value
+        guard token.secret.utf8.count <= OpenMetadata.maximumTokenLength,
+            let session = try await self.pool.session(at: bundle.index, token: token, network: network)
         else { return try await self.own.open(bundle: bundle, network: network) }
         return try await session.eventLoop.submit { [own, run] in
-            let targets = own.targets.values.first.map { [own.token.tunnelID: $0] } ?? [:]
+            let targets = own.targets.values.first.map { [token.tunnelID: $0] } ?? [:]
             let origin = own.makeOrigin(targets: targets, on: session.eventLoop)
-            return session.value.addSeat(for: own.token, run: run, origin: origin)
+            return session.value.addSeat(for: token, run: run, origin: origin)
         }.get()
     }
+
+    var token: CurrentToken? { self.own.currentToken }
 
     var edgeFound: Subscribers? { self.pool.edgeFound }
 }

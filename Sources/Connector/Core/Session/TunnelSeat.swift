@@ -152,6 +152,13 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
         }
     }
 
+    func renew(with token: TunnelToken, _ outcome: @escaping (TokenOutcome) -> Void) {
+        guard self.phase == .serving || self.phase == .draining, let handler = self.session.handler else {
+            return outcome(.refused(.draining))
+        }
+        handler.renew(with: token, outcome)
+    }
+
     func verify() {
         self.session.handler?.verify()
     }

@@ -22,6 +22,8 @@ protocol TunnelSessionControl: AnyObject {
     var roundTripTime: TimeAmount? { get }
     /// Drains: finishes what is in flight, up to the grace period, and accepts no new streams.
     func drain(gracePeriod: TimeAmount)
+    /// Shows the edge a newer token of the tunnel, so that the session goes on by that one.
+    func renew(with token: TunnelToken, _ outcome: @escaping (TokenOutcome) -> Void)
     /// Pings the edge, and ends the session if no answer arrives soon.
     func verify()
     /// Ends the session at once.
@@ -46,10 +48,15 @@ extension SessionHandler: TunnelSessionControl {
 package struct TunnelSession: Sendable {
     /// What happens to the session, in order; finishes after ``TunnelSessionEvent/ended(code:reason:)``.
     package let events: AsyncStream<TunnelSessionEvent>
+    private let continuation: AsyncStream<TunnelSessionEvent>.Continuation
     private let control: NIOLoopBound<any TunnelSessionControl>
 
-    init(events: AsyncStream<TunnelSessionEvent>, control: any TunnelSessionControl, eventLoop: any EventLoop) {
-        self.events = events
+    /// A session's events, and where they come from.
+    typealias Events = (stream: AsyncStream<TunnelSessionEvent>, continuation: AsyncStream<TunnelSessionEvent>.Continuation)
+
+    init(_ events: Events, control: any TunnelSessionControl, eventLoop: any EventLoop) {
+        self.events = events.stream
+        self.continuation = events.continuation
         self.control = NIOLoopBound(control, eventLoop: eventLoop)
     }
 
@@ -65,6 +72,24 @@ package struct TunnelSession: Sendable {
         self.control.eventLoop.execute { [control] in control.value.drain(gracePeriod: gracePeriod) }
     }
 
+    /// Has the session go on by a newer token of its tunnel.
+    ///
+    /// Where the edge can't be shown one over the session, the session drains, and another one is to be opened with that
+    /// token: what is in flight has until the end of the old one.
+    ///
+    /// - Parameters:
+    ///   - token: The newer token.
+    ///   - old: The token before it.
+    func renew(with token: TunnelToken, after old: TunnelToken) {
+        self.control.eventLoop.execute { [control, continuation] in
+            control.value.renew(with: token) { outcome in
+                guard outcome == .unsupported else { return }
+                continuation.yield(.draining(code: .shutdown, reconnectAfter: .zero))
+                control.value.drain(gracePeriod: old.remainingLife)
+            }
+        }
+    }
+
     /// Pings the edge, and ends the session if no answer arrives soon.
     func verify() {
         self.control.eventLoop.execute { [control] in control.value.verify() }
@@ -78,12 +103,8 @@ package struct TunnelSession: Sendable {
 
 /// Passes the events of a session's handler to the task that follows the session.
 final class TunnelSessionRelay: SessionDelegate, Sendable {
-    let events: AsyncStream<TunnelSessionEvent>
-    private let continuation: AsyncStream<TunnelSessionEvent>.Continuation
-
-    init() {
-        (self.events, self.continuation) = AsyncStream.makeStream()
-    }
+    let events: TunnelSession.Events = AsyncStream.makeStream(of: TunnelSessionEvent.self)
+    private var continuation: AsyncStream<TunnelSessionEvent>.Continuation { self.events.continuation }
 
     func sessionDidBecomeActive(_ session: SessionHandler, peer: SessionSettings) {
         self.continuation.yield(.active)

@@ -29,7 +29,10 @@ package struct DesiredTunnel: Equatable, Sendable {
     /// The name to ask the edge for.
     package var name: String?
     /// The token of a tunnel that exists; without one, a tunnel is created.
-    package var token: TunnelToken?
+    package var token: TunnelToken? { self.given?.token }
+    private let given: GivenToken?
+    /// The file that the token came from.
+    package var tokenFile: TokenFile?
     /// The policy of a tunnel that is created.
     package var policy: TunnelPolicy
     /// The edge that serves it.
@@ -39,6 +42,15 @@ package struct DesiredTunnel: Equatable, Sendable {
     /// Whether these are shared with the other tunnels of the program.
     package var sharesConnections: Bool
 
+    /// A token that its successor does not differ from: whoever serves the tunnel takes that up by itself.
+    private struct GivenToken: Equatable, Sendable {
+        let token: TunnelToken
+
+        static func == (one: Self, other: Self) -> Bool {
+            one.token.tunnelID == other.token.tunnelID && one.token.edge == other.token.edge
+        }
+    }
+
     /// Makes the description of a tunnel.
     package init(
         identity: Identity,
@@ -46,6 +58,7 @@ package struct DesiredTunnel: Equatable, Sendable {
         originTrust: OriginTrust = OriginTrust(),
         name: String? = nil,
         token: TunnelToken? = nil,
+        tokenFile: TokenFile? = nil,
         policy: TunnelPolicy = TunnelPolicy(),
         edge: EdgeAddress,
         connections: Int,
@@ -55,7 +68,8 @@ package struct DesiredTunnel: Equatable, Sendable {
         self.target = target
         self.originTrust = originTrust
         self.name = name
-        self.token = token
+        self.given = token.map { GivenToken(token: $0) }
+        self.tokenFile = tokenFile
         self.policy = policy
         self.edge = edge
         self.connections = connections

@@ -26,20 +26,20 @@ package struct TunnelObserver: Sendable {
     let connection: @Sendable (ConnectionEvent) -> Void
     /// Receives events of the local server.
     let origin: OriginObserver
-    /// Called when the edge has issued a new token.
-    let tokenRenewed: @Sendable () -> Void
+    /// Called with what becomes of its token.
+    let token: @Sendable (TokenEvent) -> Void
 
     /// - Parameters:
     ///   - connection: Called for events of its connections to the edge.
     ///   - origin: Receives events of the local server.
-    ///   - tokenRenewed: Called when the edge has issued a new token.
+    ///   - token: Called with what becomes of its token.
     package init(
         connection: @escaping @Sendable (ConnectionEvent) -> Void,
         origin: OriginObserver,
-        tokenRenewed: @escaping @Sendable () -> Void
+        token: @escaping @Sendable (TokenEvent) -> Void
     ) {
         self.connection = connection
         self.origin = origin
-        self.tokenRenewed = tokenRenewed
+        self.token = token
     }
 }

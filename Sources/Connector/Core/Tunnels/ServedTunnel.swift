@@ -16,8 +16,10 @@ package struct ServedTunnel: Sendable {
     package var connections: Int
     /// Whether these are shared with other tunnels of the program.
     package var sharesConnections: Bool
-    /// Asks the edge for a new token after it has refused the current one; `nil` without an API key.
-    package var renew: (@Sendable () async throws -> TunnelToken)?
+    /// The API key that the tunnel was made with, which gets a new token where the old one is refused; `nil` without.
+    package var access: EdgeAccess?
+    /// The file that the token came from, where its successors are kept; `nil` if it came from none.
+    package var tokenFile: TokenFile?
 
     /// Makes the description of a tunnel.
     package init(
@@ -28,7 +30,8 @@ package struct ServedTunnel: Sendable {
         originTrust: OriginTrust,
         connections: Int,
         sharesConnections: Bool = false,
-        renew: (@Sendable () async throws -> TunnelToken)? = nil
+        access: EdgeAccess? = nil,
+        tokenFile: TokenFile? = nil
     ) {
         self.token = token
         self.edge = edge
@@ -37,6 +40,7 @@ package struct ServedTunnel: Sendable {
         self.originTrust = originTrust
         self.connections = connections
         self.sharesConnections = sharesConnections
-        self.renew = renew
+        self.access = access
+        self.tokenFile = tokenFile
     }
 }

@@ -56,7 +56,7 @@ package struct TunnelCreation: Sendable {
             try await client.create(request)
         }
         return ServedTunnel(
-            token: try Self.token(tunnel.token),
+            token: try TunnelToken(fromEdge: tunnel.token),
             // The address that the call went to, and not the one that the edge gives itself: this one is reachable from
             // here.
             edge: access.edge,
@@ -64,19 +64,17 @@ package struct TunnelCreation: Sendable {
             target: self.target,
             originTrust: trust,
             connections: self.connections,
-            sharesConnections: self.sharesConnections
-        ) {
-            // A call for a token alone: a tunnel that was deleted meanwhile must not be created again.
-            let answer = try await server.callControl(try access.withoutOneTimeCode()) {
-                client async throws(EdgeFailure) in try await client.renewToken(of: tunnel.tunnelID)
-            }
-            return try Self.token(answer.token)
-        }
+            sharesConnections: self.sharesConnections,
+            access: try access.withoutOneTimeCode()
+        )
     }
+}
 
-    private static func token(_ text: String) throws(CommandFailure) -> TunnelToken {
+extension TunnelToken {
+    /// Reads a token that an edge has issued.
+    init(fromEdge text: String) throws(CommandFailure) {
         do {
-            return try TunnelToken(parsing: text)
+            try self.init(parsing: text)
         } catch {
             throw CommandFailure(.unavailable, "The edge gave a token that can't be used. \(error)")
         }

@@ -63,20 +63,12 @@ package struct TunnelServer: Sendable {
         _ access: EdgeAccess,
         _ call: @escaping @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
     ) async throws -> Answer {
-        let proxy = try self.proxies.proxy(for: access.edge)
-        let http = HTTPClient.control(
-            on: self.group,
-            certificateAuthorityFile: self.certificateAuthorityFile,
-            proxy: proxy
-        )
-        defer { http.shutdown { _ in } }
-        let client = ControlClient(edge: access.edge, credentials: access.credentials, http: http, proxy: proxy)
         let policy = ReconnectPolicy(retries: self.retries)
         var backoff = ReconnectBackoff()
         while true {
             do {
-                return try await call(client)
-            } catch {
+                return try await self.callOnce(access, call)
+            } catch let error as EdgeFailure {
                 try Task.checkCancellation()
                 switch policy.decide(afterCall: error) {
                 case .stop(let failure): throw failure
@@ -88,6 +80,23 @@ package struct TunnelServer: Sendable {
                 }
             }
         }
+    }
+
+    /// Calls the control API once.
+    private func callOnce<Answer: Sendable>(
+        _ access: EdgeAccess,
+        _ call: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
+    ) async throws -> Answer {
+        let proxy = try self.proxies.proxy(for: access.edge)
+        let http = HTTPClient.control(
+            on: self.group,
+            certificateAuthorityFile: self.certificateAuthorityFile,
+            proxy: proxy
+        )
+        defer { http.shutdown { _ in } }
+        return try await call(
+            ControlClient(edge: access.edge, credentials: access.credentials, http: http, proxy: proxy)
+        )
     }
 
     /// Serves a tunnel until the task's graceful shutdown.
@@ -104,28 +113,73 @@ package struct TunnelServer: Sendable {
             if case .active = event { onActive() }
             observer.connection(event)
         }
-        var token = tunnel.token
-        var renewedAt: ContinuousClock.Instant?
+        let renewal = TokenRenewal(
+            token: CurrentToken(tunnel.token, isFresh: tunnel.access != nil),
+            source: self.tokenSource(for: tunnel),
+            report: observer.token
+        )
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            defer { tasks.cancelAll() }
+            tasks.addTask { await renewal.run() }
+            try await self.serve(tunnel, renewal, report: report, observer: observer.origin)
+        }
+    }
+
+    private func serve(
+        _ tunnel: ServedTunnel,
+        _ renewal: TokenRenewal,
+        report: @escaping @Sendable (ConnectionEvent) -> Void,
+        observer: OriginObserver
+    ) async throws {
+        var recoveredAt: ContinuousClock.Instant?
         while true {
+            let shown = renewal.token.value
             do {
-                return try await self.service(
-                    for: tunnel,
-                    token: token,
-                    report: report,
-                    observer: observer.origin
-                ).run()
+                return try await self.service(for: tunnel, token: renewal.token, report: report, observer: observer)
+                    .run()
             } catch let failure as CommandFailure where failure.status == .refused {
-                // A token is valid for a month, and a connector may run longer. If a new one is refused at once, asking
-                // again does not help.
-                let isFresh = renewedAt.map { .now - $0 < .seconds(60) } ?? false
-                guard !isFresh, !Task.isShuttingDownGracefully, let renew = tunnel.renew,
-                    let renewed = try? await cancelWhenGracefulShutdown({ try await renew() })
+                // If a new token is refused at once, asking for another one does not help.
+                let isFresh = recoveredAt.map { .now - $0 < .seconds(60) } ?? false
+                let policy = ReconnectPolicy(retries: self.retries)
+                guard !isFresh, !Task.isShuttingDownGracefully,
+                    let hasOther = try? await cancelWhenGracefulShutdown({
+                        try await renewal.recover(from: shown, policy: policy)
+                    }), hasOther
                 else { throw failure }
-                observer.tokenRenewed()
-                token = renewed
-                renewedAt = .now
+                recoveredAt = .now
             }
         }
+    }
+
+    /// Where the successors of a tunnel's token come from.
+    private func tokenSource(for tunnel: ServedTunnel) -> TokenRenewal.Source {
+        let edge = tunnel.edge
+        let byToken: @Sendable (TunnelToken) async throws -> TunnelToken = { token in
+            let access = EdgeAccess(edge: edge, credentials: Credentials(token))
+            let answer = try await self.callOnce(access) { client async throws(EdgeFailure) in
+                try await client.renewToken(of: token.tunnelID)
+            }
+            return try TunnelToken(fromEdge: answer.token)
+        }
+        guard let access = tunnel.access else {
+            return TokenRenewal.Source(byToken: byToken, file: tunnel.tokenFile)
+        }
+        return TokenRenewal.Source(
+            byToken: byToken,
+            byKey: { token in
+                // Calls for a token alone: a tunnel that was deleted meanwhile must not be created again.
+                let text = try await self.callOnce(access) { client async throws(EdgeFailure) -> String in
+                    do throws(EdgeFailure) {
+                        return try await client.renewToken(of: token.tunnelID).token
+                    } catch .refused(404, _, .some(let problem)) where problem.code == "not_found" {
+                        // An edge of the first version has only the call that ends the tokens before.
+                        return try await client.replaceTokens(of: token.tunnelID).token
+                    }
+                }
+                return try TunnelToken(fromEdge: text)
+            },
+            file: tunnel.tokenFile
+        )
     }
 
     /// Watches the network until the task is cancelled; when it changes, connections are probed and pauses end.
@@ -135,7 +189,7 @@ package struct TunnelServer: Sendable {
 
     private func service(
         for tunnel: ServedTunnel,
-        token: TunnelToken,
+        token: CurrentToken,
         report: @escaping @Sendable (ConnectionEvent) -> Void,
         observer: OriginObserver
     ) throws(CommandFailure) -> ConnectionBundle {

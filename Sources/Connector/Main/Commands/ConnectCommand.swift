@@ -44,7 +44,9 @@ struct ConnectCommand: AsyncParsableCommand {
             if self.token != nil, self.tokenFile == nil {
                 logger.warning("An argument stays in the history of the shell, token and all; use --token-file.")
             }
-            let token = try TunnelToken.read(file: self.tokenFile, argument: self.token, environment: environment)
+            let tokenFile = self.tokenFile.flatMap { TokenFile($0) }
+            let token = try tokenFile?.read()
+                ?? TunnelToken.read(file: self.tokenFile, argument: self.token, environment: environment)
             let edge = try self.edge(for: token, environment: environment)
             let run = try ServingRun(
                 edgeOptions: self.edgeOptions,
@@ -61,7 +63,8 @@ struct ConnectCommand: AsyncParsableCommand {
                 publicURL: publicURL,
                 target: target,
                 originTrust: try self.originOptions.originTrust(for: target).naming(token.hostField),
-                connections: self.originOptions.connections
+                connections: self.originOptions.connections,
+                tokenFile: tokenFile
             )
             try await run.run { _ in tunnel }
         }

@@ -11,7 +11,10 @@ extension TunnelToken {
     ) throws(CommandFailure) -> TunnelToken {
         let text: String
         if let file {
-            text = try SecretFile.read(file, what: "a tunnel token")
+            guard let file = TokenFile(file) else {
+                return try Self.parsed(try SecretFile.read(file, what: "a tunnel token"))
+            }
+            return try file.read()
         } else if let argument {
             text = argument
         } else if let variable = environment["CULVERT_TOKEN"] {
@@ -19,6 +22,10 @@ extension TunnelToken {
         } else {
             throw CommandFailure(.usage, "Which tunnel? Give --token-file FILE or set CULVERT_TOKEN.")
         }
+        return try Self.parsed(text)
+    }
+
+    private static func parsed(_ text: String) throws(CommandFailure) -> TunnelToken {
         do {
             return try TunnelToken(parsing: text)
         } catch {

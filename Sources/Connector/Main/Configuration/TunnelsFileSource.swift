@@ -29,6 +29,7 @@ struct TunnelsFileSource: Sendable {
                     originTrust: entry.originTrust,
                     name: entry.name,
                     token: entry.token,
+                    tokenFile: entry.tokenFile.flatMap { TokenFile($0) },
                     policy: entry.policy,
                     edge: try self.edge(of: entry, file: file, access: access),
                     connections: file.connections ?? TunnelsFile.defaultConnections,
@@ -83,7 +84,8 @@ struct TunnelsFileSource: Sendable {
                 target: tunnel.target,
                 originTrust: tunnel.originTrust.naming(token.hostField),
                 connections: tunnel.connections,
-                sharesConnections: tunnel.sharesConnections
+                sharesConnections: tunnel.sharesConnections,
+                tokenFile: tunnel.tokenFile
             )
             return { _ in served }
         }

@@ -200,7 +200,7 @@ struct Diagnosis: Sendable {
                     tls: self.edge.usesTLS ? self.edgeTLS : nil,
                     proxy: self.proxy
                 ),
-                token: token,
+                token: CurrentToken(token),
                 targets: [:],
                 originTLS: nil,
                 governor: MemoryGovernor(),

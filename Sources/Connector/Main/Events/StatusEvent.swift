@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConnectorCore
+import Foundation
 import Logging
 import NIOCore
 import Protocol
@@ -31,10 +32,12 @@ enum StatusEvent: Equatable, Sendable {
     case alsoServed(by: [String])
     /// A call of the control API failed, and will be repeated.
     case retrying(retryIn: Duration, reason: String)
-    /// The edge has issued a new token.
-    case tokenRenewed
     /// The inspector's page can be opened.
     case inspecting(url: String)
+    /// A newer token is in use; it ends at the given time, in seconds since 1970.
+    case tokenRenewed(end: Double?, problem: String?)
+    /// The token has no successor yet, and ends at the given time.
+    case tokenEnding(end: Double, reason: String)
     /// The program was asked to stop.
     case leaving(signal: String)
     /// The program ends. Always the last.
@@ -55,6 +58,7 @@ enum StatusEvent: Equatable, Sendable {
         case retrying
         case tokenRenewed = "token_renewed"
         case inspecting
+        case tokenEnding = "token_ending"
         case leaving
         case stopped
     }
@@ -75,6 +79,7 @@ enum StatusEvent: Equatable, Sendable {
         case .retrying: .retrying
         case .tokenRenewed: .tokenRenewed
         case .inspecting: .inspecting
+        case .tokenEnding: .tokenEnding
         case .leaving: .leaving
         case .stopped: .stopped
         }
@@ -84,9 +89,9 @@ enum StatusEvent: Equatable, Sendable {
     var level: Logger.Level {
         switch self {
         case .connecting: .debug
-        case .connected, .draining, .online, .request, .originReachable, .alsoServed, .tokenRenewed, .inspecting, .leaving:
-            .info
-        case .waiting, .replaced, .originUnreachable, .retrying: .warning
+        case .connected, .draining, .online, .request, .originReachable, .alsoServed, .inspecting, .leaving: .info
+        case .tokenRenewed(_, let problem): problem == nil ? .info : .warning
+        case .waiting, .replaced, .originUnreachable, .retrying, .tokenEnding: .warning
         case .stopped(let exitCode, _): exitCode == CommandStatus.success.rawValue ? .info : .error
         }
     }
@@ -108,8 +113,10 @@ enum StatusEvent: Equatable, Sendable {
                 ? "no other connector serves this tunnel any more"
                 : "requests for this tunnel also go to \(others.joined(separator: ", "))"
         case .retrying(_, let reason): reason
-        case .tokenRenewed: "the token had ended; the edge gave a new one"
         case .inspecting: "requests can be inspected"
+        case .tokenRenewed(_, let problem): "the token was renewed" + (problem.map { ", but \($0)" } ?? "")
+        case .tokenEnding(let end, let reason):
+            "The token of the tunnel ends at \(Self.text(of: end)), and could not be renewed: \(reason)"
         case .leaving: "leaving: finishing what is in flight"
         case .stopped(_, let message): message
         }
@@ -136,15 +143,23 @@ enum StatusEvent: Equatable, Sendable {
             ["by": .array(others.map { "\($0)" })]
         case .retrying(let delay, _):
             ["retry_in": .stringConvertible(delay)]
-        case .tokenRenewed:
-            [:]
         case .inspecting(let url):
             ["url": "\(url)"]
+        case .tokenRenewed(let end, _):
+            end.map { ["expires_at": "\(Self.text(of: $0))"] } ?? [:]
+        case .tokenEnding(let end, _):
+            ["expires_at": "\(Self.text(of: end))"]
         case .leaving(let signal):
             ["signal": "\(signal)"]
         case .stopped(let exitCode, _):
             ["exit_code": .stringConvertible(exitCode)]
         }
+    }
+
+    /// A time as ISO 8601 writes it, in UTC.
+    private static func text(of seconds: Double) -> String {
+        // What an edge says may lie beyond what a calendar can show.
+        Date(timeIntervalSince1970: min(max(seconds, 0), 253_402_300_799)).formatted(.iso8601)
     }
 
     private static func members(of exchange: HTTPCapture.Exchange) -> Logger.Metadata {
@@ -191,4 +206,15 @@ extension Logger {
 extension TimeAmount {
     /// The time in milliseconds, to the microsecond.
     var inMilliseconds: Double { Double(self.nanoseconds / 1_000) / 1_000 }
+}
+
+extension StatusEvent {
+    /// The event for what the core reports of a tunnel's token.
+    init(_ event: TokenEvent) {
+        self =
+            switch event {
+            case .renewed(let end, let problem): .tokenRenewed(end: end, problem: problem)
+            case .ending(let end, let reason): .tokenEnding(end: end, reason: PeerText.printable(reason))
+            }
+    }
 }

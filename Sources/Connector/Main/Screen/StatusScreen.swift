@@ -164,6 +164,10 @@ struct StatusScreen: Sendable {
             let countdown = StyledLine(Self.countdown(to: next.0, from: date), connected > 0 ? .plain : .bad)
             lines += self.failure("", countdown, reason: next.1, width: width)
         }
+        if let end = tunnel.tokenEnd {
+            let line = StyledLine("ends \(self.dateAndTime(end.date)), and could not be renewed", .bad)
+            lines += self.failure("Token", line, reason: end.reason, width: width)
+        }
         return lines
     }
 
@@ -307,6 +311,13 @@ struct StatusScreen: Sendable {
         var style = Date.ISO8601FormatStyle(timeZone: self.timeZone)
         style = style.time(includingFractionalSeconds: false)
         return date.formatted(style)
+    }
+
+    /// To the minute: a token lives for days.
+    private func dateAndTime(_ date: Date) -> String {
+        var style = Date.ISO8601FormatStyle(timeZone: self.timeZone).year().month().day()
+        style = style.dateTimeSeparator(.space).time(includingFractionalSeconds: false)
+        return String(date.formatted(style).dropLast(3))
     }
 
     private static func countdown(to date: Date, from now: Date) -> String {

@@ -35,6 +35,8 @@ struct StatusState: Sendable {
         var originFailure: String?
         /// The other connectors that serve it.
         var others: [String] = []
+        /// When the token ends, and why it has no successor yet.
+        var tokenEnd: (date: Date, reason: String)?
     }
 
     /// A request that has a response, or ended without one.
@@ -133,7 +135,11 @@ struct StatusState: Sendable {
             self.tunnels[index].originFailure = nil
         case .alsoServed(let others):
             self.tunnels[index].others = others
-        case .request, .online, .retrying, .tokenRenewed, .inspecting, .leaving, .stopped:
+        case .tokenRenewed:
+            self.tunnels[index].tokenEnd = nil
+        case .tokenEnding(let end, let reason):
+            self.tunnels[index].tokenEnd = (Date(timeIntervalSince1970: end), reason)
+        case .request, .online, .retrying, .inspecting, .leaving, .stopped:
             break
         }
     }

@@ -64,6 +64,10 @@ struct ServiceUnit: Equatable, Sendable {
             lines += self.credentialFiles.compactMap { path in
                 ServiceCredential.name(of: path).map { "LoadCredential=\($0):\(Self.literal(path))" }
             }
+            // Where the successors of tokens are kept, which the service can't write back to their files.
+            if !self.credentialFiles.isEmpty {
+                lines += ["StateDirectory=\(self.userName)", "StateDirectoryMode=0700"]
+            }
             lines += ["", "DynamicUser=yes", "User=\(self.userName)"] + Self.systemHardening
         } else {
             lines.append("")

@@ -182,7 +182,7 @@ extension StatusDisplay: RunObserver {
                     recorder: self.inspection?.recorder(for: id)
                 )
             ),
-            tokenRenewed: { self.take(.tokenRenewed, of: id) }
+            token: { event in self.take(StatusEvent(event), of: id) }
         )
     }
 
