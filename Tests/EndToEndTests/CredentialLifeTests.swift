@@ -126,14 +126,23 @@ extension EndToEnd {
         func expiry() async throws {
             let scratch = try ScratchFolder()
             let origin = try await NginxOrigin(in: scratch)
-            let edge = try await EdgeProcess(
+            let keyed = try await KeyedEdge(
                 in: scratch,
-                arguments: Self.unlimited + ["--tunnel-token-lifetime", "5s", "--tunnel-token-overlap", "2s"]
+                arguments: [
+                    "--limits-api-calls-per-second", "1000", "--tunnel-token-lifetime", "5s", "--tunnel-token-overlap",
+                    "2s",
+                ]
             )
-            let expiring = try await edge.createTunnel(in: scratch)
+            let edge = keyed.process
+            let alice = try await keyed.makeKey("alice")
+            try await keyed.reload()
+            let expiring = try await edge.createTunnel(key: alice.key, in: scratch)
+            let issued = Date()
+            // What was somebody's whose key is gone gets no further token.
+            try await keyed.revokeKey("alice")
+            try await keyed.reload()
             let replaced = try await edge.createTunnel(in: scratch)
             // An expiry is a whole second, at least as far away as the lifetime.
-            let issued = Date()
             let connector = try self.connect(expiring.token, port: origin.port, in: scratch)
             let other = try self.connect(replaced.token, port: origin.port, in: scratch)
             for tunnel in [expiring, replaced] { _ = try await self.session(of: tunnel.id, at: edge, in: scratch) }

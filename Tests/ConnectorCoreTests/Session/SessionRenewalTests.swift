@@ -17,7 +17,10 @@ struct SessionRenewalTests {
         return CurrentToken.Held(token: try TunnelToken(parsing: text), isFresh: true)
     }
 
-    @Test("Each newer token is shown over the session that serves, and no other one is opened", arguments: [false, true])
+    @Test(
+        "Each newer token is shown over the session that serves, and no other one is opened",
+        arguments: [false, true]
+    )
     func shown(isShared: Bool) async throws {
         let edge = try await FakeEdge.start(sharing: .init(isShared: isShared, canRenew: true))
         let own = try OwnSessionOpener.fixture(edge: edge.address, target: "9")

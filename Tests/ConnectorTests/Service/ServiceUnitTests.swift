@@ -49,7 +49,9 @@ struct ServiceUnitTests {
         let lines = self.lines(unit)
         #expect(lines.contains("WantedBy=default.target"))
         #expect(lines.contains("NoNewPrivileges=yes"))
-        for word in ["DynamicUser", "User=", "ProtectSystem", "LoadCredential", "StateDirectory", "PrivateTmp", "network-online"] {
+        for word in [
+            "DynamicUser", "User=", "ProtectSystem", "LoadCredential", "StateDirectory", "PrivateTmp", "network-online",
+        ] {
             #expect(!unit.text.contains(word), "\(word)")
         }
     }

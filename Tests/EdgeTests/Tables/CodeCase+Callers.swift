@@ -169,7 +169,9 @@ private struct FailingRegistry: TunnelRegistry {
 
     func tunnel(_ id: TunnelID) -> Tunnel? { nil }
     func create(_ specification: TunnelSpecification) async throws -> Tunnel { throw Bug() }
-    func restore(_ specification: TunnelSpecification, provided isValid: () -> Bool) async throws -> Tunnel { throw Bug() }
+    func restore(_ specification: TunnelSpecification, provided isValid: () -> Bool) async throws -> Tunnel {
+        throw Bug()
+    }
     func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> [Tunnel] { [] }
     func remove(_ id: TunnelID, keepingNameFor lease: TimeAmount) async -> Tunnel? { nil }
 }

@@ -20,7 +20,11 @@ struct TokenRenewalTests {
         try await self.fixture.within(AdmissionFixture.patience, what, isTrue)
     }
 
-    private func issue(_ tokens: TunnelTokens, _ id: String = "my-app", for seconds: TimeInterval) async throws
+    private func issue(
+        _ tokens: TunnelTokens,
+        _ id: String = "my-app",
+        for seconds: TimeInterval
+    ) async throws
         -> (token: String, claims: TunnelTokenClaims)
     {
         try await tokens.issue(for: self.fixture.specification(id), edge: "http://e", lifetime: seconds)

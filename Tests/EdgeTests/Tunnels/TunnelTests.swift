@@ -185,7 +185,8 @@ struct TunnelTests {
         let registry = InMemoryTunnelRegistry(now: {
             start + .nanoseconds(Int64((time.seconds - 1_000_000_000) * 1e9))
         })
-        func specification(_ owner: String, name: String? = "my-app", at time: Double = 0) throws -> TunnelSpecification {
+        func specification(_ owner: String, name: String? = "my-app", at time: Double = 0) throws -> TunnelSpecification
+        {
             TunnelSpecification(
                 id: try #require(TunnelID("my-app")),
                 name: name,

@@ -60,6 +60,19 @@ final class KeyedEdge {
         return MadeKey(key: key, secret: value("OTP secret"))
     }
 
+    /// Replaces an API key; the running edge knows the next one after ``reload()``.
+    func rotateKey(_ name: String) async throws -> MadeKey {
+        let process = try RunningProcess(
+            Programs.product("culvert-edge"),
+            ["credentials", "rotate", name, "--api-keys-file", self.apiKeysFile.path],
+            in: self.scratch
+        )
+        let text = try await process.successfulOutput(within: .seconds(20))
+        let line = text.split(separator: "\n").first { $0.hasPrefix("API key") }
+        guard let key = line?.split(separator: " ").last else { throw HarnessFailure("no API key in: \(text)") }
+        return MadeKey(key: String(key))
+    }
+
     /// Revokes an API key; the running edge knows it after ``reload()``.
     func revokeKey(_ name: String) async throws {
         let process = try RunningProcess(

@@ -52,7 +52,9 @@ package struct TunnelSession: Sendable {
     private let control: NIOLoopBound<any TunnelSessionControl>
 
     /// A session's events, and where they come from.
-    typealias Events = (stream: AsyncStream<TunnelSessionEvent>, continuation: AsyncStream<TunnelSessionEvent>.Continuation)
+    typealias Events = (
+        stream: AsyncStream<TunnelSessionEvent>, continuation: AsyncStream<TunnelSessionEvent>.Continuation
+    )
 
     init(_ events: Events, control: any TunnelSessionControl, eventLoop: any EventLoop) {
         self.events = events.stream

@@ -37,8 +37,8 @@ struct RenewalSchedule: Sendable {
         self.length = max(.zero, min(life.length, Self.longestLife))
         let age = max(.zero, min(life.age, self.length))
         self.end = now + (self.length - age)
-        let share = 2.0 / 3 - 0.05 * min(max(draw, 0), 1)
-        self.nextAttempt = now + max(self.length * share - age, Self.shortestPause)
+        let first = self.length * 2 / 3 - self.length * (0.05 * min(max(draw, 0), 1))
+        self.nextAttempt = now + max(first - age, Self.shortestPause)
     }
 
     /// The time between attempts after a failure: about ten of them before the token ends.

@@ -45,7 +45,8 @@ struct ConnectCommand: AsyncParsableCommand {
                 logger.warning("An argument stays in the history of the shell, token and all; use --token-file.")
             }
             let tokenFile = self.tokenFile.flatMap { TokenFile($0) }
-            let token = try tokenFile?.read()
+            let token =
+                try tokenFile?.read()
                 ?? TunnelToken.read(file: self.tokenFile, argument: self.token, environment: environment)
             let edge = try self.edge(for: token, environment: environment)
             let run = try ServingRun(

@@ -76,7 +76,8 @@ enum Problem: Error, Equatable {
         case .invalidBody(_, let detail), .invalidParameter(_, let detail): detail
         case .missingCredentials: "Send an API key in the field Authorization: Bearer <key>."
         case .invalidCredentials: "The credentials in the field Authorization are not valid here."
-        case .invalidToken: "The tunnel token is not valid here, or has been replaced: its owner gets a new one with POST /api/tunnels/{id}/token."
+        case .invalidToken:
+            "The tunnel token is not valid here, or has been replaced: its owner gets a new one with POST /api/tunnels/{id}/token."
         case .oneTimePasswordRequired: "This key needs a one-time code: send six digits in the field Culvert-OTP."
         case .invalidOneTimePassword: "The code in the field Culvert-OTP is wrong, old or used: wait for the next one."
         case .notFound: "There is no such call; GET /api/openapi.json describes those that there are."

@@ -93,7 +93,9 @@ package final class TunnelTokens: TunnelTokenVerifier {
         guard token.utf8.count <= Self.maximumLength else { return .failure(await self.refuse(.oversized)) }
         guard let header = Self.header(of: token) else { return .failure(await self.refuse(.malformed)) }
         let (known, decoy) = self.ring.withLock { ring in
-            let known = header.kid.flatMap { kid in ring.stamps[kid].flatMap { stamp in ring.keys[kid].map { (stamp, $0) } } }
+            let known = header.kid.flatMap { kid in
+                ring.stamps[kid].flatMap { stamp in ring.keys[kid].map { (stamp, $0) } }
+            }
             return (known, ring.decoy)
         }
         let keys = known?.1 ?? decoy

@@ -69,7 +69,8 @@ struct CredentialsCommand: ParsableCommand {
                     guard !ring.keys.contains(where: { $0.name == self.name }) else {
                         throw CredentialFiles.Failure(
                             path: self.files.apiKeysFile,
-                            message: "there is an API key named \(self.name) already: choose another name, or replace the "
+                            message:
+                                "there is an API key named \(self.name) already: choose another name, or replace the "
                                 + "key with credentials rotate"
                         )
                     }

@@ -29,7 +29,8 @@ struct APIKeyFile: CredentialFile, Equatable, Sendable {
     static let members = JSONMembers.object([
         "keys": .array(
             .object([
-                "name": .leaf, "owner": .leaf, "role": .choice(Role.allCases.map(\.rawValue)), "sha256": .leaf, "totp_secret": .leaf,
+                "name": .leaf, "owner": .leaf, "role": .choice(Role.allCases.map(\.rawValue)), "sha256": .leaf,
+                "totp_secret": .leaf,
                 "revoked": .leaf,
             ])
         )
