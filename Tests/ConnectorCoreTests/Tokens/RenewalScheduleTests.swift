@@ -34,7 +34,7 @@ struct RenewalScheduleTests {
         #expect(self.schedule(.seconds(1e18), age: .seconds(-1e18)).end - self.now == RenewalSchedule.longestLife)
     }
 
-    @Test("After a failure it is tried about ten times more; a person hears of the first and of the last ones")
+    @Test("After a failure it is tried about ten times more; a person is told of the first and the last ones")
     func failures() {
         var schedule = self.schedule(.seconds(3_000))
         var told: [Int] = []

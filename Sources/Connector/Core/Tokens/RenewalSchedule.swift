@@ -48,7 +48,7 @@ struct RenewalSchedule: Sendable {
 
     /// Notes that an attempt failed.
     ///
-    /// - Returns: Whether a person ought to hear of it: after the first one, and when the end is near.
+    /// - Returns: Whether to tell a person: after the first one, and when the end is near.
     mutating func failed(now: ContinuousClock.Instant) -> Bool {
         self.failures += 1
         self.nextAttempt = now + self.pause
