@@ -74,4 +74,15 @@ struct RenewalScheduleTests {
     func endless(claims: String) throws {
         #expect(RenewalSchedule.Life(of: try self.token(claims), isFresh: true, at: 0) == nil)
     }
+
+    @Test("The tunnels of a program take turns, ten a second, and owe nothing for the time when none came")
+    func pace() {
+        let pace = RenewalPace()
+        let waits = (0..<1_000).map { _ in pace.take(now: self.now) }
+        #expect(waits.first == .zero)
+        #expect(waits.last == .milliseconds(99_900))
+        let later = self.now + .seconds(600)
+        #expect(pace.take(now: later) == .zero)
+        #expect(pace.take(now: later) == .milliseconds(100))
+    }
 }

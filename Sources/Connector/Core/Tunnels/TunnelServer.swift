@@ -26,6 +26,7 @@ package struct TunnelServer: Sendable {
     /// The event loops of the program.
     package let group: any EventLoopGroup
     private let network = NetworkWatch()
+    private let renewals = RenewalPace()
     /// The sessions that tunnels share.
     private let shared = SharedSessionPools()
 
@@ -116,6 +117,7 @@ package struct TunnelServer: Sendable {
         let renewal = TokenRenewal(
             token: CurrentToken(tunnel.token, isFresh: tunnel.access != nil),
             source: self.tokenSource(for: tunnel),
+            pace: self.renewals,
             report: observer.token
         )
         try await withThrowingTaskGroup(of: Void.self) { tasks in

@@ -19,6 +19,8 @@ struct TokenRenewal: Sendable {
 
     let token: CurrentToken
     let source: Source
+    /// Shared by all tunnels of the program.
+    var pace = RenewalPace()
     let report: @Sendable (TokenEvent) -> Void
 
     /// Renews until the task is cancelled.
@@ -80,6 +82,8 @@ struct TokenRenewal: Sendable {
         if let next = try? self.source.file?.read(), self.isLater(next, than: token) {
             return CurrentToken.Held(token: next, isFresh: false)
         }
+        let turn = self.pace.take(now: .now)
+        if turn > .zero { try await Task.sleep(for: turn) }
         let next: TunnelToken
         do {
             next = try await self.source.byToken(token)
