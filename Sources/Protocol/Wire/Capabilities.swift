@@ -16,6 +16,6 @@ public struct Capabilities: OptionSet, Hashable, Sendable {
     /// (docs/protocol.md §B.16).
     public static let sharing = Capabilities(rawValue: 1 << 2)
     /// A connector may show a newer token of a tunnel that the session serves, with a stream of kind
-    /// ``StreamKind/token`` (docs/protocol.md §B.17).
+    /// ``StreamKind/token`` (docs/protocol.md §B.18).
     public static let renewal = Capabilities(rawValue: 1 << 3)
 }

@@ -9,7 +9,7 @@ import Testing
 
 @testable import ConnectorCore
 
-/// How sessions get to newer tokens (docs/protocol.md §B.17).
+/// How sessions get to newer tokens (docs/protocol.md §B.18).
 @Suite("Sessions and newer tokens", .timeLimit(.minutes(1)))
 struct SessionRenewalTests {
     private func held(_ number: Int, of tunnelID: String = "my-app") throws -> CurrentToken.Held {

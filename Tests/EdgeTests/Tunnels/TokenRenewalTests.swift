@@ -11,7 +11,7 @@ import Testing
 @testable import EdgeControl
 @testable import EdgeTunnels
 
-/// Newer tokens that a connector shows over the session that it has (docs/protocol.md §B.17).
+/// Newer tokens that a connector shows over the session that it has (docs/protocol.md §B.18).
 @Suite("Sessions that go on by a newer token", .timeLimit(.minutes(1)))
 struct TokenRenewalTests {
     private let fixture = AdmissionFixture()

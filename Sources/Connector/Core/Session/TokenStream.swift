@@ -5,7 +5,7 @@ import Mux
 import NIOCore
 import Protocol
 
-/// What came of showing the edge a newer token over a session (docs/protocol.md §B.17).
+/// What came of showing the edge a newer token over a session (docs/protocol.md §B.18).
 enum TokenOutcome: Equatable, Sendable {
     /// The session goes on by it.
     case taken

@@ -32,7 +32,7 @@ struct SeatRefusal {
 }
 
 /// Answers the streams with which a connector asks to have further tunnels served over its session, each with a token
-/// of its own (docs/protocol.md §B.16), or shows newer tokens of those that it serves (§B.17).
+/// of its own (docs/protocol.md §B.16), or shows newer tokens of those that it serves (§B.18).
 ///
 /// Used on the session's event loop.
 final class SharingAcceptor {
@@ -102,7 +102,7 @@ final class SharingAcceptor {
         }
     }
 
-    /// A newer token of a tunnel that the session serves (docs/protocol.md §B.17).
+    /// A newer token of a tunnel that the session serves (docs/protocol.md §B.18).
     private func renew(_ stream: StreamChannel, _ metadata: OpenMetadata, _ giver: any SeatGiver) {
         do {
             try stream.pipeline.syncOperations.addHandler(SilentStream())
