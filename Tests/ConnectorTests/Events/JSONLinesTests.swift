@@ -90,8 +90,8 @@ struct JSONLinesTests {
         #expect(request["duration_ms"] as? Double == 2.25)
         #expect(request["complete"] as? Bool == true)
         #expect(request["tunnel"] == nil)
-        #expect(try Self.object(Self.samples[11])["expires_at"] as? String == "2027-01-15T08:00:00Z")
-        #expect(try Self.object(Self.samples[14])["exit_code"] as? Int == 77)
+        #expect(try Self.object(Self.samples[12])["expires_at"] as? String == "2027-01-15T08:00:00Z")
+        #expect(try Self.object(Self.samples[15])["exit_code"] as? Int == 77)
     }
 
     @Test("A request without an answer has no status and no time to it")
