@@ -43,6 +43,18 @@ struct CostTests {
             }
             self.run = run
         }
+
+        /// Makes a shape of which more than one part grows.
+        init(
+            _ name: String,
+            bytes: @escaping @Sendable (Int) -> [UInt8],
+            run: @escaping @Sendable ([UInt8]) throws -> Void
+        ) {
+            self.testDescription = name
+            self.largest = 60_000
+            self.bytes = bytes
+            self.run = run
+        }
     }
 
     private static let shapes: [Shape] = [
@@ -67,12 +79,11 @@ struct CostTests {
         Self.response("digits of a refresh", "Refresh: ", "1"),
         Self.response("slashes of a location", "Location: ", "/"),
         Self.response("members of Connection", "Connection: ", "a,"),
-        Shape(
-            "values below a long name",
-            "{\"\(String(repeating: "n", count: 30_000))\":[",
-            repeating: [0x31, 0x2C],
-            "1]}"
-        ) {
+        Shape("values below a long name") { count in
+            let name = Array(repeating: UInt8(ascii: "n"), count: count / 2)
+            let values = Array(repeatElement([UInt8(ascii: "1"), UInt8(ascii: ",")], count: count / 4).joined())
+            return Array("{\"".utf8) + name + Array("\":[".utf8) + values + Array("1]}".utf8)
+        } run: {
             _ = try? JSONOutline($0)
         },
         Shape("members of an object", "{", repeating: Array("\"a\":1,".utf8), "}") { _ = try? JSONOutline($0) },
