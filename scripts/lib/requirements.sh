@@ -49,3 +49,9 @@ install_missing() {
     fi
     rm -f "$log"
 }
+
+# python_environment FOLDER REQUIREMENTS makes a Python environment of what a file names, unless there is one of the same.
+python_environment() {
+    ! cmp -s "$2" "$1/installed" || return 0
+    python3 -m venv --clear "$1" && "$1/bin/pip" install --quiet --requirement "$2" && cp "$2" "$1/installed"
+}

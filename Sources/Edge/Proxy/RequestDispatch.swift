@@ -53,13 +53,15 @@ struct RequestDispatch {
     private func withoutSlash(_ id: TunnelID) -> any Responder {
         let length = 1 + id.description.utf8.count
         guard let tunnel = self.services.registry.tunnel(id) else {
-            return self.fallback ?? self.withSlash(length) ?? TunnelArrival(id, self.visit(.prefix(length)))
+            // Not for ever: the path may be an app's, whose tunnel the browser has not opened yet.
+            let led = self.withSlash(length) { .lead($0) }
+            return self.fallback ?? led ?? TunnelArrival(id, self.visit(.prefix(length)))
         }
-        return self.withSlash(length) ?? self.visit(.prefix(length)).enter(tunnel)
+        return self.withSlash(length) { .redirect($0) } ?? self.visit(.prefix(length)).enter(tunnel)
     }
 
     /// Leads to the path with a slash behind its first segment; `nil` for a request that is not to be led.
-    private func withSlash(_ length: Int) -> EdgeAnswer? {
+    private func withSlash(_ length: Int, _ answer: (ByteBuffer) -> EdgeAnswer.Content) -> EdgeAnswer? {
         let method = self.head.methodText
         guard method == "GET" || method == "HEAD", !self.head.isUpgrade else { return nil }
         var location = ByteBuffer()
@@ -69,7 +71,7 @@ struct RequestDispatch {
         // The query as it came, be it UTF-8 or not.
         let query = FieldLine.Span(start: Int(target.start) + length, count: Int(target.count) - length)
         self.head.section.copy(query, to: &location)
-        return EdgeAnswer(self.request, .redirect(location))
+        return EdgeAnswer(self.request, answer(location))
     }
 
     // MARK: Requests that lack the prefix

@@ -20,8 +20,14 @@ final class EdgeProcess {
     /// - Parameters:
     ///   - arguments: Its flags beside those that say where it listens.
     ///   - scheme: How it is spoken to.
-    init(in scratch: ScratchFolder, arguments: [String] = ["--dev"], scheme: String = "http") async throws {
-        self.port = try FreePort.next()
+    ///   - port: Where it listens, if its arguments say that, too.
+    init(
+        in scratch: ScratchFolder,
+        arguments: [String] = ["--dev"],
+        scheme: String = "http",
+        port: Int? = nil
+    ) async throws {
+        self.port = try port ?? FreePort.next()
         self.adminPort = try FreePort.next()
         self.arguments = arguments
         self.scheme = scheme

@@ -27,7 +27,12 @@ enum Programs {
         self.repository.appendingPathComponent(".venv-tests/bin/python").path
     }
 
-    /// A program that came with a package of that environment.
+    /// The Python whose environment has the apps that `Peers/apps` runs, and what drives a browser.
+    static var pythonOfApps: String {
+        self.repository.appendingPathComponent(".venv-apps/bin/python").path
+    }
+
+    /// A program that came with a package of the environment of ``python``.
     static func tool(_ name: String) -> String {
         self.repository.appendingPathComponent(".venv-tests/bin/\(name)").path
     }

@@ -5,7 +5,7 @@ import Foundation
 /// A certificate that is its own authority, and its key.
 struct SelfSigned {
     let file: URL
-    private let key: URL
+    let key: URL
 
     /// Makes one.
     ///

@@ -11,19 +11,23 @@ final class TraefikProxy {
     let strangerPort: Int
     private let folder: URL
     private let process: RunningProcess
+    private let certificate: SelfSigned?
 
     /// The public URL, without a slash at the end.
-    var url: String { "http://127.0.0.1:\(self.port)" }
+    var url: String { "\(self.certificate == nil ? "http" : "https")://127.0.0.1:\(self.port)" }
 
     /// Starts Traefik without any edge behind it.
     ///
-    /// - Parameter chart: What the chart renders.
-    init(_ chart: ChartFiles, in scratch: ScratchFolder) async throws {
+    /// - Parameters:
+    ///   - chart: What the chart renders.
+    ///   - certificate: What `web` shows if it speaks TLS.
+    init(_ chart: ChartFiles, certificate: SelfSigned? = nil, in scratch: ScratchFolder) async throws {
         let port = try FreePort.next()
         self.port = port
         self.strangerPort = try FreePort.next()
         self.folder = chart.folder
-        try chart.writeDynamic(edgePorts: [])
+        self.certificate = certificate
+        try chart.writeDynamic(edgePorts: [], certificate: certificate)
         self.process = try RunningProcess(
             Programs.tool("traefik"),
             [
@@ -36,24 +40,27 @@ final class TraefikProxy {
                 "--entryPoints.stranger.address=127.0.0.1:\(self.strangerPort)",
                 "--providers.file.filename=\(chart.dynamicFile.path)", "--providers.file.watch=true",
                 "--providers.providersThrottleDuration=100ms", "--log.level=ERROR",
-            ],
+            ] + (certificate == nil ? [] : ["--entryPoints.web.http.tls=true"]),
             in: scratch
         )
         let process = self.process
         try await eventually("Traefik on port \(port)") {
             guard process.isRunning else { throw HarnessFailure("Traefik has ended\n\(process.transcript)") }
-            return try await Curl.get("http://127.0.0.1:\(port)/", in: scratch).status > 0 ? () : nil
+            return try await Curl.get(self.url + "/", self.trust, in: scratch).status > 0 ? () : nil
         }
     }
 }
 
 extension TraefikProxy {
+    /// How curl is told to trust it.
+    private var trust: [String] { self.certificate.map { ["--cacert", $0.file.path] } ?? [] }
+
     /// Waits until a request through Traefik reaches the API of an edge.
     func waitUntilItAnswers(in scratch: ScratchFolder) async throws {
         var status = 0
         do {
             try await eventually("the API through Traefik") {
-                status = try await Curl.get("\(self.url)/api/openapi.json", in: scratch).status
+                status = try await Curl.get("\(self.url)/api/openapi.json", self.trust, in: scratch).status
                 return status == 200 ? () : nil
             }
         } catch let failure as HarnessFailure {
@@ -85,7 +92,9 @@ final class ChartFiles {
     }
 
     /// Tells Traefik which edges there are, as Kubernetes does with the endpoints of a Service.
-    func writeDynamic(edgePorts: [Int]) throws {
+    ///
+    /// - Parameter certificate: What Traefik shows to those who speak TLS.
+    func writeDynamic(edgePorts: [Int], certificate: SelfSigned? = nil) throws {
         let source = try Data(contentsOf: self.folder.appendingPathComponent("dynamic.json"))
         guard var root = try JSONSerialization.jsonObject(with: source) as? [String: Any],
             var http = root["http"] as? [String: Any], var services = http["services"] as? [String: Any],
@@ -103,6 +112,10 @@ final class ChartFiles {
         http["services"] = services
         http["routers"] = routers
         root["http"] = http
+        if let certificate {
+            let pair = ["certFile": certificate.file.path, "keyFile": certificate.key.path]
+            root["tls"] = ["stores": ["default": ["defaultCertificate": pair]]]
+        }
         // Traefik watches the folder and reads what is there: it must not see half of it.
         let data = try JSONSerialization.data(withJSONObject: root, options: [.withoutEscapingSlashes, .sortedKeys])
         let next = self.folder.appendingPathComponent("dynamic.json.next")
