@@ -196,7 +196,7 @@ extension EndToEnd {
             ]
             for index in value.indices {
                 var copy = Substring(value)
-                copy.replaceSubrange(index...index, with: value[index] == "A" ? "B" : "A")
+                copy.replaceSubrange(index...index, with: value[index] == "0" ? "1" : "0")
                 changed.append("culvert-tunnel=\(copy)")
             }
             for changed in changed {
