@@ -182,8 +182,16 @@ struct ExchangeTests {
                 guard let first = streams.first, served != ObjectIdentifier(first) else { return }
                 served = ObjectIdentifier(first)
                 AnsweringOrigin.serve(first, with: Self.ok)
+                try? first.syncOptions?.setOption(ChannelOptions.autoRead, value: true)
+                first.read()
             }
-            for _ in 0..<2 { try world.addConnector { streams.append($0) } }
+            for _ in 0..<2 {
+                try world.addConnector { stream in
+                    // What comes waits for the connection's turn.
+                    try? stream.syncOptions?.setOption(ChannelOptions.autoRead, value: false)
+                    streams.append(stream)
+                }
+            }
             var times: [Int] = []
             for method in ["GET", "POST", "GET", "POST", "POST", "GET", "POST", "GET", "POST", "POST"] {
                 let visitor = try world.visit(on: isLocal ? world.loop : world.otherLoop)
