@@ -20,13 +20,26 @@ extension EndToEnd {
             "In Chromium the page finds, shows, repeats and compares exchanges, and keeps its Content-Security-Policy"
         )
         func scenes() async throws {
+            let played = try await Self.play(["page", Self.page.path])
+            #expect(played == 21)
+        }
+
+        @Test("The page that culvert serves shows real traffic, and no other site, port or name gets at it")
+        func program() async throws {
+            let programs = URL(fileURLWithPath: try Programs.product("culvert")).deletingLastPathComponent()
+            let played = try await Self.play(["program", programs.path])
+            #expect(played == 18)
+        }
+
+        /// Plays scenes and records what fails; gives how many were played.
+        private static func play(_ arguments: [String]) async throws -> Int {
             let scratch = try ScratchFolder()
-            let peer = try RunningProcess.peer("inspector", ["page", Self.page.path], in: scratch)
+            let peer = try RunningProcess.peer("inspector", arguments, in: scratch)
             let tally = try await peer.decodedOutput(Tally.self, within: .seconds(400))
             print("scenes: \(tally.scenes.joined(separator: ", "))")
             for (name, figure) in tally.figures.sorted(by: { $0.key < $1.key }) { print("\(name): \(figure)") }
             for (scene, failure) in tally.failures { Issue.record("\(scene): \(failure)") }
-            #expect(tally.scenes.count == 21)
+            return tally.scenes.count
         }
 
         @Test("The page has no way to turn text into markup or code, and asks nothing of other hosts")

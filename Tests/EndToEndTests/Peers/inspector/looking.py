@@ -11,6 +11,7 @@ def long_list(stage, window):
     window.open()
     page, rows = window.page, window.rows()
     grid = page.locator("#list")
+    rows.first.wait_for(timeout=60_000)
     total = int(grid.get_attribute("aria-rowcount")) - 1
     assert total >= 10_000, total
     assert rows.count() < 60, rows.count()
@@ -65,6 +66,7 @@ def keyboard(stage, window):
     """Everything by keys: filter, move, open, tabs, back, mark, compare, keys."""
     stage.show_samples()
     page = window.open().page
+    expect(page.locator("#count")).to_have_text(f"{len(stage.samples)} requests")
     page.keyboard.press("/")
     expect(page.locator("#filter")).to_be_focused()
     page.keyboard.type("path:/orders")
@@ -164,7 +166,7 @@ def bodies(stage, window):
     page.get_by_role("tab", name="Timing").click()
     expect(panel.get_by_role("table", name="Phases").get_by_role("row")).to_have_count(3)
     panel = window.choose("/away")
-    expect(page.locator("#detail .warning")).to_contain_text("The local server")
+    expect(page.locator("#detail .warning")).to_contain_text("before")
 
 
 def _loaded(image, width):

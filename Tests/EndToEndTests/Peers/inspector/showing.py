@@ -82,7 +82,7 @@ def speed(stage, window):
     stage.fill(10_000)
     begin = time.monotonic()
     page = window.open().page
-    window.rows().first.wait_for()
+    window.rows().first.wait_for(timeout=60_000)
     stage.figures["the page opened with 10 000 requests, ms"] = round(1000 * (time.monotonic() - begin))
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})

@@ -135,6 +135,8 @@ function setTunnel(name) {
 // What is chosen
 
 function choose(item, {atOnce = false, tab} = {}) {
+  // Whoever goes on to something else is not taken away from it by what was sent before.
+  state.waiting = null;
   if (pane.shownID === item.id && !tab) return;
   comparing.abort();
   remember({id: item.id});
