@@ -78,12 +78,13 @@ class Visit:
         return self.page.url.startswith(self.origin + "/" if self.mode == "root" else self.url)
 
     def has_style(self, rules):
-        """Whether the page has a style sheet of at least so many rules."""
+        """Waits until the page has a style sheet of at least so many rules; a live reload may come between."""
         # A sheet that could not be loaded lets nobody read its rules.
         script = """least => [...document.styleSheets].some(sheet => {
             try { return sheet.cssRules.length >= least; } catch { return false; }
         })"""
-        return self.page.evaluate(script, rules)
+        self.page.wait_for_function(script, arg=rules)
+        return True
 
     def result(self):
         return {"passed": self.passed, "failed": self.failed, "notes": self.notes if self.failed else []}
