@@ -41,6 +41,12 @@ final class ControlCall: Responder {
     var appetite: Int { self.phase == .reading ? .max : 0 }
     var turn: Turn { self.phase == .reading ? .visitorAtOnce : .neither }
 
+    var heldBytes: Int { self.head.section.bytes.readableBytes + self.body.storageCapacity }
+
+    func giveWay(_ error: VisitorError, detail: String) {
+        self.refuse(error, detail: detail)
+    }
+
     func received(_ bytes: ByteBuffer) {
         self.body.writeImmutableBuffer(bytes)
         // What is too large is refused by the control plane, which also writes the audit log; the rest is not read.

@@ -97,7 +97,7 @@ final class EdgeAnswer: Responder {
             challenge: challenge,
             date: self.request.services.date
         )
-        let isClosing = self.isClosing(sink, isFault: error == .badRequest)
+        let isClosing = self.isClosing(sink, isFault: error.endsConnection)
         self.request.failed(error)
         let isHead = self.request.traits.isHead
         self.send(page.response(isHTML: self.isHTML, isHead: isHead, isClosing: isClosing), status, sink)

@@ -132,6 +132,12 @@ extension Exchange: Responder {
 
     var turn: Turn { self.state.turn(responseTime: self.plan.responseTime) }
 
+    var heldBytes: Int { self.outgoing.heldBytes + self.fromOrigin.readableBytes }
+
+    func giveWay(_ error: VisitorError, detail: String) {
+        self.fail(error, detail: detail)
+    }
+
     func received(_ bytes: ByteBuffer) {
         if !self.state.isRaw {
             self.state.sentBody()
@@ -207,16 +213,17 @@ extension Exchange: OriginLinkConsumer {
         guard self.sink != nil else { return }
         self.state.receivedBytes()
         // Behind a complete response it is only of interest that something came: the connection is not clean.
-        if self.fromOrigin.readableBytes == 0 || self.state.responseHalf == .complete {
+        if self.state.responseHalf == .complete {
             self.fromOrigin = bytes
         } else {
-            self.fromOrigin.writeImmutableBuffer(bytes)
+            self.fromOrigin.appendUnread(bytes)
         }
         self.forwardResponse()
     }
 
     func originCompletedRead() {
         guard let sink = self.sink else { return }
+        self.fromOrigin.shrinkUnread()
         sink.flush()
         // After a complete response only the end of the connection is still of interest.
         if sink.isWritable || self.state.responseHalf == .complete {
@@ -285,6 +292,7 @@ extension Exchange: OriginLinkConsumer {
 
     private func send(_ head: ByteBuffer, _ status: Int, isFinal: Bool, _ sink: any ResponseSink) {
         self.request.answered(head, status: status, isFinal: isFinal)
+        if isFinal { self.outgoing.answered() }
         sink.head(head)
     }
 
@@ -301,8 +309,6 @@ extension Exchange: OriginLinkConsumer {
             self.cut(.originInvalidResponse)
             return false
         }
-        // Left unshared, so that what comes next takes its place.
-        if self.fromOrigin.readableBytes == 0 { self.fromOrigin = ByteBuffer() }
         if self.responseBody.isComplete { self.completeResponse(sink) }
         return false
     }

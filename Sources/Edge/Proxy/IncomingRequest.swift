@@ -28,6 +28,7 @@ final class IncomingRequest {
     private(set) var ticket: VisitorTicket?
     private let observer: (any ExchangeObserver)?
     private var isFinished = false
+    private let connectionPlace: ConnectionPlace?
 
     /// How many bytes of a target are logged.
     private static let longestTarget = 8_192
@@ -41,17 +42,20 @@ final class IncomingRequest {
     ///   - remoteAddress: Where the connection comes from.
     ///   - place: The connection, to those who count requests by address.
     ///   - boundOrigin: The connection to an origin that belongs to the visitor's, if there is one.
+    ///   - connectionPlace: The connection's place among all.
     init(
         _ head: RequestHead?,
         services: ProxyServices,
         eventLoop: any EventLoop,
         remoteAddress: SocketAddress?,
         place: VisitorPlace? = nil,
-        boundOrigin: BoundOrigin? = nil
+        boundOrigin: BoundOrigin? = nil,
+        connectionPlace: ConnectionPlace? = nil
     ) {
         self.place = place
         self.traits = head.map { RequestTraits($0) } ?? RequestTraits(isKeepAlive: false)
         self.accept = head?.section.values(.accept) ?? []
+        self.connectionPlace = connectionPlace
         self.services = services
         self.eventLoop = eventLoop
         self.remoteAddress = remoteAddress
@@ -76,6 +80,8 @@ final class IncomingRequest {
     var visitor: Visitor { self.record.visitor }
     /// Whether an error is shown as a page.
     var prefersHTML: Bool { ErrorPage.prefersHTML(accept: self.accept) }
+    /// Whether the request's connection may be a visitor's, rather than one that is kept for connectors and the API.
+    var mayVisit: Bool { self.connectionPlace?.mayVisit() ?? true }
 
     /// The visitor's address, as trusted proxies tell it.
     var callerAddress: SocketAddress? {

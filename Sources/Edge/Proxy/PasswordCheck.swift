@@ -30,6 +30,12 @@ final class PasswordCheck: Responder {
             }
     }
 
+    var heldBytes: Int { self.visit.heldBytes }
+
+    func giveWay(_ error: VisitorError, detail: String) {
+        self.sink.take()?.handOver(to: EdgeAnswer(self.visit.request, .error(error, detail: detail)))
+    }
+
     func deadlinePassed(_ kind: ConnectionDeadlines.Kind) {}
 
     func visitorLeft(isBroken: Bool) {

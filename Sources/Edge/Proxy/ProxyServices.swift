@@ -28,6 +28,8 @@ package final class ProxyServices: Sendable {
     private let datesResponses: Bool
     /// The connections themselves.
     let connections: VisitorConnections
+    /// What unfinished requests hold.
+    let unfinished: UnfinishedRequests
     /// The requests for tunnels that are not known yet.
     let arrivals = ConnectionCount(limit: 1_024)
 
@@ -72,6 +74,7 @@ package final class ProxyServices: Sendable {
         self.now = now
         self.datesResponses = datesResponses
         self.connections = connections
+        self.unfinished = UnfinishedRequests(limit: settings.maximumUnfinishedBytes)
     }
 
     /// What a response without `Date` gets.

@@ -13,6 +13,8 @@ package struct ProxySettings: Sendable {
     package let maximumHeadBytes: Int
     /// The most fields of a request's head (`http.max-fields`).
     package let maximumFields: Int
+    /// What unfinished requests of all visitors hold together, in bytes (`http.max-unfinished-size`).
+    package let maximumUnfinishedBytes: Int
     /// Which statuses errors of the edge have (`errors.status-map`).
     package let statusMap: VisitorError.StatusMap
     /// The time for the origin's head (`tunnel.request-timeout`).
@@ -36,6 +38,7 @@ package struct ProxySettings: Sendable {
         stallTimeout: TimeAmount = .seconds(60),
         maximumHeadBytes: Int = 64 << 10,
         maximumFields: Int = 128,
+        maximumUnfinishedBytes: Int = 32 << 20,
         statusMap: VisitorError.StatusMap = .rfc,
         requestTimeout: TimeAmount = .seconds(100),
         connectTimeout: TimeAmount = .seconds(5),
@@ -49,6 +52,7 @@ package struct ProxySettings: Sendable {
         self.stallTimeout = stallTimeout
         self.maximumHeadBytes = maximumHeadBytes
         self.maximumFields = maximumFields
+        self.maximumUnfinishedBytes = maximumUnfinishedBytes
         self.statusMap = statusMap
         self.requestTimeout = requestTimeout
         self.connectTimeout = connectTimeout

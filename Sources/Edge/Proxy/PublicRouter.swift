@@ -12,6 +12,8 @@ package struct PublicRouter: Sendable {
     let apiHost: String?
     /// Whether tunnels are reached as `/<id>/`.
     let hasPathMode: Bool
+    /// Where every request goes, if all go to one place.
+    private var onlyRoute: Route?
 
     private static let connectPrefix = "/api/tunnel/connect/"
     /// How many bytes of a target are looked at.
@@ -27,7 +29,15 @@ package struct PublicRouter: Sendable {
         self.hasPathMode = hasPathMode
     }
 
+    /// Finds nothing but one place, for a listener that serves nothing else.
+    package static var controlPlaneAlone: PublicRouter {
+        var router = PublicRouter(wildcardDomain: nil)
+        router.onlyRoute = .controlPlane
+        return router
+    }
+
     func route(_ head: RequestHead) -> Route {
+        if let onlyRoute { return onlyRoute }
         // What stands behind the longest id is of no use here.
         let target = head.section.text(head.target, atMost: Self.longestLook)
         return self.route(method: head.methodText, target: target, host: head.section.first(.host) ?? "")

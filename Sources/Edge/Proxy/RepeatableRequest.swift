@@ -9,10 +9,12 @@ struct RepeatableRequest {
     /// The most bytes of a body that are kept: a stream's initial window (docs/protocol.md §B.8).
     static let maximumBody = 64 << 10
 
-    let head: ByteBuffer
+    private(set) var head: ByteBuffer
     /// The first part of the body; mostly the only one, so that it is kept without a list.
     private var first: ByteBuffer?
     private var others: [ByteBuffer] = []
+    /// Whether the last of those is a copy that more can be gathered in.
+    private var isGathering = false
     /// How many bytes of the body are kept.
     private(set) var bodyBytes = 0
     /// Whether the whole body is there.
@@ -35,6 +37,9 @@ struct RepeatableRequest {
     /// What was sent of the body, in its order.
     var body: [ByteBuffer] { (self.first.map { [$0] } ?? []) + self.others }
 
+    /// How much memory the head and the body take, in bytes.
+    var heldBytes: Int { self.head.readableBytes + self.bodyBytes }
+
     /// How many more bytes of the body may be sent as long as the connector has not taken the stream.
     var room: Int { self.isWhole ? max(0, Self.maximumBody - self.bodyBytes) : .max }
 
@@ -42,7 +47,16 @@ struct RepeatableRequest {
     mutating func sent(_ bytes: ByteBuffer) {
         guard self.isWhole else { return }
         self.bodyBytes += bytes.readableBytes
-        if self.first == nil { self.first = bytes } else { self.others.append(bytes) }
+        // A few bytes would keep the whole of what was read with them: they are copied out of it.
+        let isWasteful = bytes.storageCapacity > 2 * bytes.readableBytes + 1_024
+        if isWasteful, self.isGathering {
+            self.others[self.others.count - 1].writeImmutableBuffer(bytes)
+        } else if self.first == nil, !isWasteful {
+            self.first = bytes
+        } else {
+            self.others.append(isWasteful ? ByteBuffer(bytes: bytes.readableBytesView) : bytes)
+            self.isGathering = isWasteful
+        }
     }
 
     /// The body is complete.
@@ -56,6 +70,12 @@ struct RepeatableRequest {
         self.forgetBody()
     }
 
+    /// The response has begun: the request is not sent again.
+    mutating func answered() {
+        self.head = ByteBuffer()
+        self.forgetBody()
+    }
+
     /// The rest of the body will not be there.
     mutating func abandon() {
         self.forgetBody()
@@ -65,6 +85,7 @@ struct RepeatableRequest {
         self.isWhole = false
         self.first = nil
         self.others = []
+        self.isGathering = false
         self.bodyBytes = 0
     }
 

@@ -16,6 +16,9 @@ struct RequestDispatch {
     /// Who answers.
     var responder: any Responder {
         let route = self.services.router.route(self.head)
+        guard route.isEdgeOwn || self.request.mayVisit else {
+            return EdgeAnswer(self.request, .error(.tooManyConnections, retryAfter: 1))
+        }
         if !route.isOwn, HopCount(self.head.section).isLoop { return EdgeAnswer(self.request, .error(.loopDetected)) }
         switch route {
         case .tunnel(let id, let prefixLength):

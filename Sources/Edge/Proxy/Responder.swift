@@ -17,6 +17,8 @@ protocol Responder: AnyObject {
     var takesFraming: Bool { get }
     /// Whose turn it is.
     var turn: Turn { get }
+    /// How much memory is held of the request, and of an answer that has not been passed on, in bytes.
+    var heldBytes: Int { get }
 
     /// Bytes of the request's body, or after a 101 of anything, no more than ``appetite``.
     func received(_ bytes: ByteBuffer)
@@ -36,6 +38,8 @@ protocol Responder: AnyObject {
     func edgeLeaves()
     /// The request's place is another's: it ends, if it is the one with this ticket.
     func gaveWay(_ ticket: VisitorTicket)
+    /// The request is given up, since what it takes is needed by others.
+    func giveWay(_ error: VisitorError, detail: String)
     /// The connection is gone; the sink is of no use any more.
     ///
     /// - Parameter isBroken: Whether the connection broke, rather than ended.
@@ -46,6 +50,7 @@ protocol Responder: AnyObject {
 extension Responder {
     var appetite: Int { 0 }
     var takesFraming: Bool { true }
+    var heldBytes: Int { 0 }
     func received(_ bytes: ByteBuffer) {}
     func receivedEnd() {}
     func completedRead() {}
@@ -54,6 +59,7 @@ extension Responder {
     func visitorTakesAgain() {}
     func edgeLeaves() {}
     func gaveWay(_ ticket: VisitorTicket) {}
+    func giveWay(_ error: VisitorError, detail: String) {}
 }
 
 /// Where a ``Responder`` sends its answer: the visitor's connection, on its event loop.

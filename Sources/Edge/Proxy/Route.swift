@@ -26,4 +26,12 @@ enum Route: Equatable {
         case .tunnel, .missingSlash, .foreignCall, .none: false
         }
     }
+
+    /// Whether connectors and operators ask for it, rather than visitors.
+    var isEdgeOwn: Bool {
+        switch self {
+        case .controlPlane, .connect: true
+        case .tunnel, .missingSlash, .foreignCall, .none, .refused: false
+        }
+    }
 }

@@ -34,9 +34,15 @@ final class SessionWait: Responder {
         }
     }
 
-    private func answer(_ error: VisitorError) {
+    private func answer(_ error: VisitorError, detail: String? = nil) {
         guard let sink = self.sink.take() else { return }
-        sink.handOver(to: EdgeAnswer(self.plan.request, .error(error)))
+        sink.handOver(to: EdgeAnswer(self.plan.request, .error(error, detail: detail)))
+    }
+
+    var heldBytes: Int { self.outgoing.heldBytes }
+
+    func giveWay(_ error: VisitorError, detail: String) {
+        self.answer(error, detail: detail)
     }
 
     func edgeLeaves() {

@@ -62,6 +62,12 @@ final class TunnelArrival: Responder {
         self.isCounted = false
     }
 
+    var heldBytes: Int { self.visit.heldBytes }
+
+    func giveWay(_ error: VisitorError, detail: String) {
+        if self.sink != nil { self.end(with: EdgeAnswer(self.visit.request, .error(error, detail: detail))) }
+    }
+
     func edgeLeaves() {
         if self.sink != nil { self.answer() }
     }

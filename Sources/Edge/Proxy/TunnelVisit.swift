@@ -10,6 +10,9 @@ struct TunnelVisit {
     let request: IncomingRequest
     let entry: TunnelEntry
 
+    /// How much memory the head takes, in bytes.
+    var heldBytes: Int { self.head.section.bytes.readableBytes }
+
     /// Who answers, once it is known which tunnel is asked for: whoever exchanges with the origin if its policy admits
     /// the visitor.
     func enter(_ tunnel: Tunnel) -> any Responder {

@@ -16,20 +16,19 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     private let services: ProxyServices
     private var context: ChannelHandlerContext?
     private var state = VisitorConnectionState()
-    private var headParser: HeadParser
-    private var bodyReader = BodyReader(.none)
+    private var input: VisitorInput
     private(set) var responder: (any Responder)?
     private var place: VisitorPlace?
     /// The connection to an origin that nobody else may use.
     private var boundOrigin: BoundOrigin?
+    /// The connection's place among all, which decides what it may ask for.
+    private let connectionPlace: ConnectionPlace?
+    private var unfinished = UnfinishedRequests.Share()
 
     // The socket.
-    /// What came and has not been taken.
-    private var inbound = ByteBuffer()
     private var isReadOutstanding = false
     private var hasReadFailed = false
-    private var outbound = WriteCoalescer()
-    private var needsFlush = false
+    private let output = VisitorOutput()
     /// Whether the responder was given bytes since it was last told that this was all.
     private var hasGivenBytes = false
 
@@ -40,16 +39,16 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     private var deadlines: ConnectionDeadlines
     private var timer: NIOScheduledCallback?
 
-    /// What a connection whose request is complete may hold unread, in bytes.
-    private static let maximumUnread = 64 << 10
+    /// What a connection whose request is complete may hold unread before nothing more is read, in bytes.
+    private static let maximumUnread = 16 << 10
 
-    /// - Parameter services: What the listener works with.
-    package init(services: ProxyServices) {
+    /// - Parameters:
+    ///   - services: What the listener works with.
+    ///   - place: The connection's place among all; `nil` where they are not counted.
+    package init(services: ProxyServices, place: ConnectionPlace? = nil) {
         self.services = services
-        self.headParser = HeadParser(
-            maximumBytes: services.settings.maximumHeadBytes,
-            maximumFields: services.settings.maximumFields
-        )
+        self.connectionPlace = place
+        self.input = VisitorInput(services.settings)
         self.deadlines = ConnectionDeadlines(services.settings)
     }
 
@@ -78,13 +77,7 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = self.unwrapInboundIn(data)
-        // Assigned rather than appended where possible: slices of it may still be on their way.
-        if self.inbound.readableBytes == 0 {
-            self.inbound = bytes
-        } else {
-            self.inbound.writeImmutableBuffer(bytes)
-        }
+        self.input.receive(self.unwrapInboundIn(data))
         self.process()
     }
 
@@ -123,9 +116,8 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     ///
     /// A channel closes at once when the visitor's end follows ours. The socket's buffer bounds how much is left.
     private func giveLastBytes() {
-        guard self.state.phase == .raw, !self.hasReadFailed, self.inbound.readableBytes > 0 else { return }
-        self.responder?.received(self.inbound)
-        self.inbound = ByteBuffer()
+        guard self.state.phase == .raw, !self.hasReadFailed, !self.input.isEmpty else { return }
+        self.responder?.received(self.input.takeAll())
     }
 
     /// The connection is over, or no longer a visitor's.
@@ -136,6 +128,7 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
         self.timer?.cancel()
         self.timer = nil
         self.services.connections.leave(self)
+        self.updateHeldBytes()
     }
 
     // MARK: After every event
@@ -154,10 +147,12 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
                 self.hasGivenBytes = false
                 self.responder?.completedRead()
             }
-            self.flushOutput()
+            self.output.flush(to: self.context)
             self.updateReading()
             self.updateDeadline()
         } while self.needsSettling
+        self.input.shrink()
+        self.updateHeldBytes()
         self.isSettling = false
     }
 
@@ -193,16 +188,16 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
         case .raw: return self.takeBytes()
         case .awaitingAnswer: return false
         case .lingering, .closed:
-            if self.inbound.readableBytes > 0 { self.deadlines.dropped(now: self.now) }
-            self.inbound.clear()
+            if !self.input.isEmpty { self.deadlines.dropped(now: self.now) }
+            self.input.drop()
             return false
         }
     }
 
     private func takeHead() -> Bool {
-        guard self.inbound.readableBytes > 0 else { return self.ranDry() }
+        guard !self.input.isEmpty else { return self.ranDry() }
         do {
-            guard let head = try self.headParser.request(&self.inbound) else { return self.ranDry() }
+            guard let head = try self.input.takeHead() else { return self.ranDry() }
             self.begin(head)
         } catch {
             self.refuseHead(error)
@@ -213,14 +208,13 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     private func begin(_ head: RequestHead) {
         guard let request = self.makeRequest(head) else { return }
         self.deadlines.restart()
-        self.bodyReader = BodyReader(head.framing)
         self.state.began(request.traits)
         self.handOver(to: RequestDispatch(head: head, request: request).responder)
     }
 
     private func refuseHead(_ fault: HTTPFault) {
         // Too many cookies bring people here.
-        let isHTML = fault.kind == .headTooLarge && ErrorPage.prefersHTML(unfinishedHead: self.inbound)
+        let isHTML = fault.kind == .headTooLarge && self.input.isFromBrowser
         self.refuse(VisitorError(fault), detail: "\(fault.sentence).", isHTML: isHTML)
     }
 
@@ -239,7 +233,8 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
             eventLoop: context.eventLoop,
             remoteAddress: context.channel.remoteAddress,
             place: self.place,
-            boundOrigin: self.boundOrigin
+            boundOrigin: self.boundOrigin,
+            connectionPlace: self.connectionPlace
         )
     }
 
@@ -253,7 +248,7 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
             return true
         }
         if let bytes { self.give(bytes, to: responder) }
-        if self.bodyReader.isComplete {
+        if self.input.isBodyComplete {
             guard self.state.phase == .body else { return true }
             self.state.completedBody()
             self.responder?.receivedEnd()
@@ -264,23 +259,15 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
 
     /// Takes what can be passed on of a body; `nil` until more comes.
     private func readBody(upTo limit: Int, contentOnly: Bool) throws(HTTPFault) -> ByteBuffer? {
-        let before = self.inbound.readableBytes
-        defer { self.schedule(self.deadlines.progressed(before - self.inbound.readableBytes, now: self.now)) }
-        guard limit < before, var part = self.inbound.getSlice(at: self.inbound.readerIndex, length: limit) else {
-            return try self.bodyReader.read(&self.inbound, contentOnly: contentOnly)
-        }
-        let bytes = try self.bodyReader.read(&part, contentOnly: contentOnly)
-        self.inbound.moveReaderIndex(forwardBy: limit - part.readableBytes)
-        return bytes
+        let before = self.input.count
+        defer { self.schedule(self.deadlines.progressed(before - self.input.count, now: self.now)) }
+        return try self.input.takeBody(upTo: limit, contentOnly: contentOnly)
     }
 
     private func takeBytes() -> Bool {
-        guard self.inbound.readableBytes > 0 else { return self.ranDry() }
+        guard !self.input.isEmpty else { return self.ranDry() }
         guard let responder, responder.appetite > 0 else { return false }
-        let count = min(responder.appetite, self.inbound.readableBytes)
-        if let bytes = self.inbound.readSlice(length: count) { self.give(bytes, to: responder) }
-        // Left unshared, so that what comes next takes its place.
-        if self.inbound.readableBytes == 0 { self.inbound = ByteBuffer() }
+        if let bytes = self.input.takeBytes(upTo: responder.appetite) { self.give(bytes, to: responder) }
         return true
     }
 
@@ -311,7 +298,7 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
         // What is left unread here is an unfinished size line or trailer, which more bytes must complete.
         case .body, .raw: (self.responder?.appetite ?? 0) > 0
         // Nothing more is expected, but the end of the connection must be noticed.
-        case .awaitingAnswer: self.inbound.readableBytes < Self.maximumUnread
+        case .awaitingAnswer: self.input.count < Self.maximumUnread
         }
     }
 
@@ -319,26 +306,13 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
 
     private func write(_ bytes: ByteBuffer) {
         self.state.wrote()
-        if let ready = self.outbound.add(bytes) { self.queue(ready) }
-    }
-
-    private func queue(_ bytes: ByteBuffer) {
-        guard let context else { return }
-        self.needsFlush = true
-        context.write(self.wrapOutboundOut(bytes), promise: nil)
-    }
-
-    private func flushOutput() {
-        if let rest = self.outbound.take() { self.queue(rest) }
-        guard self.needsFlush, let context else { return }
-        self.needsFlush = false
-        context.flush()
+        self.output.write(bytes, to: self.context)
     }
 
     /// Closes our direction after what was written.
     private func closeOutput() {
         guard let context else { return }
-        self.flushOutput()
+        self.output.flush(to: self.context)
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenComplete { _ in
             self.perform(self.state.outputEnded())
@@ -354,10 +328,6 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
         }
     }
 
-    private var hasQueuedBytes: Bool {
-        ((try? self.context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0) > 0
-    }
-
     private var now: NIODeadline { self.context?.eventLoop.now ?? .now() }
 }
 
@@ -366,7 +336,7 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
 extension VisitorConnection: NIOScheduledCallbackHandler {
     private func updateDeadline() {
         let kind = self.state.wait(
-            hasUnread: self.inbound.readableBytes > 0,
+            hasUnread: !self.input.isEmpty,
             isWritable: self.isWritable,
             turn: self.responder?.turn ?? .neither
         )
@@ -396,7 +366,7 @@ extension VisitorConnection: NIOScheduledCallbackHandler {
         case .head: self.refuse(.requestTimeout)
         case .body, .upload, .response: self.responder?.deadlinePassed(kind)
         case .stalledDownload: self.abort(withReset: true)
-        case .halfClosed: self.perform(self.state.examinedHalfClose(hasQueued: self.hasQueuedBytes))
+        case .halfClosed: self.perform(self.state.examinedHalfClose(hasQueued: self.context?.hasQueuedBytes ?? false))
         case .lingering, .unreadUpload: self.context?.close(promise: nil)
         }
     }
@@ -406,7 +376,7 @@ extension VisitorConnection: NIOScheduledCallbackHandler {
 
 extension VisitorConnection: VisitorConnectionMember {
     package func listenerEntered(_ stage: VisitorConnections.Stage) {
-        self.perform(self.state.entered(stage, hasUnread: self.inbound.readableBytes > 0))
+        self.perform(self.state.entered(stage, hasUnread: !self.input.isEmpty))
         self.settle()
     }
 }
@@ -438,7 +408,7 @@ extension VisitorConnection: ResponseSink {
     func end() {
         self.responder = nil
         self.deadlines.restart()
-        self.perform(self.state.answered(hasUnread: self.inbound.readableBytes > 0))
+        self.perform(self.state.answered(hasUnread: !self.input.isEmpty))
         self.settle()
     }
 
@@ -453,10 +423,12 @@ extension VisitorConnection: ResponseSink {
     }
 
     func abort(withReset: Bool) {
-        self.flushOutput()
+        self.output.flush(to: self.context)
         self.state.closed()
         // Where the deadline has passed the responder has yet to be told.
         self.responder.take()?.visitorLeft(isBroken: true)
+        self.input.drop()
+        self.updateHeldBytes()
         guard let context else { return }
         if withReset { context.channel.closeWithReset() } else { context.close(promise: nil) }
     }
@@ -478,21 +450,31 @@ extension VisitorConnection: ResponseSink {
         guard let context else { return }
         self.responder = nil
         self.write(head)
-        self.flushOutput()
+        self.output.flush(to: self.context)
         self.leave()
-        let leftover = self.inbound
-        do {
-            let pipeline = context.pipeline.syncOperations
-            // The protocol's own keepalive and limits apply from here on; reading never pauses (§B.7.1).
-            try context.channel.syncOptions?.setOption(ChannelOptions.autoRead, value: true)
-            try pipeline.addHandler(makeHandler(context.channel), position: .after(self))
-            if leftover.readableBytes > 0 {
-                context.fireChannelRead(self.wrapInboundOut(leftover))
-                context.fireChannelReadComplete()
-            }
-            pipeline.removeHandler(self, promise: nil)
-        } catch {
-            context.close(promise: nil)
+        self.connectionPlace?.becomesConnector()
+        context.handOver(from: self, to: makeHandler(context.channel), self.input.takeAll())
+    }
+}
+
+// MARK: - Giving way
+
+extension VisitorConnection: UnfinishedRequestHolder {
+    private func updateHeldBytes() {
+        guard let context else { return }
+        let isOver = self.state.phase == .closed
+        let bytes = isOver ? 0 : self.input.heldBytes + (self.responder?.heldBytes ?? 0)
+        self.services.unfinished.hold(bytes, &self.unfinished, self, on: context.eventLoop)
+    }
+
+    func givesWayToOthers() {
+        let detail = "The edge holds as much of unfinished requests as it may, and this one was the oldest."
+        switch self.state.phase {
+        case .head where self.isWritable: self.refuse(.tooManyConnections, detail: detail)
+        case .head: self.abort(withReset: true)
+        case .body, .awaitingAnswer, .raw: self.responder?.giveWay(.tooManyConnections, detail: detail)
+        case .lingering, .closed: break
         }
+        self.settle()
     }
 }

@@ -113,6 +113,15 @@ package enum VisitorError: String, CaseIterable, Error {
         }
     }
 
+    /// Whether the visitor's connection is closed behind the answer: nothing that follows could be understood, or what the
+    /// connection takes is needed for others.
+    var endsConnection: Bool {
+        switch self {
+        case .badRequest, .tooManyConnections, .tooManyFromVisitor: true
+        default: false
+        }
+    }
+
     /// Which side has to act.
     var side: String {
         switch self {

@@ -75,6 +75,11 @@ public struct WebSocketDecoder {
         }
     }
 
+    /// How much memory what has not been taken keeps, in bytes.
+    var heldBytes: Int {
+        self.current.storageCapacity + self.following.storageCapacity + (self.fragments?.bytes.storageCapacity ?? 0)
+    }
+
     private mutating func shut() {
         self.isClosed = true
         self.current = ByteBuffer()

@@ -67,6 +67,31 @@ extension SettingCase {
                     #expect(try await edge.get("/nobody/")["Culvert-Error"] == "too_many_connections")
                 }
             },
+            SettingCase("http.max-connections-per-address") {
+                for (most, code) in [("1", "too_many_connections"), ("2", "tunnel_not_found")] {
+                    try await EdgeUnderTest.run(["--http-max-connections-per-address", most]) { edge in
+                        let first = try await RawVisitor.connect(to: edge.addresses.listen)
+                        try await first.send("GET /nobody/ HTTP/1.1\r\nHost: edge.example\r\n\r\n")
+                        #expect(try await first.answer().status == 404)
+                        #expect(try await edge.get("/nobody/")["Culvert-Error"] == code)
+                        // The API is asked on the places that are kept for it.
+                        #expect(try await edge.call("GET", "tunnels/list").status == 200)
+                    }
+                }
+            },
+            SettingCase("http.max-unfinished-size") {
+                let half = "GET / HTTP/1.1\r\nX: " + String(repeating: "x", count: 60_000)
+                try await EdgeUnderTest.run(["--http-max-unfinished-size", "1MiB", "--event-loops", "1"]) { edge in
+                    var visitors: [RawVisitor] = []
+                    for _ in 0..<40 {
+                        visitors.append(try await RawVisitor.connect(to: edge.addresses.listen))
+                        try await visitors.last?.send(half)
+                    }
+                    #expect(
+                        try await visitors[0].answer(within: .seconds(5))["Culvert-Error"] == "too_many_connections"
+                    )
+                }
+            },
             SettingCase("errors.status-map") {
                 for (map, status) in [("rfc", 502), ("cdn", 503)] {
                     try await EdgeUnderTest.run(["--errors-status-map", map]) { edge in

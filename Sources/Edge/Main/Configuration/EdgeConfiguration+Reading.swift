@@ -117,7 +117,19 @@ extension EdgeConfiguration {
             "http.max-connections",
             into: &self.http.maxConnections,
             in: 1...10_000_000,
-            help: "most public connections"
+            help: "most public connections, of which a tenth is kept for connectors and the API"
+        )
+        reader.read(
+            "http.max-connections-per-address",
+            into: &self.http.maxConnectionsPerAddress,
+            in: 1...10_000_000,
+            help: "most public connections of one address that is no trusted proxy's"
+        )
+        reader.read(
+            "http.max-unfinished-size",
+            into: &self.http.maxUnfinishedSize,
+            in: ByteCount(1 << 20)...ByteCount(1 << 40),
+            help: "what all unfinished requests hold together; beyond it the oldest is given up"
         )
         reader.read(
             "errors.status-map",

@@ -27,6 +27,8 @@ struct EdgeConfiguration: Sendable {
         var maxHeadSize = ByteCount(64 << 10)
         var maxFields = 128
         var maxConnections = 10_000
+        var maxConnectionsPerAddress = 4_000
+        var maxUnfinishedSize = ByteCount(32 << 20)
         var statusMap = VisitorError.StatusMap.rfc
         var trustedProxies: [AddressRange] = []
         var clientIPHeader: String?

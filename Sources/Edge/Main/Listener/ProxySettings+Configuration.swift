@@ -13,6 +13,7 @@ extension ProxySettings {
             stallTimeout: configuration.http.stallTimeout,
             maximumHeadBytes: configuration.http.maxHeadSize.bytes,
             maximumFields: configuration.http.maxFields,
+            maximumUnfinishedBytes: configuration.http.maxUnfinishedSize.bytes,
             statusMap: configuration.http.statusMap,
             requestTimeout: configuration.tunnels.requestTimeout,
             connectTimeout: configuration.tunnels.connectTimeout,

@@ -27,7 +27,11 @@ struct PublicListener: Sendable {
     func bind(group: any EventLoopGroup) async throws -> any Channel {
         let services = self.services
         let tls = self.tls
-        let connections = ConnectionCount(limit: self.configuration.http.maxConnections)
+        let admission = ConnectionAdmission(
+            limit: self.configuration.http.maxConnections,
+            perAddress: self.configuration.http.maxConnectionsPerAddress,
+            proxies: self.configuration.http.trustedProxies
+        )
         let refusals = ConnectionCount(limit: RefusingHandler.maximumCount)
         var bootstrap = ServerBootstrap(group: group)
         for (option, value) in KeepAlive.options { bootstrap = bootstrap.serverChannelOption(option, value: value) }
@@ -47,22 +51,17 @@ struct PublicListener: Sendable {
             .serverChannelOption(.unsentLowWaterMark, value: 256 << 10)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    // Here rather than as options of the listener: those take a future each.
-                    let options = channel.syncOptions
-                    try options?.setOption(.allowRemoteHalfClosure, value: true)
-                    try options?.setOption(.autoRead, value: false)
-                    try options?.setOption(.maxMessagesPerRead, value: 1)
-                    // Most heads fit into one read.
-                    let reads = AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 2_048, maximum: 65_536)
-                    try options?.setOption(.recvAllocator, value: reads)
-                    let isAdmitted = connections.enter()
+                    try VisitorConnection.setOptions(of: channel)
+                    let place = admission.enter(channel)
                     // The edge answers so many refused connections with 503, and closes those beyond them without an answer.
-                    guard isAdmitted || refusals.enter() else { return channel.close(promise: nil) }
-                    channel.closeFuture.whenComplete { _ in (isAdmitted ? connections : refusals).leave() }
+                    guard place != nil || refusals.enter() else { return channel.close(promise: nil) }
+                    channel.closeFuture.whenComplete { _ in
+                        if let place { place.leave() } else { refusals.leave() }
+                    }
                     let pipeline = channel.pipeline.syncOperations
                     if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
-                    if isAdmitted {
-                        try pipeline.addHandler(VisitorConnection(services: services))
+                    if let place {
+                        try pipeline.addHandler(VisitorConnection(services: services, place: place))
                     } else {
                         let status = VisitorError.tooManyConnections.status(services.settings.statusMap)
                         try pipeline.addHandler(RefusingHandler(status: status))

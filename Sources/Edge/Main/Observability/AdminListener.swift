@@ -1,20 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EdgeProxy
+import EdgeTunnels
 import HTTPTypes
 import Logging
 import Mux
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 
 /// The small listener for probes and metrics, apart from the public one so that nobody outside can reach it.
+///
+/// Its connections are read and written as visitors' are, with the same time-outs, and are never more than
+/// ``maximumConnections``: the oldest gives way to a new one, so that a probe is heard whoever else is there.
 struct AdminListener: Sendable {
     let endpoint: AdminEndpoint
+
+    /// The most connections.
+    static let maximumConnections = 64
 
     /// Listens.
     ///
     /// - Returns: The channel that accepts connections.
     func bind(to address: ListenAddress, group: any EventLoopGroup) async throws -> any Channel {
+        let services = self.services
+        let admission = ConnectionAdmission(
+            limit: Self.maximumConnections,
+            share: Self.maximumConnections,
+            perAddress: Self.maximumConnections
+        )
         var bootstrap = ServerBootstrap(group: group)
         for (option, value) in KeepAlive.options { bootstrap = bootstrap.serverChannelOption(option, value: value) }
         return
@@ -27,51 +40,60 @@ struct AdminListener: Sendable {
             }
             .serverChannelOption(.backlog, value: 64)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { [endpoint] channel in
+            .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-                    try channel.pipeline.syncOperations.addHandler(AdminHandler(endpoint: endpoint))
+                    guard let place = admission.enter(channel) else { return channel.close(promise: nil) }
+                    channel.closeFuture.whenComplete { _ in place.leave() }
+                    try VisitorConnection.setOptions(of: channel)
+                    try channel.pipeline.syncOperations.addHandler(VisitorConnection(services: services, place: place))
                 }
             }
             .bind(host: address.host, port: address.port)
             .get()
     }
+
+    private var services: ProxyServices {
+        ProxyServices(
+            settings: ProxySettings(),
+            router: .controlPlaneAlone,
+            trust: VisitorTrust(trustedProxies: [], clientIPHeader: nil, isTLS: false),
+            registry: InMemoryTunnelRegistry(),
+            controlPlane: self.endpoint,
+            connectEndpoint: self.endpoint,
+            recorder: NoRecord()
+        )
+    }
 }
 
-/// Answers the requests of one admin connection.
-private final class AdminHandler: ChannelInboundHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
+/// Probes and scrapes are nobody's visits.
+private final class NoRecord: ExchangeRecorder {
+    func started() {}
+    func retried() {}
+    func finished(_ entry: AccessLogEntry) {}
+}
 
-    private let endpoint: AdminEndpoint
-    private var head: HTTPRequestHead?
+extension AdminEndpoint: ControlPlane, ConnectEndpoint {
+    var maximumBodyLength: Int { 0 }
 
-    init(endpoint: AdminEndpoint) {
-        self.endpoint = endpoint
+    func respond(
+        to request: HTTPRequest,
+        body: ByteBuffer,
+        remoteAddress: SocketAddress?,
+        requestID: RequestID
+    ) async -> (HTTPResponse, ByteBuffer) {
+        let answer = self.respond(method: request.method.rawValue, path: request.path ?? "")
+        let fields: HTTPFields = [.contentType: answer.mediaType, .cacheControl: "no-store"]
+        return (HTTPResponse(status: answer.status, headerFields: fields), ByteBuffer(string: answer.body))
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch self.unwrapInboundIn(data) {
-        case .head(let head): self.head = head
-        case .body: break
-        case .end:
-            guard let head = self.head else { return }
-            self.head = nil
-            self.answer(head, context: context)
-        }
-    }
-
-    private func answer(_ request: HTTPRequestHead, context: ChannelHandlerContext) {
-        let answer = self.endpoint.respond(method: request.method.rawValue, path: request.uri)
-        let body = ByteBuffer(string: answer.body)
-        let fields: HTTPHeaders = [
-            "Content-Type": answer.mediaType, "Content-Length": "\(body.readableBytes)", "Cache-Control": "no-store",
-        ]
-        let status = HTTPResponseStatus(statusCode: answer.status.code)
-        let head = HTTPResponseHead(version: .http1_1, status: status, headers: fields)
-        context.write(self.wrapOutboundOut(.head(head)), promise: nil)
-        if request.method != .HEAD { context.write(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
-        context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)
-        if !request.isKeepAlive { context.close(promise: nil) }
+    /// Nothing is routed here.
+    func decide(
+        method: HTTPRequest.Method,
+        tunnelID: String,
+        fields: [(name: String, value: String)],
+        remoteAddress: SocketAddress?,
+        requestID: RequestID
+    ) async -> ConnectDecision {
+        .refuse(HTTPResponse(status: .notFound), ByteBuffer())
     }
 }

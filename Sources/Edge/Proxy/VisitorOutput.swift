@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// What is on its way to a visitor's socket: puts small pieces together, and flushes once for all of them.
+///
+/// A class, since the channel may call back from within a write or a flush, and what is called may write.
+final class VisitorOutput {
+    private var pieces = WriteCoalescer()
+    private var needsFlush = false
+
+    /// Writes bytes, which go out with the next flush.
+    func write(_ bytes: ByteBuffer, to context: ChannelHandlerContext?) {
+        if let ready = self.pieces.add(bytes) { self.queue(ready, context) }
+    }
+
+    /// Sends what was written.
+    func flush(to context: ChannelHandlerContext?) {
+        if let rest = self.pieces.take() { self.queue(rest, context) }
+        guard self.needsFlush, let context else { return }
+        self.needsFlush = false
+        context.flush()
+    }
+
+    private func queue(_ bytes: ByteBuffer, _ context: ChannelHandlerContext?) {
+        guard let context else { return }
+        self.needsFlush = true
+        context.write(NIOAny(bytes), promise: nil)
+    }
+}
+
+extension ChannelHandlerContext {
+    /// Whether bytes wait that the socket has not taken.
+    var hasQueuedBytes: Bool {
+        ((try? self.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0) > 0
+    }
+
+    /// Lets another handler have the connection from here on.
+    ///
+    /// - Parameters:
+    ///   - handler: Who has it now, and is removed.
+    ///   - next: Who has it then.
+    ///   - leftover: What has come for it already.
+    func handOver(from handler: some RemovableChannelHandler, to next: any ChannelHandler, _ leftover: ByteBuffer) {
+        do {
+            // The protocol's own keepalive and limits apply from here on; reading never pauses (§B.7.1).
+            try self.channel.syncOptions?.setOption(ChannelOptions.autoRead, value: true)
+            try self.pipeline.syncOperations.addHandler(next, position: .after(handler))
+            if leftover.readableBytes > 0 {
+                self.fireChannelRead(NIOAny(leftover))
+                self.fireChannelReadComplete()
+            }
+            self.pipeline.syncOperations.removeHandler(handler, promise: nil)
+        } catch {
+            self.close(promise: nil)
+        }
+    }
+}
