@@ -21,6 +21,15 @@ struct DialPaceTests {
         #expect(pace.next(now: now) > .zero)
     }
 
+    @Test("Of the sessions that an edge drains and does not end, the oldest ends for the newest")
+    func leaving() {
+        var sessions = LeavingSessions<Int>()
+        for number in 0..<100 {
+            let ended = sessions.add(number)
+            #expect(ended == (number < 8 ? nil : number - 8))
+        }
+    }
+
     @Test("The wait that a draining edge asks for has a bound, and a random part")
     func drain() {
         let wait = { (asked: Duration, draw: Double) in ReconnectPolicy.drainWait(asked: asked, draw: draw) }

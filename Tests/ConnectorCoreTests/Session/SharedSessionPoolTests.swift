@@ -216,6 +216,26 @@ struct SharedSessionPoolTests {
         try await edge.stop()
     }
 
+    @Test(
+        "An edge that drains each connection at once gets a few, and then one in two seconds for all tunnels together"
+    )
+    func drainLoop() async throws {
+        let edge = try await FakeEdge.start(sharing: .init())
+        let start = ContinuousClock.now
+        let pool = self.pool(edge) { start }
+        let token = try TunnelToken(parsing: TokenText.signed(#"{"sub":"one"}"#))
+        for count in 1...(DialPace.burst + 1) {
+            #expect(pool.distance(at: 0) == .zero)
+            _ = try await pool.session(at: 0, token: token, network: NetworkWatch())
+            let session = try await edge.nextSession()
+            session.perform { $0.drain(gracePeriod: .zero, reconnectAfter: .zero, lingering: .zero) }
+            for await case .ended in edge.events { break }
+            #expect(pool.distance(at: 1) == .zero, "\(count)")
+        }
+        #expect(pool.distance(at: 0) == DialPace.interval)
+        try await edge.stop()
+    }
+
     @Test("A place that a later run of the same tunnel took is given up; the later run keeps it, whatever comes first")
     func replaced() async throws {
         let edge = try await FakeEdge.start(sharing: .init())

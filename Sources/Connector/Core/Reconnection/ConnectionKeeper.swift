@@ -32,6 +32,7 @@ package struct ConnectionKeeper: Sendable {
         var state = self
         var backoff = ReconnectBackoff()
         var pace = DialPace()
+        var leavingSessions = LeavingSessions<TunnelSession>()
         try await withThrowingDiscardingTaskGroup { leaving in
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
                 let decision: ReconnectDecision
@@ -52,6 +53,7 @@ package struct ConnectionKeeper: Sendable {
                         backoff.sessionEnded(afterLiving: lived)
                         decision = state.policy.decide(afterEnd: code, reason: reason)
                     case .draining(let code, let reconnectAfter):
+                        leavingSessions.add(session)?.close()
                         let token = self.opener.token
                         leaving.addTask { await Self.waitForEnd(of: session, token: token) }
                         // An edge that drains has not failed, and visitors wait at the next one: earlier failures don't

@@ -23,10 +23,19 @@ final class SharedSessionPool: Sendable {
         var attempts: [UInt8: Int] = [:]
         /// The latest failure to connect at each index, and until when further attempts get it at once.
         var failures: [UInt8: (failure: EdgeFailure, until: ContinuousClock.Instant)] = [:]
+        /// How often each index gets a session, for all tunnels together: an edge may drain each of them at once.
+        var paces: [UInt8: (pace: DialPace, next: ContinuousClock.Instant)] = [:]
         /// Until when the edge is not asked again to share sessions.
         var refusedUntil: ContinuousClock.Instant?
         /// How many runs of tunnels there were so far; of two runs of a tunnel the later one gets the seat.
         var runs = 0
+    }
+
+    /// An attempt that one tunnel makes for all.
+    private struct Claim {
+        var attempt: Int
+        /// How long to wait before it.
+        var distance: Duration
     }
 
     private let state = Mutex(State())
@@ -88,17 +97,21 @@ final class SharedSessionPool: Sendable {
         network: NetworkWatch
     ) -> (EventLoopFuture<NIOLoopBound<SharedSession>?>, isOwn: Bool)? {
         let promise = self.dialer.group.next().makePromise(of: NIOLoopBound<SharedSession>?.self)
-        let (future, attempt) = self.state.withLock { state -> (EventLoopFuture<NIOLoopBound<SharedSession>?>?, Int?) in
+        let (future, claimed) = self.state.withLock {
+            state -> (EventLoopFuture<NIOLoopBound<SharedSession>?>?, Claim?) in
             if let until = state.refusedUntil, self.now() < until { return (nil, nil) }
             if let future = state.sessions[index] { return (future, nil) }
             state.sessions[index] = promise.futureResult
-            state.attempts[index, default: 0] += 1
-            return (promise.futureResult, state.attempts[index])
+            let attempt = state.attempts[index, default: 0] + 1
+            state.attempts[index] = attempt
+            return (promise.futureResult, Claim(attempt: attempt, distance: self.distance(at: index, state)))
         }
-        if let attempt {
+        if let claimed {
             // Not a child of the caller's task: others wait for it, too. Its own time-outs end it.
             Task {
+                let attempt = claimed.attempt
                 do {
+                    try await Task.sleep(for: claimed.distance)
                     promise.succeed(try await self.connect(index, attempt: attempt, token: token, network: network))
                 } catch {
                     self.forget(index, attempt)
@@ -111,7 +124,7 @@ final class SharedSessionPool: Sendable {
         } else {
             promise.succeed(nil)
         }
-        return future.map { ($0, attempt != nil) }
+        return future.map { ($0, claimed != nil) }
     }
 
     private func connect(
@@ -137,8 +150,26 @@ final class SharedSessionPool: Sendable {
             self.forget(index, attempt)
             return nil
         }
+        self.countSession(index)
         self.edgeFound.notify()
         return session
+    }
+
+    /// How long the next attempt at an index has to wait.
+    func distance(at index: UInt8) -> Duration { self.state.withLock { self.distance(at: index, $0) } }
+
+    private func distance(at index: UInt8, _ state: State) -> Duration {
+        state.paces[index].map { max(.zero, $0.next - self.now()) } ?? .zero
+    }
+
+    /// Notes a session, and when the next one may follow.
+    private func countSession(_ index: UInt8) {
+        let now = self.now()
+        self.state.withLock { state in
+            var pace = state.paces[index]?.pace ?? DialPace()
+            let distance = pace.next(now: now)
+            state.paces[index] = (pace, now + distance)
+        }
     }
 
     private func forget(_ index: UInt8, _ attempt: Int) {
