@@ -58,8 +58,8 @@ final class RecordingOrigin: Sendable {
         return channel.localAddress?.port ?? 0
     }
 
-    /// Listens no more.
+    /// Listens no more; the second call has no effect.
     func stop() async throws {
-        try await self.channel.withLockedValue { $0 }?.close()
+        try await self.channel.withLockedValue { $0.take() }?.close()
     }
 }
