@@ -63,7 +63,10 @@ struct ResponseHeadTests {
 
     private static let refusedFraming = RequestHeadTests.ambiguousFraming.filter { Self.toleratedFraming[$0] == nil }
 
-    @Test("What servers repeat or end oddly in responses is read as every reader reads it", arguments: Self.toleratedFraming)
+    @Test(
+        "What servers repeat or end oddly in responses is read as every reader reads it",
+        arguments: Self.toleratedFraming
+    )
     func tolerated(_ lines: String, _ framing: BodyFraming) throws {
         #expect(try Self.framing("HTTP/1.1 200 OK\r\n\(lines)\r\n\r\n") == framing)
         #expect(throws: HTTPFault.self) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What an edge tells a connector of a tunnel without being asked (docs/protocol.md §B.17): the JSON of a stream of kind
-/// `notice`. Whoever reads it takes members that it does not know for nothing.
+/// What an edge tells a connector of a tunnel without being asked.
+///
+/// It is the JSON of a stream of kind `notice` (docs/protocol.md §B.17). Whoever reads it takes members that it does not
+/// know for nothing.
 package struct TunnelNotice: Codable, Equatable, Sendable {
     /// Another connector that serves the tunnel.
     package struct Connector: Codable, Equatable, Sendable {

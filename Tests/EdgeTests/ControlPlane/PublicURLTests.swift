@@ -7,7 +7,8 @@ import Testing
 
 @Suite("The URLs of a tunnel")
 struct PublicURLTests {
-    private func settings(_ publicURL: String, _ change: (inout ControlSettings) -> Void = { _ in }) -> ControlSettings {
+    private func settings(_ publicURL: String, _ change: (inout ControlSettings) -> Void = { _ in }) -> ControlSettings
+    {
         var settings = ControlSettings(publicURL: publicURL)
         change(&settings)
         return settings

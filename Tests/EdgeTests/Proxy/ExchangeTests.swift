@@ -174,22 +174,15 @@ struct ExchangeTests {
     func oneAtATime() throws {
         for isLocal in [true, false] {
             let world = try ProxyWorld()
-            var streams: [StreamChannel] = []
-            var served: ObjectIdentifier?
+            var connections: [(stream: StreamChannel, origin: AnsweringOrigin)] = []
             // Answers on the first connection that is open, and on no other.
             func serve() {
-                streams.removeAll { !$0.isActive }
-                guard let first = streams.first, served != ObjectIdentifier(first) else { return }
-                served = ObjectIdentifier(first)
-                AnsweringOrigin.serve(first, with: Self.ok)
-                try? first.syncOptions?.setOption(ChannelOptions.autoRead, value: true)
-                first.read()
+                connections.removeAll { !$0.stream.isActive }
+                connections.first?.origin.takeTurn()
             }
             for _ in 0..<2 {
                 try world.addConnector { stream in
-                    // What comes waits for the connection's turn.
-                    try? stream.syncOptions?.setOption(ChannelOptions.autoRead, value: false)
-                    streams.append(stream)
+                    connections.append((stream, AnsweringOrigin.serve(stream, with: Self.ok, isServing: false)))
                 }
             }
             var times: [Int] = []

@@ -172,29 +172,61 @@ final class AnsweringOrigin: ChannelInboundHandler {
     private let response: String
     private let seen: (String) -> Void
     private var text = ""
+    private var context: ChannelHandlerContext?
+    /// Whether it is the connection's turn; until then what comes is kept.
+    private var isServing: Bool
 
     /// Accepts a stream as a connector would, with such an origin behind it.
     ///
-    /// - Parameter seen: Gets each request, with its body.
-    static func serve(_ stream: StreamChannel, with response: String, seen: @escaping (String) -> Void = { _ in }) {
-        try? stream.pipeline.syncOperations.addHandler(AnsweringOrigin(response, seen))
+    /// - Parameters:
+    ///   - isServing: Whether it answers before ``takeTurn()`` is called.
+    ///   - seen: Gets each request, with its body.
+    @discardableResult
+    static func serve(
+        _ stream: StreamChannel,
+        with response: String,
+        isServing: Bool = true,
+        seen: @escaping (String) -> Void = { _ in }
+    ) -> AnsweringOrigin {
+        let origin = AnsweringOrigin(response, isServing, seen)
+        try? stream.pipeline.syncOperations.addHandler(origin)
         stream.accept()
+        return origin
     }
 
-    private init(_ response: String, _ seen: @escaping (String) -> Void) {
+    private init(_ response: String, _ isServing: Bool, _ seen: @escaping (String) -> Void) {
         self.response = response
+        self.isServing = isServing
         self.seen = seen
     }
 
+    /// Answers from now on.
+    func takeTurn() {
+        self.isServing = true
+        self.answer()
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         self.text += String(buffer: self.unwrapInboundIn(data))
-        guard let head = self.text.range(of: "\r\n\r\n") else { return }
+        self.answer()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // As servers do where the client has closed.
+        if let event = event as? ChannelEvent, event == .inputClosed { context.close(promise: nil) }
+    }
+
+    private func answer() {
+        guard self.isServing, let head = self.text.range(of: "\r\n\r\n") else { return }
         let length =
             self.text.range(of: "Content-Length: ").flatMap { Int(self.text[$0.upperBound...].prefix { $0.isNumber }) }
             ?? 0
         guard self.text.utf8.distance(from: head.upperBound, to: self.text.endIndex) >= length else { return }
         self.seen(self.text)
         self.text = ""
-        context.channel.writeAndFlush(ByteBuffer(string: self.response), promise: nil)
+        self.context?.channel.writeAndFlush(ByteBuffer(string: self.response), promise: nil)
     }
 }

@@ -30,7 +30,7 @@ struct OriginTurnsTests {
                 turns.gaveUp(now: self.time(since + 200))
                 turns.answered(since: self.time(since), now: self.time(since + 200 + delay))
             }
-            let isLearned = delays.suffix(2).allSatisfy { $0 <= 100 }
+            let isLearned = delays.count >= 2 && delays.suffix(2).allSatisfy { $0 <= 100 }
             let end = self.time(Int64(delays.count - 1) * 10_000 + 200 + (delays.last ?? 0)) + OriginTurns.memory
             #expect(turns.keepsNoneUntil == (isLearned ? end : nil), "\(delays)")
         }

@@ -41,7 +41,7 @@ struct OriginTurns {
 
     /// Whether idle connections are to be given up for one that has waited since then; each has its way once.
     func isDue(since: NIODeadline, now: NIODeadline) -> Bool {
-        now - since >= Self.patience && (self.gaveUpAt.map { $0 < since } ?? true)
+        now - since >= Self.patience && (self.gaveUpAt.map { $0 <= since } ?? true)
     }
 
     /// An idle connection was given up.
