@@ -3,12 +3,14 @@
 #
 # What the scripts need from the machine, and how it gets there.
 
-# Ends the script unless a Swift toolchain that can read Package.swift is there. It is not a Debian package.
+# Ends the script unless a Swift toolchain that can read Package.swift is there, which is not a Debian package; installs the
+# headers that the programs are built with.
 require_swift() {
     if ! command -v swift >/dev/null; then
         echo "Swift 6.2 or newer is needed and was not found: https://www.swift.org/install/" >&2
         exit 1
     fi
+    install_missing zlib.h=zlib1g-dev || exit 1
 }
 
 # Runs a command as root, by sudo when we are not.
@@ -24,12 +26,14 @@ as_root() {
 }
 
 # install_missing COMMAND=PACKAGE... installs the Debian package of each command that is not there.
-# python3-venv stands for a module, not a command: it counts as there once Python can make an environment.
+# python3-venv stands for a module, not a command: it counts as there once Python can make an environment; NAME.h stands
+# for a header.
 install_missing() {
     local pair packages=()
     for pair in "$@"; do
         case "${pair%%=*}" in
         python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=("${pair#*=}") ;;
+        *.h) [ -e "/usr/include/${pair%%=*}" ] || packages+=("${pair#*=}") ;;
         *) command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}") ;;
         esac
     done
