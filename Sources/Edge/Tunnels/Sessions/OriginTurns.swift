@@ -53,7 +53,7 @@ struct OriginTurns {
     ///
     /// - Parameter since: When it was opened.
     mutating func answered(since: NIODeadline, now: NIODeadline) {
-        guard let gaveUpAt = self.gaveUpAt, gaveUpAt >= since else { return }
+        guard let gaveUpAt = self.gaveUpAt, gaveUpAt > since else { return }
         self.count = now - gaveUpAt <= Self.promptness ? self.count + 1 : 0
         if self.count >= Self.occurrences {
             self.keepsNoneUntil = now + Self.memory
