@@ -10,6 +10,8 @@ package struct PublicRouter: Sendable {
     let wildcardDomain: String?
     /// The one host of the control API and of connectors; `nil` for every host that is not a tunnel's.
     let apiHost: String?
+    /// The host that tunnels share, where it lies below the domain of tunnels' hosts.
+    let publicHost: String?
     /// Whether tunnels are reached as `/<id>/`.
     let hasPathMode: Bool
     /// Where every request goes, if all go to one place.
@@ -22,10 +24,12 @@ package struct PublicRouter: Sendable {
     /// - Parameters:
     ///   - wildcardDomain: The domain below which each tunnel has a host of its own.
     ///   - apiHost: The one host of the control API and of connectors.
+    ///   - publicHost: The host of the edge's public URL, without a port.
     ///   - hasPathMode: Whether tunnels are reached as `/<id>/`.
-    package init(wildcardDomain: String?, apiHost: String? = nil, hasPathMode: Bool = true) {
+    package init(wildcardDomain: String?, apiHost: String? = nil, publicHost: String? = nil, hasPathMode: Bool = true) {
         self.wildcardDomain = wildcardDomain?.lowercased()
         self.apiHost = apiHost?.lowercased()
+        self.publicHost = publicHost?.lowercased()
         self.hasPathMode = hasPathMode
     }
 
@@ -127,6 +131,7 @@ package struct PublicRouter: Sendable {
         // A name that is written with the root's dot is the same name (RFC 1034 §3.1).
         if name.last == "." { name.removeLast() }
         if let apiHost, name == apiHost { return .api }
+        if let publicHost, name == publicHost { return .shared }
         guard let wildcardDomain, name.hasSuffix("." + wildcardDomain) else { return .shared }
         return TunnelID(name.dropLast(wildcardDomain.count + 1)).map(Place.tunnel) ?? .nobody
     }

@@ -83,6 +83,16 @@ struct PublicRouterTests {
         #expect(try route("/my-app/", "edge") == .tunnel(self.id("my-app"), prefixLength: 7))
     }
 
+    @Test("The edge's own public host may lie below the domain of tunnels' hosts")
+    func publicHost() throws {
+        for host in ["me.tunnels.example", "edge.tunnels.example"] {
+            let router = PublicRouter(wildcardDomain: "tunnels.example", publicHost: host)
+            let route = router.route(method: "GET", target: "/my-app/", host: host + ":8443")
+            #expect(try route == .tunnel(self.id("my-app"), prefixLength: 7), "\(host)")
+            #expect(router.route(method: "GET", target: "/api/tunnels", host: host) == .controlPlane)
+        }
+    }
+
     @Test("Where tunnels have hosts alone, no path names one")
     func withoutPathMode() throws {
         let router = PublicRouter(wildcardDomain: "tunnels.example", hasPathMode: false)

@@ -90,6 +90,14 @@ struct EdgeConfiguration: Sendable {
     var connectsPerSecond = ConnectPace.defaultPerSecond
     var credentials = Credentials()
 
+    /// The host of ``publicURL``, without a port.
+    var publicHost: String? {
+        self.publicURL.map { url in
+            let authority = url.drop { $0 != ":" }.drop { $0 == ":" || $0 == "/" }.prefix { $0 != "/" }
+            return String(authority.prefix { $0 != ":" })
+        }
+    }
+
     /// The URL under which the edge is reached, without a trailing slash.
     ///
     /// - Parameter address: Where the public listener listens, once it does.

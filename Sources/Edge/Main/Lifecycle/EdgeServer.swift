@@ -249,9 +249,12 @@ struct EdgeServer: Service {
         settings.wildcardDomain = self.configuration.wildcardDomain
         settings.hasPathMode = self.configuration.hasPathMode
         settings.apiHost = self.configuration.apiHost
-        // A host of the API's own below the domain of tunnels' hosts is no tunnel's.
-        if let label = self.configuration.apiHost?.lowercased().prefix(while: { $0 != "." }) {
-            settings.reservedNames.insert(String(label))
+        // A host of the edge's own below the domain of tunnels' hosts is no tunnel's.
+        for host in [self.configuration.apiHost, self.configuration.publicHost].compactMap({ $0?.lowercased() }) {
+            guard let domain = self.configuration.wildcardDomain?.lowercased(), host.hasSuffix("." + domain) else {
+                continue
+            }
+            settings.reservedNames.insert(String(host.dropLast(domain.count + 1)))
         }
         return settings
     }

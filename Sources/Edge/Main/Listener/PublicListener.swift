@@ -78,6 +78,7 @@ struct PublicListener: Sendable {
             router: PublicRouter(
                 wildcardDomain: self.configuration.wildcardDomain,
                 apiHost: self.configuration.apiHost,
+                publicHost: self.configuration.publicHost,
                 hasPathMode: self.configuration.hasPathMode
             ),
             trust: VisitorTrust(
