@@ -29,7 +29,9 @@ extension EndToEnd {
                     environment: ["CULVERT_API_KEY": chart.apiKey],
                     in: self.scratch
                 )
-                self.url = try await self.connector.line(startingWith: "http")
+                _ = try await self.connector.line(startingWith: "http")
+                // Names below the domain of tunnels' hosts, as the connector prints, are known to nobody here.
+                self.url = "\(self.traefik.url)/behind/"
             }
         }
 

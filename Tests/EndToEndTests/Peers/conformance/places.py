@@ -43,6 +43,8 @@ BEHIND_TRAEFIK_OTHERWISE = {
     "HTTP/1.0 visitor: no coding, where there is no body either: 304",
     "HTTP/1.0 visitor: an answer of the edge ends the connection that it would keep",
     "refused upgrade: of the tunnel without its slash, which is the tunnel's; a glued request is dropped",
+    # Traefik keeps a connection for a visitor from the challenge on; this visitor's login begins without one.
+    "bound: who logs in by NTLM keeps the connection, for every method",
     "only websocket, by policy: another protocol is not asked for",
     "only websocket, by policy: not in a list with others",
     # Traefik grants the upgrade to HTTP/2 itself.
