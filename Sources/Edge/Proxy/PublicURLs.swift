@@ -36,7 +36,10 @@ struct PublicURLs: Equatable {
             return reference
         }
         // A visitor with HTTP/1.0 need not have said which host it asked.
-        guard !self.host.isEmpty else { return rest.hasPrefix("/") ? rest : "/\(rest)" }
+        guard !self.host.isEmpty else {
+            // What begins with two slashes would name a host (RFC 3986 §4.2).
+            return rest.hasPrefix("//") ? "/.\(rest)" : rest.hasPrefix("/") ? rest : "/\(rest)"
+        }
         return "\(parts.scheme == nil ? "" : "\(self.scheme):")//\(self.host)\(rest)"
     }
 

@@ -81,6 +81,17 @@ struct ResponseRewriteTests {
         }
     }
 
+    @Test("Without a host that the visitor asked for, a reference stays a path and names no other host")
+    func withoutHost() throws {
+        let urls = PublicURLs(prefix: "", isPathMode: false, scheme: "http", host: "", originHost: "localhost:3000")
+        for (location, expected) in [
+            ("http://localhost:3000/a", "/a"), ("http://localhost:3000", "/"),
+            ("http://localhost:3000//evil.test/", "/.//evil.test/"),
+        ] {
+            #expect(try self.rewritten(["Location: \(location)"], urls: urls) == ["Location: \(expected)"])
+        }
+    }
+
     @Test("Fields pass in their order, spelling and number")
     func plain() throws {
         let lines = ["server: x", "X-B: 1", "x-a: 2", "X-B: 3", "Date: now", "Content-Length: 5", "Vary: a,b"]

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import EdgeProxy
 import EdgeTunnels
-import Logging
 import Mux
 import NIOCore
 import NIOPosix
@@ -33,18 +32,7 @@ struct PublicListener: Sendable {
             proxies: self.configuration.http.trustedProxies
         )
         let refusals = ConnectionCount(limit: RefusingHandler.maximumCount)
-        var bootstrap = ServerBootstrap(group: group)
-        for (option, value) in KeepAlive.options { bootstrap = bootstrap.serverChannelOption(option, value: value) }
-        return
-            try await bootstrap
-            .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pause = AcceptPause(logger: Logger(label: "culvert.listener"))
-                    try channel.pipeline.syncOperations.addHandler(pause)
-                }
-            }
-            .serverChannelOption(.backlog, value: 4_096)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        return try await ServerBootstrap.listener(group: group, backlog: 4_096)
             // Set once, here: the kernel hands it on to the connections that it accepts, as it does TCP_NODELAY, which
             // every listener of NIO's has. Otherwise it takes megabytes for a visitor who reads slowly, and then nothing
             // for a minute, as if nothing were read.

@@ -3,8 +3,6 @@
 import EdgeProxy
 import EdgeTunnels
 import HTTPTypes
-import Logging
-import Mux
 import NIOCore
 import NIOPosix
 
@@ -28,18 +26,7 @@ struct AdminListener: Sendable {
             share: Self.maximumConnections,
             perAddress: Self.maximumConnections
         )
-        var bootstrap = ServerBootstrap(group: group)
-        for (option, value) in KeepAlive.options { bootstrap = bootstrap.serverChannelOption(option, value: value) }
-        return
-            try await bootstrap
-            .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pause = AcceptPause(logger: Logger(label: "culvert.listener"))
-                    try channel.pipeline.syncOperations.addHandler(pause)
-                }
-            }
-            .serverChannelOption(.backlog, value: 64)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        return try await ServerBootstrap.listener(group: group, backlog: 64)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let place = admission.enter(channel) else { return channel.close(promise: nil) }
