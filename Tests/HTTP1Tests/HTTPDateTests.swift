@@ -9,9 +9,7 @@ import Testing
 @Suite("Dates")
 struct HTTPDateTests {
     private func text(_ seconds: Int) -> String {
-        var buffer = ByteBuffer()
-        HTTPDate(seconds: seconds).write(to: &buffer)
-        return String(buffer: buffer)
+        String(buffer: HeadWriter.head(room: 29, HTTPDate(seconds: seconds).write))
     }
 
     @Test(

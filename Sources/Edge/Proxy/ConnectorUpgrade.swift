@@ -45,9 +45,9 @@ final class ConnectorUpgrade: Responder {
         case .refuse(let response, let body):
             sink.handOver(to: EdgeAnswer(self.request, .whole(response, body, isLast: true)))
         case .accept(let fields, let makeHandler):
-            var head = ResponseHeadWriter(status: 101)
-            for field in fields { head.field(field.name, field.value) }
-            let bytes = head.finish()
+            let bytes = HeadWriter.response(status: 101) { head in
+                for field in fields { head.field(named: field.name, field.value) }
+            }
             self.request.answered(bytes, status: 101, isFinal: true)
             self.request.finish()
             sink.upgrade(bytes, makeHandler)

@@ -32,7 +32,7 @@ final class ControlCall: Responder {
             return self.call(isComplete: false)
         }
         if self.request.traits.expectsContinue {
-            sink.head(ResponseHeadWriter(status: 100).finish())
+            sink.head(HeadWriter.response(status: 100))
             sink.flush()
         }
     }

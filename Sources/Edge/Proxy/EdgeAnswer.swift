@@ -46,18 +46,14 @@ final class EdgeAnswer: Responder {
         case .error(let error, let detail, let retryAfter, let challenge):
             self.fail(error, detail: detail, retryAfter: retryAfter, challenge: challenge, sink)
         case .ambiguous(let paths): self.fail(.tunnelAmbiguous, links: paths, sink)
-        case .redirect(let location):
-            var head = ResponseHeadWriter(status: 308)
-            self.writeLocation(location, to: &head)
-            self.sendRedirect(head, status: 308, sink)
+        case .redirect(let location): self.sendRedirect(to: location, status: 308, sink) { _ in }
         case .lead(let location, let setCookie):
-            var head = ResponseHeadWriter(status: 307)
-            self.writeLocation(location, to: &head)
-            // It depends on who asks, and holds this once.
-            head.field("Cache-Control", "no-store")
-            head.field("Vary", "Cookie, Origin, Referer, Sec-Fetch-Dest, Sec-Fetch-Mode, Sec-Fetch-Site")
-            if let setCookie { head.field("Set-Cookie", setCookie) }
-            self.sendRedirect(head, status: 307, sink)
+            self.sendRedirect(to: location, status: 307, sink) { head in
+                // It depends on who asks, and holds this once.
+                head.field("Cache-Control", "no-store")
+                head.field("Vary", "Cookie, Origin, Referer, Sec-Fetch-Dest, Sec-Fetch-Mode, Sec-Fetch-Site")
+                if let setCookie { head.field("Set-Cookie", setCookie) }
+            }
         case .whole(let response, let body, let isLast):
             self.send(
                 self.bytes(response, body, isClosing: self.isClosing(sink, isFault: isLast)),
@@ -67,15 +63,6 @@ final class EdgeAnswer: Responder {
         }
         self.request.finish()
         sink.end()
-    }
-
-    /// Writes where to go, through proxies in front that have cut off a prefix.
-    private func writeLocation(_ location: ByteBuffer, to head: inout ResponseHeadWriter) {
-        let prefix = self.request.visitor.prefix
-        head.field("Location") {
-            $0.writeString(prefix)
-            $0.writeImmutableBuffer(location)
-        }
     }
 
     private func fail(
@@ -103,11 +90,25 @@ final class EdgeAnswer: Responder {
         self.send(page.response(isHTML: self.isHTML, isHead: isHead, isClosing: isClosing), status, sink)
     }
 
-    private func sendRedirect(_ head: consuming ResponseHeadWriter, status: Int, _ sink: any ResponseSink) {
-        if let date = self.request.services.date { head.field("Date", date.write) }
-        head.field("Content-Length", "0")
-        if self.isClosing(sink) { head.field("Connection", "close") }
-        self.send(head.finish(), status, sink)
+    private func sendRedirect(
+        to location: ByteBuffer,
+        status: Int,
+        _ sink: any ResponseSink,
+        _ writeFields: (inout HeadWriter) -> Void
+    ) {
+        let isClosing = self.isClosing(sink)
+        let bytes = HeadWriter.response(status: status, room: location.readableBytes + 512) { head in
+            // Proxies in front may have cut off a prefix.
+            head.field("Location") {
+                $0.text(self.request.visitor.prefix)
+                $0.buffer(location)
+            }
+            writeFields(&head)
+            if let date = self.request.services.date { head.field("Date", date.write) }
+            head.field("Content-Length", "0")
+            if isClosing { head.field("Connection", "close") }
+        }
+        self.send(bytes, status, sink)
     }
 
     private func isClosing(_ sink: any ResponseSink, isFault: Bool = false) -> Bool {
@@ -120,16 +121,16 @@ final class EdgeAnswer: Responder {
     }
 
     private func bytes(_ response: HTTPResponse, _ body: ByteBuffer, isClosing: Bool) -> ByteBuffer {
-        var head = ResponseHeadWriter(status: response.status.code, reason: response.status.reasonPhrase)
-        var hasLength = response.status == .noContent
-        if response.headerFields[.date] == nil, let date = self.request.services.date { head.field("Date", date.write) }
-        for field in response.headerFields {
-            if field.name == .contentLength { hasLength = true }
-            head.field(field.name.rawName, field.value)
+        let status = response.status
+        let date = response.headerFields[.date] == nil ? self.request.services.date : nil
+        var output = HeadWriter.response(status: status.code, reason: status.reasonPhrase) { head in
+            if let date { head.field("Date", date.write) }
+            for field in response.headerFields { head.field(named: field.name.rawName, field.value) }
+            if status != .noContent, response.headerFields[.contentLength] == nil {
+                head.field("Content-Length") { $0.decimal(body.readableBytes) }
+            }
+            if isClosing { head.field("Connection", "close") }
         }
-        if !hasLength { head.field("Content-Length", "\(body.readableBytes)") }
-        if isClosing { head.field("Connection", "close") }
-        var output = head.finish()
         self.request.sent(body)
         if !self.request.traits.isHead { output.writeImmutableBuffer(body) }
         return output

@@ -27,18 +27,18 @@ struct ErrorPage {
     ///   - isClosing: Whether the connection is closed after it.
     func response(isHTML: Bool, isHead: Bool, isClosing: Bool) -> ByteBuffer {
         let body = isHTML ? self.html : self.json
-        var head = ResponseHeadWriter(status: self.status, capacity: body.utf8.count + 512)
-        if let date { head.field("Date", date.write) }
-        head.field("Content-Type", isHTML ? "text/html; charset=utf-8" : "application/problem+json")
-        head.field("Content-Length", "\(body.utf8.count)")
-        head.field("Culvert-Error", self.error.code)
-        head.field("Culvert-Request-Id", self.requestID.description)
-        head.field("Cache-Control", "no-store")
-        if isHTML { head.field("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'") }
-        if let retryAfter { head.field("Retry-After", "\(retryAfter)") }
-        if let challenge { head.field("WWW-Authenticate", challenge) }
-        if isClosing { head.field("Connection", "close") }
-        var output = head.finish()
+        var output = HeadWriter.response(status: self.status, room: body.utf8.count + 512) { head in
+            if let date { head.field("Date", date.write) }
+            head.field("Content-Type", isHTML ? "text/html; charset=utf-8" : "application/problem+json")
+            head.field("Content-Length") { $0.decimal(body.utf8.count) }
+            head.field("Culvert-Error", self.error.code)
+            head.field("Culvert-Request-Id", self.requestID.description)
+            head.field("Cache-Control", "no-store")
+            if isHTML { head.field("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'") }
+            if let retryAfter { head.field("Retry-After") { $0.decimal(retryAfter) } }
+            if let challenge { head.field("WWW-Authenticate", challenge) }
+            if isClosing { head.field("Connection", "close") }
+        }
         if !isHead { output.writeString(body) }
         return output
     }

@@ -27,16 +27,17 @@ enum MaxForwards: Equatable {
         guard head.methodText == "TRACE" else {
             return .whole(HTTPResponse(status: .ok), ByteBuffer(), isLast: false)
         }
-        var body = ByteBuffer()
         let section = head.section
-        section.copy(head.method, to: &body)
-        body.writeStaticString(" ")
-        section.copy(head.target, to: &body)
-        body.writeStaticString(head.version == .http10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n")
-        for line in section.lines where !Self.isSecret(section.text(line.name).asciiLowercased()) {
-            section.copy(line, to: &body)
+        let body = HeadWriter.head(copying: section, room: 0) { body in
+            body.copy(head.method)
+            body.literal(" ")
+            body.copy(head.target)
+            body.literal(head.version == .http10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n")
+            for line in section.lines where !Self.isSecret(section.text(line.name).asciiLowercased()) {
+                body.copy(line)
+            }
+            body.literal("\r\n")
         }
-        body.writeStaticString("\r\n")
         return .whole(HTTPResponse(status: .ok, headerFields: [.contentType: "message/http"]), body, isLast: false)
     }
 

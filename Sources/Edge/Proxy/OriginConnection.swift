@@ -12,7 +12,8 @@ final class OriginConnection: ChannelInboundHandler, IdleStream {
     typealias OutboundOut = ByteBuffer
 
     private let pool: StreamPool
-    private weak var channel: StreamChannel?
+    /// Until the channel lets the handler go. A weak reference would make each retain of the channel dearer.
+    private var channel: StreamChannel?
     /// The stream's way out, as long as it is there.
     private var context: ChannelHandlerContext?
     private var link: OriginLink?
@@ -99,6 +100,7 @@ final class OriginConnection: ChannelInboundHandler, IdleStream {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        self.channel = nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -74,13 +74,14 @@ package struct PublicRouter: Sendable {
 
     /// The route of a request to the host that tunnels share.
     private func sharedRoute(_ target: String) -> Route {
-        let path = target.utf8.prefix { $0 != UInt8(ascii: "?") }
-        let rest = path.dropFirst()
-        let segmentLength = rest.firstIndex(of: UInt8(ascii: "/")).map { rest.distance(from: rest.startIndex, to: $0) }
-        let segment = Substring(rest.prefix(segmentLength ?? rest.count))
+        let bytes = target.utf8
+        let start = bytes.index(after: bytes.startIndex)
+        let end = bytes[start...].firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? bytes.endIndex
+        let hasSlash = end < bytes.endIndex && bytes[end] == UInt8(ascii: "/")
+        let segment = target[start..<end]
         if segment == "api" { return self.apiHost == nil ? self.controlRoute(target) ?? .foreignCall : .none }
         guard self.hasPathMode, let id = TunnelID(segment) else { return .none }
-        return segmentLength == nil ? .missingSlash(id) : .tunnel(id, prefixLength: 1 + segment.utf8.count)
+        return hasSlash ? .tunnel(id, prefixLength: 1 + segment.utf8.count) : .missingSlash(id)
     }
 
     /// The route of one of the control API's own paths; every other below `/api/` may be an app's.

@@ -33,63 +33,59 @@ struct RequestRewrite {
     /// The head as it goes to the origin.
     func head(_ head: RequestHead) -> ByteBuffer {
         let section = head.section
-        var output = ByteBufferAllocator().buffer(capacity: section.bytes.readableBytes + 512)
-        section.copy(head.method, to: &output)
-        output.writeStaticString(" ")
-        self.writeTarget(head, to: &output)
-        output.writeStaticString(" HTTP/1.1\r\n")
         let named = section.linesNamedByConnection(except: Self.neverNamed)
-        var connection = ConnectionField(passesUpgrade: self.passesUpgrade(head), section: section)
-        var hasHost = false
-        for (index, line) in section.lines.enumerated() {
-            switch line.known {
-            case .culvertHops: continue
-            case .maxForwards: self.writeMaxForwards(line, head, to: &output)
-            case .host:
-                hasHost = true
-                section.copy(line.name, to: &output)
-                output.writeStaticString(": ")
-                output.writeString(self.originHost)
-                output.writeStaticString("\r\n")
-            case .connection, .upgrade, .te: connection.write(line, section, to: &output)
-            case .transferEncoding:
-                // Its value is known to be this one, in some spelling.
-                section.copy(line.name, to: &output)
-                output.writeStaticString(": chunked\r\n")
-            case let field where field.isForeignForwarding && self.visitor.isFromTrustedProxy:
-                section.copy(line, to: &output)
-            case let field where field.isHopByHop || field.isForwarding: continue
-            case .authorization where self.dropsAuthorization: continue
-            case .cookie where self.entry.isShared && TunnelCookies.concern(line, of: section):
-                let cookies = TunnelCookies(id: self.tunnelID)
-                let takesSeconds = self.entry == .fallback || self.entry == .root
-                self.write(line, section, to: &output) { cookies.forApp($0, takesSeconds: takesSeconds) }
-            case .origin: self.write(line, section, to: &output) { self.originURLs.origin($0) }
-            case .referer: self.write(line, section, to: &output) { self.originURLs.referer($0) }
-            case .destination: self.write(line, section, to: &output) { self.originURLs.destination($0) }
-            case .ifConditions: self.write(line, section, to: &output) { self.originURLs.conditions($0) }
-            // Nobody waits for a 100 in HTTP/1.0; the origin would think so (RFC 9110 §10.1.1).
-            case .expect where head.version == .http10: continue
-            case .other where self.isClientIPHeader(line, section) && !self.visitor.isFromTrustedProxy: continue
-            default:
-                if !named.isEmpty, named[index] { continue }
-                section.copy(line, to: &output)
+        let passesUpgrade = self.passesUpgrade(head)
+        let originHost = self.originHost
+        return HeadWriter.head(copying: section, room: 512) { output in
+            output.copy(head.method)
+            output.literal(" ")
+            self.writeTarget(head, to: &output)
+            output.literal(" HTTP/1.1\r\n")
+            var connection = ConnectionField(passesUpgrade: passesUpgrade, section: section)
+            var hasHost = false
+            for (index, line) in section.lines.enumerated() {
+                switch line.known {
+                case .culvertHops: continue
+                case .maxForwards: self.writeMaxForwards(line, head, to: &output)
+                case .host:
+                    hasHost = true
+                    output.field(named: line) { $0.text(originHost) }
+                case .connection, .upgrade, .te: connection.write(line, section, to: &output)
+                case .transferEncoding:
+                    // Its value is known to be this one, in some spelling.
+                    output.field(named: line) { $0.literal("chunked") }
+                case let field where field.isForeignForwarding && self.visitor.isFromTrustedProxy: output.copy(line)
+                case let field where field.isHopByHop || field.isForwarding: continue
+                case .authorization where self.dropsAuthorization: continue
+                case .cookie where self.entry.isShared && TunnelCookies.concern(line, of: section):
+                    let cookies = TunnelCookies(id: self.tunnelID)
+                    let takesSeconds = self.entry == .fallback || self.entry == .root
+                    self.write(line, section, to: &output) { cookies.forApp($0, takesSeconds: takesSeconds) }
+                case .origin: self.write(line, section, to: &output) { self.originURLs.origin($0) }
+                case .referer: self.write(line, section, to: &output) { self.originURLs.referer($0) }
+                case .destination: self.write(line, section, to: &output) { self.originURLs.destination($0) }
+                case .ifConditions: self.write(line, section, to: &output) { self.originURLs.conditions($0) }
+                // Nobody waits for a 100 in HTTP/1.0; the origin would think so (RFC 9110 §10.1.1).
+                case .expect where head.version == .http10: continue
+                case .other where self.isClientIPHeader(line, section) && !self.visitor.isFromTrustedProxy: continue
+                default:
+                    if !named.isEmpty, named[index] { continue }
+                    output.copy(line)
+                }
             }
+            if !hasHost { output.field("Host", originHost) }
+            connection.finish(&output)
+            self.writeForwarding(section, to: &output)
+            // Behind those of others, as a field of its own (RFC 9110 §7.6.3).
+            output.literal(head.version == .http10 ? "Via: 1.0 culvert\r\n" : "Via: 1.1 culvert\r\n")
+            output.field("Culvert-Hops") { $0.decimal(HopCount(section).value + 1) }
+            output.literal("\r\n")
         }
-        if !hasHost { output.writeField("Host: ", self.originHost) }
-        connection.finish(&output)
-        self.writeForwarding(section, to: &output)
-        // Behind those of others, as a field of its own (RFC 9110 §7.6.3).
-        output.writeStaticString(head.version == .http10 ? "Via: 1.0 culvert\r\n" : "Via: 1.1 culvert\r\n")
-        output.writeField("Culvert-Hops: ", String(HopCount(section).value + 1))
-        output.writeStaticString("\r\n")
-        return output
     }
 
-    private func writeMaxForwards(_ line: FieldLine, _ head: RequestHead, to output: inout ByteBuffer) {
-        guard case .next(let count) = MaxForwards(head) else { return head.section.copy(line, to: &output) }
-        head.section.copy(line.name, to: &output)
-        output.writeField(": ", String(count))
+    private func writeMaxForwards(_ line: FieldLine, _ head: RequestHead, to output: inout HeadWriter) {
+        guard case .next(let count) = MaxForwards(head) else { return output.copy(line) }
+        output.field(named: line) { $0.decimal(count) }
     }
 
     private func isClientIPHeader(_ line: FieldLine, _ section: FieldSection) -> Bool {
@@ -113,34 +109,32 @@ struct RequestRewrite {
     private func write(
         _ line: FieldLine,
         _ section: FieldSection,
-        to output: inout ByteBuffer,
+        to output: inout HeadWriter,
         _ change: (String) -> String
     ) {
         // Read and written as Latin-1, so that every byte that is not changed stays the byte that it was.
         let value = section.latin1Text(line.value)
         let changed = change(value)
-        guard changed != value else { return section.copy(line, to: &output) }
+        guard changed != value else { return output.copy(line) }
         guard !changed.isEmpty else { return }
-        section.copy(line.name, to: &output)
-        output.writeStaticString(": ")
-        output.writeBytes(changed.unicodeScalars.lazy.map { UInt8(truncatingIfNeeded: $0.value) })
-        output.writeStaticString("\r\n")
+        output.field(named: line) { $0.latin1(changed) }
     }
 
-    private func writeTarget(_ head: RequestHead, to output: inout ByteBuffer) {
+    private func writeTarget(_ head: RequestHead, to output: inout HeadWriter) {
         switch self.entry {
         case .prefix(let length) where self.policy.pathMode != .keep:
             let rest = FieldLine.Span(start: Int(head.target.start) + length, count: Int(head.target.count) - length)
             // `/<id>` alone, or with a query behind it.
             let start = head.section.bytes.readerIndex + Int(rest.start)
             if rest.count == 0 || head.section.bytes.getInteger(at: start) == UInt8(ascii: "?") {
-                output.writeStaticString("/")
+                output.literal("/")
             }
-            head.section.copy(rest, to: &output)
+            output.copy(rest)
         case .fallback where self.policy.pathMode == .keep:
-            output.writeString("/\(self.tunnelID)")
-            head.section.copy(head.target, to: &output)
-        case .host, .prefix, .fallback, .root: head.section.copy(head.target, to: &output)
+            output.literal("/")
+            output.text(self.tunnelID.description)
+            output.copy(head.target)
+        case .host, .prefix, .fallback, .root: output.copy(head.target)
         }
     }
 
@@ -151,75 +145,72 @@ struct RequestRewrite {
         "te",
     ]
 
-    private func writeForwarding(_ section: FieldSection, to output: inout ByteBuffer) {
+    private func writeForwarding(_ section: FieldSection, to output: inout HeadWriter) {
         let address = self.visitor.address?.description
         self.writeForwardedFor(section, address, to: &output)
-        output.writeField("X-Forwarded-Proto: ", self.visitor.scheme)
-        if !self.visitor.host.isEmpty { output.writeField("X-Forwarded-Host: ", self.visitor.host) }
+        output.field("X-Forwarded-Proto", self.visitor.scheme)
+        if !self.visitor.host.isEmpty { output.field("X-Forwarded-Host", self.visitor.host) }
         self.writePrefix(to: &output)
-        if let address { output.writeField("X-Real-IP: ", address) }
+        if let address { output.field("X-Real-IP", address) }
         self.writeForwarded(address, to: &output)
         let inherited = self.visitor.isFromTrustedProxy ? section.first(.xRequestID) : nil
-        output.writeField("X-Request-Id: ", inherited ?? self.requestID.description)
+        output.field("X-Request-Id", inherited ?? self.requestID.description)
     }
 
     /// Says what proxies in front of the edge have cut off, and then what the edge cuts off.
-    private func writePrefix(to output: inout ByteBuffer) {
+    private func writePrefix(to output: inout HeadWriter) {
         let outer = self.visitor.prefix
         guard self.entry.isShared, self.entry != .root else {
-            if !outer.isEmpty { output.writeField("X-Forwarded-Prefix: ", outer) }
+            if !outer.isEmpty { output.field("X-Forwarded-Prefix", outer) }
             return
         }
-        let whole = "\(outer)/\(self.tunnelID)"
         switch self.policy.prefixField {
-        case .auto:
-            let prefix = self.entry.hidesPrefix(self.policy.pathMode) ? whole : outer
-            if !prefix.isEmpty { output.writeField("X-Forwarded-Prefix: ", prefix) }
-        case .forwardedPrefix: output.writeField("X-Forwarded-Prefix: ", whole)
-        case .scriptName: output.writeField("X-Script-Name: ", whole)
+        case .auto where !self.entry.hidesPrefix(self.policy.pathMode):
+            if !outer.isEmpty { output.field("X-Forwarded-Prefix", outer) }
+        case .auto, .forwardedPrefix: output.field("X-Forwarded-Prefix", self.writeWholePrefix)
+        case .scriptName: output.field("X-Script-Name", self.writeWholePrefix)
         case .none: break
         }
     }
 
+    private func writeWholePrefix(to output: inout HeadWriter) {
+        output.text(self.visitor.prefix)
+        output.literal("/")
+        output.text(self.tunnelID.description)
+    }
+
     /// The chain as a trusted proxy sent it, and that proxy's own address behind it; else the visitor alone.
-    private func writeForwardedFor(_ section: FieldSection, _ address: String?, to output: inout ByteBuffer) {
+    private func writeForwardedFor(_ section: FieldSection, _ address: String?, to output: inout HeadWriter) {
         guard let proxy = self.visitor.proxy?.description else {
-            if let address { output.writeField("X-Forwarded-For: ", address) }
+            if let address { output.field("X-Forwarded-For", address) }
             return
         }
         var chain = section.values(.xForwardedFor).filter { !$0.isEmpty }
         if chain.isEmpty, let address, address != proxy { chain.append(address) }
-        output.writeField("X-Forwarded-For: ", (chain + [proxy]).joined(separator: ", "))
+        output.field("X-Forwarded-For", (chain + [proxy]).joined(separator: ", "))
     }
 
     /// One element of RFC 7239, about the visitor.
     ///
     /// A chain of them would have to trust what came in `Forwarded`, which proxies that don't know the field pass on
     /// from strangers.
-    private func writeForwarded(_ address: String?, to output: inout ByteBuffer) {
-        output.writeStaticString("Forwarded: ")
+    private func writeForwarded(_ address: String?, to output: inout HeadWriter) {
+        output.literal("Forwarded: ")
         if let address {
             let isQuoted = address.utf8.contains(UInt8(ascii: ":"))
-            output.writeStaticString(isQuoted ? "for=\"[" : "for=")
-            output.writeString(address)
-            output.writeStaticString(isQuoted ? "]\";" : ";")
+            output.literal(isQuoted ? "for=\"[" : "for=")
+            output.text(address)
+            output.literal(isQuoted ? "]\";" : ";")
         }
         // A host has neither quotes nor backslashes: ``Visitor`` has none that is not well-formed.
         if !self.visitor.host.isEmpty {
-            output.writeStaticString("host=\"")
-            output.writeString(self.visitor.host)
-            output.writeStaticString("\";")
+            output.literal("host=\"")
+            output.text(self.visitor.host)
+            output.literal("\";")
         }
-        output.writeField("proto=", self.visitor.scheme)
-    }
-}
-
-extension ByteBuffer {
-    /// Appends what a line begins with, the rest of it, and its end.
-    fileprivate mutating func writeField(_ start: StaticString, _ rest: String) {
-        self.writeStaticString(start)
-        self.writeString(rest)
-        self.writeStaticString("\r\n")
+        output.literal("proto=")
+        output.text(self.visitor.scheme)
+        output.literal("\r\n")
     }
 }
 
@@ -243,25 +234,23 @@ private struct ConnectionField {
                 == self.options.map { $0.lowercased() }.sorted()
     }
 
-    mutating func write(_ line: FieldLine, _ section: FieldSection, to output: inout ByteBuffer) {
+    mutating func write(_ line: FieldLine, _ section: FieldSection, to output: inout HeadWriter) {
         switch line.known {
-        case .upgrade where self.passesUpgrade: section.copy(line, to: &output)
+        case .upgrade where self.passesUpgrade: output.copy(line)
         case .te where self.asksForTrailers && !self.isTEWritten:
-            section.copy(line.name, to: &output)
-            output.writeStaticString(": trailers\r\n")
+            output.field(named: line) { $0.literal("trailers") }
             self.isTEWritten = true
         case .connection where !self.options.isEmpty && !self.isConnectionWritten:
             self.isConnectionWritten = true
-            if self.isExact { return section.copy(line, to: &output) }
-            section.copy(line.name, to: &output)
-            output.writeString(": \(self.options.joined(separator: ", "))\r\n")
+            if self.isExact { return output.copy(line) }
+            output.field(named: line) { $0.text(self.options.joined(separator: ", ")) }
         default: break
         }
     }
 
     /// Adds what had no place.
-    func finish(_ output: inout ByteBuffer) {
+    func finish(_ output: inout HeadWriter) {
         guard !self.options.isEmpty, !self.isConnectionWritten else { return }
-        output.writeString("Connection: \(self.options.joined(separator: ", "))\r\n")
+        output.field("Connection", self.options.joined(separator: ", "))
     }
 }

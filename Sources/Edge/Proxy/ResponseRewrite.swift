@@ -45,44 +45,41 @@ struct ResponseRewrite {
     /// The head as it goes to the visitor.
     func head(_ head: ResponseHead, framing: Framing, connection: Connection) -> ByteBuffer {
         let section = head.section
-        var output = ResponseHeadWriter(
-            status: head.status,
-            reasonOf: head,
-            capacity: section.bytes.readableBytes + 512
-        )
         let named = section.linesNamedByConnection(except: Self.neverNamed)
         // 101 names the protocol that follows, 426 those that it would take (RFC 9110 §15.5.22). Anywhere else the field
         // is about the origin's connection alone.
         let passesUpgrade = (head.status == 101 || head.status == 426) && section.contains(.upgrade)
-        var isFramed = false
-        var options = passesUpgrade ? ["Upgrade"] : []
-        if let option = connection.option { options.append(option) }
-        for (index, line) in section.lines.enumerated() {
-            if !named.isEmpty, named[index] { continue }
-            switch line.known {
-            case .connection:
-                guard !options.isEmpty else { continue }
-                if options.map({ $0.lowercased() }) == section.tokens(.connection, atMost: options.count) {
-                    output.field(line, of: section)
-                } else {
-                    output.field(named: line, of: section) { $0.writeString(options.joined(separator: ", ")) }
+        return HeadWriter.response(like: head) { output in
+            var isFramed = false
+            var options = passesUpgrade ? ["Upgrade"] : []
+            if let option = connection.option { options.append(option) }
+            for (index, line) in section.lines.enumerated() {
+                if !named.isEmpty, named[index] { continue }
+                switch line.known {
+                case .other: output.copy(line)
+                case .connection:
+                    guard !options.isEmpty else { continue }
+                    if options.map({ $0.lowercased() }) == section.tokens(.connection, atMost: options.count) {
+                        output.copy(line)
+                    } else {
+                        output.field(named: line) { $0.text(options.joined(separator: ", ")) }
+                    }
+                    options.removeAll()
+                case .upgrade:
+                    if passesUpgrade { output.copy(line) }
+                case .contentLength, .transferEncoding:
+                    // Once, whatever the origin has repeated.
+                    guard !isFramed, self.passesFraming(line, head, framing) else { continue }
+                    isFramed = true
+                    self.writeFraming(line, section, to: &output)
+                default: self.write(line, section, to: &output)
                 }
-                options.removeAll()
-            case .upgrade:
-                if passesUpgrade { output.field(line, of: section) }
-            case .contentLength, .transferEncoding:
-                // Once, whatever the origin has repeated.
-                guard !isFramed, self.passesFraming(line, head, framing) else { continue }
-                isFramed = true
-                self.writeFraming(line, section, to: &output)
-            default: self.write(line, section, to: &output)
             }
+            if let shared, !head.isInformational { self.writeShared(shared, section, to: &output) }
+            if let date, !head.isInformational, !section.contains(.date) { output.field("Date", date.write) }
+            if framing == .chunked { output.literal("Transfer-Encoding: chunked\r\n") }
+            if !options.isEmpty { output.field("Connection", options.joined(separator: ", ")) }
         }
-        if let shared, !head.isInformational { self.writeShared(shared, section, to: &output) }
-        if let date, !head.isInformational, !section.contains(.date) { output.field("Date", date.write) }
-        if framing == .chunked { output.field("Transfer-Encoding", "chunked") }
-        if !options.isEmpty { output.field("Connection", options.joined(separator: ", ")) }
-        return output.finish()
     }
 
     /// Whether the visitor sees how the origin framed its response.
@@ -97,20 +94,20 @@ struct ResponseRewrite {
         return head.status != 204 || head.section.text(line.value) == "0"
     }
 
-    private func writeFraming(_ line: FieldLine, _ section: FieldSection, to output: inout ResponseHeadWriter) {
+    private func writeFraming(_ line: FieldLine, _ section: FieldSection, to output: inout HeadWriter) {
         let value = section.text(line.value)
         guard let length = value.split(separator: ",").first, length.count < value.count else {
-            return output.field(line, of: section)
+            return output.copy(line)
         }
-        output.field(named: line, of: section) { $0.writeString(length.trimmingSpaces()) }
+        output.field(named: line) { $0.text(length.trimmingSpaces()) }
     }
 
-    private func write(_ line: FieldLine, _ section: FieldSection, to output: inout ResponseHeadWriter) {
+    private func write(_ line: FieldLine, _ section: FieldSection, to output: inout HeadWriter) {
         switch line.known {
         case .culvertError, .culvertRequestID: return
         case .serviceWorkerAllowed, .clearSiteData, .altSvc, .strictTransportSecurity:
             // All tunnels in path mode share one browser origin, for which no single one may speak.
-            if !self.urls.isPathMode { output.field(line, of: section) }
+            if !self.urls.isPathMode { output.copy(line) }
         case .location, .contentLocation: self.write(line, section, to: &output) { self.urls.publicURL($0) }
         case .link: self.write(line, section, to: &output) { self.urls.publicLinks($0) }
         case .refresh: self.write(line, section, to: &output) { self.urls.publicRefresh($0) }
@@ -121,13 +118,13 @@ struct ResponseRewrite {
             self.write(line, section, to: &output) { self.shared?.cacheControl($0) ?? $0 }
         case .cdnCacheControl, .surrogateControl:
             // They speak to caches between here and the browser, for which the tunnel at `/` is not always the same.
-            if self.shared?.isRoot != true { output.field(line, of: section) }
+            if self.shared?.isRoot != true { output.copy(line) }
         case let field where field.isHopByHop: return
-        default: output.field(line, of: section)
+        default: output.copy(line)
         }
     }
 
-    private func writeCookie(_ line: FieldLine, _ section: FieldSection, to output: inout ResponseHeadWriter) {
+    private func writeCookie(_ line: FieldLine, _ section: FieldSection, to output: inout HeadWriter) {
         guard let shared else { return self.write(line, section, to: &output) { self.urls.publicCookie($0) } }
         let value = section.latin1Text(line.value)
         for cookie in shared.cookies(of: value, first: self.urls.publicCookie(value)) {
@@ -136,7 +133,7 @@ struct ResponseRewrite {
     }
 
     /// Adds what the browser and caches have to know of a tunnel that shares its origin.
-    private func writeShared(_ shared: SharedOrigin, _ section: FieldSection, to output: inout ResponseHeadWriter) {
+    private func writeShared(_ shared: SharedOrigin, _ section: FieldSection, to output: inout HeadWriter) {
         if let opened = shared.opened { output.field("Set-Cookie", opened) }
         guard shared.isRoot else { return }
         if !section.contains(.cacheControl) { output.field("Cache-Control", "private") }
@@ -147,22 +144,13 @@ struct ResponseRewrite {
     private func write(
         _ line: FieldLine,
         _ section: FieldSection,
-        to output: inout ResponseHeadWriter,
+        to output: inout HeadWriter,
         _ change: (String) -> String
     ) {
         // Read and written as Latin-1, so that every byte that is not changed stays the byte that it was.
         let value = section.latin1Text(line.value)
         let changed = change(value)
-        guard changed != value else { return output.field(line, of: section) }
-        output.field(named: line, of: section) { bytes in
-            for scalar in changed.unicodeScalars {
-                // What is not Latin-1 is ours, such as a host that a proxy names: cut to a byte it could become a CR.
-                if let byte = UInt8(exactly: scalar.value) {
-                    bytes.writeInteger(byte)
-                } else {
-                    bytes.writeString(String(scalar))
-                }
-            }
-        }
+        guard changed != value else { return output.copy(line) }
+        output.field(named: line) { $0.latin1(changed) }
     }
 }

@@ -8,16 +8,27 @@ package struct TunnelID: Hashable, Sendable, CustomStringConvertible {
     /// Reads an id.
     ///
     /// - Parameter text: What may be an id; anything else than `[a-z0-9-]{3,63}` gives `nil`.
-    package init?(_ text: some StringProtocol) {
-        let bytes = text.utf8
-        guard (3...63).contains(bytes.count) else { return nil }
-        for byte in bytes {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): break
-            default: return nil
-            }
-        }
+    package init?(_ text: String) {
+        guard Self.isID(text.utf8) else { return nil }
+        self.description = text
+    }
+
+    /// Reads an id from a part of a text.
+    package init?(_ text: Substring) {
+        guard Self.isID(text.utf8) else { return nil }
         self.description = String(text)
+    }
+
+    @inline(__always)
+    private static func isID(_ bytes: some Collection<UInt8>) -> Bool {
+        (3...63).contains(bytes.count)
+            && bytes.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
     }
 
     private init(verified text: String) {

@@ -2,24 +2,28 @@
 
 /// What a byte may be part of (RFC 9110 §5.6.2, RFC 9112 §3.2).
 package enum ByteClass {
-    private static let token = table { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
-    }
+    // One bit for each byte below 0x40, and for each from there to 0x7F: as numbers they are in the code, where a table
+    // would be looked for at each byte.
+    private static let lowTokenBytes: UInt64 = 0x03ff_6cfa_0000_0000
+    private static let highTokenBytes: UInt64 = 0x57ff_ffff_c7ff_fffe
 
-    private static func table(_ isMember: (UInt8) -> Bool) -> [Bool] {
-        (0...255).map { isMember(UInt8($0)) }
+    private static let lowNameBytes: UInt64 = 0x2bff_6ff2_0000_0000
+    private static let highNameBytes: UInt64 = 0x47ff_fffe_87ff_fffe
+
+    private static func isMember(_ byte: UInt8, _ low: UInt64, _ high: UInt64) -> Bool {
+        byte < 0x80 && (byte < 0x40 ? low : high) >> UInt64(byte & 0x3F) & 1 == 1
     }
 
     /// Letters, digits and the marks of a token.
     package static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard !bytes.isEmpty else { return false }
-        for byte in bytes where !self.token[Int(byte)] { return false }
+        for byte in bytes where !self.isMember(byte, self.lowTokenBytes, self.highTokenBytes) { return false }
         return true
+    }
+
+    /// What stands in a registered name (RFC 3986 §3.2.2), but for the comma, which would look like a list.
+    package static func isNameByte(_ byte: UInt8) -> Bool {
+        self.isMember(byte, self.lowNameBytes, self.highNameBytes)
     }
 
     /// Everything but controls; a tab may stand in a value.
@@ -40,6 +44,14 @@ package enum ByteClass {
     package static func isTarget(_ bytes: UnsafeRawBufferPointer) -> Bool {
         for byte in bytes where byte <= 0x20 || byte == 0x7F { return false }
         return !bytes.isEmpty
+    }
+
+    /// Whether bytes, as far as they are there, begin as a text does.
+    package static func begin(_ bytes: UnsafeRawBufferPointer, like text: StaticString) -> Bool {
+        text.withUTF8Buffer { text in
+            for index in 0..<min(bytes.count, text.count) where bytes[index] != text[index] { return false }
+            return true
+        }
     }
 
     /// Whether bytes are a text of ASCII in any case.

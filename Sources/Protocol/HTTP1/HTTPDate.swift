@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import NIOCore
 
 /// A time as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
 package struct HTTPDate: Equatable, Sendable {
@@ -17,26 +16,26 @@ package struct HTTPDate: Equatable, Sendable {
     ]
 
     /// Appends the text; nothing is allocated for it.
-    package func write(to buffer: inout ByteBuffer) {
+    package func write(to head: inout HeadWriter) {
         let (day, second) = self.seconds.quotientAndRemainder(dividingBy: 86_400)
         let date = Self.date(ofDay: day)
-        buffer.writeStaticString(Self.days[day % 7])
-        Self.write(date.day, to: &buffer)
-        buffer.writeStaticString(Self.months[date.month - 1])
-        Self.write(date.year / 100, to: &buffer)
-        Self.write(date.year % 100, to: &buffer)
-        buffer.writeStaticString(" ")
-        Self.write(second / 3_600, to: &buffer)
-        buffer.writeStaticString(":")
-        Self.write(second / 60 % 60, to: &buffer)
-        buffer.writeStaticString(":")
-        Self.write(second % 60, to: &buffer)
-        buffer.writeStaticString(" GMT")
+        head.literal(Self.days[day % 7])
+        Self.write(date.day, to: &head)
+        head.literal(Self.months[date.month - 1])
+        Self.write(date.year / 100, to: &head)
+        Self.write(date.year % 100, to: &head)
+        head.literal(" ")
+        Self.write(second / 3_600, to: &head)
+        head.literal(":")
+        Self.write(second / 60 % 60, to: &head)
+        head.literal(":")
+        Self.write(second % 60, to: &head)
+        head.literal(" GMT")
     }
 
-    private static func write(_ number: Int, to buffer: inout ByteBuffer) {
-        buffer.writeInteger(UInt8(truncatingIfNeeded: 0x30 + number / 10 % 10))
-        buffer.writeInteger(UInt8(truncatingIfNeeded: 0x30 + number % 10))
+    private static func write(_ number: Int, to head: inout HeadWriter) {
+        head.byte(UInt8(truncatingIfNeeded: 0x30 + number / 10 % 10))
+        head.byte(UInt8(truncatingIfNeeded: 0x30 + number % 10))
     }
 
     /// The date in the Gregorian calendar, in years that begin with March so that the leap day is the last one.

@@ -45,7 +45,7 @@ package struct HeadParser {
     /// Takes a response's head off the front of a buffer; `nil` until it is complete.
     package mutating func response(_ buffer: inout ByteBuffer) throws(HTTPFault) -> ResponseHead? {
         // What becomes no status line is refused at once: a server that speaks something else may wait for an answer.
-        for (byte, wanted) in zip(buffer.readableBytesView, "HTTP/".utf8) where byte != wanted {
+        guard buffer.withUnsafeReadableBytes({ ByteClass.begin($0, like: "HTTP/") }) else {
             throw .malformed("no status line")
         }
         guard let bytes = try self.head(&buffer, isLenient: true) else { return nil }
@@ -188,21 +188,21 @@ package struct HeadParser {
     /// It may be empty; it is in particular no user, path or list. What is longer than a name can be (RFC 3986 §3.2.2)
     /// is none: every reference in an answer is compared with it.
     package static func isHost(_ host: String) -> Bool {
-        let bytes = host.utf8
+        var host = host
+        return host.withUTF8 { Self.isHost(UnsafeRawBufferPointer($0)) }
+    }
+
+    private static func isHost(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count <= Self.longestHost else { return false }
-        let nameEnd: String.Index
+        let nameEnd: Int
         if bytes.first == UInt8(ascii: "[") {
-            guard let bracket = bytes.firstIndex(of: UInt8(ascii: "]")) else { return false }
-            let address = bytes[..<bracket].dropFirst()
-            guard !address.isEmpty, address.allSatisfy({ Self.isHexDigit($0) || $0 == 0x3A || $0 == 0x2E }) else {
-                return false
-            }
-            nameEnd = bytes.index(after: bracket)
+            guard let bracket = bytes.firstIndex(of: UInt8(ascii: "]")), bracket > 1,
+                bytes[1..<bracket].allSatisfy({ Self.isHexDigit($0) || $0 == 0x3A || $0 == 0x2E })
+            else { return false }
+            nameEnd = bracket + 1
         } else {
-            nameEnd = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.endIndex
-            guard bytes[..<nameEnd].allSatisfy(Self.isNameByte), nameEnd > bytes.startIndex || bytes.isEmpty else {
-                return false
-            }
+            nameEnd = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.count
+            guard bytes[..<nameEnd].allSatisfy(ByteClass.isNameByte), nameEnd > 0 || bytes.isEmpty else { return false }
         }
         let port = bytes[nameEnd...]
         return port.isEmpty
@@ -215,16 +215,6 @@ package struct HeadParser {
 
     private static func isHexDigit(_ byte: UInt8) -> Bool {
         (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte | 0x20)
-    }
-
-    /// What stands in a registered name (RFC 3986 §3.2.2), but for the comma, which would look like a list.
-    private static func isNameByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: "-._~!$&'()*+;=%".utf8.contains(byte)
-        }
     }
 
     // MARK: Fields

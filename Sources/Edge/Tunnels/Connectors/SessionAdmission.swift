@@ -32,7 +32,8 @@ package final class SessionAdmission: SessionDelegate {
     private let authority: TunnelAuthority
     private let acceptor: SharingAcceptor
     private let sampler: SessionSampler
-    private weak var handler: SessionHandler?
+    /// From the session's beginning to its end. A weak reference would make each retain of the handler dearer.
+    private var handler: SessionHandler?
     /// The tunnels that the session serves.
     var seats = TunnelSeats<UInt64, String, ServedTunnel>()
     private var notices = SharingNotices()
@@ -125,6 +126,7 @@ package final class SessionAdmission: SessionDelegate {
         for place in self.seats.all {
             self.leave(place.session.id, code: end.code, reason: end.reason, isByPeer: end.isByPeer)
         }
+        self.handler = nil
     }
 
     // MARK: Leaving

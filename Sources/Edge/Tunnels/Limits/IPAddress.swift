@@ -37,8 +37,28 @@ package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// The usual spelling.
     package var description: String {
-        if self.bytes.count == 4 { return "\(self.bytes[0]).\(self.bytes[1]).\(self.bytes[2]).\(self.bytes[3])" }
+        if self.bytes.count == 4 { return self.dottedQuad }
         return (try? SocketAddress(packedIPAddress: ByteBuffer(bytes: self.bytes), port: 0))?.ipAddress ?? "?"
+    }
+}
+
+extension IPAddress {
+    /// The spelling of an IPv4 address, made digit by digit: each request asks for it.
+    fileprivate var dottedQuad: String {
+        String(unsafeUninitializedCapacity: 15) { text in
+            var count = 0
+            func append(_ byte: UInt8) {
+                text[count] = byte
+                count += 1
+            }
+            for (index, byte) in self.bytes.prefix(4).enumerated() {
+                if index > 0 { append(UInt8(ascii: ".")) }
+                if byte >= 100 { append(0x30 + byte / 100) }
+                if byte >= 10 { append(0x30 + byte / 10 % 10) }
+                append(0x30 + byte % 10)
+            }
+            return count
+        }
     }
 }
 
