@@ -12,7 +12,7 @@ final class OriginConnection: ChannelInboundHandler, IdleStream {
     typealias OutboundOut = ByteBuffer
 
     private let pool: StreamPool
-    /// Until the channel lets the handler go. A weak reference would make each retain of the channel dearer.
+    // Until the channel lets the handler go: a weak reference would make each retain of the channel dearer.
     private var channel: StreamChannel?
     /// The stream's way out, as long as it is there.
     private var context: ChannelHandlerContext?

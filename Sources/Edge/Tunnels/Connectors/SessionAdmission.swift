@@ -32,7 +32,7 @@ package final class SessionAdmission: SessionDelegate {
     private let authority: TunnelAuthority
     private let acceptor: SharingAcceptor
     private let sampler: SessionSampler
-    /// From the session's beginning to its end. A weak reference would make each retain of the handler dearer.
+    // From the session's beginning to its end: a weak reference would make each retain of the handler dearer.
     private var handler: SessionHandler?
     /// The tunnels that the session serves.
     var seats = TunnelSeats<UInt64, String, ServedTunnel>()
