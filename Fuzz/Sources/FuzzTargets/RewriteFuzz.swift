@@ -238,6 +238,19 @@ enum RewriteFuzz {
         }
         guard setting.shared == nil else { return }
         let again = rewrite.head(seen, framing: .asReceived, connection: setting.connection)
-        try Finding.unless(again == output, "rewritten twice: \(output.shown), then \(again.shown)")
+        try Finding.unless(
+            Self.values(again) == Self.values(output),
+            "rewritten twice: \(output.shown), then \(again.shown)"
+        )
+    }
+
+    /// The lines without white space at their ends, which belongs to no value (RFC 9110 §5.5): a cookie may end in some
+    /// once its last attribute is left out.
+    private static func values(_ head: ByteBuffer) -> [[UInt8]] {
+        head.readableBytesView.split(separator: 0x0A, omittingEmptySubsequences: false).map { line in
+            var line = line
+            while let last = line.last, last == 0x0D || last == 0x20 || last == 0x09 { line.removeLast() }
+            return Array(line)
+        }
     }
 }

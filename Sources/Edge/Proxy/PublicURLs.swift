@@ -116,8 +116,7 @@ struct PublicURLs: Equatable {
             default: return String(part)
             }
         }
-        // Where the last attribute is left out, the white space before it ends the value, which is no part of one.
-        return ([String(pair)] + changed).joined(separator: ";").trimmingSpaces()
+        return ([String(pair)] + changed).joined(separator: ";")
     }
 
     /// Whether a cookie of this domain would reach other tunnels, or, being the origin's own, no visitor at all.

@@ -283,7 +283,7 @@ struct ResponseRewriteTests {
             ("a=b; PATH = /x ;Secure", "a=b; PATH = /my-app/x ;Secure"),
             ("a=b; Path=/my-app/x", "a=b; Path=/my-app/x"), ("a=b; Path=x", "a=b; Path=x"),
             ("a=b; Domain=edge.test; HttpOnly", "a=b; HttpOnly"), ("a=b; domain=.localhost", "a=b"),
-            ("a=b ;Domain=edge.test", "a=b"), ("a=b; ; Domain=edge.test", "a=b;"),
+            ("a=b ;Domain=edge.test", "a=b "), ("a=b; path = /x ; DOMAIN = edge.test", "a=b; path = /my-app/x "),
             ("__Host-a=b; Path=/; Secure", "__Host-a=b; Path=/; Secure"),
             ("__host-a=b; Domain=localhost", "__host-a=b; Domain=localhost"), ("a=/; b=c", "a=/; b=c"), ("", ""),
             ("a=b; Expires=Wed, 21 Oct 2026 07:28:00 GMT", "a=b; Expires=Wed, 21 Oct 2026 07:28:00 GMT"),
