@@ -182,7 +182,7 @@ struct CostTests {
         var parser = HeadParser()
         var buffer = ByteBuffer(bytes: bytes)
         let head = try #require(try parser.response(&buffer))
-        let urls = PublicURLs(
+        let urls = ResponseURLs(
             prefix: "/k3v9q2m7",
             isPathMode: true,
             scheme: "https",

@@ -80,8 +80,8 @@ enum RewriteFuzz {
             return SharedOrigin(cookies: TunnelCookies(id: id), keepsSeconds: self.keepsSeconds, isRoot: isRoot)
         }
 
-        var urls: PublicURLs {
-            PublicURLs(
+        var urls: ResponseURLs {
+            ResponseURLs(
                 prefix: self.isPathMode && self.policy.pathMode == .strip ? "/\(Self.id)" : "",
                 isPathMode: self.isPathMode,
                 scheme: self.scheme,

@@ -12,7 +12,7 @@ struct BrowserSignals {
     /// Reads the signals of a request that lacks a tunnel's prefix.
     ///
     /// - Parameter now: In seconds since 1970.
-    init(_ head: RequestHead, _ visitor: Visitor, _ cookie: RecentTunnelsCookie, now: Int) {
+    init(_ head: RequestHead, _ visitor: Visitor, _ cookie: SignedRecentTunnels, now: Int) {
         let section = head.section
         let isWorker = section.first(.secFetchDest) == "serviceworker" || section.first(.serviceWorker) == "script"
         self.fallback = PathFallback(

@@ -16,7 +16,7 @@ final class Exchange {
     /// The key of the origin connection that belongs to the visitor's, if there is one.
     private let owner: UInt64?
     private let session: TunnelSession
-    private var outgoing: RepeatableRequest
+    private var outgoing: SentRequest
     private var state: ExchangeState
     /// `nil` once the exchange is over.
     private var sink: (any ResponseSink)?
@@ -33,7 +33,7 @@ final class Exchange {
     ///   - outgoing: What there is of the request.
     ///   - session: The session whose stream it takes.
     ///   - owner: The key of the origin connection on it that belongs to the visitor's, if there is one.
-    init(_ plan: ExchangePlan, _ outgoing: RepeatableRequest, on session: TunnelSession, owner: UInt64? = nil) {
+    init(_ plan: ExchangePlan, _ outgoing: SentRequest, on session: TunnelSession, owner: UInt64? = nil) {
         self.plan = plan
         self.outgoing = outgoing
         self.session = session

@@ -8,7 +8,7 @@ import Protocol
 struct ExchangePlan {
     let request: IncomingRequest
     let tunnel: Tunnel
-    let urls: PublicURLs
+    let urls: ResponseURLs
     /// What the answer has to mind because the tunnel shares its origin.
     let shared: SharedOrigin?
     /// Whether the origin is asked for the protocol that the visitor asks for.
@@ -23,14 +23,14 @@ struct ExchangePlan {
     }
 
     /// Whoever sends the request: at once if there is a session that it has not been on, else as soon as there is.
-    func responder(for outgoing: RepeatableRequest) -> any Responder {
+    func responder(for outgoing: SentRequest) -> any Responder {
         self.exchange(for: outgoing) ?? SessionWait(self, outgoing)
     }
 
     /// Whoever sends the request, if there is a session now that it has not been on.
     ///
     /// Where the origin has authenticated the visitor's connection, that is the session which the connection to it is on.
-    func exchange(for outgoing: RepeatableRequest) -> Exchange? {
+    func exchange(for outgoing: SentRequest) -> Exchange? {
         if outgoing.attempt == 1, let bound = self.request.boundOrigin, bound.serves(self.request, of: self.tunnel) {
             return Exchange(self, outgoing, on: bound.session, owner: bound.key)
         }

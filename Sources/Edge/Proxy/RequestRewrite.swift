@@ -61,10 +61,10 @@ struct RequestRewrite {
                     let cookies = TunnelCookies(id: self.tunnelID)
                     let takesSeconds = self.entry == .fallback || self.entry == .root
                     self.write(line, section, to: &output) { cookies.forApp($0, takesSeconds: takesSeconds) }
-                case .origin: self.write(line, section, to: &output) { self.originURLs.origin($0) }
-                case .referer: self.write(line, section, to: &output) { self.originURLs.referer($0) }
-                case .destination: self.write(line, section, to: &output) { self.originURLs.destination($0) }
-                case .ifConditions: self.write(line, section, to: &output) { self.originURLs.conditions($0) }
+                case .origin: self.write(line, section, to: &output) { self.requestURLs.origin($0) }
+                case .referer: self.write(line, section, to: &output) { self.requestURLs.referer($0) }
+                case .destination: self.write(line, section, to: &output) { self.requestURLs.destination($0) }
+                case .ifConditions: self.write(line, section, to: &output) { self.requestURLs.conditions($0) }
                 // Nobody waits for a 100 in HTTP/1.0; the origin would think so (RFC 9110 §10.1.1).
                 case .expect where head.version == .http10: continue
                 case .other where self.isClientIPHeader(line, section) && !self.visitor.isFromTrustedProxy: continue
@@ -97,8 +97,8 @@ struct RequestRewrite {
     }
 
     /// How the tunnel's own URLs become the origin's.
-    private var originURLs: OriginURLs {
-        OriginURLs(
+    private var requestURLs: RequestURLs {
+        RequestURLs(
             visitorOrigin: PublicOrigin(scheme: self.visitor.scheme, host: self.visitor.host),
             prefix: self.visitor.prefix + (self.entry.hidesPrefix(self.policy.pathMode) ? "/\(self.tunnelID)" : ""),
             origin: self.policy.origin.value(with: self.policy.host, originHost: self.originHost)

@@ -31,7 +31,7 @@ struct ResponseRewrite {
         }
     }
 
-    let urls: PublicURLs
+    let urls: ResponseURLs
     /// What is to be minded because the tunnel shares its origin; `nil` on a host of its own.
     private(set) var shared: SharedOrigin?
     /// When the response was received, for one that does not say when it was made (RFC 9110 §6.6.1).

@@ -5,11 +5,11 @@ import NIOCore
 /// A request that waits for a session of its tunnel that it has not been on, since a connector is likely to come back.
 final class SessionWait: Responder {
     private let plan: ExchangePlan
-    private let outgoing: RepeatableRequest
+    private let outgoing: SentRequest
     private let state: ExchangeState
     private var sink: (any ResponseSink)?
 
-    init(_ plan: ExchangePlan, _ outgoing: RepeatableRequest) {
+    init(_ plan: ExchangePlan, _ outgoing: SentRequest) {
         self.plan = plan
         self.outgoing = outgoing
         self.state = ExchangeState(request: plan.request.traits, isComplete: outgoing.isComplete)

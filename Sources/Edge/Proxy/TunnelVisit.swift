@@ -59,7 +59,7 @@ struct TunnelVisit {
         let plan = ExchangePlan(
             request: self.request,
             tunnel: tunnel,
-            urls: PublicURLs(
+            urls: ResponseURLs(
                 prefix: self.entry.hidesPrefix(policy.pathMode) ? "/\(tunnel.id)" : "",
                 isPathMode: self.entry.isShared,
                 scheme: visitor.scheme,
@@ -73,7 +73,7 @@ struct TunnelVisit {
             mayReuse: policy.originReuse == .safe && services.settings.reusesOriginConnections
         )
         return plan.responder(
-            for: RepeatableRequest(head: rewrite.head(self.head), hasBody: self.request.traits.hasBody)
+            for: SentRequest(head: rewrite.head(self.head), hasBody: self.request.traits.hasBody)
         )
     }
 

@@ -15,12 +15,12 @@ struct ResponseRewriteTests {
         scheme: String = "https",
         host: String = "edge.test",
         originHost: String = "localhost:3000"
-    ) -> PublicURLs {
-        PublicURLs(prefix: "/my-app", isPathMode: true, scheme: scheme, host: host, originHost: originHost)
+    ) -> ResponseURLs {
+        ResponseURLs(prefix: "/my-app", isPathMode: true, scheme: scheme, host: host, originHost: originHost)
     }
 
-    private static func host(wildcardDomain: String? = nil) -> PublicURLs {
-        PublicURLs(
+    private static func host(wildcardDomain: String? = nil) -> ResponseURLs {
+        ResponseURLs(
             prefix: "",
             isPathMode: false,
             scheme: "https",
@@ -32,7 +32,7 @@ struct ResponseRewriteTests {
 
     private func rewritten(
         _ bytes: [UInt8],
-        urls: PublicURLs = Self.path,
+        urls: ResponseURLs = Self.path,
         framing: ResponseRewrite.Framing = .asReceived,
         connection: ResponseRewrite.Connection = .kept
     ) throws -> [UInt8] {
@@ -43,7 +43,7 @@ struct ResponseRewriteTests {
         return Array(output.readableBytesView)
     }
 
-    private func rewritten(_ lines: [String], urls: PublicURLs = Self.path) throws -> [String] {
+    private func rewritten(_ lines: [String], urls: ResponseURLs = Self.path) throws -> [String] {
         let text = (["HTTP/1.1 200 OK"] + lines + ["", ""]).joined(separator: "\r\n")
         let output = String(decoding: try self.rewritten(Array(text.utf8), urls: urls), as: UTF8.self)
         return output.dropLast(2).split(separator: "\r\n", omittingEmptySubsequences: false).dropFirst().map(
@@ -69,7 +69,7 @@ struct ResponseRewriteTests {
     func outerPrefix(_ line: String, _ stripped: String, _ kept: String) throws {
         let name = line.prefix { $0 != ":" }
         for (prefix, expected) in [("/my-app", stripped), ("", kept)] {
-            let urls = PublicURLs(
+            let urls = ResponseURLs(
                 prefix: prefix,
                 isPathMode: true,
                 scheme: "https",
@@ -83,7 +83,7 @@ struct ResponseRewriteTests {
 
     @Test("Without a host that the visitor asked for, a reference stays a path and names no other host")
     func withoutHost() throws {
-        let urls = PublicURLs(prefix: "", isPathMode: false, scheme: "http", host: "", originHost: "localhost:3000")
+        let urls = ResponseURLs(prefix: "", isPathMode: false, scheme: "http", host: "", originHost: "localhost:3000")
         for (location, expected) in [
             ("http://localhost:3000/a", "/a"), ("http://localhost:3000", "/"),
             ("http://localhost:3000//evil.test/", "/.//evil.test/"),

@@ -99,16 +99,16 @@ struct UnreadBytesTests {
 
     @Test("A body that is kept to be sent again takes about its length, however small its pieces are")
     func keptBody() {
-        var request = RepeatableRequest(head: ByteBuffer(string: "POST / HTTP/1.1\r\n\r\n"), hasBody: true)
-        for number in 0..<RepeatableRequest.maximumBody {
+        var request = SentRequest(head: ByteBuffer(string: "POST / HTTP/1.1\r\n\r\n"), hasBody: true)
+        for number in 0..<SentRequest.maximumBody {
             var read = ByteBuffer(repeating: UInt8(truncatingIfNeeded: number), count: 2_048)
             if let byte = read.readSlice(length: 1) { request.sent(byte) }
         }
-        #expect(request.bodyBytes == RepeatableRequest.maximumBody)
+        #expect(request.bodyBytes == SentRequest.maximumBody)
         #expect(request.room == 0)
-        #expect(request.body.reduce(0) { $0 + $1.storageCapacity } <= 3 * RepeatableRequest.maximumBody)
+        #expect(request.body.reduce(0) { $0 + $1.storageCapacity } <= 3 * SentRequest.maximumBody)
         let bytes = request.body.flatMap { Array($0.readableBytesView) }
-        #expect(bytes == (0..<RepeatableRequest.maximumBody).map { UInt8(truncatingIfNeeded: $0) })
+        #expect(bytes == (0..<SentRequest.maximumBody).map { UInt8(truncatingIfNeeded: $0) })
     }
 
     @Test("A connection keeps no large buffer to read into")

@@ -132,7 +132,7 @@ struct EdgeServer: Service {
         }
         let (delay, grace) = (self.configuration.shutdownDelay, self.configuration.shutdownGrace)
         self.logger.info("stopping", metadata: ["delay": "\(delay.settingText)", "grace": "\(grace.settingText)"])
-        await EdgeDeparture(
+        await EdgeLifecycleRunner(
             readiness: self.readiness,
             registry: self.registry,
             visitors: self.visitors,

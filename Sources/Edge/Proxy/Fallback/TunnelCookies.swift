@@ -94,12 +94,12 @@ struct TunnelCookies {
     private static func name(of pair: String) -> Substring { pair.prefix { $0 != "=" } }
 
     private static func isOurs(_ name: Substring) -> Bool {
-        name.hasPrefix(self.prefix) || name == RecentTunnelsCookie.name
+        name.hasPrefix(self.prefix) || name == SignedRecentTunnels.name
     }
 
     /// The values of the cookies that name the tunnels that a browser opened.
     static func recentTunnels(_ fields: [String]) -> [Substring] {
-        let start = "\(RecentTunnelsCookie.name)="
+        let start = "\(SignedRecentTunnels.name)="
         return fields.flatMap { $0.split(separator: ";") }
             .map { $0.drop { $0 == " " } }
             .filter { $0.hasPrefix(start) }

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The tunnels that a browser opened last")
 struct RecentTunnelsTests {
-    private let cookie = RecentTunnelsCookie(secrets: [Array(repeating: 1, count: 32), Array(repeating: 2, count: 32)])
+    private let cookie = SignedRecentTunnels(secrets: [Array(repeating: 1, count: 32), Array(repeating: 2, count: 32)])
 
     private func id(_ text: String) throws -> TunnelID { try #require(TunnelID(text)) }
 
@@ -48,7 +48,7 @@ struct RecentTunnelsTests {
         let value = try self.value(recent)
         #expect(self.cookie.read([value], host: "edge.test", now: 10) == recent)
         #expect(self.cookie.read(["x.y", value], host: "EDGE.test", now: 10) == recent)
-        let rotated = RecentTunnelsCookie(secrets: [Array(repeating: 3, count: 32), Array(repeating: 1, count: 32)])
+        let rotated = SignedRecentTunnels(secrets: [Array(repeating: 3, count: 32), Array(repeating: 1, count: 32)])
         #expect(rotated.read([value], host: "edge.test", now: 10) == recent)
     }
 
@@ -58,14 +58,14 @@ struct RecentTunnelsTests {
         #expect(field.hasSuffix("; Path=/; HttpOnly; SameSite=Lax; Secure"))
         let plain = try #require(self.cookie.setCookie(try self.recent("one"), host: "edge.test", isSecure: false))
         #expect(plain.hasSuffix("; Path=/; HttpOnly; SameSite=Lax"))
-        #expect(RecentTunnelsCookie(secrets: []).setCookie(RecentTunnels(), host: "edge.test", isSecure: true) == nil)
+        #expect(SignedRecentTunnels(secrets: []).setCookie(RecentTunnels(), host: "edge.test", isSecure: true) == nil)
     }
 
     @Test("Another host's, another edge's, an old one and a changed one say nothing")
     func refused() throws {
         let recent = try self.recent("one", "two")
         let value = try self.value(recent)
-        let other = RecentTunnelsCookie(secrets: [Array(repeating: 9, count: 32)])
+        let other = SignedRecentTunnels(secrets: [Array(repeating: 9, count: 32)])
         #expect(self.cookie.read([value], host: "other.test", now: 10).entries.isEmpty)
         #expect(other.read([value], host: "edge.test", now: 10).entries.isEmpty)
         #expect(self.cookie.read([value], host: "edge.test", now: RecentTunnels.lifetime + 10).entries.isEmpty)

@@ -5,7 +5,7 @@ import NIOCore
 ///
 /// The head is kept until the response begins. The body is kept until the connector takes the stream: from then on the
 /// origin may have seen it. What fits into a stream's first window is all that can be on its way by then.
-struct RepeatableRequest {
+struct SentRequest {
     /// The most bytes of a body that are kept: a stream's initial window (docs/protocol.md §B.8).
     static let maximumBody = 64 << 10
 

@@ -5,7 +5,7 @@ import HTTP1
 ///
 /// Only references that would lead a visitor astray are changed: absolute paths that lack the tunnel's prefix, and URLs
 /// that name the origin or ourselves. Relative references already work and are never touched.
-struct PublicURLs: Equatable {
+struct ResponseURLs: Equatable {
     /// `/<id>`, or empty if the tunnel has a host of its own or the origin sees the prefix itself.
     let prefix: String
     /// Whether the tunnel shares its host with others.

@@ -7,7 +7,7 @@ import EdgeTunnels
 ///
 /// Its value is `<seconds>.<id>.…` and the first half of an HMAC-SHA256 (RFC 2104) in hexadecimal. The keys are derived
 /// from those that sign tokens, so that every edge that takes the same tokens takes the same cookies.
-struct RecentTunnelsCookie: Sendable {
+struct SignedRecentTunnels: Sendable {
     /// The name of the cookie.
     static let name = "culvert-tunnel"
     private static let tagLength = 16

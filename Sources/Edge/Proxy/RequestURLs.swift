@@ -2,11 +2,11 @@
 import HTTP1
 
 /// Turns what a visitor says of the tunnel's own URLs into what the origin believes of itself: the other direction of
-/// ``PublicURLs``.
+/// ``ResponseURLs``.
 ///
 /// A server that compares `Origin` or `Referer` with `Host` finds them equal, as they are for the visitor. What names
 /// another site stays as it is, so that the server's own protection against those works.
-struct OriginURLs: Equatable {
+struct RequestURLs: Equatable {
     /// Where the visitor sees the tunnel.
     let visitorOrigin: PublicOrigin
     /// `/<id>`, or empty if the origin sees the same paths as the visitor.

@@ -5,8 +5,8 @@ import Testing
 @testable import EdgeProxy
 
 @Suite("What the origin is told of its own URLs")
-struct OriginURLsTests {
-    private let urls = OriginURLs(
+struct RequestURLsTests {
+    private let urls = RequestURLs(
         visitorOrigin: PublicOrigin(scheme: "https", host: "edge.test"),
         prefix: "/my-app",
         origin: "http://localhost:3000"
@@ -23,7 +23,7 @@ struct OriginURLsTests {
             #expect(self.urls.origin(other) == other)
         }
         // An edge that trusts no proxy believes its visitors to come without TLS.
-        let plain = OriginURLs(
+        let plain = RequestURLs(
             visitorOrigin: PublicOrigin(scheme: "http", host: "edge.test"),
             prefix: "",
             origin: "http://localhost:3000"
@@ -74,7 +74,7 @@ struct OriginURLsTests {
 
     @Test("Where Host is preserved, so are Origin and Referer; Destination loses the prefix only")
     func preserved() {
-        let urls = OriginURLs(visitorOrigin: self.urls.visitorOrigin, prefix: self.urls.prefix, origin: nil)
+        let urls = RequestURLs(visitorOrigin: self.urls.visitorOrigin, prefix: self.urls.prefix, origin: nil)
         #expect(urls.origin("https://edge.test") == "https://edge.test")
         #expect(urls.referer("https://edge.test/my-app/a") == "https://edge.test/my-app/a")
         #expect(urls.destination("https://edge.test/my-app/a") == "https://edge.test/a")

@@ -6,12 +6,12 @@ import Testing
 @testable import EdgeProxy
 
 @Suite("What is kept of a request to be sent again")
-struct RepeatableRequestTests {
+struct SentRequestTests {
     private let head = ByteBuffer(string: "POST / HTTP/1.1\r\n\r\n")
 
     @Test("The body is kept in its order until the connector takes the stream, and then given up")
     func body() {
-        var request = RepeatableRequest(head: self.head, hasBody: true)
+        var request = SentRequest(head: self.head, hasBody: true)
         for part in ["one", "two", "three"] { request.sent(ByteBuffer(string: part)) }
         request.complete()
         #expect(request.body.map { String(buffer: $0) } == ["one", "two", "three"])
@@ -25,7 +25,7 @@ struct RepeatableRequestTests {
 
     @Test("No more is taken than a stream's first window holds, until the connector takes the stream")
     func bound() {
-        var request = RepeatableRequest(head: self.head, hasBody: true)
+        var request = SentRequest(head: self.head, hasBody: true)
         #expect(request.room == 65_536)
         request.sent(ByteBuffer(repeating: 1, count: 65_000))
         #expect(request.room == 536)
@@ -38,21 +38,21 @@ struct RepeatableRequestTests {
 
     @Test("A request without a body stays whole, one whose rest will not come does not")
     func wholeness() {
-        var get = RepeatableRequest(head: self.head, hasBody: false)
+        var get = SentRequest(head: self.head, hasBody: false)
         get.accepted()
         #expect(get.isWhole && get.isComplete)
-        var cut = RepeatableRequest(head: self.head, hasBody: true)
+        var cut = SentRequest(head: self.head, hasBody: true)
         cut.abandon()
         #expect(!cut.isWhole)
         // A stream that was taken before a byte of the body came can't be told from one that had all of it.
-        var early = RepeatableRequest(head: self.head, hasBody: true)
+        var early = SentRequest(head: self.head, hasBody: true)
         early.accepted()
         #expect(!early.isWhole)
     }
 
     @Test("Each failure counts, and names the session that is not to be met again")
     func attempts() {
-        var request = RepeatableRequest(head: self.head, hasBody: false)
+        var request = SentRequest(head: self.head, hasBody: false)
         #expect(request.attempt == 1)
         request.failed(on: [7, 8])
         request.failed(on: [])

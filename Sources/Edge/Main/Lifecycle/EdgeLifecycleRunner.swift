@@ -6,7 +6,7 @@ import Logging
 import NIOCore
 
 /// Performs what an ``EdgeLifecycle`` decides, from the signal to the moment when the program may exit.
-struct EdgeDeparture: Sendable {
+struct EdgeLifecycleRunner: Sendable {
     let readiness: Readiness
     let registry: InMemoryTunnelRegistry
     let visitors: VisitorConnections
