@@ -29,12 +29,25 @@ struct ModelStream {
 /// One side of the model.
 struct ModelSide {
     var core: SessionCore
+    var encoder: WebSocketEncoder
+    var decoder: WebSocketDecoder
     var streams: [StreamKey: ModelStream] = [:]
     /// How much was written to each stream when its latest frames went out, by its number.
     var written: [StreamID: Int] = [:]
     var order = ModelOrder()
     var turns = ModelTurns()
     var limits = ModelLimits()
+
+    init(core: SessionCore) {
+        self.core = core
+        self.encoder = WebSocketEncoder(isClient: core.role == .connector, seed: 1)
+        self.decoder = Self.decoder(core.role)
+    }
+
+    /// A decoder for a new connection.
+    static func decoder(_ role: SessionRole) -> WebSocketDecoder {
+        WebSocketDecoder(isServer: role == .edge, maximumMessage: 65_536)
+    }
 
     func isOnWire(_ key: StreamKey) -> Bool {
         guard let slot = self.core.streams.slot(of: key) else { return false }

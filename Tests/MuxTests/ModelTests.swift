@@ -16,13 +16,16 @@ struct ModelTests {
         ?? (ProcessInfo.processInfo.environment["CULVERT_LONG"] == "1" ? 10_000 : 400)
     static let seed = ProcessInfo.processInfo.environment["CULVERT_MODEL_SEED"].flatMap(UInt64.init) ?? 1
 
-    @Test("random schedules keep the invariants and end with nothing left")
-    func schedules() throws {
-        print("model: \(Self.schedules) schedules from seed \(Self.seed)")
+    @Test(
+        "random schedules keep the invariants and end with nothing left, also where connections break",
+        arguments: [false, true]
+    )
+    func schedules(hasCuts: Bool) throws {
+        print("model: \(Self.schedules) schedules from seed \(Self.seed)\(hasCuts ? ", with cuts" : "")")
         var totals = ModelRun.Totals()
         for index in 0..<Self.schedules {
             let seed = Self.seed &+ UInt64(index)
-            var run = ModelRun(seed: seed)
+            var run = ModelRun(seed: seed, hasCuts: hasCuts)
             do {
                 totals.add(try run.drive())
             } catch {
@@ -35,12 +38,14 @@ struct ModelTests {
         #expect(totals.delivered > Self.schedules)
         #expect(totals.resets > 0)
         #expect(totals.rejects > 0)
+        #expect((totals.cuts > Self.schedules / 2) == hasCuts)
+        #expect((totals.repeated > Self.schedules / 2) == hasCuts)
     }
 
     @Test("the model fails where a rule is broken", arguments: ModelRun.Mutation.allCases)
     func mutations(mutation: ModelRun.Mutation) {
         for index in 0..<400 {
-            var run = ModelRun(seed: Self.seed &+ UInt64(index), mutation: mutation)
+            var run = ModelRun(seed: Self.seed &+ UInt64(index), hasCuts: mutation.isOfCuts, mutation: mutation)
             do {
                 _ = try run.drive()
             } catch {

@@ -50,8 +50,8 @@ struct GoldenVectorTests {
     @Test("there are as many vectors as the protocol lists")
     func count() throws {
         let vectors = try GoldenVectors.load()
-        #expect(vectors.good.count == 24)
-        #expect(vectors.bad.count == 16)
+        #expect(vectors.good.count == 28)
+        #expect(vectors.bad.count == 21)
     }
 
     @Test("each good message decodes into the frames it was made of", arguments: try GoldenVectors.load().good)
@@ -126,6 +126,7 @@ extension Frame {
         case .goAway: "GOAWAY"
         case .maximumStreams: "MAX_STREAMS"
         case .hello: "HELLO"
+        case .acknowledge: "ACK"
         case .extension(let type, _, _): "EXT_0x" + String(type, radix: 16)
         }
     }
@@ -136,7 +137,7 @@ extension Frame {
             .windowUpdate(let id, _), .blocked(let id, _), .reset(let id, _, _), .stopSending(let id, _),
             .extension(_, let id, _):
             id
-        case .ping, .pong, .goAway, .maximumStreams, .hello: .session
+        case .ping, .pong, .goAway, .maximumStreams, .hello, .acknowledge: .session
         }
     }
 }

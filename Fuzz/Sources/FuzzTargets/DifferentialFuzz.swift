@@ -62,6 +62,7 @@ enum DifferentialFuzz {
         case .pong: (name, prefix) = ("PONG", 8)
         case .goAway: (name, prefix) = ("GOAWAY", 16)
         case .maximumStreams: (name, prefix) = ("MAX_STREAMS", 4)
+        case .acknowledge: (name, prefix) = ("ACK", 8)
         case .hello(let hello):
             (name, prefix) = ("HELLO", 16)
             let settings = hello.settings

@@ -163,6 +163,7 @@ struct SessionRun {
     private mutating func take(_ event: SessionEvent) throws {
         switch event {
         case .active, .draining: break
+        case .suspended, .unresponsive: throw Finding("\(event) in a session that can't be resumed")
         case .opened(let key, _):
             try Finding.unless(!self.keys.contains(key), "a stream is opened twice")
             self.keys.append(key)

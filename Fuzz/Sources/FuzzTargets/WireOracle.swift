@@ -125,6 +125,7 @@ struct WireOracle {
             self.endedStreams.insert(id)
         case .stopSending(let id, _): try self.judgeAnswered(id, "STOP_SENDING")
         case .data(let id, let payload, let isLast): try self.judgeData(id, payload, isLast)
+        case .acknowledge: throw Finding("ACK in a session that can't be resumed")
         case .goAway, .extension: break
         }
     }

@@ -30,6 +30,20 @@ public protocol SessionDelegate: AnyObject {
     /// - Parameter session: The session.
     func sessionSuspicionDidChange(_ session: SessionHandler)
 
+    /// The session has lost its connection and could go on over another one.
+    ///
+    /// - Returns: Whether it is to be kept for that; if not, it ends.
+    func sessionMaySuspend(_ session: SessionHandler) -> Bool
+
+    /// The session has no connection any more: streams stay, and nothing of them moves.
+    func sessionDidSuspend(_ session: SessionHandler, reason: String)
+
+    /// The session goes on over another connection.
+    func sessionDidResume(_ session: SessionHandler, _ resumption: Resumption)
+
+    /// The connection goes on with an earlier session, and this one never was; nothing else is told of it.
+    func sessionDidHandOver(_ session: SessionHandler)
+
     /// The session is over; told exactly once, also for one that never became active.
     func sessionDidEnd(_ session: SessionHandler, end: SessionEnd)
 }
@@ -37,4 +51,12 @@ public protocol SessionDelegate: AnyObject {
 extension SessionDelegate {
     /// Does nothing: a side that opens no streams has no use for it.
     public func sessionSuspicionDidChange(_ session: SessionHandler) {}
+    /// Keeps every session that can be kept.
+    public func sessionMaySuspend(_ session: SessionHandler) -> Bool { true }
+    /// Does nothing.
+    public func sessionDidSuspend(_ session: SessionHandler, reason: String) {}
+    /// Does nothing.
+    public func sessionDidResume(_ session: SessionHandler, _ resumption: Resumption) {}
+    /// Does nothing.
+    public func sessionDidHandOver(_ session: SessionHandler) {}
 }

@@ -8,15 +8,14 @@ extension SessionHandler: ChannelInboundHandler {
     public typealias OutboundOut = ByteBuffer
 
     public func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
+        self.enter(context)
         self.sizeReads(of: context.channel)
-        self.applyUnsentLimit()
+        self.transport.apply(self.unsentLimit)
         if context.channel.isActive { self.start() }
     }
 
     public func handlerRemoved(context: ChannelHandlerContext) {
-        self.connectionEnded("the session's handler was removed")
-        self.context = nil
+        self.connectionEnded("the session's handler was removed", context)
     }
 
     public func channelActive(context: ChannelHandlerContext) {
@@ -25,49 +24,61 @@ extension SessionHandler: ChannelInboundHandler {
     }
 
     public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let now = NIODeadline.now()
-        self.isReading = true
-        self.core.receivedBytes(now: now)
-        self.decoder.append(self.unwrapInboundIn(data))
-        do {
-            while let element = try self.decoder.next() { self.receive(element, now: now) }
-        } catch {
-            self.webSocketFailed(error)
+        switch self.arrival {
+        case .carrying(let carrier): carrier.received(self.unwrapInboundIn(data))
+        case .deciding:
+            // The peer waits for HELLO before it says anything else.
+            self.connectionEnded("more than HELLO came before its answer", context)
+            context.close(promise: nil)
+        case .settled, .resuming, .asking:
+            guard self.isOwn(context) else { return }
+            self.read(self.unwrapInboundIn(data))
         }
-        self.dispatchEvents()
     }
 
     public func channelReadComplete(context: ChannelHandlerContext) {
-        self.completeReads()
-        self.core.compactUnread()
-        self.isReading = false
-        self.pump()
+        if case .carrying(let carrier) = self.arrival {
+            self.isReading = false
+            carrier.completedRead()
+        } else if self.isOwn(context) {
+            self.readCompleted()
+        }
         context.fireChannelReadComplete()
     }
 
     public func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
-            self.unwritableSince = nil
-            self.pump()
-        } else {
-            self.unwritableSince = .now()
+        if case .carrying(let carrier) = self.arrival {
+            carrier.writabilityChanged(context.channel.isWritable)
+        } else if self.isOwn(context) {
+            self.writabilityChanged(context.channel.isWritable)
         }
         context.fireChannelWritabilityChanged()
     }
 
     public func channelInactive(context: ChannelHandlerContext) {
-        self.connectionEnded("the connection was closed")
+        self.connectionEnded("the connection was closed", context)
         context.fireChannelInactive()
     }
 
     public func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        self.connectionEnded("\(error)")
+        self.connectionEnded("\(error)", context)
         context.close(promise: nil)
     }
 
     public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed { context.close(promise: nil) }
         context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Whether the session's connection is the one that the handler is in the pipeline of.
+    private func isOwn(_ context: ChannelHandlerContext) -> Bool { self.context === context }
+
+    private func connectionEnded(_ reason: String, _ context: ChannelHandlerContext) {
+        // An earlier connection, which the session has let go, ends unheard.
+        guard self.isOwn(context) else { return }
+        guard case .carrying(let carrier) = self.arrival else { return self.connectionEnded(reason) }
+        self.transport = .none
+        carrier.ended(reason)
     }
 
     /// Reads as much at once as bulk brings, and little while nothing does (docs/protocol.md §B.15): fewer messages lie

@@ -6,11 +6,7 @@ extension SessionHandler {
     /// Schedules the next moment at which the core has to be told the time.
     func scheduleTick() {
         let now = NIODeadline.now()
-        guard let context, let due = self.core.nextTick(now: now) else {
-            self.tickTask?.cancel()
-            self.tickTask = nil
-            return
-        }
+        guard let eventLoop, let due = self.core.nextTick(now: now) else { return self.cancelTick() }
         // What is not urgent comes when the clock of other sessions does: to wake up for each would cost more than to
         // look at all of them.
         let next = due - now > SessionCore.tickInterval ? due.rounded(upTo: SessionCore.tickInterval) : due
@@ -19,7 +15,12 @@ extension SessionHandler {
         self.tickAt = next
         // A callback rather than a task: nobody needs a future of each. An event loop that takes none is shutting down.
         let ticks = Ticks(session: self)
-        self.tickTask = try? context.eventLoop.assumeIsolated().scheduleCallback(at: next, handler: ticks)
+        self.tickTask = try? eventLoop.assumeIsolated().scheduleCallback(at: next, handler: ticks)
+    }
+
+    func cancelTick() {
+        self.tickTask?.cancel()
+        self.tickTask = nil
     }
 
     /// What the event loop calls.
@@ -37,11 +38,20 @@ extension SessionHandler {
         self.core.tick(now: now)
         let idle = TimeAmount.milliseconds(Int64(self.core.configuration.settings.idleTimeoutMilliseconds))
         if let unwritableSince, now - unwritableSince >= idle {
-            self.core.transportFailed(ProtocolViolation(exceeding: .unsentOutput, "the peer takes nothing"))
+            self.takesNothing()
         }
         self.adaptUnsentLimit(now: now)
         self.dispatchEvents()
         self.pump()
+    }
+}
+
+extension SessionHandler {
+    /// The peer has taken nothing for as long as it may.
+    private func takesNothing() {
+        let reason = "the peer takes nothing"
+        guard !self.suspend(reason) else { return }
+        self.core.transportFailed(ProtocolViolation(exceeding: .unsentOutput, reason))
     }
 }
 

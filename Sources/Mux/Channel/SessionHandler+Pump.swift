@@ -8,9 +8,9 @@ extension SessionHandler {
 
     /// Sends before this tick of the event loop ends: whatever makes work calls this, the work is done once.
     func setNeedsPump() {
-        guard !self.isPumpScheduled, let context else { return }
+        guard !self.isPumpScheduled, let eventLoop else { return }
         self.isPumpScheduled = true
-        context.eventLoop.assumeIsolated().execute {
+        eventLoop.assumeIsolated().execute {
             guard self.isPumpScheduled else { return }
             self.pump()
         }
@@ -19,9 +19,9 @@ extension SessionHandler {
     /// Sends what can be sent, with one flush.
     func pump() {
         self.isPumpScheduled = false
-        guard let context else { return }
+        guard self.eventLoop != nil else { return }
         self.dispatchEvents()
-        if self.isOpen, self.writeOutput(limit: Self.bytesPerTick) { context.flush() }
+        if self.isOpen, self.writeOutput(limit: Self.bytesPerTick) { self.transport.flush() }
         self.completePromises()
         self.dispatchEvents()
         self.scheduleTick()
@@ -30,20 +30,21 @@ extension SessionHandler {
     /// Whether anything was written to the channel, not flushed yet.
     @discardableResult
     func writeOutput(limit: Int) -> Bool {
-        guard let context else { return false }
         let now = NIODeadline.now()
         // A little less than a TLS record, so that message and WebSocket header fill one (docs/protocol.md §B.1).
         let messageLimit = WireFormat.recordLength - self.encoder.usualHeaderLength
         var written = 0
         while written < limit {
-            guard context.channel.isWritable || limit == .max else {
+            guard self.transport.isWritable || limit == .max else {
                 self.unsentLimit.heldUp()
                 break
             }
-            guard let batch = self.nextBatch(messageLimit: messageLimit, now: now) else { return written > 0 }
+            guard let batch = self.nextAgain() ?? self.nextBatch(messageLimit: messageLimit, now: now) else {
+                return written > 0
+            }
             written += batch.readableBytes
             self.unsentLimit.wrote(batch.readableBytes)
-            context.write(self.wrapOutboundOut(batch), promise: nil)
+            self.transport.write(batch)
         }
         if written >= limit { self.setNeedsPump() }
         return written > 0
@@ -51,26 +52,29 @@ extension SessionHandler {
 
     private func nextBatch(messageLimit: Int, now: NIODeadline) -> ByteBuffer? {
         let bytesPerWrite = self.unsentLimit.channel
-        var batch =
-            self.context?.channel.allocator.buffer(capacity: self.core.outputEstimate(limit: bytesPerWrite))
-            ?? ByteBuffer()
+        var batch = self.transport.allocator.buffer(capacity: self.core.outputEstimate(limit: bytesPerWrite))
         if let pong = self.pongDue.take() { self.encoder.encode(.pong, pong, into: &batch) }
         while batch.readableBytes <= bytesPerWrite - WireFormat.recordLength {
             let start = self.encoder.begin(in: &batch)
+            let isHello = self.core.isHelloDue
             guard self.core.poll(into: &batch, limit: messageLimit, now: now) else {
                 self.encoder.cancel(from: start, in: &batch)
                 break
             }
             self.encoder.finish(.binary, from: start, in: &batch)
+            // HELLO is never sent again, so nothing that may be is in one buffer with it.
+            if isHello { break }
         }
-        return batch.readableBytes > 0 ? batch : nil
+        guard batch.readableBytes > 0 else { return nil }
+        self.core.keep(batch)
+        return batch
     }
 
     func writeWebSocketFrame(_ body: (inout WebSocketEncoder, inout ByteBuffer) -> Void) {
-        guard let context else { return }
-        var buffer = context.channel.allocator.buffer(capacity: 32)
+        var buffer = self.transport.allocator.buffer(capacity: 32)
         body(&self.encoder, &buffer)
-        context.writeAndFlush(self.wrapOutboundOut(buffer), promise: nil)
+        self.transport.write(buffer)
+        self.transport.flush()
     }
 
     /// Completes the promises of writes whose bytes have gone out.
@@ -85,14 +89,7 @@ extension SessionHandler {
     /// Follows the measured rate with how much may wait below us.
     func adaptUnsentLimit(now: NIODeadline) {
         guard self.unsentLimit.adapt(now: now) else { return }
-        self.applyUnsentLimit()
-    }
-
-    func applyUnsentLimit() {
-        guard let options = self.context?.channel.syncOptions else { return }
-        let channelLimit = self.unsentLimit.channel
-        try? options.setOption(.unsentLowWaterMark, value: self.unsentLimit.kernel)
-        try? options.setOption(.writeBufferWaterMark, value: .init(low: channelLimit / 2, high: channelLimit))
+        self.transport.apply(self.unsentLimit)
     }
 }
 

@@ -19,10 +19,18 @@ import Protocol
 /// ```
 public final class SessionHandler {
     var core: SessionCore
-    var context: ChannelHandlerContext?
+    /// The connection below.
+    var transport = SessionTransport.none
+    /// What the connection that the handler is in the pipeline of is for.
+    var arrival = Arrival.settled
+    /// The event loop of the session, and the channel of its first connection, once there is one.
+    var eventLoop: (any EventLoop)?
+    var firstChannel: (any Channel)?
+    /// The handler itself, while nothing else may hold it.
+    var retained: SessionHandler?
     var decoder: WebSocketDecoder
     var encoder: WebSocketEncoder
-    private weak var delegate: (any SessionDelegate)?
+    private(set) weak var delegate: (any SessionDelegate)?
     let logger: Logger
     private let acceptStream: ((StreamChannel) -> Void)?
     /// The stream channels by the slot of their stream.
@@ -44,9 +52,9 @@ public final class SessionHandler {
     var unwritableSince: NIODeadline?
     /// What the delegate was last told.
     private var toldSuspect = false
-    private var closing = Closing.open
+    var closing = Closing.open
 
-    private enum Closing {
+    enum Closing {
         case open
         /// The Close frame is out; the peer's is awaited.
         case closeSent
@@ -57,16 +65,30 @@ public final class SessionHandler {
     ///
     /// - Parameters:
     ///   - configuration: What this side brings along.
+    ///   - purpose: What the connection is for: a new session, or perhaps one that has lost its connection.
     ///   - delegate: Is told what happens to the session; held weakly.
     ///   - logger: Gets one line at the end of a session that went wrong.
     ///   - acceptStream: Called for each stream that the peer opens. It adds handlers at once and accepts or rejects
     ///     the stream, then or later. Without it every stream is rejected.
     public init(
         configuration: SessionConfiguration,
+        purpose: ConnectionPurpose = .newSession,
         delegate: (any SessionDelegate)? = nil,
         logger: Logger = Logger(label: "culvert.mux"),
         acceptStream: ((StreamChannel) -> Void)? = nil
     ) {
+        var configuration = configuration
+        if configuration.role == .edge, configuration.capabilities.contains(.resume) {
+            configuration.settings.sessionID = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
+            configuration.settings.resumeKey = ResumeKey()
+        }
+        switch purpose {
+        case .newSession: break
+        case .resume(let session):
+            configuration.settings.resume = session.core.resumeRequest
+            self.arrival = .resuming(session)
+        case .resumeOrNew(let find): self.arrival = .asking(find: find)
+        }
         self.core = SessionCore(configuration: configuration, now: .now())
         let isServer = configuration.role == .edge
         self.decoder = WebSocketDecoder(
@@ -107,8 +129,12 @@ public final class SessionHandler {
     public var capabilities: Capabilities { self.core.capabilities }
     /// How often the peer has passed each limit (docs/protocol.md §B.12); most of them end the session.
     public var limitHits: [PeerLimit: Int] { self.core.limitHits }
-    /// The channel that the session runs on, while it does.
-    public var channel: (any Channel)? { self.context?.channel }
+    /// The channel of the session's first connection.
+    public var channel: (any Channel)? { self.firstChannel }
+    /// The handler's place in the pipeline, while its own connection is that of a session.
+    var context: ChannelHandlerContext? {
+        if case .own(let context) = self.transport { context } else { nil }
+    }
 
     // MARK: Actions
 
@@ -130,7 +156,7 @@ public final class SessionHandler {
         group: StreamGroup? = nil,
         initializer: (StreamChannel) throws -> Void
     ) throws -> StreamChannel {
-        guard let parent = self.context?.channel else { throw OpenError.sessionUnavailable }
+        guard let parent = self.firstChannel else { throw OpenError.sessionUnavailable }
         parent.eventLoop.preconditionInEventLoop()
         let key = try self.core.open(
             kind: kind,
@@ -216,7 +242,12 @@ public final class SessionHandler {
 
     func receive(_ element: WebSocketDecoder.Element, now: NIODeadline) {
         switch element {
-        case .binary(let message): self.core.receive(message, now: now)
+        case .binary(let message):
+            if case .settled = self.arrival {
+                self.core.receive(message, now: now)
+            } else {
+                self.arrived(message, now: now)
+            }
         case .text:
             self.webSocketFailed(WebSocketViolation(.unacceptableData, "a text message"))
         case .ping(let payload):
@@ -310,12 +341,14 @@ public final class SessionHandler {
                 gracePeriod: grace,
                 reconnectAfter: reconnectAfter
             )
+        case .suspended(let reason): self.suspended(reason)
+        case .unresponsive(let reason): self.unresponsive(reason)
         case .ended(let end): self.ended(end)
         }
     }
 
     private func accept(_ key: StreamKey, _ opening: OpenFrame) {
-        guard let parent = self.context?.channel, let acceptStream = self.acceptStream else {
+        guard let parent = self.firstChannel, let acceptStream = self.acceptStream else {
             self.core.reject(key, code: .targetUnknown, reason: "no streams are accepted here")
             self.core.release(key)
             return
@@ -336,76 +369,4 @@ public final class SessionHandler {
             self.isDispatching = false
         }
     }
-
-    // MARK: The end
-
-    private func ended(_ end: SessionEnd) {
-        self.tickTask?.cancel()
-        self.tickTask = nil
-        if !end.isGraceful, end.code != .sessionLost || self.core.peer != nil {
-            self.logger.info(
-                "session ended",
-                metadata: [
-                    "code": "\(end.code)", "reason": "\(end.reason)", "by": end.isByPeer ? "peer" : "us",
-                ]
-            )
-        }
-        // Nothing more goes out: the writes that wait for it fail, also where there is still something to be read.
-        let promising = self.promising
-        self.promising = []
-        for stream in promising { stream.failPromises(ChannelError.ioOnClosedChannel) }
-        self.delegate?.sessionDidEnd(self, end: end)
-        guard let context, self.closing == .open else { return }
-        if end.code == .keepaliveTimeout || end.code == .sessionLost {
-            self.closing = .closed
-            return context.close(promise: nil)
-        }
-        let code = end.isGraceful ? WebSocketCloseCode.goingAway : WebSocketCloseCode(session: end.code.rawValue)
-        self.startClosing(code, patience: end.isGraceful ? .seconds(3) : .seconds(1))
-    }
-
-    func webSocketFailed(_ violation: WebSocketViolation) {
-        guard self.closing == .open else { return }
-        let reason = "WebSocket: \(violation.reason)"
-        self.core.transportFailed(
-            violation.closeCode == .messageTooBig
-                ? ProtocolViolation(exceeding: .messageSize, reason) : ProtocolViolation(.protocolError, reason)
-        )
-        // After the core has ended only GOAWAY is left to write, not what the streams have queued.
-        self.startClosing(violation.closeCode, patience: .seconds(1))
-    }
-
-    /// Sends what is left, then Close, and gives the peer a moment to answer.
-    func startClosing(_ code: WebSocketCloseCode, patience: TimeAmount) {
-        guard let context, self.closing == .open else { return }
-        self.writeOutput(limit: .max)
-        self.closing = .closeSent
-        self.writeWebSocketFrame { $0.encodeClose(code, into: &$1) }
-        context.flush()
-        let channel = context.channel
-        context.eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
-    }
-
-    /// The peer's Close came.
-    private func finishClosing(answering code: WebSocketCloseCode?) {
-        guard let context else { return }
-        if self.closing == .open {
-            self.closing = .closeSent
-            self.writeWebSocketFrame { $0.encodeClose(code, into: &$1) }
-            context.flush()
-        }
-        self.core.connectionLost(reason: "the peer closed the WebSocket" + (code.map { " (\($0.rawValue))" } ?? ""))
-        self.closing = .closed
-        context.close(promise: nil)
-    }
-
-    func connectionEnded(_ reason: String) {
-        self.closing = .closed
-        self.tickTask?.cancel()
-        self.tickTask = nil
-        self.core.connectionLost(reason: reason)
-        self.dispatchEvents()
-    }
-
-    var isOpen: Bool { self.closing == .open }
 }

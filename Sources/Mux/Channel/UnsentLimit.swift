@@ -45,6 +45,15 @@ struct UnsentLimit {
     }
 }
 
+extension UnsentLimit {
+    /// Has a connection follow the limits.
+    func apply(to channel: any Channel) {
+        guard let options = channel.syncOptions else { return }
+        try? options.setOption(.unsentLowWaterMark, value: self.kernel)
+        try? options.setOption(.writeBufferWaterMark, value: .init(low: self.channel / 2, high: self.channel))
+    }
+}
+
 extension ChannelOption where Self == ChannelOptions.Types.SocketOption {
     /// `TCP_NOTSENT_LOWAT`.
     package static var unsentLowWaterMark: Self {

@@ -152,6 +152,11 @@ struct ConnectionCredit {
         if self.receive.isGrantDue { self.isUpdateDue = true }
     }
 
+    /// The session goes on over another path, of which nothing is known.
+    mutating func pathChanged() {
+        self.path = PathWindow()
+    }
+
     // MARK: Frames that are due
 
     /// The offset of the WINDOW_UPDATE that is due, if one is.

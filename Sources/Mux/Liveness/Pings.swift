@@ -17,6 +17,16 @@ struct Pings {
     private struct Ping {
         var number: UInt64
         var sent: NIODeadline
+        /// Whether its answer shows how long the path is.
+        var isMeasure = true
+    }
+
+    /// What a PONG shows.
+    enum Answer: Equatable {
+        /// How long the path is there and back.
+        case roundTrip(TimeAmount)
+        /// Nothing: the PING went out over an earlier connection.
+        case late
     }
 
     init(firstNumber: UInt64, now: NIODeadline) {
@@ -45,13 +55,28 @@ struct Pings {
         return self.lastNumber
     }
 
-    /// The round-trip time that a PONG shows; `nil` if it answers nothing.
+    /// The round-trip time that a PONG shows; `nil` if it answers nothing, or a PING of an earlier connection.
     ///
     /// Answers come in order, so those before it are given up.
     mutating func receivedPong(_ number: UInt64, now: NIODeadline) -> TimeAmount? {
+        guard case .roundTrip(let time) = self.answered(number, now: now) else { return nil }
+        return time
+    }
+
+    /// What a PONG shows; `nil` if it answers nothing.
+    mutating func answered(_ number: UInt64, now: NIODeadline) -> Answer? {
         guard let index = self.unanswered.firstIndex(where: { $0.number == number }) else { return nil }
-        let sent = self.unanswered[index].sent
+        let ping = self.unanswered[index]
         self.unanswered.removeFirst(index + 1)
-        return now - sent
+        return ping.isMeasure ? .roundTrip(now - ping.sent) : .late
+    }
+
+    /// Another connection goes on: PINGs on their way are answered over that one, and measure nothing.
+    mutating func resumed(now: NIODeadline) {
+        for index in self.unanswered.indices {
+            self.unanswered[index].sent = now
+            self.unanswered[index].isMeasure = false
+        }
+        self.want()
     }
 }

@@ -23,6 +23,13 @@ struct RoundTripTime: Hashable {
         }
     }
 
+    /// Another path: what the earlier one had as its least says nothing of it.
+    mutating func pathChanged(now: NIODeadline) {
+        self.current = nil
+        self.previous = nil
+        self.windowStart = now
+    }
+
     mutating func add(_ sample: TimeAmount, now: NIODeadline) {
         if let smoothed {
             self.smoothed = .nanoseconds(smoothed.nanoseconds + (sample.nanoseconds - smoothed.nanoseconds) / 8)

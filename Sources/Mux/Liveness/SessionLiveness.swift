@@ -80,12 +80,24 @@ struct SessionLiveness {
         return !wasEnough && self.bytesSinceSample >= Self.bytesPerSample
     }
 
-    /// The round-trip time that a PONG shows; `nil` if it answers no PING.
-    mutating func receivedPong(_ number: UInt64, now: NIODeadline) -> TimeAmount? {
-        guard let sample = self.pings.receivedPong(number, now: now) else { return nil }
-        self.addSample(sample, now: now)
-        self.lastEcho = now
-        return sample
+    /// What a PONG shows; `nil` if it answers no PING.
+    mutating func receivedPong(_ number: UInt64, now: NIODeadline) -> Pings.Answer? {
+        let answer = self.pings.answered(number, now: now)
+        if case .roundTrip(let sample) = answer { self.addSample(sample, now: now) }
+        if answer != nil { self.lastEcho = now }
+        return answer
+    }
+
+    /// Whether anything has come within the idle time-out, and no answer is overdue.
+    func hasBytes(now: NIODeadline) -> Bool {
+        now - self.lastReceived < self.idleTimeout && self.givesUpAt.map { now < $0 } ?? true
+    }
+
+    /// Another connection goes on, of whose path nothing is known.
+    mutating func resumed(now: NIODeadline) {
+        self.received(now: now)
+        self.roundTrip.pathChanged(now: now)
+        self.pings.resumed(now: now)
     }
 
     mutating func addSample(_ roundTrip: TimeAmount, now: NIODeadline) {
@@ -106,11 +118,16 @@ struct SessionLiveness {
     /// Asks at once, and suspects the peer until it says anything.
     ///
     /// - Parameters:
-    ///   - givingUp: Whether the session ends if the peer stays silent for as long as suspicion takes.
+    ///   - givingUp: Whether the connection is given up if the peer stays silent for as long as suspicion takes.
+    ///   - isResumable: Whether another one costs so little that half a second to two is enough.
     ///   - now: The time.
-    mutating func probe(givingUp: Bool, now: NIODeadline) {
+    mutating func probe(givingUp: Bool, isResumable: Bool = false, now: NIODeadline) {
         self.pings.want()
-        if givingUp, self.givesUpAt == nil { self.givesUpAt = now + self.patience }
+        if givingUp, self.givesUpAt == nil {
+            let smoothed = self.roundTrip.smoothed ?? .milliseconds(250)
+            let short = max(.milliseconds(500), min(smoothed * 3 + .milliseconds(250), .seconds(2)))
+            self.givesUpAt = now + (isResumable ? short : self.patience)
+        }
         if self.suspectedSince == nil { self.suspectedSince = now }
     }
 

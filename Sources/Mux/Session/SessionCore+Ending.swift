@@ -154,6 +154,8 @@ extension SessionCore {
 
     private mutating func over(_ end: SessionEnd) {
         guard self.life.ended(end) else { return }
+        self.suspension = nil
+        self.replay.removeAll()
         let error = StreamError(
             code: .sessionLost,
             reason: end.reason.isEmpty ? "\(end.code)" : "\(end.code): \(end.reason)",

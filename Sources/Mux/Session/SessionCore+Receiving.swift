@@ -13,11 +13,18 @@ extension SessionCore {
     public mutating func receive(_ message: ByteBuffer, now: NIODeadline) {
         guard self.phase != .closing, self.phase != .closed else { return }
         self.receivedBytes(now: now)
+        // The first message is HELLO, which does not count.
+        let counts = self.isResumable
+        var isAcknowledgementOnly = true
         var decoder = FrameDecoder(message: message)
         do {
             while let frame = try decoder.next() {
+                if case .acknowledge = frame {} else { isAcknowledgementOnly = false }
                 try self.receive(frame, now: now)
                 if self.phase == .closing || self.phase == .closed { break }
+            }
+            if counts {
+                self.countReceived(message.readableBytes, owesAcknowledgement: !isAcknowledgementOnly, now: now)
             }
         } catch {
             self.fail(error)
@@ -35,10 +42,11 @@ extension SessionCore {
 
     /// What is told to the governor once a batch rather than once a frame.
     mutating func finishBatch() {
-        let change = self.bufferedBytes - self.reportedBytes
+        let held = self.bufferedBytes + self.replay.byteCount
+        let change = held - self.reportedBytes
         if change != 0 {
             self.configuration.governor.change(by: change)
-            self.reportedBytes = self.bufferedBytes
+            self.reportedBytes = held
         }
     }
 
@@ -78,6 +86,8 @@ extension SessionCore {
             } else {
                 try self.conduct.glitch(now: now)
             }
+        case .acknowledge(let count):
+            try self.receiveAcknowledgement(count, now: now)
         case .hello:
             throw ProtocolViolation(.protocolError, "a second HELLO")
         case .extension(_, _, let length):
@@ -95,6 +105,7 @@ extension SessionCore {
         self.capabilities = self.configuration.capabilities.intersection(hello.capabilities)
         if self.capabilities.contains(.sharing) { self.budget.raise(to: self.configuration.sharedBudget) }
         self.life.receivedHello()
+        self.startResuming(peer: settings)
         self.peerStreamLimit = settings.maximumStreams
         self.credit.start(granted: UInt64(settings.connectionWindow))
         let idle = min(settings.idleTimeoutMilliseconds, self.configuration.settings.idleTimeoutMilliseconds)
@@ -114,10 +125,10 @@ extension SessionCore {
     }
 
     private mutating func receivePong(_ number: UInt64, now: NIODeadline) throws(ProtocolViolation) {
-        guard let sample = self.liveness.receivedPong(number, now: now) else {
+        guard let answer = self.liveness.receivedPong(number, now: now) else {
             return try self.conduct.glitch(now: now)
         }
-        self.credit.measured(sample, now: now)
+        if case .roundTrip(let sample) = answer { self.credit.measured(sample, now: now) }
         for id in self.barrier.receivedPong(number) {
             if let slot = self.streams.slot(of: id), self.streams[slot].wire == .zombie {
                 self.closeWire(slot)

@@ -13,7 +13,7 @@ extension SessionCore {
     /// - Returns: Whether anything was written. Call again until it is not, or until the connection takes no more.
     public mutating func poll(into buffer: inout ByteBuffer, limit: Int, now: NIODeadline) -> Bool {
         let start = buffer.writerIndex
-        if self.phase == .closed { return false }
+        if self.phase == .closed || self.suspension != nil { return false }
         if self.isHelloDue {
             self.isHelloDue = false
             FrameEncoder.encode(.hello(self.hello()), into: &buffer)
@@ -31,6 +31,8 @@ extension SessionCore {
         case .active, .draining: break
         }
         let end = start + limit
+        if self.received.isDue(now: now) { self.writeAcknowledgement(into: &buffer) }
+        let content = buffer.writerIndex
         self.writeSessionControl(into: &buffer)
         if self.writeStreamControl(into: &buffer, start: start, end: end, now: now),
             self.writeOpens(into: &buffer, start: start, end: end, now: now)
@@ -40,11 +42,27 @@ extension SessionCore {
         }
         // DATA that finds no credit makes BLOCKED due, perhaps with nothing else to send.
         if buffer.writerIndex == start { self.writeSessionControl(into: &buffer) }
+        guard buffer.writerIndex > start else {
+            self.finishBatch()
+            return false
+        }
+        let owesAcknowledgement = buffer.writerIndex > content
+        // What has come is acknowledged with whatever goes out.
+        if self.received.owedSince != nil, buffer.writerIndex + Self.acknowledgementLength <= end {
+            self.writeAcknowledgement(into: &buffer)
+        }
+        self.numberSent(owesAcknowledgement: owesAcknowledgement, now: now)
         self.finishBatch()
-        return buffer.writerIndex > start
+        return true
     }
 
-    private mutating func hello() -> HelloFrame {
+    private static let acknowledgementLength = WireFormat.headerLength + 8
+
+    private mutating func writeAcknowledgement(into buffer: inout ByteBuffer) {
+        FrameEncoder.encode(.acknowledge(self.received.take()), into: &buffer)
+    }
+
+    mutating func hello() -> HelloFrame {
         var hello = HelloFrame(
             role: self.role,
             capabilities: self.configuration.capabilities,
@@ -239,6 +257,10 @@ extension SessionCore {
     private static let sliver = 2_048
 
     private mutating func writeData(into buffer: inout ByteBuffer, start: Int, end: Int, now: NIODeadline) {
+        guard !self.isReplayFull else {
+            if !self.scheduler.isEmpty { self.attend() }
+            return
+        }
         while let slot = self.scheduler.next() {
             let queued = self.streams[slot].sendQueue.byteCount
             let isFinishing = self.streams[slot].state.sending == .finishing

@@ -25,6 +25,7 @@ extension SessionCore {
         case .helloWait: return self.started + self.configuration.helloTimeout
         case .active, .draining: break
         }
+        if let suspension { return min(now + Self.calmInterval, suspension.until) }
         if let attention { return now + attention }
         return self.liveness.keepaliveDue
     }
@@ -41,6 +42,7 @@ extension SessionCore {
             return
         case .active, .draining: break
         }
+        if let suspension { return self.tickSuspended(suspension, now: now) }
         self.attention = nil
         self.keepAlive(now: now)
         guard self.life.isRunning else { return self.finishBatch() }
@@ -48,6 +50,8 @@ extension SessionCore {
             self.watch(slot, now: now)
         }
         self.watchCredit(now: now)
+        self.watchAcknowledgements(now: now)
+        guard self.life.isRunning else { return self.finishBatch() }
         self.relieveMemory(now: now)
         self.advanceDrain(now: now)
         self.finishBatch()
@@ -65,7 +69,9 @@ extension SessionCore {
             let attention = try self.liveness.tick(barrierSince: self.barrier.waitingSince, now: now)
             if let attention { self.attend(within: attention) }
         } catch {
-            self.fail(error)
+            // A connection over which nothing comes is dead; where the session can outlive it, its owner gives it up.
+            guard self.isResumable, !self.liveness.hasBytes(now: now) else { return self.fail(error) }
+            self.events.append(.unresponsive(error.reason))
         }
     }
 
@@ -77,8 +83,8 @@ extension SessionCore {
     ///   - givingUp: Whether the session ends if the peer stays silent for as long as suspicion takes.
     ///   - now: The time.
     public mutating func probe(givingUp: Bool = false, now: NIODeadline) {
-        guard self.life.isRunning else { return }
-        self.liveness.probe(givingUp: givingUp, now: now)
+        guard self.life.isRunning, self.suspension == nil else { return }
+        self.liveness.probe(givingUp: givingUp, isResumable: self.isResumable, now: now)
         self.attend()
     }
 

@@ -74,6 +74,22 @@ public struct SessionCore {
 
     var random: SplitMix
 
+    // Return (§B.19).
+    /// What has been sent and not acknowledged.
+    var replay = ReplayBuffer()
+    /// What has been received.
+    var received = ReceivedCount()
+    /// Whether the session outlives its connection: both sides can, and the edge keeps sessions at all.
+    public internal(set) var isResumable = false
+    /// How long it is kept without one.
+    var resumeWindow = TimeAmount.zero
+    /// Since when the session has no connection, if it has none.
+    public internal(set) var suspension: Suspension?
+    /// At the edge: what the latest HELLO gave the connector to come back with.
+    var resumeKey: ResumeKey?
+    /// The one before, until the connector has shown that it has the latest.
+    var previousKey: ResumeKey?
+
     /// Makes one side of a session that has just been connected.
     ///
     /// - Parameters:
@@ -83,6 +99,7 @@ public struct SessionCore {
     public init(configuration: SessionConfiguration, seed: UInt64 = .random(in: .min ... .max), now: NIODeadline) {
         self.configuration = configuration
         let settings = configuration.settings
+        self.resumeKey = settings.resumeKey
         self.allowance = StreamAllowance(concurrency: settings.maximumStreams)
         self.credit = ConnectionCredit(window: Int(settings.connectionWindow))
         let reserved = Int(settings.maximumStreams) * Int(settings.initialWindow)
@@ -102,6 +119,13 @@ public struct SessionCore {
         // A little less than the peer lets pass, whose clock and whose view of the opens are not ours.
         self.openPace = TokenBucket(rate: opens * 0.95, burst: opens * 1.75, now: now)
         configuration.governor.sessionStarted()
+    }
+
+    /// The session never was: its connection belongs to another one.
+    mutating func abandon() {
+        guard self.life.ended(SessionEnd(code: .noError, reason: "", isByPeer: false)) else { return }
+        self.life.connectionLost()
+        self.configuration.governor.sessionEnded()
     }
 
     /// What a budget leaves at least for streams that this side opens, in bytes.
@@ -133,7 +157,7 @@ public struct SessionCore {
     public var activeStreamCount: Int { self.liveCount + self.waitingOpens.count }
 
     /// Whether nothing has come for so long that new streams are better opened elsewhere (docs/protocol.md §B.9.2).
-    public var isSuspect: Bool { self.liveness.isSuspect }
+    public var isSuspect: Bool { self.liveness.isSuspect || self.suspension != nil }
 
     /// What the session's streams hold in memory for their consumers, in bytes.
     public var bufferedByteCount: Int { self.bufferedBytes }

@@ -5,7 +5,7 @@ import Protocol
 /// What a session core tells its owner.
 public enum SessionEvent: Sendable {
     /// The peer's HELLO came: streams may be opened.
-    case active(peer: SessionSettings)
+    indirect case active(peer: SessionSettings)
     /// The peer opened a stream; it is to be accepted or rejected.
     indirect case opened(StreamKey, OpenFrame)
     /// The peer accepted a stream of ours.
@@ -20,6 +20,10 @@ public enum SessionEvent: Sendable {
     indirect case closed(StreamKey, StreamError?)
     /// The peer announced the end of the session: open no more streams here, connect elsewhere.
     case draining(ErrorCode, grace: TimeAmount, reconnectAfter: TimeAmount)
+    /// The connection is gone and the session goes on without: another one may follow (docs/protocol.md §B.19).
+    case suspended(String)
+    /// The peer does not answer: the connection is to be given up.
+    case unresponsive(String)
     /// The session is over; when the output has been sent the transport is to be closed.
     indirect case ended(SessionEnd)
 }

@@ -78,6 +78,12 @@ enum SessionLife: Hashable {
         return departures.peer != nil
     }
 
+    /// Whether the peer's final GOAWAY has come.
+    var hasPeerLeft: Bool {
+        guard case .draining(let departures) = self, case .left = departures.peer else { return false }
+        return true
+    }
+
     /// How the session ends when the connection is lost now: as the peer's final GOAWAY said, else with SESSION_LOST.
     var codeOfLoss: ErrorCode {
         guard case .draining(let departures) = self, case .left(let code) = departures.peer else { return .sessionLost }

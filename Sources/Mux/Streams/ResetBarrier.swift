@@ -33,6 +33,12 @@ struct ResetBarrier {
         self.next.removeAll(keepingCapacity: true)
     }
 
+    /// The session goes on after a while without a connection: the wait for the PING's answer begins anew.
+    mutating func resumed(now: NIODeadline) {
+        if !self.next.isEmpty { self.nextSince = now }
+        if let ping = self.outstanding?.ping { self.outstanding = (ping, now) }
+    }
+
     /// The streams that can be forgotten now that this PING has been answered.
     mutating func receivedPong(_ number: UInt64) -> [StreamID] {
         guard self.outstanding?.ping == number else { return [] }

@@ -87,6 +87,13 @@ struct StreamRecord {
         var reason: String
     }
 
+    /// Moves the deadlines of what the peer was to do meanwhile.
+    mutating func postpone(by pause: TimeAmount) {
+        self.answerDeadline = self.answerDeadline.map { $0 + pause }
+        self.stopDeadline = self.stopDeadline.map { $0 + pause }
+        self.blockedSince = self.blockedSince.map { $0 + pause }
+    }
+
     /// What the stream may pin in memory: what is granted, or is to be as bytes are consumed.
     var pinned: Int {
         switch self.wire {

@@ -28,6 +28,14 @@ public struct WebSocketCloseCode: RawRepresentable, Hashable, Sendable {
         self.rawValue = UInt16(clamping: 4_000 + min(code, 999))
     }
 
+    /// Whether the peer's program says it of the session or of what it was sent, rather than a proxy of its connection.
+    var isOfSession: Bool {
+        switch self.rawValue {
+        case 1_002, 1_003, 1_007, 1_009, 4_000...4_999: true
+        default: false
+        }
+    }
+
     /// Whether an endpoint may send it (RFC 6455 §7.4.1, §7.4.2 and the registry of later codes).
     var isSendable: Bool {
         switch self.rawValue {

@@ -75,6 +75,14 @@ public struct WebSocketDecoder {
         }
     }
 
+    /// What has come and has not been taken, for another decoder.
+    mutating func takeRest() -> ByteBuffer {
+        var rest = self.current
+        if self.following.readableBytes > 0 { rest.writeImmutableBuffer(self.following) }
+        self.shut()
+        return rest
+    }
+
     /// How much memory what has not been taken keeps, in bytes.
     var heldBytes: Int {
         self.current.storageCapacity + self.following.storageCapacity + (self.fragments?.bytes.storageCapacity ?? 0)

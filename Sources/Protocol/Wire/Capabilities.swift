@@ -18,4 +18,7 @@ public struct Capabilities: OptionSet, Hashable, Sendable {
     /// A connector may show a newer token of a tunnel that the session serves, with a stream of kind
     /// ``StreamKind/token`` (docs/protocol.md §B.18).
     public static let renewal = Capabilities(rawValue: 1 << 3)
+    /// The session outlives its connection: what was sent is kept until it is acknowledged, and another connection goes
+    /// on with it (docs/protocol.md §B.19).
+    public static let resume = Capabilities(rawValue: 1 << 4)
 }

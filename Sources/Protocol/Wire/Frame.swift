@@ -29,6 +29,8 @@ public enum Frame: Equatable, Sendable {
     case maximumStreams(UInt32)
     /// The first frame of a side.
     indirect case hello(HelloFrame)
+    /// How many messages the sender has received since HELLO (docs/protocol.md §B.19).
+    case acknowledge(UInt64)
     /// A frame of an ignorable type that this version does not know; `length` is that of its payload in bytes.
     case `extension`(type: UInt8, StreamID, length: Int)
 }

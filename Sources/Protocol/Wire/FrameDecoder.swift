@@ -100,6 +100,7 @@ public struct FrameDecoder {
             )
         case .maxStreams: return .maximumStreams(try payload.readNumber())
         case .hello: return .hello(try HelloFrame(payload: &payload))
+        case .acknowledge: return .acknowledge(try payload.readNumber())
         }
     }
 }

@@ -63,6 +63,8 @@ public enum FrameEncoder {
             buffer.writeFrame(.maxStreams, .session) { $0.writeInteger(count) }
         case .hello(let hello):
             buffer.writeFrame(.hello, .session) { hello.write(into: &$0) }
+        case .acknowledge(let count):
+            buffer.writeFrame(.acknowledge, .session) { $0.writeInteger(count) }
         case .extension(let type, let stream, let length):
             let header = FrameHeader(
                 type: type,

@@ -28,6 +28,8 @@ public enum FrameType: UInt8, CaseIterable, Sendable {
     case maxStreams = 0x0B
     /// The first frame of each side: its settings.
     case hello = 0x0C
+    /// How many messages have been received; only where the session can be resumed.
+    case acknowledge = 0x0E
 
     /// From this number on an unknown type is skipped rather than refused.
     public static let firstIgnorable: UInt8 = 0x80
@@ -40,7 +42,7 @@ public enum FrameType: UInt8, CaseIterable, Sendable {
         case .open: 12...8_192
         case .openAck: 0...256
         case .reject, .reset: 4...260
-        case .windowUpdate, .blocked, .ping, .pong: 8...8
+        case .windowUpdate, .blocked, .ping, .pong, .acknowledge: 8...8
         case .stopSending, .maxStreams: 4...4
         case .goAway: 16...528
         case .hello: 16...4_096
@@ -60,7 +62,7 @@ public enum FrameType: UInt8, CaseIterable, Sendable {
     @inlinable
     var scope: Scope {
         switch self {
-        case .ping, .pong, .goAway, .maxStreams, .hello: .session
+        case .ping, .pong, .goAway, .maxStreams, .hello, .acknowledge: .session
         case .windowUpdate, .blocked: .either
         default: .stream
         }

@@ -32,6 +32,9 @@ public enum PeerLimit: String, CaseIterable, Hashable, Sendable {
     case extensionBytes = "extension_bytes"
     /// Output that the peer does not take for as long as the idle time-out.
     case unsentOutput = "unsent_output"
+    /// Messages that are not acknowledged: 20 MiB, or none for twice the idle time-out; only where the session can be
+    /// resumed.
+    case unacknowledged
 
     /// What whoever passes the limit is answered; `nil` if what is too much is only dropped.
     public var code: ErrorCode? {
@@ -42,7 +45,8 @@ public enum PeerLimit: String, CaseIterable, Hashable, Sendable {
         case .messageSize, .openSize: .frameSizeError
         case .entries: .protocolError
         case .unansweredPings: nil
-        case .pings, .windowUpdates, .smallData, .lateFrames, .glitches, .extensionBytes: .enhanceCalm
+        case .pings, .windowUpdates, .smallData, .lateFrames, .glitches, .extensionBytes, .unacknowledged:
+            .enhanceCalm
         case .unsentOutput: .keepaliveTimeout
         }
     }

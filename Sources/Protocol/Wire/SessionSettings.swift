@@ -17,10 +17,18 @@ public struct SessionSettings: Hashable, Sendable {
     public var idleTimeoutMilliseconds: UInt32 = 30_000
     /// The sender's program, for logs; at most 64 bytes.
     public var implementation: String?
-    /// The session's number in the edge's logs; 16 bytes.
+    /// What names the session where it is resumed, and in logs; 16 bytes.
     public var sessionID: [UInt8]?
     /// The bundle that a connector's session belongs to.
     public var bundle: Bundle?
+    /// Edge to connector: what the connector shows to resume the session after this HELLO; 32 random bytes.
+    public var resumeKey: ResumeKey?
+    /// Edge to connector: how long a session is kept without a connection, in milliseconds: 0 to 600 000.
+    public var resumeMilliseconds: UInt32?
+    /// Connector to edge: the session that this connection is to go on with.
+    public var resume: ResumeRequest?
+    /// Edge to connector: the session goes on, and so many of the connector's messages have been received.
+    public var resumed: UInt64?
 
     /// Makes the defaults of the protocol.
     public init() {}
@@ -51,6 +59,10 @@ public struct SessionSettings: Hashable, Sendable {
         static let implementation: UInt16 = 0x0020
         static let sessionID: UInt16 = 0x0021
         static let bundle: UInt16 = 0x0022
+        static let resumeKey: UInt16 = 0x0025
+        static let resumeMilliseconds: UInt16 = 0x0026
+        static let resume: UInt16 = 0x0027
+        static let resumed: UInt16 = 0x0028
     }
 }
 
@@ -76,6 +88,18 @@ extension SessionSettings {
                 guard entry.value.readableBytes == 16 else { throw Self.violation(entry) }
                 self.sessionID = Array(entry.value.readableBytesView)
             case Entry.bundle: self.bundle = try Self.bundle(entry)
+            case Entry.resumeKey:
+                guard let key = ResumeKey(bytes: Array(entry.value.readableBytesView)) else {
+                    throw Self.violation(entry)
+                }
+                self.resumeKey = key
+            case Entry.resumeMilliseconds: self.resumeMilliseconds = try Self.number(entry, 0...600_000)
+            case Entry.resume:
+                guard let request = ResumeRequest(value: entry.value) else { throw Self.violation(entry) }
+                self.resume = request
+            case Entry.resumed:
+                guard entry.value.readableBytes == 8 else { throw Self.violation(entry) }
+                self.resumed = entry.value.getInteger(at: entry.value.readerIndex)
             default:
                 if entry.isCritical {
                     throw ProtocolViolation(.unsupported, "unknown critical setting \(entry.id)")
@@ -130,5 +154,11 @@ extension SessionSettings {
                 $0.writeInteger(bundle.count)
             }
         }
+        if let resumeKey { buffer.writeTypeLengthValue(Entry.resumeKey) { $0.writeBytes(resumeKey.bytes) } }
+        if let resumeMilliseconds {
+            buffer.writeTypeLengthValue(Entry.resumeMilliseconds) { $0.writeInteger(resumeMilliseconds) }
+        }
+        if let resume { buffer.writeTypeLengthValue(Entry.resume) { resume.write(into: &$0) } }
+        if let resumed { buffer.writeTypeLengthValue(Entry.resumed) { $0.writeInteger(resumed) } }
     }
 }

@@ -150,6 +150,8 @@ extension SessionEvent {
         case .closed(_, nil): "closed"
         case .closed(_, let error?): "closed \(error.code) \(error.origin)\(error.isRetrySafe ? " retry-safe" : "")"
         case .draining(let code, _, _): "draining \(code)"
+        case .suspended: "suspended"
+        case .unresponsive: "unresponsive"
         case .ended(let end): "ended \(end.code)\(end.isByPeer ? " by peer" : "")"
         }
     }

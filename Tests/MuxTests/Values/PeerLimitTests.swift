@@ -53,6 +53,13 @@ struct PeerLimitTests {
         case .unsentOutput:
             // The channel sees it: X10 reads nothing.
             session.core.transportFailed(ProtocolViolation(exceeding: .unsentOutput, "the peer takes nothing"))
+        case .unacknowledged:
+            session = .resumable(.edge)
+            for _ in 0..<60 {
+                session.receive(.ping(1))
+                session.sendKeeping()
+                session.tick(after: .seconds(1))
+            }
         }
         return session
     }
@@ -107,6 +114,7 @@ struct PeerLimitTests {
             PeerLimit.allCases.map(\.rawValue) == [
                 "hello_wait", "streams", "opens", "message_size", "open_size", "entries", "pings", "unanswered_pings",
                 "window_updates", "small_data", "late_frames", "glitches", "extension_bytes", "unsent_output",
+                "unacknowledged",
             ]
         )
     }

@@ -8,7 +8,7 @@ with the Swift decoder, which is fuzzed against it (see Fuzz/README.md). Standar
 import json, struct, sys
 
 T = dict(DATA=0, OPEN=1, OPEN_ACK=2, REJECT=3, WINDOW_UPDATE=4, BLOCKED=5, RESET=6, STOP_SENDING=7,
-         PING=8, PONG=9, GOAWAY=10, MAX_STREAMS=11, HELLO=12)
+         PING=8, PONG=9, GOAWAY=10, MAX_STREAMS=11, HELLO=12, ACK=14)
 N = {v: k for k, v in T.items()}
 MAGIC = 0x4D555831  # "MUX1"
 U64MAX_OFF = (1 << 62) - 1
@@ -37,8 +37,8 @@ def goaway(last, code, grace, reconnect, reason=b"", drain=False):
 SIZES = {  # type: (min, max) payload length; None = limited by MAX_MESSAGE only
     "DATA": (0, None), "OPEN": (12, 8192), "OPEN_ACK": (0, 256), "REJECT": (4, 260), "WINDOW_UPDATE": (8, 8),
     "BLOCKED": (8, 8), "RESET": (4, 260), "STOP_SENDING": (4, 4), "PING": (8, 8), "PONG": (8, 8),
-    "GOAWAY": (16, 528), "MAX_STREAMS": (4, 4), "HELLO": (16, 4096)}
-SESSION = {"PING", "PONG", "GOAWAY", "MAX_STREAMS", "HELLO"}
+    "GOAWAY": (16, 528), "MAX_STREAMS": (4, 4), "HELLO": (16, 4096), "ACK": (8, 8)}
+SESSION = {"PING", "PONG", "GOAWAY", "MAX_STREAMS", "HELLO", "ACK"}
 EITHER = {"WINDOW_UPDATE", "BLOCKED"}
 FLAGS = {"DATA": 1, "GOAWAY": 1}
 
@@ -109,6 +109,10 @@ def hello_settings(entries):
         elif i == 0x20: ok = is_text(v, 0, 64)
         elif i == 0x21: ok = len(v) == 16
         elif i == 0x22: ok = len(v) == 18 and 1 <= v[17] <= 8 and v[16] < v[17]
+        elif i == 0x25: ok = len(v) == 32
+        elif i == 0x26: ok = len(v) == 4 and int.from_bytes(v, "big") <= 600000
+        elif i == 0x27: ok = len(v) == 56
+        elif i == 0x28: ok = len(v) == 8
         elif i >= 0x8000: raise E("UNSUPPORTED", f"critical setting {i:#x}")
         if not ok: raise E("PROTOCOL_ERROR", f"bad setting {i:#x}")
     return [out[i] for i in sorted(out)]
@@ -145,6 +149,8 @@ def batch():
         print(json.dumps(describe(bytes.fromhex(line)), separators=(",", ":")), flush=True)
 
 rid = bytes(range(0x10, 0x20))
+def defaults(streams, window):
+    return tlv(1, u32(window)) + tlv(2, u32(16777216)) + tlv(3, u32(streams)) + tlv(4, u32(65536)) + tlv(5, u32(30000))
 GOOD = [
  ("HELLO connector→edge", hello(1, tlvs=tlv(1, u32(65536)) + tlv(2, u32(16777216)) + tlv(3, u32(1024)) + tlv(4, u32(65536)) + tlv(5, u32(30000)) + tlv(0x20, b"connector/0.1"))),
  ("HELLO edge→connector (minimal: all defaults)", hello(2)),
@@ -171,6 +177,10 @@ GOOD = [
  ("Extension 0x9e on stream 0 (GREASE, ignored)", frame(0x9E, 0x0F, 0, b"\xaa\xbb\xcc")),
  ("Batch: OPEN(6)+DATA(6) in one message", open_(6, 1, 3, 262144, 10000, tlv(1, b"web")) + data(6, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", True)),
  ("Batch: OPEN_ACK(6)+DATA(6,FIN)+WINDOW_UPDATE(2)", frame(T["OPEN_ACK"], 0, 6) + data(6, b"HTTP/1.1 204 No Content\r\n\r\n", True) + frame(T["WINDOW_UPDATE"], 0, 2, u64(393216))),
+ ("HELLO edge→connector that offers to resume", hello(2, caps=0x10, tlvs=defaults(2048, 16384) + tlv(0x21, bytes(range(0xA0, 0xB0))) + tlv(0x25, bytes(range(32))) + tlv(0x26, u32(30000)))),
+ ("HELLO connector→edge with RESUME (7 messages received)", hello(1, caps=0x10, tlvs=defaults(1024, 65536) + tlv(0x27, bytes(range(0xA0, 0xB0)) + bytes(range(32)) + u64(7)))),
+ ("HELLO edge→connector with RESUMED (9 messages received)", hello(2, caps=0x10, tlvs=defaults(2048, 16384) + tlv(0x21, bytes(range(0xA0, 0xB0))) + tlv(0x25, bytes(range(32, 64))) + tlv(0x26, u32(30000)) + tlv(0x28, u64(9)))),
+ ("ACK of 300 messages", frame(T["ACK"], 0, 0, u64(300))),
 ]
 BAD = [
  ("empty message", b"", "PROTOCOL_ERROR"),
@@ -189,6 +199,11 @@ BAD = [
  ("DATA with critical flag 0x80", frame(0, 0x80, 2, b"x"), "UNSUPPORTED"),
  ("HELLO with wrong magic", frame(12, 0, 0, b"XXXX" + bytes(12)), "PROTOCOL_ERROR"),
  ("GOAWAY of 15 bytes", frame(10, 0, 0, bytes(15)), "FRAME_SIZE_ERROR"),
+ ("ACK of 7 bytes", frame(14, 0, 0, bytes(7)), "FRAME_SIZE_ERROR"),
+ ("ACK on stream 2", frame(14, 0, 2, bytes(8)), "PROTOCOL_ERROR"),
+ ("HELLO with a RESUME_KEY of 31 bytes", hello(2, caps=0x10, tlvs=tlv(0x25, bytes(31))), "PROTOCOL_ERROR"),
+ ("HELLO with a RESUME of 55 bytes", hello(1, caps=0x10, tlvs=tlv(0x27, bytes(55))), "PROTOCOL_ERROR"),
+ ("HELLO with RESUME_MS 600001", hello(2, caps=0x10, tlvs=tlv(0x26, u32(600001))), "PROTOCOL_ERROR"),
 ]
 
 def main():

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+
+/// How many messages have come since HELLO, and when the peer is to be told (docs/protocol.md §B.19).
+struct ReceivedCount: Hashable {
+    /// How many messages have come.
+    private(set) var count: UInt64 = 0
+    /// Since when the peer is owed an acknowledgement, if it is.
+    private(set) var owedSince: NIODeadline?
+    /// What came since the last acknowledgement, in bytes.
+    private var bytes = 0
+
+    /// So many bytes are acknowledged at once.
+    static let bytesPerAcknowledgement = 65_536
+    /// So long an acknowledgement may wait for something to ride with.
+    static let patience = TimeAmount.milliseconds(250)
+
+    /// A message has come.
+    ///
+    /// - Parameters:
+    ///   - bytes: How long it is.
+    ///   - owesAcknowledgement: Whether it holds anything else than ACK: an ACK of an ACK would never end.
+    ///   - now: The time.
+    mutating func received(_ bytes: Int, owesAcknowledgement: Bool, now: NIODeadline) {
+        self.count += 1
+        self.bytes += bytes
+        if owesAcknowledgement, self.owedSince == nil { self.owedSince = now }
+    }
+
+    /// Whether an acknowledgement goes out even if nothing else does.
+    func isDue(now: NIODeadline) -> Bool {
+        guard let owedSince else { return false }
+        return self.bytes >= Self.bytesPerAcknowledgement || now - owedSince >= Self.patience
+    }
+
+    /// The count for an acknowledgement that goes out now.
+    mutating func take() -> UInt64 {
+        self.owedSince = nil
+        self.bytes = 0
+        return self.count
+    }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+import NIOCore
+import NIOPosix
+import Protocol
+import Synchronization
+
+@testable import Mux
+
+/// An edge and a connector over real sockets, whose connections a test breaks; the connector comes back each time.
+///
+/// Each connection of the edge has the next event loop of several, so that most of them are not the session's.
+final class ReturningPair: SessionDelegate, Sendable {
+    private struct State {
+        var edge: NIOLoopBound<SessionHandler>?
+        var connections: [any Channel] = []
+        var resumptions = 0
+        var repeated = 0
+        var isOver = false
+        var ends: [SessionEnd] = []
+        var waiters: [CheckedContinuation<NIOLoopBound<SessionHandler>, Never>] = []
+    }
+
+    private let state = Mutex(State())
+    private let edgeLoops = MultiThreadedEventLoopGroup.singleton
+    private let connectorLoop = MultiThreadedEventLoopGroup.singleton.next()
+    private let acceptStream: @Sendable (StreamChannel) -> Void
+    private let address: Mutex<SocketAddress?> = Mutex(nil)
+    private let connectorDelegate: Mutex<ConnectorSide?> = Mutex(nil)
+
+    init(acceptStream: @escaping @Sendable (StreamChannel) -> Void) {
+        self.acceptStream = acceptStream
+    }
+
+    /// Connects both, and gives the edge's session once it is active.
+    func start() async throws -> (edge: NIOLoopBound<SessionHandler>, listener: any Channel) {
+        let listener = try await ServerBootstrap(group: self.edgeLoops)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    self.state.withLock { $0.connections.append(channel) }
+                    var configuration = SessionConfiguration(role: .edge)
+                    configuration.capabilities = .resume
+                    let session = SessionHandler(
+                        configuration: configuration,
+                        purpose: .resumeOrNew { request, done in done(self.find(request)) },
+                        delegate: self
+                    )
+                    try channel.pipeline.syncOperations.addHandler(session)
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        self.address.withLock { $0 = listener.localAddress }
+        let side = ConnectorSide(pair: self)
+        self.connectorDelegate.withLock { $0 = side }
+        self.connect(nil)
+        let edge = await withCheckedContinuation { continuation in
+            let edge = self.state.withLock { state in
+                if state.edge == nil { state.waiters.append(continuation) }
+                return state.edge
+            }
+            if let edge { continuation.resume(returning: edge) }
+        }
+        return (edge, listener)
+    }
+
+    private func find(_ request: ResumeRequest) -> NIOLoopBound<SessionHandler>? {
+        self.state.withLock { $0.edge }
+    }
+
+    private func connect(_ session: NIOLoopBound<SessionHandler>?) {
+        guard let address = self.address.withLock({ $0 }) else { return }
+        let delegate = self.connectorDelegate.withLock { $0 }
+        _ = ClientBootstrap(group: self.connectorLoop)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    self.state.withLock { $0.connections.append(channel) }
+                    var configuration = SessionConfiguration(role: .connector)
+                    configuration.capabilities = .resume
+                    let handler = SessionHandler(
+                        configuration: configuration,
+                        purpose: session.map { .resume($0.value) } ?? .newSession,
+                        delegate: delegate,
+                        acceptStream: self.acceptStream
+                    )
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
+            }
+            .connect(to: address)
+    }
+
+    /// Breaks every connection there is.
+    func cut() {
+        let connections = self.state.withLock { state in
+            defer { state.connections = [] }
+            return state.connections
+        }
+        for connection in connections { connection.close(promise: nil) }
+    }
+
+    /// What there was so far.
+    var figures: (resumptions: Int, repeated: Int, ends: [SessionEnd]) {
+        self.state.withLock { ($0.resumptions, $0.repeated, $0.ends) }
+    }
+
+    /// Ends the session for good.
+    func stop(_ listener: any Channel) async throws {
+        let edge = self.state.withLock { state in
+            state.isOver = true
+            return state.edge
+        }
+        try await edge?.eventLoop.submit { edge?.value.close(code: .shutdown, reason: "") }.get()
+        try await listener.close()
+        self.cut()
+    }
+
+    // MARK: The edge's side
+
+    func sessionDidBecomeActive(_ session: SessionHandler, peer: SessionSettings) {
+        guard let loop = session.channel?.eventLoop else { return }
+        let edge = NIOLoopBound(session, eventLoop: loop)
+        let waiters = self.state.withLock { state in
+            state.edge = edge
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume(returning: edge) }
+    }
+
+    func sessionPeerIsDraining(
+        _ session: SessionHandler,
+        code: ErrorCode,
+        gracePeriod: TimeAmount,
+        reconnectAfter: TimeAmount
+    ) {}
+
+    func sessionDidResume(_ session: SessionHandler, _ resumption: Resumption) {
+        self.state.withLock {
+            $0.resumptions += 1
+            $0.repeated += resumption.repeated
+        }
+    }
+
+    func sessionDidEnd(_ session: SessionHandler, end: SessionEnd) {
+        self.state.withLock { $0.ends.append(end) }
+    }
+
+    // MARK: The connector's side
+
+    private final class ConnectorSide: SessionDelegate, Sendable {
+        private let pair: ReturningPair
+        private let lost: Mutex<NIOLoopBound<SessionHandler>?> = Mutex(nil)
+
+        init(pair: ReturningPair) {
+            self.pair = pair
+        }
+
+        func sessionDidBecomeActive(_ session: SessionHandler, peer: SessionSettings) {}
+
+        func sessionPeerIsDraining(
+            _ session: SessionHandler,
+            code: ErrorCode,
+            gracePeriod: TimeAmount,
+            reconnectAfter: TimeAmount
+        ) {}
+
+        func sessionDidSuspend(_ session: SessionHandler, reason: String) {
+            let bound = NIOLoopBound(session, eventLoop: self.pair.connectorLoop)
+            self.lost.withLock { $0 = bound }
+            self.pair.connect(bound)
+        }
+
+        func sessionDidEnd(_ session: SessionHandler, end: SessionEnd) {
+            // An attempt whose connection broke before HELLO: the next one.
+            guard !self.pair.state.withLock({ $0.isOver }), let lost = self.lost.withLock({ $0 }),
+                lost.value !== session, lost.value.suspension != nil
+            else { return }
+            self.pair.connect(lost)
+        }
+    }
+}
