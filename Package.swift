@@ -132,12 +132,25 @@ let package = Package(
             path: "Sources/Edge/Proxy",
             swiftSettings: settings
         ),
+        .target(
+            name: "EdgeTCP",
+            dependencies: [
+                "ControlAPI",
+                "EdgeTunnels",
+                "Mux",
+                "Protocol",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Sources/Edge/TCP",
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "Edge",
             dependencies: [
                 "ControlAPI",
                 "EdgeControl",
                 "EdgeProxy",
+                "EdgeTCP",
                 "EdgeTunnels",
                 "HTTP1",
                 "JSONText",
@@ -294,6 +307,7 @@ let package = Package(
                 "Edge",
                 "EdgeControl",
                 "EdgeProxy",
+                "EdgeTCP",
                 "EdgeTunnels",
                 "HTTP1",
                 "JSONText",

@@ -226,25 +226,26 @@ struct AddedMemberTests {
         #expect(
             tables.members.text.hasSuffix(
                 """
-                | `host_fallback` | `true` or `false` | `false` | Whether a path without a tunnel's id reaches the tunnel \
-                of the `Referer`. |
-                | `visitor_idle_seconds` | 5 to 90 | 30 | The time after which a visitor is forgotten. |
-                | `inbox` | `none` or `keep` or `forward` | `none` | What happens to requests while no connector is there. |
-                | `admins` | at most 2 of `{"username": …, "password": …}` | nobody | Who may look into the inbox. |
-                | `hooks_from` | at most 2 texts, each an address or a network, such as 192.0.2.7 or 10.0.0.0/8 | everybody \
-                | The networks whose requests are kept. |
+                | `host_fallback` | `http` | `true` or `false` | `false` | Whether a path without a tunnel's id reaches the \
+                tunnel of the `Referer`. |
+                | `visitor_idle_seconds` | `http` | 5 to 90 | 30 | The time after which a visitor is forgotten. |
+                | `inbox` | `http` | `none` or `keep` or `forward` | `none` | What happens to requests while no connector is \
+                there. |
+                | `admins` | `http` | at most 2 of `{"username": …, "password": …}` | nobody | Who may look into the inbox. |
+                | `hooks_from` | `http` | at most 2 texts, each an address or a network, such as 192.0.2.7 or 10.0.0.0/8 \
+                | everybody | The networks whose requests are kept. |
 
                 """
             )
         )
         #expect(
             tables.settings.text.contains(
-                "| `host-fallback` | `--host-fallback <on\\|off>` | Whether a path without a tunnel's id"
+                "| `host-fallback` | `--host-fallback <on\\|off>` | `http` | Whether a path without a tunnel's id"
             )
         )
         #expect(
             tables.settings.text.contains(
-                "| `admins` | `--admins <user:password>`, `--admins-file <file>` | Who may look into the inbox. |"
+                "| `admins` | `--admins <user:password>`, `--admins-file <file>` | `http` | Who may look into the inbox. |"
             )
         )
     }

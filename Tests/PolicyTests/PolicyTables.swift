@@ -33,21 +33,29 @@ struct PolicyTables {
 
     /// The members, for people who call the control API.
     var members: Table {
-        var lines = ["| member | value | default | meaning |", "|---|---|---|---|"]
+        var lines = ["| member | kinds | value | default | meaning |", "|---|---|---|---|---|"]
         for member in self.schema.members {
-            lines.append(Self.row(["`\(member.name)`", member.kind.cell, member.fallback.cell, member.documentation]))
+            lines.append(
+                Self.row([
+                    "`\(member.name)`", member.kindsCell, member.kind.cell, member.fallback.cell, member.documentation,
+                ])
+            )
         }
         return Table(page: "docs/api.md", name: "members of the policy", text: lines.joined(separator: "\n") + "\n")
     }
 
     /// The settings of a file and the flags, for people who use the connector.
     var settings: Table {
-        var lines = ["| in a file | flags of `culvert http` | meaning |", "|---|---|---|"]
+        var lines = ["| in a file | flags | kinds | meaning |", "|---|---|---|---|"]
         for member in self.schema.members {
             let flags = PolicyFlag.all(of: member).map {
                 "`--\($0.name) <\($0.help.valueName ?? "value")>`"
             }
-            lines.append(Self.row(["`\(member.fileName)`", flags.joined(separator: ", "), member.documentation]))
+            lines.append(
+                Self.row([
+                    "`\(member.fileName)`", flags.joined(separator: ", "), member.kindsCell, member.documentation,
+                ])
+            )
         }
         return Table(
             page: "docs/connector.md",
@@ -85,5 +93,12 @@ extension PolicyMember.Default {
         case .value(.texts), .value(.credentials): "set"
         case .described(let words): words
         }
+    }
+}
+
+extension PolicyMember {
+    /// The kinds of tunnels that it has a meaning for.
+    fileprivate var kindsCell: String {
+        TunnelKind.allCases.filter { self.kinds.contains($0) }.map { "`\($0.rawValue)`" }.joined(separator: ", ")
     }
 }

@@ -7,7 +7,10 @@ extension JSONMembers {
     ///
     /// - Parameter schema: What a policy may say; everything else is refused, naming the member.
     package static func createTunnel(_ schema: PolicySchema) -> JSONMembers {
-        .object(["name": .leaf, "local_port": .number(1...65535), "policy": .policy(schema)])
+        .object([
+            "name": .leaf, "local_port": .number(1...65535), "policy": .policy(schema),
+            "kind": .choice(TunnelKind.allCases.map(\.rawValue)), "port": .number(1...65535),
+        ])
     }
 
     /// A policy with the members of a schema.

@@ -134,7 +134,7 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
         } else {
             let connection = OriginConnection(pool: pool)
             do {
-                let channel = try self.session.open(metadata, deadline: connectTimeout) { stream in
+                let channel = try self.session.open(metadata, kind: .http, deadline: connectTimeout) { stream in
                     try stream.syncOptions?.setOption(ChannelOptions.autoRead, value: false)
                     try stream.pipeline.syncOperations.addHandler(connection)
                     connection.attach(self, channel: stream)

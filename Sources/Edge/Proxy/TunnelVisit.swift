@@ -27,6 +27,9 @@ struct TunnelVisit {
 
     /// Who answers, by what was decided on the request.
     func proceed(_ visit: Tunnel.Visit, to tunnel: Tunnel) -> any Responder {
+        guard visit.kind == .http else {
+            return EdgeAnswer(self.request, .error(.tunnelNotFound, detail: "This tunnel does not carry HTTP."))
+        }
         switch visit.decision {
         case .admit(let stripsAuthorization):
             guard self.request.reached(tunnel, by: visit.policy) else {

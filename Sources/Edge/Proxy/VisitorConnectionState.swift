@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EdgeTunnels
 import HTTP1
 
 /// One visitor's connection, from request to request, and what each event means for it.

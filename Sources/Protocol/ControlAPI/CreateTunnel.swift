@@ -14,32 +14,51 @@ package struct CreateTunnelRequest: Codable, Equatable, Sendable {
     package var localPort: UInt16?
     /// The policy; `nil` is the default one.
     package var policy: TunnelPolicy?
+    /// What the tunnel is to carry; `nil` is HTTP.
+    package var kind: TunnelKind?
+    /// The wished port of the edge, for a tunnel of TCP; `nil` asks for any that is free.
+    package var port: UInt16?
 
     /// Makes a request.
-    package init(name: String? = nil, localPort: UInt16? = nil, policy: TunnelPolicy? = nil) {
+    package init(
+        name: String? = nil,
+        localPort: UInt16? = nil,
+        policy: TunnelPolicy? = nil,
+        kind: TunnelKind? = nil,
+        port: UInt16? = nil
+    ) {
         self.name = name
         self.localPort = localPort
         self.policy = policy
+        self.kind = kind
+        self.port = port
     }
 
     private enum CodingKeys: String, CodingKey {
         case name
         case localPort = "local_port"
         case policy
+        case kind
+        case port
     }
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         self.name = try container.decodeIfPresent(String.self, forKey: .name)
         self.policy = try container.decodeIfPresent(TunnelPolicy.self, forKey: .policy)
+        self.kind = try container.decodeIfPresent(TunnelKind.self, forKey: .kind)
+        self.localPort = try Self.port(.localPort, in: container)
+        self.port = try Self.port(.port, in: container)
+    }
+
+    private static func port(
+        _ key: CodingKeys,
+        in container: KeyedDecodingContainer<CodingKeys>
+    ) throws -> UInt16? {
         // Read as a wider number first, so that the error about one out of range names the member.
-        self.localPort = try container.decodeIfPresent(Int.self, forKey: .localPort).map { number in
+        try container.decodeIfPresent(Int.self, forKey: key).map { number in
             guard let port = UInt16(exactly: number), port > 0 else {
-                throw DecodingError.dataCorruptedError(
-                    forKey: .localPort,
-                    in: container,
-                    debugDescription: "not a port"
-                )
+                throw DecodingError.dataCorruptedError(forKey: key, in: container, debugDescription: "not a port")
             }
             return port
         }
@@ -52,7 +71,9 @@ package struct CreateTunnelResponse: Codable, Equatable, Sendable {
     package var tunnelID: String
     /// The name that was asked for, if any; it is then also the id.
     package var name: String?
-    /// The public URL, with its trailing slash.
+    /// What the tunnel carries; an edge of an earlier version says nothing, and knows HTTP alone.
+    package var kind: TunnelKind?
+    /// The public URL: of a tunnel of HTTP with its trailing slash.
     package var url: String
     /// Every public URL, the one at a host of the tunnel's own first; an edge of an earlier version names none.
     package var urls: [String]?
@@ -65,6 +86,7 @@ package struct CreateTunnelResponse: Codable, Equatable, Sendable {
     package init(
         tunnelID: String,
         name: String?,
+        kind: TunnelKind? = nil,
         url: String,
         urls: [String]? = nil,
         token: String,
@@ -72,6 +94,7 @@ package struct CreateTunnelResponse: Codable, Equatable, Sendable {
     ) {
         self.tunnelID = tunnelID
         self.name = name
+        self.kind = kind
         self.url = url
         self.urls = urls
         self.token = token
@@ -81,6 +104,7 @@ package struct CreateTunnelResponse: Codable, Equatable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case tunnelID = "tunnel_id"
         case name
+        case kind
         case url
         case urls
         case token

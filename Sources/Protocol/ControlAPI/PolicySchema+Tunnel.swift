@@ -62,6 +62,7 @@ extension PolicySchema {
             \.maxConnections,
             .number(1...10_000),
             default: "the edge's `tunnel.max-connections`, which also bounds it",
+            for: Set(TunnelKind.allCases),
             documentation: "The most connections of connectors that may serve the tunnel."
         ),
         PolicyMember(
@@ -96,6 +97,7 @@ extension PolicySchema {
             \.ipAllow,
             .texts(.network, atMost: 64),
             default: "every address",
+            for: Set(TunnelKind.allCases),
             documentation: "The addresses and networks that visitors have to come from."
         ),
         PolicyMember(
@@ -103,6 +105,7 @@ extension PolicySchema {
             \.ipDeny,
             .texts(.network, atMost: 64),
             default: "none",
+            for: Set(TunnelKind.allCases),
             documentation: "The addresses and networks that visitors may not come from, whatever is allowed."
         ),
         PolicyMember(
@@ -121,6 +124,32 @@ extension PolicySchema {
             documentation: """
                 Whether a connection to the local server serves more than one request: `safe` lets a clean one serve \
                 requests that can be sent again, `never` gives each its own.
+                """
+        ),
+        PolicyMember(
+            "max_visitors",
+            \.maxVisitors,
+            .number(1...100_000),
+            default: "1024",
+            for: [.tcp],
+            documentation: "The most connections that visitors may have at once; one beyond them is closed."
+        ),
+        PolicyMember(
+            "bytes_per_second",
+            \.bytesPerSecond,
+            .number(1_024...100_000_000_000),
+            default: "no limit",
+            for: [.tcp],
+            documentation: "The bytes that a connection may carry in a second, in each direction."
+        ),
+        PolicyMember(
+            "proxy_protocol",
+            \.proxyProtocol,
+            .choice,
+            for: [.tcp],
+            documentation: """
+                Whether the local server is told the visitor's address by a header of the PROXY protocol in front of the \
+                bytes, and in which version: `off`, `v1` or `v2`; the server has to expect it.
                 """
         ),
     ])

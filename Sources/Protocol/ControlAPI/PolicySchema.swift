@@ -14,6 +14,16 @@ package struct PolicySchema: Sendable {
         self.members = members
     }
 
+    /// The members that have a meaning for a kind of tunnels.
+    package func applying(to kind: TunnelKind) -> PolicySchema {
+        PolicySchema(members: self.members.filter { $0.kinds.contains(kind) })
+    }
+
+    /// A member that a policy has although it means nothing for a kind of tunnels; `nil` if there is none.
+    package func stranger(in policy: TunnelPolicy, for kind: TunnelKind) -> PolicyMember? {
+        self.members.first { !$0.kinds.contains(kind) && $0.value(in: policy) != nil }
+    }
+
     /// The same schema where a number has another upper bound, if that is a lower one.
     ///
     /// - Parameters:
@@ -52,6 +62,8 @@ package struct PolicyMember: Sendable {
     package var fallback: Default
     /// What it is for: one sentence of Markdown, with words of the program in backticks.
     package var documentation: String
+    /// The kinds of tunnels that it has a meaning for.
+    package var kinds: Set<TunnelKind>
     private var property: Property?
 
     /// The access to the property of ``TunnelPolicy`` that holds the value.
@@ -69,12 +81,14 @@ package struct PolicyMember: Sendable {
     ///   - kind: What values it takes.
     ///   - flag: The name of its flag; `nil` makes it of the name, with `-` and without a unit at the end.
     ///   - fallback: What holds where it is left out.
+    ///   - kinds: The kinds of tunnels that it has a meaning for.
     ///   - documentation: One sentence of Markdown.
     package init(
         _ name: String,
         _ kind: PolicyKind,
         flag: String? = nil,
         default fallback: Default,
+        for kinds: Set<TunnelKind> = [.http],
         documentation: String
     ) {
         self.name = name
@@ -82,6 +96,7 @@ package struct PolicyMember: Sendable {
         self.flag = flag ?? Self.flag(name: name, kind: kind)
         self.fallback = fallback
         self.documentation = documentation
+        self.kinds = kinds
     }
 
     /// Describes a member that a property holds.
@@ -92,6 +107,7 @@ package struct PolicyMember: Sendable {
     ///   - kind: What values it takes.
     ///   - flag: The name of its flag; `nil` makes it of the name, with `-` and without a unit at the end.
     ///   - fallback: What the default means, for people, where a value does not say it; Markdown.
+    ///   - kinds: The kinds of tunnels that it has a meaning for.
     ///   - documentation: One sentence of Markdown.
     init<Value: Equatable & Sendable>(
         _ name: String,
@@ -99,11 +115,19 @@ package struct PolicyMember: Sendable {
         _ kind: TypedPolicyKind<Value>,
         flag: String? = nil,
         default fallback: String? = nil,
+        for kinds: Set<TunnelKind> = [.http],
         documentation: String
     ) {
         let initial = TunnelPolicy()[keyPath: path]
         let value = fallback.map(Default.described) ?? kind.policyValue(initial).map(Default.value)
-        self.init(name, kind.kind, flag: flag, default: value ?? .described("nothing"), documentation: documentation)
+        self.init(
+            name,
+            kind.kind,
+            flag: flag,
+            default: value ?? .described("nothing"),
+            for: kinds,
+            documentation: documentation
+        )
         self.property = Property { policy in
             policy[keyPath: path] == initial ? nil : kind.policyValue(policy[keyPath: path])
         } write: { value, policy in

@@ -33,6 +33,12 @@ package struct TunnelPolicy: Equatable, Sendable {
     package var upgrades = UpgradePolicy.any
     /// Whether a connection to the origin may serve more than one request.
     package var originReuse = OriginReuse.safe
+    /// The most connections of visitors to a tunnel of TCP; `nil` takes 1,024.
+    package var maxVisitors: Int?
+    /// The bytes that a connection of TCP may carry in a second each way; `nil` sets no limit.
+    package var bytesPerSecond: Int?
+    /// Which header tells the origin of a connection of TCP who the visitor is.
+    package var proxyProtocol = ProxyProtocol.off
 
     /// Makes a policy that differs from the default one in what a closure changes.
     package init(_ change: (inout TunnelPolicy) -> Void = { _ in }) {
@@ -77,6 +83,16 @@ package enum OriginReuse: String, CaseIterable, Sendable {
     case safe
     /// Each request gets a connection of its own.
     case never
+}
+
+/// Which header of the PROXY protocol stands in front of a connection's bytes.
+package enum ProxyProtocol: String, CaseIterable, Sendable {
+    /// None.
+    case off
+    /// A line of text.
+    case v1
+    /// The binary one.
+    case v2
 }
 
 /// What the origin sees in `Host`.

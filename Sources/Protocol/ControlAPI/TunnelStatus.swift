@@ -22,7 +22,9 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
     package var tunnelID: String
     /// The name that was asked for, if any.
     package var name: String?
-    /// The public URL, with its trailing slash.
+    /// What the tunnel carries; an edge of an earlier version says nothing, and knows HTTP alone.
+    package var kind: TunnelKind?
+    /// The public URL: of a tunnel of HTTP with its trailing slash.
     package var url: String
     /// Every public URL, the one at a host of the tunnel's own first; an edge of an earlier version names none.
     package var urls: [String]?
@@ -46,6 +48,7 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
     package init(
         tunnelID: String,
         name: String?,
+        kind: TunnelKind? = nil,
         urls: [String],
         state: TunnelState,
         createdAt: Date,
@@ -56,6 +59,7 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
     ) {
         self.tunnelID = tunnelID
         self.name = name
+        self.kind = kind
         self.url = urls.first ?? ""
         self.urls = urls
         self.state = state
@@ -69,6 +73,7 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case tunnelID = "tunnel_id"
         case name
+        case kind
         case url
         case urls
         case state
@@ -134,11 +139,11 @@ package struct SessionStatus: Codable, Equatable, Sendable {
 
 /// What has passed through a tunnel.
 package struct TunnelCounters: Codable, Equatable, Sendable {
-    /// The requests, finished or not.
+    /// The requests, finished or not; of a tunnel of TCP the connections.
     package var requests: UInt64
     /// The requests that ended with an error that the edge made.
     package var errors: UInt64
-    /// The body bytes from visitors.
+    /// The body bytes from visitors; of a tunnel of TCP all bytes, when a connection is over.
     package var bytesReceived: UInt64
     /// The body bytes to visitors.
     package var bytesSent: UInt64

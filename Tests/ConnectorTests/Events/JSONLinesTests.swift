@@ -39,6 +39,7 @@ struct JSONLinesTests {
         .tokenEnding(end: 1_800_000_000, reason: "No edge answers."),
         .leaving(signal: "SIGTERM"),
         .stopped(exitCode: 77, message: "The edge refused the credentials."),
+        .connection(OriginConnectionSummary(bytesIn: 3, bytesOut: 4, duration: .milliseconds(5), isComplete: true)),
     ]
 
     private static func object(_ event: StatusEvent, tunnel: String? = nil) throws -> [String: Any] {

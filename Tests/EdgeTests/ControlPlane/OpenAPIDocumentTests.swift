@@ -64,6 +64,7 @@ struct OpenAPIDocumentTests {
         let status = TunnelStatus(
             tunnelID: "t",
             name: "n",
+            kind: .tcp,
             urls: ["u"],
             state: .online,
             createdAt: date,
@@ -72,14 +73,22 @@ struct OpenAPIDocumentTests {
             sessions: [session],
             counters: TunnelCounters()
         )
-        let created = CreateTunnelResponse(tunnelID: "t", name: "n", url: "u", urls: ["u"], token: "t", expiresAt: date)
+        let created = CreateTunnelResponse(
+            tunnelID: "t",
+            name: "n",
+            kind: .tcp,
+            url: "u",
+            urls: ["u"],
+            token: "t",
+            expiresAt: date
+        )
+        let request = CreateTunnelRequest(name: "n", localPort: 1, policy: TunnelPolicy(), kind: .tcp, port: 1)
         let renewed = TunnelTokenResponse(tunnelID: "t", token: "t", expiresAt: date, previousEndAt: date)
         let successor = TunnelRenewalResponse(tunnelID: "t", token: "t", expiresAt: date)
         let problem = Problem.invalidBody(field: "f", detail: "d").details(requestID: RequestID())
         #expect(try self.properties(of: "TunnelPolicy") == Set(PolicySchema.tunnel.members.map(\.name)))
         #expect(
-            try self.properties(of: "CreateTunnelRequest")
-                == self.members(of: CreateTunnelRequest(name: "n", localPort: 1, policy: TunnelPolicy()))
+            try self.properties(of: "CreateTunnelRequest") == self.members(of: request)
         )
         #expect(
             try self.properties(of: "BasicCredential")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import HTTPTypes
 import Testing
@@ -20,7 +21,8 @@ struct ProblemTests {
         .tunnelNotFound, .methodNotAllowed(allowed: []), .nameTaken("n"), .nameReserved("n"),
         .tooManyTunnels(limit: 1), .bodyTooLarge(limit: 1), .unsupportedMediaType,
         .rateLimited(Self.decision, by: .calls),
-        .draining, .internalError, .crowded(retryAfter: 7),
+        .draining, .internalError, .crowded(retryAfter: 7), .kindDiffers("n", .http), .kindNotServed(.tcp),
+        .portTaken(1), .noPortFree(1...2),
     ]
 
     /// Fails to compile when there is a new error, which then has to be added above.
@@ -45,6 +47,10 @@ struct ProblemTests {
         case .draining: 16
         case .internalError: 17
         case .crowded: 18
+        case .kindDiffers: 19
+        case .kindNotServed: 20
+        case .portTaken: 21
+        case .noPortFree: 22
         }
     }
 

@@ -5,6 +5,7 @@ import NIOCore
 import Testing
 
 @testable import EdgeProxy
+@testable import EdgeTunnels
 
 @Suite("A visitor's connection, decided")
 struct VisitorConnectionStateTests {

@@ -8,6 +8,7 @@ import Protocol
 import Testing
 
 @testable import EdgeProxy
+@testable import EdgeTunnels
 
 @Suite("A visitor's connection")
 struct VisitorConnectionTests {

@@ -5,7 +5,7 @@ import NIOCore
 import NIOEmbedded
 import Testing
 
-@testable import EdgeProxy
+@testable import EdgeTunnels
 
 @Suite("The connections of a listener that leaves")
 struct VisitorConnectionsTests {

@@ -67,6 +67,30 @@ extension CodeCase {
                     try await harness.call(.post, "/api/tunnels/create", key: ControlPlaneHarness.bob, body: body)
                 )
             },
+            Self.edge(.caller, "kind_differs", 409, field: "kind", settings: ["--tcp-ports", "1-2"]) { edge in
+                _ = try await edge.makeTunnel(#"{"name":"my-app"}"#)
+                return try await edge.call("POST", "tunnels/create", body: #"{"name":"my-app","kind":"tcp"}"#)
+            },
+            Self.edge(.caller, "kind_not_served", 409, field: "kind") { edge in
+                try await edge.call("POST", "tunnels/create", body: #"{"kind":"tcp"}"#)
+            },
+            CodeCase(.caller, "port_taken", 409, field: "port") {
+                var met: Met?
+                try await EdgeUnderTest.run(tcpPort: { ["--tcp-ports", "\($0)"] }) { edge, port in
+                    let body = #"{"kind":"tcp","port":\#(port)}"#
+                    _ = try await edge.makeTunnel(body)
+                    met = Met(try await edge.call("POST", "tunnels/create", body: body))
+                }
+                return try #require(met)
+            },
+            CodeCase(.caller, "no_port_free", 409, field: "port") {
+                var met: Met?
+                try await EdgeUnderTest.run(tcpPort: { ["--tcp-ports", "\($0)"] }) { edge, _ in
+                    _ = try await edge.makeTunnel(#"{"kind":"tcp"}"#)
+                    met = Met(try await edge.call("POST", "tunnels/create", body: #"{"kind":"tcp"}"#))
+                }
+                return try #require(met)
+            },
             Self.edge(.caller, "name_reserved", 409, field: "name", settings: ["--tunnel-reserved-names", "www"]) {
                 edge in
                 try await edge.call("POST", "tunnels/create", body: #"{"name":"www"}"#)

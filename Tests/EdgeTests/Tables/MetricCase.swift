@@ -145,6 +145,7 @@ struct MetricCase: Sendable, CustomTestStringConvertible {
                     try await edge.metric("culvert_event_loop_lag_seconds_count") >= 1
                 }
             },
+        ] + Self.connections + [
             MetricCase("culvert_log_lines_dropped_total") { edge in
                 let before = try await edge.metric("culvert_log_lines_dropped_total")
                 // A disk that is full.

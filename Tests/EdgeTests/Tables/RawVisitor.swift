@@ -73,6 +73,19 @@ struct RawVisitor: Sendable {
         throw Failure(description: "no answer, \(self.isClosed ? "closed" : "open") after: \(rest)")
     }
 
+    /// What came, once it ends in a text.
+    func text(until end: String, within limit: TimeAmount = .seconds(20)) async throws -> String {
+        let deadline = NIODeadline.now() + limit
+        while true {
+            let text = self.received.withLockedValue { $0 }
+            if text.hasSuffix(end) { return text }
+            guard !self.isClosed, NIODeadline.now() < deadline else {
+                throw Failure(description: "no \(end) in: \(text)")
+            }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+
     /// Waits until the edge closes the connection.
     func end(within limit: TimeAmount = .seconds(20)) async throws {
         let deadline = NIODeadline.now() + limit

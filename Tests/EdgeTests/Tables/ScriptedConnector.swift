@@ -27,6 +27,8 @@ struct ScriptedConnector: Sendable {
         case hangsUp
         /// The stream is accepted, and nothing is read from it.
         case deaf
+        /// The stream is accepted, this is said at once, and the end is answered with the end.
+        case says(String)
 
         /// A small answer that leaves the connection open.
         static let ok = Origin.answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -106,6 +108,10 @@ struct ScriptedConnector: Sendable {
             try? stream.pipeline.syncOperations.addHandler(Responder(text: text, isHangingUp: false))
         case .hangsUp: try? stream.pipeline.syncOperations.addHandler(Responder(text: "", isHangingUp: true))
         case .silent: waiting.withLockedValue { $0.append(NIOLoopBound(stream, eventLoop: stream.eventLoop)) }
+        case .says(let text):
+            try? stream.pipeline.syncOperations.addHandler(EndingOrigin())
+            stream.accept()
+            return stream.writeAndFlush(ByteBuffer(string: text), promise: nil)
         case .deaf: try? stream.syncOptions?.setOption(.autoRead, value: false)
         }
         stream.accept()
@@ -170,5 +176,16 @@ private final class Responder: ChannelInboundHandler {
             self.received = String(self.received[end.upperBound...])
             context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: self.text)), promise: nil)
         }
+    }
+}
+
+/// The origin's end of a connection that ends when the visitor has ended it.
+private final class EndingOrigin: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed { context.close(mode: .output, promise: nil) }
     }
 }

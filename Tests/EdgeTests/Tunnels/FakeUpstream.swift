@@ -48,6 +48,7 @@ final class FakeUpstream: Upstream, Sendable {
 
     func open(
         _ metadata: OpenMetadata,
+        kind: StreamKind,
         deadline: TimeAmount,
         initializer: (StreamChannel) throws -> Void
     ) throws -> StreamChannel {

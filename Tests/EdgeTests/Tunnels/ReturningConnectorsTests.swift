@@ -158,7 +158,7 @@ struct ReturningConnectorsTests {
         let tunnel = Tunnel(specification)
         tunnel.change(to: self.guarded, at: 50)
         #expect(tunnel.version > 100)
-        tunnel.adopt(self.open, version: 100)
+        tunnel.adopt(specification)
         #expect(tunnel.policy == self.guarded)
     }
 }

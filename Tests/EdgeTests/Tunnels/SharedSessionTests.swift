@@ -84,7 +84,12 @@ struct SharedSessionTests {
         _ session: TunnelSession,
         initializer: (StreamChannel) throws -> Void
     ) throws -> StreamChannel {
-        try session.open(OpenMetadata(target: session.target), deadline: .seconds(10), initializer: initializer)
+        try session.open(
+            OpenMetadata(target: session.target),
+            kind: .http,
+            deadline: .seconds(10),
+            initializer: initializer
+        )
     }
 
     /// Opens a stream as a visitor's request does.

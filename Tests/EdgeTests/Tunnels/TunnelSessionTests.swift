@@ -54,7 +54,7 @@ struct TunnelSessionTests {
         for (opensWithoutWaiting, expected) in [(true, 0), (false, 1), (false, 2), (true, 2)] {
             self.upstream.opensWithoutWaiting = opensWithoutWaiting
             #expect(throws: OpenError.tooManyWaiting) {
-                try session.open(OpenMetadata(target: session.target), deadline: .seconds(1)) { _ in }
+                try session.open(OpenMetadata(target: session.target), kind: .http, deadline: .seconds(1)) { _ in }
             }
             #expect(asked == expected)
         }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
+
 /// The local server that a tunnel exposes, as the command line or the configuration file names it.
 package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
     /// Where to connect.
@@ -12,16 +14,23 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
     package var endpoint: Endpoint
     /// Whether to speak TLS to the target.
     package var usesTLS: Bool
+    /// What the tunnel carries that exposes it.
+    package var kind = TunnelKind.http
 
     /// Longest path that fits `sockaddr_un.sun_path` on Linux with its final NUL; macOS has four bytes less.
     static let longestSocketPath = 103
 
-    /// Reads `3000`, `host:3000`, `[::1]:3000`, `http://…`, `https://…` or `unix:/path`.
+    /// Reads `3000`, `host:3000`, `[::1]:3000`, `http://…`, `https://…` or `unix:/path`; URLs for tunnels of HTTP alone.
     ///
+    /// - Parameters:
+    ///   - text: The text.
+    ///   - kind: What the tunnel carries.
     /// - Throws: ``OriginTargetError`` with the text and what is wrong with it.
-    package init(parsing text: String) throws(OriginTargetError) {
+    package init(parsing text: String, for kind: TunnelKind = .http) throws(OriginTargetError) {
         do {
-            if let path = text.dropping(prefix: "unix:") {
+            if kind != .http, text.contains("://") {
+                throw Fault.url
+            } else if let path = text.dropping(prefix: "unix:") {
                 self = try Self.unix(path)
             } else if let rest = text.dropping(prefix: "https://") {
                 self = try Self.url(rest, usesTLS: true)
@@ -39,6 +48,7 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
         } catch {
             throw OriginTargetError(text: text, reason: "\(error)")
         }
+        self.kind = kind
     }
 
     package init(endpoint: Endpoint, usesTLS: Bool) {
@@ -77,6 +87,7 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self.endpoint {
+        case .tcp where self.kind != .http: self.address
         case .tcp: "\(self.usesTLS ? "https" : "http")://\(self.hostField)"
         case .unix(let path): "unix:\(path)"
         }
@@ -84,6 +95,7 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
 
     private enum Fault: Error, CustomStringConvertible {
         case scheme
+        case url
         case path
         case userInformation
         case relativeSocketPath
@@ -93,6 +105,7 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
         var description: String {
             switch self {
             case .scheme: "only http://, https:// and unix: are understood"
+            case .url: "bytes go to a port, host:port or unix:/path"
             case .path: "a target has no path, query or fragment; the visitor's path is used"
             case .userInformation: "a target carries no user name or password"
             case .relativeSocketPath: "the path of a socket starts with “/”"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 
 /// A tunnel token (a JWT, RFC 7519) as far as the connector has to understand it.
@@ -16,6 +17,8 @@ package struct TunnelToken: Equatable, Sendable, CustomStringConvertible, Custom
     package let edge: EdgeAddress?
     /// The public URL, if the token names it.
     package let publicURL: String?
+    /// What the tunnel carries.
+    package let kind: TunnelKind
     /// What the origin sees in `Host`, if the token's policy says it.
     package let hostField: String?
 
@@ -30,6 +33,7 @@ package struct TunnelToken: Equatable, Sendable, CustomStringConvertible, Custom
         var iat: Double?
         var exp: Double?
         var policy: Policy?
+        var form: TunnelForm?
 
         struct Policy: Decodable {
             var host: String?
@@ -56,6 +60,7 @@ package struct TunnelToken: Equatable, Sendable, CustomStringConvertible, Custom
         self.secret = secret
         self.tunnelID = tunnelID
         self.publicURL = claims.url
+        self.kind = claims.form?.kind ?? .http
         self.hostField = claims.policy?.host.flatMap { $0 == "rewrite" || $0 == "preserve" ? nil : $0 }
         self.issuedAt = claims.iat
         self.expiresAt = claims.exp

@@ -67,7 +67,12 @@ package final class OriginDialer {
         guard let target = self.targets[metadata.target] else {
             return stream.reject(code: .targetUnknown, reason: "no target of that name is configured here")
         }
-        let pipe = OriginPipe(stream: stream, capture: self.observer.makeCapture())
+        let isHTTP = opening.kind == .http && target.kind == .http
+        let pipe = OriginPipe(
+            stream: stream,
+            capture: isHTTP ? self.observer.makeCapture() : nil,
+            meter: isHTTP ? nil : self.observer.makeMeter()
+        )
         do {
             try pipe.attachStream()
         } catch {

@@ -18,16 +18,21 @@ package struct OriginObserver: Sendable {
     let report: @Sendable (OriginEvent) -> Void
     /// Who looks at requests and responses; if nobody does, no byte is parsed.
     let listeners: CaptureListeners
+    /// Called for connections of tunnels that don't carry HTTP; `nil` where nobody looks.
+    let connections: (@Sendable (OriginConnectionEvent) -> Void)?
 
     /// - Parameters:
     ///   - report: Called when the local server can't be reached, and when it can again.
     ///   - listeners: Who looks at requests and responses; without them no byte is parsed.
+    ///   - connections: Called for connections of tunnels that don't carry HTTP.
     package init(
         report: @escaping @Sendable (OriginEvent) -> Void,
-        listeners: CaptureListeners = CaptureListeners()
+        listeners: CaptureListeners = CaptureListeners(),
+        connections: (@Sendable (OriginConnectionEvent) -> Void)? = nil
     ) {
         self.report = report
         self.listeners = listeners
+        self.connections = connections
     }
 
     /// An observer that does nothing.
@@ -37,5 +42,10 @@ package struct OriginObserver: Sendable {
     func makeCapture() -> PipeCapture? {
         guard !self.listeners.isEmpty else { return nil }
         return PipeCapture(self.listeners.forNextConnection())
+    }
+
+    /// What counts a new connection's bytes; `nil` if nobody looks.
+    func makeMeter() -> ConnectionMeter? {
+        self.connections.map { ConnectionMeter($0) }
     }
 }

@@ -27,10 +27,13 @@ final class OriginPipe {
     private(set) var isStreamOver = false
     /// Reads the requests that pass; `nil` where nobody looks.
     let capture: PipeCapture?
+    /// Counts the bytes that pass; `nil` where nobody looks.
+    let meter: ConnectionMeter?
 
-    init(stream: StreamChannel, capture: PipeCapture? = nil) {
+    init(stream: StreamChannel, capture: PipeCapture? = nil, meter: ConnectionMeter? = nil) {
         self.stream = stream
         self.capture = capture
+        self.meter = meter
     }
 
     /// Adds the handler to the stream; it reads nothing until the local connection stands.
@@ -99,13 +102,13 @@ final class OriginPipe {
 
     func streamFailed(_ error: any Error) {
         self.isStreamOver = true
-        self.capture?.closed(.streamFailed)
+        self.closed(.streamFailed)
         self.perform(self.state.streamFailed((error as? StreamError)?.code ?? .internalError))
     }
 
     func streamClosed() {
         self.isStreamOver = true
-        self.capture?.closed(.streamClosed)
+        self.closed(.streamClosed)
         self.perform(self.state.streamClosed())
     }
 
@@ -116,14 +119,19 @@ final class OriginPipe {
 
     func localFailed(_ error: any Error) {
         guard !self.failBeforeJoin(error) else { return }
-        self.capture?.closed(.localFailed)
+        self.closed(.localFailed)
         self.perform(self.state.localFailed(Self.code(of: error)))
     }
 
     func localClosed() {
         guard !self.failBeforeJoin(ChannelError.eof) else { return }
-        self.capture?.closed(.localClosed)
+        self.closed(.localClosed)
         self.perform(self.state.localClosed())
+    }
+
+    private func closed(_ ending: PipeEnding) {
+        self.capture?.closed(ending)
+        self.meter?.closed(ending)
     }
 
     /// Resets the local connection; neither `onReady` nor `onFailure` is called afterwards.

@@ -33,11 +33,13 @@ final class PipeHandler: ChannelDuplexHandler {
     private var isReadingStopped = false
     /// Kept here as well as in the pipe, so that where nothing is captured a read costs one comparison.
     private let capture: PipeCapture?
+    private let meter: ConnectionMeter?
 
     init(side: Side, pipe: OriginPipe) {
         self.side = side
         self.pipe = pipe
         self.capture = pipe.capture
+        self.meter = pipe.meter
     }
 
     /// Connects the other end; until then this end does not read.
@@ -85,6 +87,7 @@ final class PipeHandler: ChannelDuplexHandler {
         guard !self.isReadingStopped else { return }
         self.hasUnflushedBytes = true
         self.partner?.context?.write(data, promise: nil)
+        self.meter?.read(self.unwrapInboundIn(data).readableBytes, from: self.side)
         // After the write, so that the capture does not delay it. The buffer is shared, not copied.
         guard let capture else { return }
         switch self.side {

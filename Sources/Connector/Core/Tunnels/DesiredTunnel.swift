@@ -28,6 +28,8 @@ package struct DesiredTunnel: Equatable, Sendable {
     package var originTrust: OriginTrust
     /// The name to ask the edge for.
     package var name: String?
+    /// The port of the edge to ask for.
+    package var port: UInt16?
     /// The token of a tunnel that exists; without one, a tunnel is created.
     package var token: TunnelToken? { self.given?.token }
     private let given: GivenToken?
@@ -57,6 +59,7 @@ package struct DesiredTunnel: Equatable, Sendable {
         target: OriginTarget,
         originTrust: OriginTrust = OriginTrust(),
         name: String? = nil,
+        port: UInt16? = nil,
         token: TunnelToken? = nil,
         tokenFile: TokenFile? = nil,
         policy: TunnelPolicy = TunnelPolicy(),
@@ -68,6 +71,7 @@ package struct DesiredTunnel: Equatable, Sendable {
         self.target = target
         self.originTrust = originTrust
         self.name = name
+        self.port = port
         self.given = token.map { GivenToken(token: $0) }
         self.tokenFile = tokenFile
         self.policy = policy

@@ -5,6 +5,7 @@ import ControlAPI
 package struct TunnelCreation: Sendable {
     private let access: EdgeAccess
     private let name: String?
+    private let port: UInt16?
     private let target: OriginTarget
     private let policy: TunnelPolicy
     private let originTrust: OriginTrust
@@ -14,7 +15,8 @@ package struct TunnelCreation: Sendable {
     /// - Parameters:
     ///   - access: The edge to create it at, and the API key.
     ///   - name: The name to ask for.
-    ///   - target: The local server.
+    ///   - port: The port of the edge to ask for; `nil` for any, and for tunnels of HTTP.
+    ///   - target: The local server, and what the tunnel carries.
     ///   - policy: The policy of the tunnel; ``HostPolicy/local`` becomes the target's own address.
     ///   - originTrust: Which certificates of an `https://` target are accepted.
     ///   - connections: How many connections to keep to the edge, 1 to 8.
@@ -22,6 +24,7 @@ package struct TunnelCreation: Sendable {
     package init(
         access: EdgeAccess,
         name: String?,
+        port: UInt16? = nil,
         target: OriginTarget,
         policy: TunnelPolicy,
         originTrust: OriginTrust,
@@ -30,6 +33,7 @@ package struct TunnelCreation: Sendable {
     ) {
         self.access = access
         self.name = name
+        self.port = port
         self.target = target
         self.policy = policy
         self.originTrust = originTrust
@@ -40,8 +44,9 @@ package struct TunnelCreation: Sendable {
     /// Creates the tunnel.
     package func prepare(_ server: TunnelServer) async throws -> ServedTunnel {
         var policy = self.policy
-        if policy.host == .local { policy.host = .rewrite(self.target.hostField) }
-        if policy.origin == .withHost, self.target.usesTLS, case .rewrite(let host) = policy.host {
+        let isHTTP = self.target.kind == .http
+        if isHTTP, policy.host == .local { policy.host = .rewrite(self.target.hostField) }
+        if isHTTP, policy.origin == .withHost, self.target.usesTLS, case .rewrite(let host) = policy.host {
             policy.origin = .origin("https://\(host)")
         }
         var trust = self.originTrust
@@ -49,11 +54,16 @@ package struct TunnelCreation: Sendable {
         let request = CreateTunnelRequest(
             name: self.name,
             localPort: self.target.port.flatMap(UInt16.init),
-            policy: policy
+            policy: policy,
+            kind: isHTTP ? nil : self.target.kind,
+            port: self.port
         )
         let access = self.access
         let tunnel = try await server.callControl(access) { client async throws(EdgeFailure) in
             try await client.create(request)
+        }
+        guard isHTTP || tunnel.kind == self.target.kind else {
+            throw CommandFailure(.unavailable, "The edge knows tunnels of HTTP alone: it needs a later version.")
         }
         return ServedTunnel(
             token: try TunnelToken(fromEdge: tunnel.token),

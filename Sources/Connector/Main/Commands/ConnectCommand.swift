@@ -38,7 +38,6 @@ struct ConnectCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-            let target = try OriginTarget.fromCommandLine(self.target)
             let environment = ProgramEnvironment.variables
             let logger = self.edgeOptions.makeLogger()
             if self.token != nil, self.tokenFile == nil {
@@ -48,6 +47,7 @@ struct ConnectCommand: AsyncParsableCommand {
             let token =
                 try tokenFile?.read()
                 ?? TunnelToken.read(file: self.tokenFile, argument: self.token, environment: environment)
+            let target = try OriginTarget.fromCommandLine(self.target, for: token.kind)
             let edge = try self.edge(for: token, environment: environment)
             let run = try ServingRun(
                 edgeOptions: self.edgeOptions,

@@ -13,14 +13,15 @@ struct CulvertCommand: AsyncParsableCommand {
             Examples:
               culvert login --edge https://edge.example.com
               culvert http 3000
+              culvert tcp 22
               culvert connect --token-file token.txt --to 3000
               culvert start --config culvert.yaml
             """,
         version: ProgramVersion.description,
         subcommands: [
-            HTTPCommand.self, ConnectCommand.self, StartCommand.self, TunnelsCommand.self, RequestsCommand.self,
-            LoginCommand.self, DiagnoseCommand.self, ConfigCommand.self, ServiceCommand.self, CompletionsCommand.self,
-            ManualCommand.self,
+            HTTPCommand.self, TCPCommand.self, ConnectCommand.self, StartCommand.self, TunnelsCommand.self,
+            RequestsCommand.self, LoginCommand.self, DiagnoseCommand.self, ConfigCommand.self, ServiceCommand.self,
+            CompletionsCommand.self, ManualCommand.self,
         ]
     )
 

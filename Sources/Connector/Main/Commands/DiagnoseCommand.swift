@@ -59,7 +59,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
                 edge: edge,
                 credentials: access.flatMap { $0.edge == edge ? $0.credentials : nil },
                 token: token,
-                target: try self.target.map(OriginTarget.fromCommandLine),
+                target: try self.target.map { text throws(CommandFailure) in try OriginTarget.fromCommandLine(text) },
                 edgeTLS: try NIOSSLContext(configuration: .toEdge(certificateAuthorityFile: certificateAuthorityFile)),
                 certificateAuthorityFile: certificateAuthorityFile,
                 proxy: try ProxyRules(environment: environment).proxy(for: edge),

@@ -75,9 +75,12 @@ struct HTTPCommand: AsyncParsableCommand {
 
 extension OriginTarget {
     /// Reads a target given on the command line.
-    static func fromCommandLine(_ text: String) throws(CommandFailure) -> OriginTarget {
+    static func fromCommandLine(
+        _ text: String,
+        for kind: TunnelKind = .http
+    ) throws(CommandFailure) -> OriginTarget {
         do {
-            return try OriginTarget(parsing: text)
+            return try OriginTarget(parsing: text, for: kind)
         } catch {
             throw CommandFailure(.usage, error.description)
         }

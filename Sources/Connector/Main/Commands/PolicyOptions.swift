@@ -10,9 +10,14 @@ protocol PolicySchemaSource: Sendable {
     static var schema: PolicySchema { get }
 }
 
-/// The policy that the control API takes.
+/// The policy of a tunnel of HTTP.
 enum TunnelPolicySchema: PolicySchemaSource {
-    static var schema: PolicySchema { .tunnel }
+    static var schema: PolicySchema { .tunnel.applying(to: .http) }
+}
+
+/// The policy of a tunnel of TCP.
+enum TCPPolicySchema: PolicySchemaSource {
+    static var schema: PolicySchema { .tunnel.applying(to: .tcp) }
 }
 
 /// A flag for each member of a policy, made of the schema.

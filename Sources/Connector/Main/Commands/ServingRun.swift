@@ -17,7 +17,7 @@ struct ServingRun: Sendable {
     /// - Parameters:
     ///   - edgeOptions: How to reach edges.
     ///   - statusOptions: What to show.
-    ///   - inspectOptions: What to keep of the traffic.
+    ///   - inspectOptions: What to keep of the traffic; `nil` for traffic that can't be looked at.
     ///   - targets: The local servers that are exposed.
     ///   - connections: How many connections a tunnel will keep, at most.
     ///   - logger: For everything that happens.
@@ -25,7 +25,7 @@ struct ServingRun: Sendable {
     init(
         edgeOptions: EdgeOptions,
         statusOptions: StatusOptions,
-        inspectOptions: InspectOptions,
+        inspectOptions: InspectOptions?,
         targets: [OriginTarget],
         connections: Int,
         logger: Logger
@@ -35,7 +35,7 @@ struct ServingRun: Sendable {
             format: edgeOptions.logFormat ?? .text,
             logger: logger,
             inspection: { isWatched in
-                var settings = inspectOptions.settings(isWatched: isWatched)
+                var settings = inspectOptions?.settings(isWatched: isWatched)
                 settings?.targets = targets
                 return settings.map(TrafficInspection.init)
             }

@@ -25,6 +25,8 @@ struct TunnelsFile: Equatable, Sendable {
     struct Entry: Equatable, Sendable {
         var target: OriginTarget
         var name: String?
+        /// The port of the edge to ask for.
+        var port: UInt16?
         /// A file with the token of a tunnel that exists; without one, a tunnel is created.
         var tokenFile: String?
         /// The token in ``tokenFile``.

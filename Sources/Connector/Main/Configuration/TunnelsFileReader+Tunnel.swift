@@ -6,7 +6,7 @@ import Yams
 
 extension TunnelsFileReader {
     private static let settings = [
-        "target", "name", "token-file", "host-header", "policy", "origin-tls-verify", "origin-ca-file",
+        "target", "kind", "name", "port", "token-file", "host-header", "policy", "origin-tls-verify", "origin-ca-file",
     ]
 
     /// Reads one tunnel; nothing if it has no usable target.
@@ -16,10 +16,12 @@ extension TunnelsFileReader {
             return nil
         }
         var target: OriginTarget?
+        var kind = mapping["kind"].flatMap { self.kind($0) } ?? .http
         var entry = TunnelsFile.Entry(target: OriginTarget(endpoint: .tcp(host: "localhost", port: 1), usesTLS: false))
         for (key, value) in mapping {
             switch key.string {
-            case "target": target = self.target(value)
+            case "target", "kind": break
+            case "port": entry.port = self.port(value, of: kind)
             case "name": entry.name = self.name(value)
             case "token-file": entry.tokenFile = self.path(value, "token-file")
             case "host-header": entry.policy.host = self.host(value, "host-header") ?? entry.policy.host
@@ -33,12 +35,18 @@ extension TunnelsFileReader {
         if let policy = mapping["policy"] {
             let host = mapping["host-header"] == nil ? nil : entry.policy.host
             entry.policy = self.policy(policy, host: host, connections: connections)
+            if let member = self.policySchema.stranger(in: entry.policy, for: kind) {
+                self.report(policy, "“\(member.fileName)” has no meaning for a tunnel of kind \(kind): leave it out.")
+            }
+        }
+        if kind != .http, let host = mapping["host-header"] {
+            self.report(host, "“host-header” has no meaning for a tunnel of kind \(kind): leave it out.")
         }
         if mapping["target"] == nil {
             self.report(node, "“target” is missing: a port, host:port, http://…, https://… or unix:/path.")
         }
         if let tokenFile = entry.tokenFile, let tokenNode = mapping["token-file"] {
-            for setting in ["name", "host-header", "policy"] where mapping[setting] != nil {
+            for setting in ["name", "kind", "port", "host-header", "policy"] where mapping[setting] != nil {
                 self.report(
                     mapping[setting],
                     "With “token-file” the tunnel is what its token says: leave “\(setting)” out."
@@ -47,7 +55,9 @@ extension TunnelsFileReader {
             entry.token = self.reading(tokenNode) { () throws(CommandFailure) in
                 try TunnelToken.read(file: tokenFile, argument: nil, environment: [:])
             }
+            kind = entry.token?.kind ?? kind
         }
+        if let value = mapping["target"] { target = self.target(value, of: kind) }
         guard let target else { return nil }
         if !target.usesTLS {
             for setting in ["origin-tls-verify", "origin-ca-file"] where mapping[setting] != nil {
@@ -66,10 +76,27 @@ extension TunnelsFileReader {
         return entry
     }
 
-    private mutating func target(_ node: Node) -> OriginTarget? {
+    private mutating func kind(_ node: Node) -> TunnelKind? {
+        let kind = node.scalar.flatMap { TunnelKind(rawValue: $0.string) }
+        if kind == nil {
+            let kinds = TunnelKind.allCases.map(\.rawValue).joined(separator: " or ")
+            self.report(node, "“kind” has to be \(kinds).")
+        }
+        return kind
+    }
+
+    private mutating func port(_ node: Node, of kind: TunnelKind) -> UInt16? {
+        guard kind == .tcp else {
+            self.report(node, "“port” is for tunnels of kind tcp: leave it out, or add “kind: tcp”.")
+            return nil
+        }
+        return self.number(node, "port", in: 1...65_535).flatMap { UInt16(exactly: $0) }
+    }
+
+    private mutating func target(_ node: Node, of kind: TunnelKind) -> OriginTarget? {
         guard let text = self.text(node, "target") else { return nil }
         do {
-            return try OriginTarget(parsing: text)
+            return try OriginTarget(parsing: text, for: kind)
         } catch {
             self.report(node, error.description)
             return nil

@@ -28,6 +28,7 @@ struct TunnelsFileSource: Sendable {
                     target: entry.target,
                     originTrust: entry.originTrust,
                     name: entry.name,
+                    port: entry.port,
                     token: entry.token,
                     tokenFile: entry.tokenFile.flatMap { TokenFile($0) },
                     policy: entry.policy,
@@ -96,6 +97,7 @@ struct TunnelsFileSource: Sendable {
             access: access,
             // A tunnel with a random name keeps it when its policy changes.
             name: tunnel.name ?? earlierID,
+            port: tunnel.port,
             target: tunnel.target,
             policy: tunnel.policy,
             originTrust: tunnel.originTrust,

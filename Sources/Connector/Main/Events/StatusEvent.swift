@@ -24,6 +24,8 @@ enum StatusEvent: Equatable, Sendable {
     case online(url: String, target: String)
     /// A request has ended, with or without a response.
     case request(HTTPCapture.Exchange)
+    /// A connection of a tunnel that does not carry HTTP has ended.
+    case connection(OriginConnectionSummary)
     /// The local server can't be reached.
     case originUnreachable(target: String, code: ErrorCode, reason: String)
     /// The local server can be reached again.
@@ -52,6 +54,7 @@ enum StatusEvent: Equatable, Sendable {
         case replaced
         case online
         case request
+        case connection
         case originUnreachable = "origin_unreachable"
         case originReachable = "origin_reachable"
         case alsoServed = "also_served"
@@ -73,6 +76,7 @@ enum StatusEvent: Equatable, Sendable {
         case .replaced: .replaced
         case .online: .online
         case .request: .request
+        case .connection: .connection
         case .originUnreachable: .originUnreachable
         case .originReachable: .originReachable
         case .alsoServed: .alsoServed
@@ -89,7 +93,9 @@ enum StatusEvent: Equatable, Sendable {
     var level: Logger.Level {
         switch self {
         case .connecting: .debug
-        case .connected, .draining, .online, .request, .originReachable, .alsoServed, .inspecting, .leaving: .info
+        case .connected, .draining, .online, .request, .connection, .originReachable, .alsoServed, .inspecting,
+            .leaving:
+            .info
         case .tokenRenewed(_, let problem): problem == nil ? .info : .warning
         case .waiting, .replaced, .originUnreachable, .retrying, .tokenEnding: .warning
         case .stopped(let exitCode, _): exitCode == CommandStatus.success.rawValue ? .info : .error
@@ -106,6 +112,7 @@ enum StatusEvent: Equatable, Sendable {
         case .replaced: "Another connector took over this connection; leaving it alone."
         case .online: "forwarding"
         case .request: "request"
+        case .connection: "connection"
         case .originUnreachable(_, _, let reason): reason
         case .originReachable: "the local server answers again"
         case .alsoServed(let others):
@@ -135,6 +142,13 @@ enum StatusEvent: Equatable, Sendable {
             ["url": "\(url)", "to": "\(target)"]
         case .request(let exchange):
             Self.members(of: exchange)
+        case .connection(let summary):
+            [
+                "complete": .stringConvertible(summary.isComplete),
+                "duration_ms": .stringConvertible(summary.duration.inMilliseconds),
+                "received": .stringConvertible(summary.bytesIn),
+                "sent": .stringConvertible(summary.bytesOut),
+            ]
         case .originUnreachable(let target, let code, _):
             ["target": "\(target)", "code": "\(code)"]
         case .originReachable(let target):

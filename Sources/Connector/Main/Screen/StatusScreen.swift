@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConnectorCore
+import ControlAPI
 import Foundation
 import NIOCore
 import Program
@@ -224,6 +225,32 @@ struct StatusScreen: Sendable {
 
     private func totals(_ state: StatusState, width: Int) -> [StyledLine] {
         guard !state.tunnels.isEmpty else { return [] }
+        let carriesHTTP = state.tunnels.contains { $0.kind == .http }
+        let connections = state.tunnels.allSatisfy { $0.kind == .http } ? [] : self.connections(state, width: width)
+        return (carriesHTTP ? self.requestTotals(state, width: width) : []) + connections
+    }
+
+    private func connections(_ state: StatusState, width: Int) -> [StyledLine] {
+        let connections = state.connections
+        var parts = [StyledLine(Self.grouped(connections.count))]
+        if connections.open > 0 { parts.append(StyledLine("\(connections.open) open")) }
+        if connections.broken > 0 { parts.append(StyledLine("\(Self.grouped(connections.broken)) reset", .bad)) }
+        if connections.bytesIn + connections.bytesOut > 0 {
+            parts.append(StyledLine("\(Self.size(connections.bytesIn)) in, \(Self.size(connections.bytesOut)) out"))
+        }
+        return self.flow("Connections", parts, width: width)
+    }
+
+    /// A number of bytes with two or three digits.
+    private static func size(_ bytes: Int) -> String {
+        let units = ["KiB", "MiB", "GiB", "TiB"]
+        var value = Double(bytes)
+        var unit = "B"
+        for next in units where value >= 999.5 { (value, unit) = (value / 1024, next) }
+        return String(format: value < 9.95 && unit != "B" ? "%.1f %@" : "%.0f %@", value, unit)
+    }
+
+    private func requestTotals(_ state: StatusState, width: Int) -> [StyledLine] {
         var requests = [StyledLine(Self.grouped(state.requestCount))]
         if state.openCount > 0 { requests.append(StyledLine("\(state.openCount) open")) }
         if state.errorCount > 0 { requests.append(StyledLine("\(Self.grouped(state.errorCount)) failed", .bad)) }

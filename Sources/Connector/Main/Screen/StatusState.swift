@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConnectorCore
+import ControlAPI
 import Foundation
 import NIOCore
 
@@ -28,6 +29,7 @@ struct StatusState: Sendable {
         let id: String
         let url: String
         let target: String
+        let kind: TunnelKind
         /// By the index in the bundle.
         var connections: [Int: Connection] = [:]
         var roundTrips: [Int: TimeAmount] = [:]
@@ -37,6 +39,17 @@ struct StatusState: Sendable {
         var others: [String] = []
         /// When the token ends, and why it has no successor yet.
         var tokenEnd: (date: Date, reason: String)?
+    }
+
+    /// The connections of tunnels that don't carry HTTP.
+    struct Connections: Equatable, Sendable {
+        var count: UInt64 = 0
+        var open = 0
+        /// How many ended by a reset.
+        var broken: UInt64 = 0
+        /// The bytes of those that are over: to the local server, and from it.
+        var bytesIn = 0
+        var bytesOut = 0
     }
 
     /// A request that has a response, or ended without one.
@@ -64,6 +77,8 @@ struct StatusState: Sendable {
     private(set) var openCount = 0
     /// How many requests got no response, or a 5xx.
     private(set) var errorCount: UInt64 = 0
+    /// The connections of tunnels that don't carry HTTP.
+    private(set) var connections = Connections()
     private(set) var responseTimes = ResponseTimes()
     /// The latest first.
     private(set) var requests: [Request] = []
@@ -84,10 +99,10 @@ struct StatusState: Sendable {
     }
 
     /// Adds a tunnel; one with the same id is replaced.
-    mutating func opened(tunnel id: String, url: String, target: String) {
+    mutating func opened(tunnel id: String, url: String, target: String, kind: TunnelKind = .http) {
         self.retry = nil
         if self.phase == .starting { self.phase = .serving }
-        let tunnel = Tunnel(id: id, url: url, target: target)
+        let tunnel = Tunnel(id: id, url: url, target: target, kind: kind)
         if let index = self.index(of: id) {
             self.tunnels[index] = tunnel
         } else {
@@ -139,7 +154,7 @@ struct StatusState: Sendable {
             self.tunnels[index].tokenEnd = nil
         case .tokenEnding(let end, let reason):
             self.tunnels[index].tokenEnd = (Date(timeIntervalSince1970: end), reason)
-        case .request, .online, .retrying, .inspecting, .leaving, .stopped:
+        case .request, .connection, .online, .retrying, .inspecting, .leaving, .stopped:
             break
         }
     }
@@ -170,6 +185,22 @@ struct StatusState: Sendable {
             guard exchange.status == nil else { return }
             self.errorCount += 1
             self.remember(Request(date: date, tunnel: id, exchange: exchange))
+        }
+    }
+
+    /// Takes an event of a connection.
+    mutating func take(_ event: OriginConnectionEvent, of id: String) {
+        switch event {
+        case .began:
+            self.connections.count += 1
+            self.connections.open += 1
+            // The local server has answered, so it can be reached.
+            if let index = self.index(of: id) { self.tunnels[index].originFailure = nil }
+        case .ended(let summary):
+            self.connections.open = max(0, self.connections.open - 1)
+            self.connections.bytesIn += summary.bytesIn
+            self.connections.bytesOut += summary.bytesOut
+            if !summary.isComplete { self.connections.broken += 1 }
         }
     }
 

@@ -113,6 +113,11 @@ final class StatusDisplay: Sendable {
         self.panel?.update { $0.take(event, of: id, at: Date()) }
     }
 
+    private func take(_ event: OriginConnectionEvent, of id: String) {
+        if self.logsRequests, case .ended(let summary) = event { self.take(.connection(summary), of: id) }
+        self.panel?.update { $0.take(event, of: id) }
+    }
+
     // MARK: The URL
 
     private func announce(_ url: String) {
@@ -157,7 +162,7 @@ extension StatusDisplay: RunObserver {
         let (id, url, target) = (tunnel.token.tunnelID, tunnel.publicURL, tunnel.target)
         self.inspection?.directory.opened(tunnel)
         self.state.withLockedValue { $0.runs[id, default: 0] += 1 }
-        self.panel?.update { $0.opened(tunnel: id, url: url, target: "\(target)") }
+        self.panel?.update { $0.opened(tunnel: id, url: url, target: "\(target)", kind: target.kind) }
         let status = ConnectionStatus(
             publicURL: url,
             target: target,
@@ -166,6 +171,7 @@ extension StatusDisplay: RunObserver {
         )
         let isWatched = self.panel != nil || self.logsRequests
         let exchange: @Sendable (HTTPCapture.Event) -> Void = { event in self.take(event, of: id) }
+        let connection: @Sendable (OriginConnectionEvent) -> Void = { event in self.take(event, of: id) }
         return TunnelObserver(
             connection: { event in
                 self.panel?.take(event, of: id)
@@ -180,7 +186,8 @@ extension StatusDisplay: RunObserver {
                 listeners: CaptureListeners(
                     report: isWatched ? exchange : nil,
                     recorder: self.inspection?.recorder(for: id)
-                )
+                ),
+                connections: isWatched ? connection : nil
             ),
             token: { event in self.take(StatusEvent(event), of: id) }
         )

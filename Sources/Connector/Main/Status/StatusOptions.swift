@@ -7,6 +7,9 @@ struct StatusOptions: ParsableArguments {
     @Flag(name: .customLong("qr"), help: "Show the URL as a QR code when it can be reached.")
     var showsCode = false
 
-    @Flag(name: .customLong("log-requests"), help: "Log each request when it is over.")
+    @Flag(
+        name: .customLong("log-requests"),
+        help: "Log each request, or connection of a tunnel of TCP, when it is over."
+    )
     var logsRequests = false
 }

@@ -34,6 +34,8 @@ package struct ControlSettings: Equatable, Sendable {
     package var wildcardDomain: String?
     /// Whether tunnels are reached as `/<id>/` (`public.path-mode`).
     package var hasPathMode = true
+    /// The host that the URLs of tunnels of TCP name (`tcp.host`).
+    package var tcpHost = "127.0.0.1"
     /// The one host of the control API and of connectors (`public.api-host`).
     package var apiHost: String?
     /// The names that nobody can have.
@@ -70,14 +72,22 @@ package struct ControlSettings: Equatable, Sendable {
 
     /// The URLs under which visitors reach a tunnel, with their trailing slash: the one at a host of its own first, where
     /// any app works.
-    package func urls(of id: TunnelID) -> [String] {
+    ///
+    /// A tunnel of TCP has one URL, without a slash.
+    package func urls(of id: TunnelID, _ form: TunnelForm = .http) -> [String] {
+        if form.kind == .tcp {
+            let host = self.tcpHost.contains(":") ? "[\(self.tcpHost)]" : self.tcpHost
+            return [form.port.map { "tcp://\(host):\($0)" } ?? "tcp://\(host)"]
+        }
         let host = self.wildcardDomain.map { "\(self.url(host: "\(id).\($0)"))/" }
         let path = self.hasPathMode ? "\(self.publicURL)/\(id)/" : nil
         return [host, path].compactMap { $0 }
     }
 
     /// The URL to tell people.
-    package func url(of id: TunnelID) -> String { self.urls(of: id).first ?? "\(self.publicURL)/\(id)/" }
+    package func url(of id: TunnelID, _ form: TunnelForm = .http) -> String {
+        self.urls(of: id, form).first ?? "\(self.publicURL)/\(id)/"
+    }
 
     /// The URL of the control API, which is also where connectors connect, without a trailing slash.
     package var apiURL: String { self.apiHost.map(self.url(host:)) ?? self.publicURL }

@@ -30,6 +30,7 @@ package struct HTTPControlPlane: ControlPlane {
     ///   - limits: The limits of the API.
     ///   - settings: What the API is set to.
     ///   - policySchema: What the policy of a tunnel may say; the edge's own bounds come on top.
+    ///   - ports: Has the ports of tunnels of TCP.
     ///   - logger: Where calls and failures are logged.
     ///   - now: The clock.
     package init(
@@ -39,6 +40,7 @@ package struct HTTPControlPlane: ControlPlane {
         limits: APILimits,
         settings: LiveSettings,
         policySchema: PolicySchema = .tunnel,
+        ports: any PortKeeper = NoPorts(),
         logger: Logger,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
@@ -59,6 +61,7 @@ package struct HTTPControlPlane: ControlPlane {
             limits: limits,
             liveSettings: settings,
             policySchema: policySchema,
+            ports: ports,
             now: now
         )
         routes.add(to: api.group("tunnels").add(middleware: credentials))

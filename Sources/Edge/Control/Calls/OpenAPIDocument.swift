@@ -217,12 +217,21 @@ enum OpenAPIDocument {
 
             "schemas": {
               "TunnelID": {"type": "string", "pattern": "^[a-z0-9-]{3,63}$", "minLength": 3, "maxLength": 63},
+              "TunnelKind": {"enum": ["http", "tcp"]},
               "CreateTunnelRequest": {
                 "type": "object",
                 "additionalProperties": false,
                 "properties": {
                   "name": {"type": ["string", "null"], "pattern": "^[a-z0-9-]{3,63}$"},
                   "local_port": {"type": ["integer", "null"], "minimum": 1, "maximum": 65535},
+                  "kind": {
+                    "oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/TunnelKind"}],
+                    "description": "What the tunnel carries; http if it is left out."
+                  },
+                  "port": {
+                    "type": ["integer", "null"], "minimum": 1, "maximum": 65535,
+                    "description": "The wished port of the edge, for a tunnel of kind tcp."
+                  },
                   "policy": {"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/TunnelPolicy"}]}
                 }
               },
@@ -232,14 +241,15 @@ enum OpenAPIDocument {
               "CreateTunnelResponse": {
                 "type": "object",
                 "additionalProperties": false,
-                "required": ["tunnel_id", "url", "urls", "token", "expires_at"],
+                "required": ["tunnel_id", "kind", "url", "urls", "token", "expires_at"],
                 "properties": {
                   "tunnel_id": {"$ref": "#/components/schemas/TunnelID"},
                   "name": {"type": "string"},
+                  "kind": {"$ref": "#/components/schemas/TunnelKind"},
                   "url": {
                     "type": "string",
                     "format": "uri",
-                    "description": "The public URL: at a host of the tunnel's own where there is one."
+                    "description": "The public URL: at a host of the tunnel's own where there is one; tcp://host:port for kind tcp."
                   },
                   "urls": {
                     "type": "array",
@@ -284,14 +294,15 @@ enum OpenAPIDocument {
               "TunnelStatus": {
                 "type": "object",
                 "additionalProperties": false,
-                "required": ["tunnel_id", "url", "urls", "state", "created_at", "sessions", "counters"],
+                "required": ["tunnel_id", "kind", "url", "urls", "state", "created_at", "sessions", "counters"],
                 "properties": {
                   "tunnel_id": {"$ref": "#/components/schemas/TunnelID"},
                   "name": {"type": "string"},
+                  "kind": {"$ref": "#/components/schemas/TunnelKind"},
                   "url": {
                     "type": "string",
                     "format": "uri",
-                    "description": "The public URL: at a host of the tunnel's own where there is one."
+                    "description": "The public URL: at a host of the tunnel's own where there is one; tcp://host:port for kind tcp."
                   },
                   "urls": {
                     "type": "array",

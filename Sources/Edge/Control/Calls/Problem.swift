@@ -21,6 +21,10 @@ enum Problem: Error, Equatable {
     case nameTaken(String)
     case nameReserved(String)
     case tooManyTunnels(limit: Int)
+    case kindDiffers(String, TunnelKind)
+    case kindNotServed(TunnelKind)
+    case portTaken(UInt16)
+    case noPortFree(ClosedRange<UInt16>)
     case bodyTooLarge(limit: Int)
     case unsupportedMediaType
     case rateLimited(RateDecision, by: APILimit)
@@ -44,6 +48,10 @@ enum Problem: Error, Equatable {
         case .nameTaken: "name_taken"
         case .nameReserved: "name_reserved"
         case .tooManyTunnels: "too_many_tunnels"
+        case .kindDiffers: "kind_differs"
+        case .kindNotServed: "kind_not_served"
+        case .portTaken: "port_taken"
+        case .noPortFree: "no_port_free"
         case .bodyTooLarge: "body_too_large"
         case .unsupportedMediaType: "unsupported_media_type"
         case .rateLimited: "rate_limited"
@@ -62,6 +70,7 @@ enum Problem: Error, Equatable {
         case .notFound, .tunnelNotFound: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .nameTaken, .nameReserved, .tooManyTunnels: .conflict
+        case .kindDiffers, .kindNotServed, .portTaken, .noPortFree: .conflict
         case .bodyTooLarge: .contentTooLarge
         case .unsupportedMediaType: .unsupportedMediaType
         case .rateLimited: .tooManyRequests
@@ -86,6 +95,13 @@ enum Problem: Error, Equatable {
         case .nameTaken(let name): "The name \(name) belongs to another API key: choose another one."
         case .nameReserved(let name): "The name \(name) is reserved: choose another one."
         case .tooManyTunnels(let limit): "This API key already has \(limit) tunnels: delete one first."
+        case .kindDiffers(let name, let kind):
+            "The tunnel \(name) is of kind \(kind): delete it first, or choose another name."
+        case .kindNotServed(let kind): Self.howToServe(kind)
+        case .portTaken(let port):
+            "The port \(port) belongs to another tunnel or program: choose another one, or leave the choice to the edge."
+        case .noPortFree(let range):
+            "Every port from \(range.lowerBound) to \(range.upperBound) belongs to a tunnel or program: delete a tunnel, or have tcp.ports of the edge widened."
         case .bodyTooLarge(let limit): "The body may have \(limit) bytes at most."
         case .unsupportedMediaType: "Send the body as Content-Type: application/json."
         case .rateLimited(let decision, let limit): "\(limit.complaint): try again in \(decision.resetSeconds) s."
@@ -111,6 +127,10 @@ enum Problem: Error, Equatable {
         case .nameTaken: "The name is taken"
         case .nameReserved: "The name is reserved"
         case .tooManyTunnels: "Too many tunnels"
+        case .kindDiffers: "The tunnel is of another kind"
+        case .kindNotServed: "The edge does not serve this kind"
+        case .portTaken: "The port is taken"
+        case .noPortFree: "No port is free"
         case .bodyTooLarge: "The body is too large"
         case .unsupportedMediaType: "The body has another media type"
         case .rateLimited: "Too many calls"
@@ -128,6 +148,8 @@ enum Problem: Error, Equatable {
         case .missingCredentials, .invalidCredentials, .invalidToken: "Authorization"
         case .oneTimePasswordRequired, .invalidOneTimePassword: "Culvert-OTP"
         case .nameTaken, .nameReserved: "name"
+        case .kindDiffers, .kindNotServed: "kind"
+        case .portTaken, .noPortFree: "port"
         case .unsupportedMediaType: "Content-Type"
         default: nil
         }
@@ -157,6 +179,25 @@ enum Problem: Error, Equatable {
             break
         }
         return fields
+    }
+
+    /// The problem of a tunnel that can't have a port.
+    init(_ refusal: PortRefusal) {
+        switch refusal {
+        case .notServed: self = .kindNotServed(.tcp)
+        case .outside(let range):
+            let detail = "port has to be from \(range.lowerBound) to \(range.upperBound), the ports of this edge."
+            self = .invalidBody(field: "port", detail: detail)
+        case .taken(let port): self = .portTaken(port)
+        case .noneFree(let range): self = .noPortFree(range)
+        }
+    }
+
+    private static func howToServe(_ kind: TunnelKind) -> String {
+        switch kind {
+        case .http: "This edge serves no tunnels of HTTP."
+        case .tcp: "This edge has no ports for tunnels: whoever runs it sets tcp.ports, as in 20000-20099."
+        }
     }
 
     /// The body of the response.

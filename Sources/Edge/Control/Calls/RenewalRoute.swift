@@ -35,7 +35,11 @@ struct RenewalRoute: Sendable {
             throw Problem.invalidParameter(field: "id", detail: "id has to be 3 to 63 of a-z, 0-9 and -.")
         }
         context.audit.note(tunnelID: id.description)
-        let authority = TunnelAuthority(registry: self.tunnels.registry, tokens: self.tunnels.tokens)
+        let authority = TunnelAuthority(
+            registry: self.tunnels.registry,
+            tokens: self.tunnels.tokens,
+            ports: self.tunnels.ports
+        )
         let authorised: AuthorisedTunnel
         switch await authority.authorise(tunnelID: id.description, token: token) {
         case .success(let success): authorised = success

@@ -20,6 +20,7 @@ struct TunnelRoutes: Sendable {
     let limits: APILimits
     let liveSettings: LiveSettings
     let policySchema: PolicySchema
+    let ports: any PortKeeper
     let now: @Sendable () -> Date
 
     /// Adds the calls to a group, which has to authenticate the caller.
@@ -41,12 +42,16 @@ struct TunnelRoutes: Sendable {
         let members = JSONMembers.createTunnel(self.settings.bounded(self.policySchema))
         let call = try await JSONBody.decode(CreateTunnelRequest.self, members: members, from: request)
         var policy = call.policy ?? TunnelPolicy()
-        policy.host = policy.host.resolved(localPort: call.localPort)
+        let kind = call.kind ?? .http
+        try self.check(call, policy, kind: kind)
+        if kind == .http { policy.host = policy.host.resolved(localPort: call.localPort) }
         let id = try self.id(named: call.name)
         context.audit.note(tunnelID: id.description)
 
         // A tunnel that is taken up again is not a new one: connectors do that at each start.
-        let isOwn = self.registry.tunnel(id)?.owner == principal.owner
+        let own = self.registry.tunnel(id).flatMap { $0.owner == principal.owner ? $0 : nil }
+        let isOwn = own != nil
+        if let own, own.form.kind != kind { throw Problem.kindDiffers(id.description, own.form.kind) }
         if !isOwn || !policy.basicAuth.isEmpty {
             let decision = self.limits.creation(by: principal.name)
             guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .creations) }
@@ -59,17 +64,27 @@ struct TunnelRoutes: Sendable {
             name: call.name,
             owner: principal.owner,
             policy: policy,
+            form: TunnelForm(kind: kind),
             createdAt: self.now()
         )
         try await self.checkToken(of: specification)
         do {
-            specification = try await self.registry.create(specification).specification
+            let tunnel = try await self.registry.create(specification)
+            do {
+                try await self.openPort(call.port, of: tunnel)
+            } catch {
+                _ = await self.registry.remove(tunnel.id, keepingNameFor: .zero)
+                for session in tunnel.close(isDeleted: true) { session.revoke() }
+                throw error
+            }
+            specification = tunnel.specification
         } catch TunnelRegistryError.nameTaken {
             // Asking again for one's own name takes the tunnel up again, with the new policy: `culvert http --name`
             // has to work twice in a row.
             guard let tunnel = self.registry.tunnel(id), tunnel.owner == principal.owner else {
                 throw Problem.nameTaken(id.description)
             }
+            try await self.openPort(call.port, of: tunnel)
             tunnel.change(to: policy, at: self.now().timeIntervalSince1970)
             specification = tunnel.specification
         } catch TunnelRegistryError.tooManyTunnels(let limit) {
@@ -81,8 +96,9 @@ struct TunnelRoutes: Sendable {
             CreateTunnelResponse(
                 tunnelID: id.description,
                 name: call.name,
-                url: self.settings.url(of: id),
-                urls: self.settings.urls(of: id),
+                kind: specification.form.kind,
+                url: self.settings.url(of: id, specification.form),
+                urls: self.settings.urls(of: id, specification.form),
                 token: token,
                 expiresAt: Date(timeIntervalSince1970: claims.exp)
             )
@@ -115,7 +131,7 @@ struct TunnelRoutes: Sendable {
         return try JSONBody.response(
             .ok,
             TunnelList(
-                tunnels: page.map { $0.status(urls: self.settings.urls(of: $0.id)) },
+                tunnels: page.map { $0.status(urls: self.settings.urls(of: $0.id, $0.form)) },
                 nextCursor: tunnels.count > limit ? page.last?.id.description : nil
             )
         )
@@ -124,7 +140,7 @@ struct TunnelRoutes: Sendable {
     @Sendable
     private func status(_ request: Request, _ context: ControlContext) async throws -> Response {
         let tunnel = try self.tunnel(context)
-        return try JSONBody.response(.ok, tunnel.status(urls: self.settings.urls(of: tunnel.id)))
+        return try JSONBody.response(.ok, tunnel.status(urls: self.settings.urls(of: tunnel.id, tunnel.form)))
     }
 
     @Sendable
@@ -152,10 +168,35 @@ struct TunnelRoutes: Sendable {
         self.tokens.endTokens(of: tunnel.id)
         _ = await self.registry.remove(tunnel.id, keepingNameFor: .zero)
         for session in tunnel.close(isDeleted: true) { session.revoke() }
+        await self.ports.close(tunnel.id, keepingPortFor: .zero)
         return Response(status: .noContent)
     }
 
     // MARK: Parts
+
+    /// Refuses what has no meaning for the kind of tunnel that is asked for.
+    private func check(_ call: CreateTunnelRequest, _ policy: TunnelPolicy, kind: TunnelKind) throws {
+        if call.port != nil, kind != .tcp {
+            let detail = "port is for tunnels of kind tcp, and this one is of \(kind)."
+            throw Problem.invalidBody(field: "port", detail: detail)
+        }
+        if let member = self.policySchema.stranger(in: policy, for: kind) {
+            throw Problem.invalidBody(
+                field: "policy.\(member.name)",
+                detail: "policy.\(member.name) has no meaning for tunnels of kind \(kind)."
+            )
+        }
+    }
+
+    /// Has the edge listen for a tunnel of TCP.
+    private func openPort(_ wish: UInt16?, of tunnel: Tunnel) async throws {
+        guard tunnel.form.kind == .tcp else { return }
+        do {
+            tunnel.listens(on: try await self.ports.open(wish, for: tunnel))
+        } catch {
+            throw Problem(error)
+        }
+    }
 
     private func id(named name: String?) throws -> TunnelID {
         guard let name else {
@@ -174,7 +215,7 @@ struct TunnelRoutes: Sendable {
         try await self.tokens.issue(
             for: specification,
             edge: self.settings.apiURL,
-            url: self.settings.url(of: specification.id),
+            url: self.settings.url(of: specification.id, specification.form),
             lifetime: self.settings.tokenLifetime
         )
     }

@@ -30,6 +30,7 @@ package final class TokenConnectEndpoint: ConnectEndpoint {
     /// - Parameters:
     ///   - registry: The tunnels.
     ///   - tokens: Verifies tokens.
+    ///   - ports: Has the ports of tunnels of TCP.
     ///   - configuration: What the edge's side of each session brings along.
     ///   - readiness: Whether the edge takes connectors at all.
     ///   - pace: Spreads connectors that come all at once.
@@ -38,13 +39,14 @@ package final class TokenConnectEndpoint: ConnectEndpoint {
     package init(
         registry: any TunnelRegistry,
         tokens: TunnelTokens,
+        ports: any PortKeeper = NoPorts(),
         configuration: SessionConfiguration = EdgeSessions.configuration,
         readiness: Readiness,
         pace: ConnectPace = ConnectPace(),
         recorder: any SessionRecorder,
         logger: Logger
     ) {
-        self.authority = TunnelAuthority(registry: registry, tokens: tokens)
+        self.authority = TunnelAuthority(registry: registry, tokens: tokens, ports: ports)
         self.configuration = configuration
         self.readiness = readiness
         self.pace = pace

@@ -75,6 +75,7 @@ package final class TunnelTokens: TunnelTokenVerifier {
             own: specification.owner,
             name: specification.name,
             policy: specification.policy,
+            form: specification.form == .http ? nil : specification.form,
             ver: specification.version
         )
         let (keyID, keys) = self.ring.withLock { ($0.signingKeyID, $0.keys[$0.signingKeyID] ?? $0.decoy) }

@@ -15,6 +15,7 @@ extension EdgeConfiguration {
         self.readCredentials(from: &reader)
         self.readHTTP(from: &reader)
         self.readTunnels(from: &reader)
+        self.readTCP(from: &reader)
         self.readLimits(from: &reader)
         self.readOperation(from: &reader)
         reader.reportUnknownKeys()
@@ -306,6 +307,7 @@ extension EdgeConfiguration {
                 )
             }
         }
+        self.checkTCP(&reader)
         if self.listen == self.adminListen, self.listen.port != 0 {
             reader.report("admin.listen", "listen has the same address: health and metrics need one of their own")
         }
@@ -337,7 +339,7 @@ extension EdgeConfiguration {
         }
     }
 
-    private static func isDomain(_ text: String) -> Bool {
+    static func isDomain(_ text: String) -> Bool {
         let labels = text.split(separator: ".", omittingEmptySubsequences: false)
         return text.utf8.count <= 180
             && labels.allSatisfy { label in

@@ -51,6 +51,16 @@ struct EdgeConfiguration: Sendable {
         var originReuse = OriginReuse.safe
     }
 
+    /// What applies to tunnels of TCP.
+    struct TCP: Sendable {
+        var ports: PortRange?
+        var listen = "0.0.0.0"
+        var host: String?
+        var maxConnections = 10_000
+        var maxConnectionsPerAddress = 1_000
+        var idleTimeout: TimeAmount?
+    }
+
     /// Where credentials come from.
     struct Credentials: Sendable {
         var apiKeysFile: String?
@@ -85,6 +95,7 @@ struct EdgeConfiguration: Sendable {
     var logFileCount = 5
     var http = HTTP()
     var tunnels = Tunnels()
+    var tcp = TCP()
     var limits = APILimits.Settings()
     /// How many connectors are let in a second when a crowd of them arrives.
     var connectsPerSecond = ConnectPace.defaultPerSecond

@@ -108,6 +108,24 @@ extension TimeAmount: SettingValue {
     }
 }
 
+/// Ports from one to another.
+struct PortRange: SettingValue {
+    /// The ports.
+    var ports: ClosedRange<UInt16>
+
+    static var expectation: String { "a port, or ports such as 20000-20099" }
+
+    init?(setting text: String) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
+        guard (1...2).contains(parts.count), let first = parts[0], let last = parts[parts.count - 1], first > 0,
+            first <= last
+        else { return nil }
+        self.ports = first...last
+    }
+
+    var settingText: String { "\(self.ports.lowerBound)-\(self.ports.upperBound)" }
+}
+
 /// A number of bytes.
 struct ByteCount: SettingValue, Comparable {
     /// The bytes.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EdgeProxy
+import EdgeTCP
 import EdgeTunnels
 import Logging
 import NIOCore
@@ -12,6 +12,8 @@ struct EdgeLifecycleRunner: Sendable {
     let visitors: VisitorConnections
     /// What accepts visitors' connections.
     let server: any Channel
+    /// What listens for tunnels of TCP, if anything does.
+    let ports: TunnelPorts?
     /// Every event loop that connections live on.
     let group: any EventLoopGroup
     let logger: Logger
@@ -51,6 +53,7 @@ struct EdgeLifecycleRunner: Sendable {
             }
         case .closeListener:
             try? await self.server.close()
+            await self.ports?.leave()
             // What was accepted last is on its way to its event loop: it counts once it is there.
             for eventLoop in self.group.makeIterator() { try? await eventLoop.submit {}.get() }
         case .closeIdleVisitors:

@@ -2,6 +2,7 @@
 
 import EdgeControl
 import EdgeProxy
+import EdgeTCP
 import EdgeTunnels
 import Logging
 import Mux
@@ -50,6 +51,8 @@ struct EdgeServer: Service {
     private let tls: ListenerCertificate?
     private let visitors = VisitorConnections()
     private let recentTunnels: RecentTunnelsKeys
+    /// The ports of tunnels of TCP, if there are any.
+    private let ports: TunnelPorts?
 
     /// Makes the parts that need no socket.
     ///
@@ -82,6 +85,13 @@ struct EdgeServer: Service {
         self.limits = APILimits(configuration.limits)
         self.pace = ConnectPace(perSecond: configuration.connectsPerSecond)
         self.tls = try ListenerCertificate(configuration)
+        self.ports = TCPListener(
+            configuration: configuration,
+            registry: self.registry,
+            recorder: ConnectionLog(logger: Logger(label: "culvert.access"), metrics: self.metrics),
+            connections: self.visitors,
+            group: group
+        ).makePorts()
     }
 
     /// Serves until the service group asks to stop; then drains.
@@ -105,7 +115,9 @@ struct EdgeServer: Service {
             throw error
         }
         let addresses = self.addresses(server: server, admin: admin)
-        settings.current = self.controlSettings(publicURL: addresses.publicURL)
+        var current = self.controlSettings(publicURL: addresses.publicURL)
+        current.tcpHost = self.configuration.tcpHost(listeningOn: addresses.listen)
+        settings.current = current
         var lifecycle = EdgeLifecycle(
             delay: self.configuration.shutdownDelay,
             grace: self.configuration.shutdownGrace
@@ -125,6 +137,7 @@ struct EdgeServer: Service {
         await withTaskGroup { group in
             group.addTask { await ProgramMemory.settle() }
             group.addTask { await self.removeIdleTunnels() }
+            group.addTask { await self.closeIdlePorts() }
             group.addTask { await self.reloadOnHangUp() }
             group.addTask { await self.watchCertificate() }
             try? await gracefulShutdown()
@@ -137,6 +150,7 @@ struct EdgeServer: Service {
             registry: self.registry,
             visitors: self.visitors,
             server: server,
+            ports: self.ports,
             group: self.group,
             logger: self.logger
         )
@@ -151,6 +165,7 @@ struct EdgeServer: Service {
             let now = NIODeadline.now()
             for tunnel in self.registry.all where tunnel.isIdle(since: now - expiry) {
                 _ = await self.registry.remove(tunnel.id, keepingNameFor: lease)
+                await self.ports?.close(tunnel.id, keepingPortFor: lease)
                 for session in tunnel.close(isDeleted: false) {
                     session.end(code: .shutdown, reason: "the tunnel was idle")
                 }
@@ -158,6 +173,16 @@ struct EdgeServer: Service {
             }
             let interval = min(30_000_000_000, max(1_000_000_000, expiry.nanoseconds / 4))
             try? await Task.sleep(for: .nanoseconds(interval))
+        }
+    }
+
+    /// Listens no more for tunnels of TCP whose connector does not come back; a returning one opens its port again.
+    private func closeIdlePorts() async {
+        guard let ports = self.ports else { return }
+        let period = Self.tunnelLimits(self.configuration.tunnels).reconnectPeriod
+        while !Task.isCancelled {
+            await ports.closeIdle(after: period)
+            try? await Task.sleep(for: .seconds(1))
         }
     }
 
@@ -220,11 +245,13 @@ struct EdgeServer: Service {
                 tokens: self.tokens,
                 limits: self.limits,
                 settings: settings,
+                ports: self.ports ?? NoPorts(),
                 logger: Logger(label: "culvert.api")
             ),
             connectEndpoint: TokenConnectEndpoint(
                 registry: self.registry,
                 tokens: self.tokens,
+                ports: self.ports ?? NoPorts(),
                 configuration: self.sessionConfiguration,
                 readiness: self.readiness,
                 pace: self.pace,

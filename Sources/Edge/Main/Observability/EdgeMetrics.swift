@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import EdgeProxy
+import EdgeTCP
 import EdgeTunnels
 import Metrics
 import Program
@@ -32,6 +34,7 @@ final class EdgeMetrics: SessionRecorder {
     private let retries: Counter
     private let rememberedCallers: Meter
     private let loopLag: Timer
+    private let connections: ConnectionMetrics
 
     /// Makes figures that are all zero.
     ///
@@ -73,6 +76,7 @@ final class EdgeMetrics: SessionRecorder {
         self.retries = Counter(label: "culvert_retries_total", factory: registry)
         self.rememberedCallers = Meter(label: "culvert_rate_limit_callers", factory: registry)
         self.loopLag = Timer(label: "culvert_event_loop_lag_seconds", factory: registry)
+        self.connections = ConnectionMetrics(registry)
     }
 
     private static func requests(ofClass hundreds: Int, _ registry: MetricRegistry) -> Counter {
@@ -146,6 +150,12 @@ final class EdgeMetrics: SessionRecorder {
         if let origin = entry.originMilliseconds { self.origin.recordMilliseconds(origin) }
     }
 
+    /// A visitor's connection to a tunnel that is not of HTTP has begun.
+    func connectionStarted(_ kind: TunnelKind) { self.connections.started(kind) }
+
+    /// Such a connection is over.
+    func connectionFinished(_ entry: ConnectionEntry) { self.connections.finished(entry) }
+
     /// The figures in the text format of Prometheus.
     func prometheusText() -> String {
         var text = PrometheusText(labels: self.labels)
@@ -163,7 +173,9 @@ final class EdgeMetrics: SessionRecorder {
 
 extension EdgeMetrics {
     /// What docs/operations.md explains, in its order.
-    private static let descriptions = [
+    private static var descriptions: [MetricDescription] { Self.ownDescriptions + ConnectionMetrics.descriptions }
+
+    private static let ownDescriptions = [
         MetricDescription("culvert_build_info", .gauge, "Always 1; the labels say what runs"),
         MetricDescription("culvert_active_sessions", .gauge, "Connector sessions"),
         MetricDescription("culvert_sessions_total", .counter, "Sessions so far"),

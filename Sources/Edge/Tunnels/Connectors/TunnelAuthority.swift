@@ -26,14 +26,18 @@ package struct TunnelAuthority: Sendable {
     package let registry: any TunnelRegistry
     /// Verifies tokens.
     package let tokens: any TunnelTokenVerifier
+    /// Has the ports of tunnels of TCP.
+    private let ports: any PortKeeper
 
     /// Makes the authority over the tunnels of a registry.
     package init(
         registry: any TunnelRegistry,
-        tokens: any TunnelTokenVerifier
+        tokens: any TunnelTokenVerifier,
+        ports: any PortKeeper = NoPorts()
     ) {
         self.registry = registry
         self.tokens = tokens
+        self.ports = ports
     }
 
     /// Decides on one token.
@@ -56,6 +60,7 @@ package struct TunnelAuthority: Sendable {
             name: claims.name,
             owner: claims.own,
             policy: claims.policy ?? TunnelPolicy(),
+            form: claims.form ?? .http,
             createdAt: Date(timeIntervalSince1970: claims.iat),
             version: claims.version
         )
@@ -63,9 +68,14 @@ package struct TunnelAuthority: Sendable {
             let tunnel = try await self.registry.restore(specification) { [tokens] in
                 (try? tokens.life(of: verified).get()) != nil
             }
+            if tunnel.form.kind == .tcp {
+                tunnel.listens(on: try await self.ports.open(tunnel.form.port, for: tunnel))
+            }
             return .success(AuthorisedTunnel(tunnel: tunnel, token: verified))
         } catch TunnelRegistryError.ended {
             return .failure(.revoked)
+        } catch is PortRefusal {
+            return .failure(.portTaken)
         } catch {
             return .failure(.nameTaken)
         }

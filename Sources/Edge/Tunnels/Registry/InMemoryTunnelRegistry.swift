@@ -60,7 +60,7 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
             guard isValid() else { throw TunnelRegistryError.ended }
             if let tunnel = state.tunnels[specification.id] {
                 if tunnel.owner == specification.owner {
-                    tunnel.adopt(specification.policy, version: specification.version)
+                    tunnel.adopt(specification)
                     return (tunnel, nil)
                 }
                 // Somebody gave the name up and somebody else took it, while this edge was not there to remember.
@@ -75,6 +75,7 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
             {
                 guard lease.owner == specification.owner else { throw TunnelRegistryError.nameTaken }
                 (specification.policy, specification.version) = (lease.policy, lease.version)
+                specification.form = lease.form
             }
             return (self.add(specification, to: &state), nil)
         }
@@ -106,7 +107,8 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
             guard let tunnel = state.tunnels.removeValue(forKey: id) else { return nil }
             let specification = tunnel.specification
             // Nobody asks for a name that was drawn at random; but an older token may tell an older policy.
-            if lease > .zero, tunnel.name != nil || specification.policy != TunnelPolicy() {
+            let isPlain = specification.policy == TunnelPolicy() && specification.form == .http
+            if lease > .zero, tunnel.name != nil || !isPlain {
                 state.leases.keep(specification, until: now + lease, now: now)
             }
             return tunnel

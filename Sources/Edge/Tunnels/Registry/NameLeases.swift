@@ -15,6 +15,8 @@ struct NameLeases: Sendable {
         var version: Double
         /// The policy that its tunnel had, so that an older token does not bring back an older one.
         var policy: TunnelPolicy
+        /// What its tunnel carried, and where visitors found it.
+        var form: TunnelForm
         fileprivate var end: NIODeadline
     }
 
@@ -43,6 +45,7 @@ struct NameLeases: Sendable {
             owner: tunnel.owner,
             version: tunnel.version,
             policy: tunnel.policy,
+            form: tunnel.form,
             end: end
         )
     }

@@ -9,6 +9,7 @@ extension Tunnel {
         TunnelStatus(
             tunnelID: self.id.description,
             name: self.name,
+            kind: self.form.kind,
             urls: urls,
             state: self.reachability,
             createdAt: self.createdAt,
@@ -21,12 +22,13 @@ extension Tunnel {
 
     /// What the tunnel is made from, as it is now.
     package var specification: TunnelSpecification {
-        let (policy, version) = self.versionedPolicy
+        let (policy, form, version) = self.versionedPolicy
         return TunnelSpecification(
             id: self.id,
             name: self.name,
             owner: self.owner,
             policy: policy,
+            form: form,
             createdAt: self.createdAt,
             version: version
         )

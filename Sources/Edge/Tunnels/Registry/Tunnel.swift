@@ -14,6 +14,9 @@ import Foundation
 package struct TunnelLimits: Sendable {
     /// The most sessions of a tunnel whose policy says nothing (`tunnel.max-connections`).
     package var maxConnections = 100
+    /// The most connections that visitors of a tunnel of TCP have, where its policy says nothing: what one connection of a
+    /// connector carries.
+    static let defaultMaxVisitors = 1_024
     /// The most requests that wait for a connector to come back.
     var maxWaiters = 256
     /// For how long after its last session left a tunnel is taken to be reconnecting.
@@ -50,6 +53,7 @@ package final class Tunnel: Sendable {
 
     private struct State {
         var policy: TunnelPolicy
+        var form: TunnelForm
         /// When the owner gave the policy, in seconds since 1970.
         var version: Double
         var gate: VisitorGate
@@ -72,6 +76,8 @@ package final class Tunnel: Sendable {
     private let limits: TunnelLimits
     private let state: Mutex<State>
     private let requests = Atomic<UInt64>(0)
+    /// The connections of visitors of a tunnel of TCP that are open.
+    private let connections = Atomic<Int>(0)
     private let errors = Atomic<UInt64>(0)
     private let bytesReceived = Atomic<UInt64>(0)
     private let bytesSent = Atomic<UInt64>(0)
@@ -91,6 +97,7 @@ package final class Tunnel: Sendable {
         self.state = Mutex(
             State(
                 policy: specification.policy,
+                form: specification.form,
                 version: specification.version,
                 gate: VisitorGate(
                     specification.policy,
@@ -108,18 +115,27 @@ package final class Tunnel: Sendable {
     /// When the owner took the name, or last changed the policy, in seconds since 1970.
     package var version: Double { self.state.withLock { $0.version } }
 
-    /// The policy, and when the owner gave it.
-    var versionedPolicy: (policy: TunnelPolicy, version: Double) {
-        self.state.withLock { ($0.policy, $0.version) }
+    /// What it carries, and where visitors find it.
+    package var form: TunnelForm { self.state.withLock { $0.form } }
+
+    /// The policy and the form, and when the owner gave them.
+    var versionedPolicy: (policy: TunnelPolicy, form: TunnelForm, version: Double) {
+        self.state.withLock { ($0.policy, $0.form, $0.version) }
     }
 
-    /// Takes the policy that a token tells, unless a later one is known.
-    func adopt(_ policy: TunnelPolicy, version: Double) {
+    /// Takes what a token tells of the tunnel, unless a later word is known.
+    func adopt(_ specification: TunnelSpecification) {
         self.state.withLock { state in
-            guard version > state.version else { return }
-            state.version = version
-            state.replacePolicy(with: policy)
+            guard specification.version > state.version else { return }
+            state.version = specification.version
+            state.form = specification.form
+            state.replacePolicy(with: specification.policy)
         }
+    }
+
+    /// Notes the port of the edge that is the tunnel's from now on.
+    package func listens(on port: UInt16) {
+        self.state.withLock { $0.form.port = port }
     }
 
     /// Takes the policy that the owner gives now.
@@ -138,6 +154,7 @@ package final class Tunnel: Sendable {
     package struct Visit {
         package var decision: VisitorDecision
         package var policy: TunnelPolicy
+        package var kind: TunnelKind
     }
 
     /// Decides whether a visitor's request may reach the tunnel, by its policy.
@@ -152,7 +169,11 @@ package final class Tunnel: Sendable {
     ) -> Visit {
         self.state.withLock { state in
             guard !state.gate.admitsEverybody else {
-                return Visit(decision: .admit(stripsAuthorization: false), policy: state.policy)
+                return Visit(
+                    decision: .admit(stripsAuthorization: false),
+                    policy: state.policy,
+                    kind: state.form.kind
+                )
             }
             let decision = state.gate.admit(
                 address: address,
@@ -160,7 +181,7 @@ package final class Tunnel: Sendable {
                 hashing: self.limits.hashing,
                 now: Double(now.uptimeNanoseconds) / 1e9
             )
-            return Visit(decision: decision, policy: state.policy)
+            return Visit(decision: decision, policy: state.policy, kind: state.form.kind)
         }
     }
 
@@ -172,7 +193,7 @@ package final class Tunnel: Sendable {
     package func concludeVisit(_ attempt: PasswordAttempt, isRight: Bool, now: NIODeadline = .now()) -> Visit {
         self.state.withLock { state in
             let decision = state.gate.conclude(attempt, isRight: isRight, now: Double(now.uptimeNanoseconds) / 1e9)
-            return Visit(decision: decision, policy: state.policy)
+            return Visit(decision: decision, policy: state.policy, kind: state.form.kind)
         }
     }
 
@@ -209,6 +230,23 @@ package final class Tunnel: Sendable {
     /// Ends a request.
     package func endVisit(_ ticket: VisitorTicket) {
         self.state.withLock { $0.places.leave(ticket) }
+    }
+
+    /// Begins a visitor's connection to a tunnel of TCP; if it may begin, ``endConnection()`` has to follow.
+    ///
+    /// - Parameter policy: What it was admitted by.
+    package func beginConnection(_ policy: TunnelPolicy) -> Bool {
+        let (_, count) = self.connections.add(1, ordering: .relaxed)
+        guard count <= policy.maxVisitors ?? TunnelLimits.defaultMaxVisitors else {
+            self.endConnection()
+            return false
+        }
+        return true
+    }
+
+    /// Ends a visitor's connection.
+    package func endConnection() {
+        self.connections.subtract(1, ordering: .relaxed)
     }
 
     // MARK: Sessions

@@ -67,6 +67,8 @@ package struct TunnelSpecification: Sendable {
     package var owner: String
     /// The policy.
     package var policy: TunnelPolicy
+    /// What it carries, and where visitors find it.
+    package var form: TunnelForm
     /// When the tunnel was first made.
     package var createdAt: Date
     /// When the owner took the name, or last changed the policy, in seconds since 1970.
@@ -78,6 +80,7 @@ package struct TunnelSpecification: Sendable {
         name: String? = nil,
         owner: String,
         policy: TunnelPolicy,
+        form: TunnelForm = .http,
         createdAt: Date,
         version: Double? = nil
     ) {
@@ -85,6 +88,7 @@ package struct TunnelSpecification: Sendable {
         self.name = name
         self.owner = owner
         self.policy = policy
+        self.form = form
         self.createdAt = createdAt
         self.version = version ?? createdAt.timeIntervalSince1970
     }

@@ -30,10 +30,11 @@ final class ConnectorSession: Upstream {
 
     func open(
         _ metadata: OpenMetadata,
+        kind: StreamKind,
         deadline: TimeAmount,
         initializer: (StreamChannel) throws -> Void
     ) throws -> StreamChannel {
-        try self.handler.openStream(kind: .http, metadata: metadata, deadline: deadline, initializer: initializer)
+        try self.handler.openStream(kind: kind, metadata: metadata, deadline: deadline, initializer: initializer)
     }
 
     func tell(_ notice: ByteBuffer) {

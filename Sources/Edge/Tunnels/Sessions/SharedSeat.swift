@@ -76,13 +76,14 @@ final class SharedSeat: Upstream {
 
     func open(
         _ metadata: OpenMetadata,
+        kind: StreamKind,
         deadline: TimeAmount,
         initializer: (StreamChannel) throws -> Void
     ) throws -> StreamChannel {
         if case .over = self.end { throw OpenError.sessionUnavailable }
         guard self.group.count < Self.maximumStreams else { throw OpenError.tooManyWaiting }
         return try self.session.openStream(
-            kind: .http,
+            kind: kind,
             metadata: metadata,
             deadline: deadline,
             group: self.group,

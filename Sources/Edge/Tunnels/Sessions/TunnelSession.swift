@@ -89,12 +89,13 @@ package final class TunnelSession: Upstream, Sendable {
     /// Opens a stream for the tunnel, if need be in place of an idle one; on the event loop.
     package func open(
         _ metadata: OpenMetadata,
+        kind: StreamKind,
         deadline: TimeAmount,
         initializer: (StreamChannel) throws -> Void
     ) throws -> StreamChannel {
         let upstream = self.upstream.value
         if !upstream.opensWithoutWaiting { self.pool.value.makeRoom() }
-        return try upstream.open(metadata, deadline: deadline, initializer: initializer)
+        return try upstream.open(metadata, kind: kind, deadline: deadline, initializer: initializer)
     }
 
     /// Tells the connector something of the tunnel; on the event loop.

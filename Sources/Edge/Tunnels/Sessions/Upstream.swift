@@ -25,11 +25,13 @@ protocol Upstream: AnyObject {
     ///
     /// - Parameters:
     ///   - metadata: What OPEN says of the request.
+    ///   - kind: What the bytes are.
     ///   - deadline: How long the other side has to reach the origin.
     ///   - initializer: Adds the handlers.
     /// - Throws: `OpenError`, or what the initializer throws; nothing was sent.
     func open(
         _ metadata: OpenMetadata,
+        kind: StreamKind,
         deadline: TimeAmount,
         initializer: (StreamChannel) throws -> Void
     ) throws -> StreamChannel

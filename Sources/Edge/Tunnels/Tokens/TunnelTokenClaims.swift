@@ -28,6 +28,8 @@ package struct TunnelTokenClaims: Codable, Equatable, Sendable {
     package var name: String?
     /// The tunnel's policy.
     package var policy: TunnelPolicy?
+    /// What the tunnel carries, and where visitors find it; `nil` for HTTP, and in tokens of earlier versions.
+    package var form: TunnelForm?
     /// When the owner took the name, or last changed the policy; `nil` in tokens of the first version.
     ///
     /// A renewed token keeps it, so that of all tokens of a name the one with the latest says who owns the name and
@@ -46,6 +48,7 @@ package struct TunnelTokenClaims: Codable, Equatable, Sendable {
         own: String,
         name: String? = nil,
         policy: TunnelPolicy? = nil,
+        form: TunnelForm? = nil,
         ver: Double? = nil
     ) {
         self.sub = sub
@@ -58,6 +61,7 @@ package struct TunnelTokenClaims: Codable, Equatable, Sendable {
         self.own = own
         self.name = name
         self.policy = policy
+        self.form = form
         self.ver = ver
     }
 

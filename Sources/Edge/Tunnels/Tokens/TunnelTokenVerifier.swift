@@ -22,6 +22,8 @@ package enum TokenRefusal: String, Error, Equatable, Sendable {
     case otherTunnel
     case revoked
     case nameTaken
+    /// The tunnel's port can't be had, or this edge has none any more.
+    case portTaken
 }
 
 /// A token whose signature was right.

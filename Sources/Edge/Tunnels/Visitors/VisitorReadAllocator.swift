@@ -1,19 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
 
-extension VisitorConnection {
-    /// Sets what the connection needs of its channel.
-    ///
-    /// Here rather than as options of the listener: those take a future each.
-    package static func setOptions(of channel: any Channel) throws {
-        let options = channel.syncOptions
-        try options?.setOption(.allowRemoteHalfClosure, value: true)
-        try options?.setOption(.autoRead, value: false)
-        try options?.setOption(.maxMessagesPerRead, value: 1)
-        try options?.setOption(.recvAllocator, value: VisitorReadAllocator())
-    }
-}
-
 /// Sizes the reads of a visitor's connection by what came before, as NIO's adaptive one does.
 ///
 /// NIO keeps a buffer with each channel to read into it again. One of 64 KiB would stay with every idle connection that

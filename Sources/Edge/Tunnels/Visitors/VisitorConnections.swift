@@ -66,7 +66,7 @@ package final class VisitorConnections: Sendable {
     /// Adds a connection; on its event loop.
     ///
     /// - Returns: The stage that it begins in.
-    func join(_ connection: any VisitorConnectionMember, on eventLoop: any EventLoop) -> Stage {
+    package func join(_ connection: any VisitorConnectionMember, on eventLoop: any EventLoop) -> Stage {
         let member = NIOLoopBound(connection, eventLoop: eventLoop)
         return self.state.withLock { state in
             state.members[ObjectIdentifier(connection)] = member
@@ -75,7 +75,7 @@ package final class VisitorConnections: Sendable {
     }
 
     /// Takes a connection away that sends nothing more; one that was taken away already changes nothing.
-    func leave(_ connection: any VisitorConnectionMember) {
+    package func leave(_ connection: any VisitorConnectionMember) {
         let waiting = self.state.withLock { state -> [@Sendable () -> Void] in
             guard state.members.removeValue(forKey: ObjectIdentifier(connection)) != nil, state.members.isEmpty else {
                 return []

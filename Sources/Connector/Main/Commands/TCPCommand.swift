@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ConnectorCore
+import ControlAPI
+import Logging
+
+/// `culvert tcp TARGET`: makes a tunnel of TCP and serves it.
+struct TCPCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tcp",
+        abstract: "Expose a local TCP server, such as SSH or a database.",
+        discussion: """
+            Examples:
+              culvert tcp 22
+              culvert tcp 5432 --name my-database --ip-allow 192.0.2.0/24
+              culvert tcp 192.168.1.20:22 --port 20022
+              culvert tcp unix:/run/app.sock --proxy-protocol v2
+            """
+    )
+
+    @Argument(help: "The local server: a port, host:port or unix:/path.")
+    var target: String
+
+    @Option(help: "A stable name for the tunnel: 3 to 63 of a-z, 0-9 and -.")
+    var name: String?
+
+    @Option(help: "The port of the edge to ask for; without it the edge chooses one.")
+    var port: UInt16?
+
+    @Option(help: ArgumentHelp("How many connections to keep to the edge, 1 to 8.", valueName: "n"))
+    var connections = 2
+
+    @OptionGroup(title: "Edge Options") var edgeOptions: EdgeOptions
+    @OptionGroup(title: "Edge Options") var credentialOptions: CredentialOptions
+    @OptionGroup(title: "Serving Options") var statusOptions: StatusOptions
+    @OptionGroup(title: "Policy Options") var policyOptions: PolicyOptions<TCPPolicySchema>
+
+    func validate() throws {
+        guard (1...8).contains(self.connections) else {
+            throw ValidationError("--connections is a number from 1 to 8.")
+        }
+        guard self.port != 0 else { throw ValidationError("--port is a number from 1 to 65535.") }
+        let most = try self.policyOptions.values()["max_connections"]
+        if case .number(let most) = most, most < self.connections {
+            throw ValidationError(
+                "--max-connections is \(most), and the connector keeps \(self.connections) connections: "
+                    + "raise it, or lower --connections."
+            )
+        }
+    }
+
+    func run() async throws {
+        try await self.reportingFailures(as: self.edgeOptions.logFormat) {
+            let target = try OriginTarget.fromCommandLine(self.target, for: .tcp)
+            let access = try self.credentialOptions.resolve(self.edgeOptions)
+            let run = try ServingRun(
+                edgeOptions: self.edgeOptions,
+                statusOptions: self.statusOptions,
+                inspectOptions: nil,
+                targets: [target],
+                connections: self.connections,
+                logger: self.edgeOptions.makeLogger()
+            )
+            let tunnel = TunnelCreation(
+                access: access,
+                name: self.name,
+                port: self.port,
+                target: target,
+                policy: try self.policyOptions.policy(),
+                originTrust: OriginTrust(),
+                connections: self.connections
+            )
+            try await run.run(tunnel.prepare)
+        }
+    }
+}

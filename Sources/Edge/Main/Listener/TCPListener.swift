@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EdgeTCP
+import EdgeTunnels
+import Logging
+import Mux
+import NIOCore
+import NIOPosix
+
+/// The listeners on the ports of tunnels of TCP.
+struct TCPListener: Sendable {
+    let configuration: EdgeConfiguration
+    let registry: any TunnelRegistry
+    let recorder: any ConnectionRecorder
+    /// The connections of visitors, which are told when the edge leaves.
+    let connections: VisitorConnections
+    let group: any EventLoopGroup
+
+    /// The ports that tunnels may have; `nil` if there are none.
+    func makePorts() -> TunnelPorts? {
+        guard let range = self.configuration.tcp.ports?.ports else { return nil }
+        let (group, host) = (self.group, self.configuration.tcp.listen)
+        let logger = Logger(label: "culvert.listener")
+        return TunnelPorts(range: range, services: self.services) { port, accept in
+            do {
+                return try await ServerBootstrap.listener(group: group, backlog: 1_024)
+                    // As for the public listener: else the kernel takes megabytes for who reads slowly.
+                    .serverChannelOption(.unsentLowWaterMark, value: 256 << 10)
+                    .childChannelInitializer { channel in
+                        channel.eventLoop.makeCompletedFuture { try accept(channel) }
+                    }
+                    .bind(host: host, port: Int(port))
+                    .get()
+            } catch {
+                logger.notice("a port of tcp.ports can't be had", metadata: ["port": "\(port)", "why": "\(error)"])
+                throw error
+            }
+        }
+    }
+
+    private var services: ConnectionServices {
+        ConnectionServices(
+            settings: ConnectionSettings(
+                connectTimeout: self.configuration.tunnels.connectTimeout,
+                reconnectHold: self.configuration.tunnels.reconnectHold,
+                idleTimeout: self.configuration.tcp.idleTimeout
+            ),
+            registry: self.registry,
+            places: ConnectionPlaces(
+                limit: self.configuration.tcp.maxConnections,
+                perAddress: self.configuration.tcp.maxConnectionsPerAddress
+            ),
+            recorder: self.recorder,
+            connections: self.connections
+        )
+    }
+}

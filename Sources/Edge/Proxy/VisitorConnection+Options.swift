@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+import EdgeTunnels
+import NIOCore
+
+extension VisitorConnection {
+    /// Sets what the connection needs of its channel.
+    ///
+    /// Here rather than as options of the listener: those take a future each.
+    package static func setOptions(of channel: any Channel) throws {
+        let options = channel.syncOptions
+        try options?.setOption(.allowRemoteHalfClosure, value: true)
+        try options?.setOption(.autoRead, value: false)
+        try options?.setOption(.maxMessagesPerRead, value: 1)
+        try options?.setOption(.recvAllocator, value: VisitorReadAllocator())
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import NIOCore
+import Program
+import Protocol
+import Testing
+
+@testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
+
+extension SettingCase {
+    /// What applies to tunnels of TCP.
+    static var tcp: [SettingCase] {
+        [
+            SettingCase("tcp.ports") {
+                try await EdgeUnderTest.run(tcpPort: { port in ["--tcp-ports", "\(port)"] }) { edge, port in
+                    let tunnel = try await edge.makeTunnel(#"{"kind":"tcp"}"#)
+                    #expect(tunnel.url == "tcp://127.0.0.1:\(port)")
+                    _ = try await edge.connect(tunnel, origin: .says("hello"))
+                    #expect(try await edge.visit(port).text(until: "hello") == "hello")
+                }
+                let none = try await EdgeUnderTest.refusal(of: #"{"kind":"tcp"}"#)
+                #expect(none["Culvert-Error"] == "kind_not_served")
+            },
+            SettingCase("tcp.listen") {
+                try await EdgeUnderTest.run(tcpPort: { ["--tcp-ports", "\($0)", "--tcp-listen", "::1"] }) {
+                    edge,
+                    port in
+                    let tunnel = try await edge.makeTunnel(#"{"kind":"tcp"}"#)
+                    _ = try await edge.connect(tunnel, origin: .says("hello"))
+                    #expect(try await edge.visit(port, host: "::1").text(until: "hello") == "hello")
+                }
+                let problems = EdgeUnderTest.read(["--tcp-listen", "somewhere"]).problems
+                #expect(problems.contains { $0.contains("is not an IP address") })
+            },
+            SettingCase("tcp.host") {
+                try await EdgeUnderTest.run(
+                    tcpPort: { ["--tcp-ports", "\($0)", "--tcp-host", "tcp.example"] }
+                ) { edge, port in
+                    let tunnel = try await edge.makeTunnel(#"{"kind":"tcp"}"#)
+                    #expect(tunnel.url == "tcp://tcp.example:\(port)")
+                }
+            },
+            Self.refusingVisitor("tcp.max-connections"),
+            Self.refusingVisitor("tcp.max-connections-per-address"),
+            SettingCase("tcp.idle-timeout") {
+                try await EdgeUnderTest.run(
+                    tcpPort: { ["--tcp-ports", "\($0)", "--tcp-idle-timeout", "1s"] }
+                ) { edge, port in
+                    let tunnel = try await edge.makeTunnel(#"{"kind":"tcp"}"#)
+                    _ = try await edge.connect(tunnel, origin: .says("hello"))
+                    let visitor = try await edge.visit(port)
+                    #expect(try await visitor.text(until: "hello") == "hello")
+                    try await edge.until("it is ended") {
+                        try await edge.metric("culvert_connection_errors_total", "idle_timeout") == 1
+                    }
+                    try await edge.until("the visitor sees it") { visitor.isClosed }
+                }
+            },
+        ]
+    }
+
+    /// A bound of 1 that refuses the second visitor.
+    private static func refusingVisitor(_ key: String) -> SettingCase {
+        SettingCase(key) {
+            let flag = "--" + key.replacing(".", with: "-")
+            try await EdgeUnderTest.run(tcpPort: { ["--tcp-ports", "\($0)", flag, "1"] }) { edge, port in
+                let tunnel = try await edge.makeTunnel(#"{"kind":"tcp"}"#)
+                _ = try await edge.connect(tunnel, origin: .says("hello"))
+                let first = try await edge.visit(port)
+                #expect(try await first.text(until: "hello") == "hello")
+                // The reset may come before the system has told that the connection stands.
+                let second = try? await edge.visit(port)
+                try await edge.until("it is refused") {
+                    try await edge.metric("culvert_connection_errors_total", "too_many_connections") == 1
+                }
+                try await edge.until("the second one is closed") { second?.isClosed ?? true }
+                #expect(!first.isClosed)
+            }
+        }
+    }
+}

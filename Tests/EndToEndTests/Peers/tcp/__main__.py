@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Holds tunnels of TCP to what they promise, and prints JSON: `done`, `failures` and `figures`.
+
+    tcp BINARIES raw|programs [CASE...]
+"""
+import json
+import sys
+import traceback
+
+import programs
+import raw
+
+binaries, group, *names = sys.argv[1:]
+cases = {"raw": raw.CASES, "programs": programs.CASES}[group]
+done, failures, figures = [], [], {}
+for case in cases:
+    if names and case.__name__ not in names:
+        continue
+    try:
+        figure = case(binaries)
+        if figure:
+            figures[case.__name__] = figure
+        done.append(case.__name__)
+    except Exception as error:  # Every case runs, whatever became of the others.
+        failures.append(f"{case.__name__}: {error or type(error).__name__}")
+        traceback.print_exc()
+print(json.dumps({"done": done, "failures": failures, "figures": figures}))
