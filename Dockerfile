@@ -2,7 +2,7 @@
 #
 # Both programs in one small image: culvert-edge, which it starts, and culvert.
 #
-#   docker build -t culvert/culvert-edge:$(cat VERSION) --build-arg VERSION=$(cat VERSION) \
+#   docker build -t registry.example.com/culvert:$(cat VERSION) --build-arg VERSION=$(cat VERSION) \
 #       --build-arg REVISION=$(git rev-parse HEAD) .
 #   docker run --read-only --cap-drop ALL -p 8989:8989 -e CULVERT_CONFIG=/etc/culvert/edge.yaml -v …:/etc/culvert:ro …
 

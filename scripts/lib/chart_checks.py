@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 
+import chart_routes
 import kubernetes_validate
 import promql_parser
 import yaml
@@ -27,17 +28,21 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "culvert-edge"
-URL = "config.public.url=https://tunnels.example.com"
+URL = "config.public.url=https://tunnels.example.com,image.repository=registry.example.com/culvert"
 KUBERNETES = ["1.27", "1.34"]
 
 # What a value may be besides its default; each is tried alone, all together, and in drawn combinations.
 TOGGLES = {
     "ingress.enabled": ["true"],
     "ingress.tlsSecret": ["ingress-tls"],
-    "ingress.className": ["traefik"],
+    "ingress.className": ["traefik", "nginx"],
+    "ingress.annotations.a": ["b"],
+    "gateway.enabled": ["true,gateway.parentRefs[0].name=public"],
+    "gateway.annotations.a": ["b"],
+    "gateway.host": ["other.example.com"],
     "traefik.enabled": ["true"],
     "traefik.tlsSecret": ["traefik-tls"],
-    "traefik.certResolver": ["letsencrypt"],
+    "traefik.certResolver": ["letsencrypt,traefik.tlsSecret="],
     "traefik.entryPoints": ["{web}"],
     "traefik.middlewares[0].name": ["headers"],
     "traefik.serversTransport.serverName": ["edge.internal"],
@@ -51,6 +56,7 @@ TOGGLES = {
     "serviceMonitor.enabled": ["true"],
     "serviceMonitor.labels.release": ["prometheus"],
     "prometheusRule.enabled": ["true"],
+    "prometheusRule.runbooks": ["https://wiki.example.com/culvert/"],
     "dashboard.enabled": ["true"],
     "dashboard.annotations.folder": ["Culvert"],
     "serviceAccount.create": ["false"],
@@ -68,7 +74,6 @@ TOGGLES = {
     "config.public.api-host": ["api.example.com"],
     "config.errors.status-map": ["rfc"],
     "config.proxies.trusted": ["{10.0.0.0/8,fd00::/8}"],
-    "config.proxies.client-ip-header": ["CF-Connecting-IP"],
     "config.http.max-connections": ["2000000"],
     "config.tunnel.reserved-names": ["{www,admin}"],
     "config.log.format": ["text"],
@@ -99,8 +104,18 @@ TYPOS = [
     "service.port=0",
     "autoscaling.minReplicas=none",
 ]
+# What the chart refuses, because the pod would not start or the route lead elsewhere; and words of the reason.
+REFUSED = {
+    "image.repository=": "image.repository is required",
+    "config.public.url=http://tunnels.example.com": "has to begin with https://",
+    "config.public.path-mode=false": "config.public.wildcard-domain",
+    "config.proxies.client-ip-header=CF-Connecting-IP": "config.proxies.trusted",
+    "traefik.enabled=true,traefik.certResolver=le,traefik.tlsSecret=tls": "leave one out",
+    "gateway.enabled=true": "gateway.parentRefs is required",
+}
 # Kinds whose schemas come with an operator and not with Kubernetes: the keys of `spec` that we may use.
 CUSTOM = {
+    "HTTPRoute": {"parentRefs", "hostnames", "rules"},
     "IngressRoute": {"entryPoints", "routes", "tls"},
     "ServersTransport": {
         "disableHTTP2",
@@ -185,6 +200,8 @@ def check_objects(objects, name):
         check((kind, thing["metadata"]["name"]) not in seen, f"{label} appears twice")
         seen.add((kind, thing["metadata"]["name"]))
         check(thing["metadata"].get("namespace") == "tunnels", f"{label} has no namespace")
+        if kind == "HTTPRoute":
+            chart_routes.check_route(check, thing, label)
         if kind in CUSTOM:
             check(set(thing["spec"]) <= CUSTOM[kind], f"{label} has unknown keys {set(thing['spec']) - CUSTOM[kind]}")
             continue
@@ -423,7 +440,11 @@ def main():
             settings = check_edge(options.edge, objects, label, folder) or settings
         for setting in TYPOS:
             check(chart.render([URL, setting]).returncode != 0, f"the typo {setting} was taken")
-        refused = chart.render([])
+        for wrong, words in REFUSED.items():
+            error = chart.render([URL, wrong]).stderr
+            check(words in error, f"{wrong} is not explained: {error}")
+        chart_routes.check_routes(check, lambda *settings: chart.render([URL, *settings]))
+        refused = chart.render(["image.repository=registry.example.com/culvert"])
         check("config.public.url is required" in refused.stderr, "a missing config.public.url is not explained")
         ours, theirs = set(flattened(values["config"])), set(settings) - CHART_OWNS
         check(ours == theirs, f"config: only in the chart {sorted(ours - theirs)}, only in the edge {sorted(theirs - ours)}")

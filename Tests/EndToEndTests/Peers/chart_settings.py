@@ -17,6 +17,7 @@ import sys
 import yaml
 
 SETTINGS = [
+    "image.repository=registry.example.com/culvert",
     "config.public.url=http://127.0.0.1",
     "config.environment=sandbox",
     "config.proxies.trusted={127.0.0.0/8}",

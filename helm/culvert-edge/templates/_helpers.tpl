@@ -127,3 +127,18 @@ and ten seconds to close what is left.
 {{- $grace := include "culvert-edge.seconds" .Values.config.shutdown.grace | int64 -}}
 {{- add $delay $grace 10 -}}
 {{- end -}}
+
+{{/*
+What ingress-nginx has to be told: bodies of any size, passed on as they come, and conversations that are silent for an
+hour. Its own defaults end uploads at 1 MB and connectors after a minute.
+*/}}
+{{- define "culvert-edge.nginxAnnotations" -}}
+nginx.ingress.kubernetes.io/proxy-body-size: "0"
+nginx.ingress.kubernetes.io/proxy-request-buffering: "off"
+nginx.ingress.kubernetes.io/proxy-buffering: "off"
+nginx.ingress.kubernetes.io/proxy-read-timeout: "3600"
+nginx.ingress.kubernetes.io/proxy-send-timeout: "3600"
+{{- if .Values.tls.existingSecret }}
+nginx.ingress.kubernetes.io/backend-protocol: HTTPS
+{{- end }}
+{{- end -}}

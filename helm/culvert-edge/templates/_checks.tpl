@@ -1,0 +1,28 @@
+{{/* SPDX-License-Identifier: Apache-2.0 */}}
+
+{{/*
+What would make the edge end at its start, or visitors meet another server: said when the chart is rendered, where
+somebody reads it, and not by a pod that starts again and again.
+*/}}
+{{- define "culvert-edge.checks" -}}
+{{- $public := .Values.config.public -}}
+{{- $wildcard := index $public "wildcard-domain" -}}
+{{- if not .Values.image.repository -}}
+{{- fail "image.repository is required: the registry and name under which you have pushed the image, such as registry.example.com/culvert. There is no public one: a name in somebody else's hands would serve your visitors" -}}
+{{- end -}}
+{{- if and (eq .Values.config.environment "production") (not (hasPrefix "https://" (include "culvert-edge.publicURL" .))) -}}
+{{- fail "config.public.url has to begin with https:// where config.environment is production: the edge does not start otherwise" -}}
+{{- end -}}
+{{- if and (not (index $public "path-mode")) (not $wildcard) -}}
+{{- fail "config.public.path-mode=false leaves tunnels without a URL: set config.public.wildcard-domain, too" -}}
+{{- end -}}
+{{- if and (index .Values.config.proxies "client-ip-header") (not .Values.config.proxies.trusted) -}}
+{{- fail "config.proxies.client-ip-header is read from config.proxies.trusted only, which is empty: list the networks of the ingress controller's pods" -}}
+{{- end -}}
+{{- if and .Values.traefik.enabled .Values.traefik.certResolver .Values.traefik.tlsSecret -}}
+{{- fail "traefik.certResolver and traefik.tlsSecret are two certificates for one route: leave one out" -}}
+{{- end -}}
+{{- if and .Values.gateway.enabled (not .Values.gateway.parentRefs) -}}
+{{- fail "gateway.parentRefs is required: the Gateway that the HTTPRoute belongs to, such as [{name: public, namespace: gateways}]" -}}
+{{- end -}}
+{{- end -}}
