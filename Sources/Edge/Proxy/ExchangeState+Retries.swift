@@ -2,6 +2,9 @@
 
 /// Whether a request whose stream fails is sent once more, and where (docs/protocol.md §B.9.6).
 extension ExchangeState {
+    /// How often a request is sent at most.
+    static let maximumAttempts = 3
+
     /// How a stream failed.
     struct Failure: Equatable {
         /// Whether the stream had served another request, so that the origin may have been closing it.

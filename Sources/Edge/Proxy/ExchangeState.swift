@@ -47,9 +47,6 @@ struct ExchangeState {
     /// How often the request has been sent, this time included.
     let attempt: Int
 
-    /// How often a request is sent at most.
-    static let maximumAttempts = 3
-
     /// - Parameters:
     ///   - request: The request.
     ///   - passesUpgrade: Whether the origin is asked for the protocol that the visitor asks for.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import EdgeTunnels
 import HTTP1
+import Mux
 import NIOCore
 
 /// One visitor's connection: reads requests, gives each to whoever answers it, and writes the answers in order.

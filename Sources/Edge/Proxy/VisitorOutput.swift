@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Mux
 import NIOCore
 
 /// What is on its way to a visitor's socket: puts small pieces together, and flushes once for all of them.
@@ -24,16 +25,11 @@ final class VisitorOutput {
     private func queue(_ bytes: ByteBuffer, _ context: ChannelHandlerContext?) {
         guard let context else { return }
         self.needsFlush = true
-        context.write(NIOAny(bytes), promise: nil)
+        context.writeCompactly(bytes)
     }
 }
 
 extension ChannelHandlerContext {
-    /// Whether bytes wait that the socket has not taken.
-    var hasQueuedBytes: Bool {
-        ((try? self.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0) > 0
-    }
-
     /// Lets another handler have the connection from here on.
     ///
     /// - Parameters:

@@ -90,6 +90,8 @@ extension SessionCore {
     public mutating func write(_ key: StreamKey, _ bytes: ByteBuffer) -> Bool {
         guard let slot = self.openSlot(key), self.streams[slot].state.mayWrite else { return false }
         self.streams[slot].sendQueue.append(bytes)
+        // A stream with so many waits for credit rather than for its turn.
+        if self.streams[slot].sendQueue.bufferCount > 4 { self.streams[slot].sendQueue.compact() }
         self.schedule(slot)
         guard self.streams[slot].sendQueue.byteCount >= self.sendQueueLimit else { return true }
         self.streams[slot].isWriterWaiting = true

@@ -12,6 +12,10 @@ struct ByteQueue {
     /// Whether the last of those is a copy that more can be gathered in.
     private var isGathering = false
 
+    /// Up to how many bytes neighbours are gathered into one buffer; what was taken from its front counts, for a queue that
+    /// never becomes empty would keep all that passed.
+    private static let gatherLimit = 16 << 10
+
     /// How many bytes wait.
     private(set) var byteCount = 0
 
@@ -66,7 +70,8 @@ struct ByteQueue {
         return first
     }
 
-    private var bufferCount: Int { self.first == nil ? 0 : 1 + self.others.count }
+    /// In how many buffers the bytes wait.
+    var bufferCount: Int { self.first == nil ? 0 : 1 + self.others.count }
 
     private subscript(index: Int) -> ByteBuffer {
         get { index == 0 ? self.first ?? ByteBuffer() : self.others[index - 1] }
@@ -81,16 +86,14 @@ struct ByteQueue {
         guard self.compacted < self.bufferCount else { return }
         for index in self.compacted..<self.bufferCount {
             let buffer = self[index]
-            if !Self.isWasteful(buffer) {
+            if !buffer.isWasteful {
                 self[self.compacted] = buffer
                 self.isGathering = false
                 self.compacted += 1
-            } else if self.isGathering {
+            } else if self.isGathering, self[self.compacted - 1].writerIndex < Self.gatherLimit {
                 self.gather(buffer, into: self.compacted - 1)
             } else {
-                var copy = ByteBuffer()
-                copy.writeImmutableBuffer(buffer)
-                self[self.compacted] = copy
+                self[self.compacted] = buffer.compacted
                 self.isGathering = true
                 self.compacted += 1
             }
@@ -105,13 +108,5 @@ struct ByteQueue {
         } else {
             self.others[index - 1].writeImmutableBuffer(buffer)
         }
-    }
-
-    private static func isWasteful(_ buffer: ByteBuffer) -> Bool {
-        // A buffer of its own costs some 100 bytes.
-        if buffer.readableBytes < 256 { return true }
-        let capacity = buffer.storageCapacity
-        guard capacity > 4 * buffer.readableBytes || buffer.readableBytes < 2_048 else { return false }
-        return capacity > 2 * buffer.readableBytes + 64
     }
 }

@@ -46,6 +46,28 @@ struct LocalActionTests {
         #expect(session.core.streams.slot(of: 3) == third.slot)
     }
 
+    @Test("what is written without credit in slivers of large reads takes about its own length of memory")
+    func slivers() throws {
+        var session = ScriptedSession()
+        let key = session.open()
+        for number in 0..<50_000 {
+            var read = ByteBuffer(repeating: UInt8(truncatingIfNeeded: number), count: 4_096)
+            let sliver = read.readSlice(length: 1)
+            session.core.write(key, try #require(sliver))
+        }
+        var queue = session.core.streams[key.slot].sendQueue
+        #expect(queue.byteCount == 50_000)
+        var (capacity, number) = (0, 0)
+        while let bytes = queue.popFirst() {
+            capacity += bytes.storageCapacity
+            for byte in bytes.readableBytesView {
+                #expect(byte == UInt8(truncatingIfNeeded: number))
+                number += 1
+            }
+        }
+        #expect(capacity <= 200_000)
+    }
+
     @Test("open fails before HELLO, after the peer's DRAIN and after the end")
     func openUnavailable() {
         var early = ScriptedSession(unconnected: .connector)

@@ -88,6 +88,21 @@ struct ByteQueueTests {
         #expect(queue.popFirst() == nil)
     }
 
+    @Test("a queue that is never empty keeps what waits, and not what has passed")
+    func neverEmpty() {
+        var queue = ByteQueue()
+        var destination = ByteBuffer()
+        for number in 0..<200_000 {
+            queue.append(self.sliver(UInt8(truncatingIfNeeded: number), of: 1_024))
+            queue.compact()
+            destination.clear()
+            if number >= 10 { queue.move(1, to: &destination) }
+        }
+        var capacity = 0
+        while let buffer = queue.popFirst() { capacity += buffer.storageCapacity }
+        #expect(capacity <= 64 << 10)
+    }
+
     @Test("compacting and taking in any order loses nothing", arguments: [1, 2, 3] as [UInt64])
     func compactRandomly(_ seed: UInt64) {
         var random = SplitMix(seed: seed)

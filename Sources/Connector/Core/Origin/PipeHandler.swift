@@ -86,14 +86,18 @@ final class PipeHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !self.isReadingStopped else { return }
         self.hasUnflushedBytes = true
-        self.partner?.context?.write(data, promise: nil)
-        self.meter?.read(self.unwrapInboundIn(data).readableBytes, from: self.side)
+        let bytes = self.unwrapInboundIn(data)
         // After the write, so that the capture does not delay it. The buffer is shared, not copied.
-        guard let capture else { return }
         switch self.side {
-        case .stream: capture.requestBytes(self.unwrapInboundIn(data))
-        case .local: capture.responseBytes(self.unwrapInboundIn(data))
+        case .stream:
+            self.partner?.context?.writeCompactly(bytes)
+            self.capture?.requestBytes(bytes)
+        case .local:
+            // The session copies by itself what waits for credit.
+            self.partner?.context?.write(data, promise: nil)
+            self.capture?.responseBytes(bytes)
         }
+        self.meter?.read(bytes.readableBytes, from: self.side)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
