@@ -22,6 +22,11 @@ extension EndToEnd {
             try await self.run("programs", cases: 5)
         }
 
+        @Test("Private tunnels are reached by culvert access alone, with tokens that end and can be revoked")
+        func privateAccess() async throws {
+            try await self.run("access", cases: 7)
+        }
+
         private func run(_ group: String, cases: Int) async throws {
             let scratch = try ScratchFolder()
             let folder = URL(fileURLWithPath: try Programs.product("culvert")).deletingLastPathComponent().path

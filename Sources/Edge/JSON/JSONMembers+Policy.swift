@@ -9,9 +9,14 @@ extension JSONMembers {
     package static func createTunnel(_ schema: PolicySchema) -> JSONMembers {
         .object([
             "name": .leaf, "local_port": .number(1...65535), "policy": .policy(schema),
-            "kind": .choice(TunnelKind.allCases.map(\.rawValue)), "port": .number(1...65535),
+            "kind": .choice(TunnelKind.allCases.map(\.rawValue)), "port": .number(1...65535), "public": .leaf,
         ])
     }
+
+    /// The body of `POST /api/tunnels/{id}/access`.
+    package static let accessTunnel = JSONMembers.object([
+        "lifetime_seconds": .number(TunnelAccessRequest.lifetimes)
+    ])
 
     /// A policy with the members of a schema.
     package static func policy(_ schema: PolicySchema) -> JSONMembers {

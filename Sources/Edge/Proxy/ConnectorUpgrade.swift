@@ -4,19 +4,23 @@ import HTTP1
 import HTTPTypes
 import NIOCore
 
-/// A connector that asks for its WebSocket: lets the endpoint decide, and makes way for the session that speaks over the
+/// A connector, or a visitor with an access token, that asks for its WebSocket: lets the endpoint decide, and makes way for the session that speaks over the
 /// connection from then on.
 final class ConnectorUpgrade: Responder {
     private let head: RequestHead
     private let request: IncomingRequest
     private let tunnelID: String
+    private let endpoint: any ConnectEndpoint
     private var sink: (any ResponseSink)?
 
-    /// - Parameter tunnelID: The last segment of the path, as it came.
-    init(_ head: RequestHead, _ request: IncomingRequest, tunnelID: String) {
+    /// - Parameters:
+    ///   - tunnelID: The last segment of the path, as it came.
+    ///   - endpoint: Decides.
+    init(_ head: RequestHead, _ request: IncomingRequest, tunnelID: String, endpoint: any ConnectEndpoint) {
         self.head = head
         self.request = request
         self.tunnelID = tunnelID
+        self.endpoint = endpoint
     }
 
     let turn = Turn.neither
@@ -24,7 +28,7 @@ final class ConnectorUpgrade: Responder {
     func begin(_ sink: any ResponseSink) {
         self.sink = sink
         let bound = NIOLoopBound(self, eventLoop: self.request.eventLoop)
-        let (endpoint, remoteAddress) = (self.request.services.connectEndpoint, self.request.callerAddress)
+        let (endpoint, remoteAddress) = (self.endpoint, self.request.callerAddress)
         let method = HTTPRequest.Method(self.head.methodText) ?? .get
         self.request.eventLoop.makeFutureWithTask {
             [fields = self.head.section.textFields, tunnelID = self.tunnelID, id = self.request.id] in

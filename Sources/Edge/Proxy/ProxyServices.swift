@@ -18,6 +18,8 @@ package final class ProxyServices: Sendable {
     let registry: any TunnelRegistry
     let controlPlane: any ControlPlane
     let connectEndpoint: any ConnectEndpoint
+    /// Decides on visitors with access tokens.
+    let accessEndpoint: any ConnectEndpoint
     let recorder: any ExchangeRecorder
     /// Makes whoever looks on at a request's exchange; mostly nobody.
     let observe: @Sendable (RequestID) -> (any ExchangeObserver)?
@@ -42,6 +44,7 @@ package final class ProxyServices: Sendable {
     ///   - registry: The tunnels.
     ///   - controlPlane: Answers calls to the control API.
     ///   - connectEndpoint: Decides on connectors that come.
+    ///   - accessEndpoint: Decides on visitors with access tokens; who decides on connectors if it is left out.
     ///   - recorder: Counts and writes down requests.
     ///   - observe: Makes whoever looks on at a request's exchange.
     ///   - recentTunnels: The keys of the cookie in which browsers keep which tunnels they opened.
@@ -55,6 +58,7 @@ package final class ProxyServices: Sendable {
         registry: any TunnelRegistry,
         controlPlane: any ControlPlane,
         connectEndpoint: any ConnectEndpoint,
+        accessEndpoint: (any ConnectEndpoint)? = nil,
         recorder: any ExchangeRecorder,
         observe: @escaping @Sendable (RequestID) -> (any ExchangeObserver)? = { _ in nil },
         recentTunnels: RecentTunnelsKeys = RecentTunnelsKeys(secrets: []),
@@ -68,6 +72,7 @@ package final class ProxyServices: Sendable {
         self.registry = registry
         self.controlPlane = controlPlane
         self.connectEndpoint = connectEndpoint
+        self.accessEndpoint = accessEndpoint ?? connectEndpoint
         self.recorder = recorder
         self.observe = observe
         self.recentTunnels = recentTunnels

@@ -18,6 +18,7 @@ package struct PublicRouter: Sendable {
     private var onlyRoute: Route?
 
     private static let connectPrefix = "/api/tunnel/connect/"
+    private static let accessPrefix = "/api/tunnel/access/"
     /// How many bytes of a target are looked at.
     private static let longestLook = 512
 
@@ -89,6 +90,9 @@ package struct PublicRouter: Sendable {
         let path = Substring(target.utf8.prefix { $0 != UInt8(ascii: "?") })
         if path.hasPrefix(Self.connectPrefix) {
             return .connect(tunnelID: String(path.dropFirst(Self.connectPrefix.count)))
+        }
+        if path.hasPrefix(Self.accessPrefix) {
+            return .access(tunnelID: String(path.dropFirst(Self.accessPrefix.count)))
         }
         for own in ["/api/tunnels", "/api/tunnel", "/api/dashboard"] where path.hasPrefix(own) {
             let rest = path.dropFirst(own.count)

@@ -32,14 +32,16 @@ struct RequestDispatch {
                 ? ControlCall(self.head, self.request)
                 : self.fallback
                     ?? ControlCall(self.head, self.request)
-        case .connect(let id):
+        case .connect(let id), .access(let id):
             guard self.head.methodText != "GET" || self.head.framing == .none else {
                 return EdgeAnswer(
                     self.request,
-                    .error(.badRequest, detail: "An upgrade of a connector has no body.")
+                    .error(.badRequest, detail: "An upgrade has no body.")
                 )
             }
-            return ConnectorUpgrade(self.head, self.request, tunnelID: id)
+            var endpoint = self.services.connectEndpoint
+            if case .access = route { endpoint = self.services.accessEndpoint }
+            return ConnectorUpgrade(self.head, self.request, tunnelID: id, endpoint: endpoint)
         case .none: return self.fallback ?? EdgeAnswer(self.request, .error(.tunnelNotFound, detail: self.hint))
         case .refused(let reason): return EdgeAnswer(self.request, .error(.badRequest, detail: reason))
         }

@@ -8,6 +8,8 @@ enum Route: Equatable {
     case controlPlane
     /// A connector's WebSocket; the last segment of its path as it came.
     case connect(tunnelID: String)
+    /// The WebSocket of a visitor with an access token; the last segment of its path as it came.
+    case access(tunnelID: String)
     /// A tunnel. `prefixLength` bytes of the target name it; 0 if its host does.
     case tunnel(TunnelID, prefixLength: Int)
     /// `/<id>` without the slash behind it, which relative links in the page would need.
@@ -22,7 +24,7 @@ enum Route: Equatable {
     /// Whether the edge itself is what is asked for, and no tunnel can be.
     var isOwn: Bool {
         switch self {
-        case .controlPlane, .connect, .refused: true
+        case .controlPlane, .connect, .access, .refused: true
         case .tunnel, .missingSlash, .foreignCall, .none: false
         }
     }
@@ -31,7 +33,7 @@ enum Route: Equatable {
     var isEdgeOwn: Bool {
         switch self {
         case .controlPlane, .connect: true
-        case .tunnel, .missingSlash, .foreignCall, .none, .refused: false
+        case .access, .tunnel, .missingSlash, .foreignCall, .none, .refused: false
         }
     }
 }

@@ -27,8 +27,8 @@ struct TunnelVisit {
 
     /// Who answers, by what was decided on the request.
     func proceed(_ visit: Tunnel.Visit, to tunnel: Tunnel) -> any Responder {
-        guard visit.kind == .http else {
-            return EdgeAnswer(self.request, .error(.tunnelNotFound, detail: "This tunnel does not carry HTTP."))
+        guard visit.form.kind == .http, !visit.form.isPrivate else {
+            return EdgeAnswer(self.request, .error(.tunnelNotFound, detail: "This tunnel has no public URL."))
         }
         switch visit.decision {
         case .admit(let stripsAuthorization):

@@ -203,7 +203,7 @@ final class JointEnd: ChannelDuplexHandler {
         switch signal {
         case .finish: self.finish()
         case .stopReading: self.isReadingStopped = true
-        case .abort(let error): self.abort(error.code)
+        case .abort(let error): self.abort(error)
         }
     }
 
@@ -219,22 +219,23 @@ final class JointEnd: ChannelDuplexHandler {
         channel.writeAndFlush(ByteBuffer(), promise: written)
     }
 
-    private func abort(_ code: ErrorCode) {
+    private func abort(_ error: StreamError) {
         guard let channel = self.context?.channel else { return }
-        if let stream = channel as? StreamChannel { stream.reset(code: code) } else { channel.closeWithReset() }
+        guard let stream = channel as? StreamChannel else { return channel.closeWithReset() }
+        stream.reset(code: error.code, reason: error.reason)
     }
 
     /// Breaks the joint off from here: the visitor is reset, and so is the stream.
     func breakOff(_ error: StreamError) {
         self.tell(self.state.failed(error))
-        self.context?.channel.closeWithReset()
+        self.abort(error)
     }
 
     /// Ends a stream whose visitor has left before the two were joined.
     func leave() {
         let error = StreamError(code: .cancelled, reason: "the visitor left", origin: .resetLocally, isRetrySafe: false)
         _ = self.state.failed(error)
-        self.abort(.cancelled)
+        self.abort(error)
     }
 
     private func partnerWasAccepted() {

@@ -7,6 +7,8 @@ import Protocol
 
 /// What a stream for a visitor's connection is opened with.
 struct StreamRequest: Sendable {
+    /// What the bytes are.
+    var kind: StreamKind
     /// What OPEN says.
     var metadata: OpenMetadata
     /// How long the connector has to reach the origin.
@@ -25,7 +27,7 @@ struct StreamRequest: Sendable {
     func open(on session: TunnelSession, for visitor: NIOLoopBound<JointEnd>) throws -> NIOLoopBound<JointEnd> {
         let pace = self.bytesPerSecond.map { BytePace(bytesPerSecond: $0, now: session.eventLoop.now) }
         let end = JointEnd(streamOn: session.eventLoop, pace: pace)
-        let stream = try session.open(self.metadata, kind: .tcp, deadline: self.deadline) { stream in
+        let stream = try session.open(self.metadata, kind: self.kind, deadline: self.deadline) { stream in
             try stream.pipeline.syncOperations.addHandler(end)
         }
         return withExtendedLifetime(stream) {

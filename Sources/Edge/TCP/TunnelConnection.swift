@@ -6,7 +6,8 @@ import Mux
 import NIOCore
 import Protocol
 
-/// One visitor's connection to a tunnel of TCP, from the accepted socket to its line in the access log.
+/// One visitor's connection to a tunnel, from the accepted socket, or a stream of the visitor's own session, to its line in
+/// the access log.
 ///
 /// It belongs to the event loop of the visitor's channel, and decides; a ``JointEnd`` at either channel moves bytes.
 final class TunnelConnection {
@@ -16,7 +17,11 @@ final class TunnelConnection {
     private let services: ConnectionServices
     private let channel: any Channel
     private let tunnelID: TunnelID
+    /// The port that the visitor came to; `nil` for a stream.
     private let port: UInt16?
+    /// Where the visitor comes from.
+    private let source: NetworkEndpoint?
+    private var kind = TunnelKind.tcp
     private let id = RequestID()
     private let begunAt: NIODeadline
     private let address: IPAddress?
@@ -31,25 +36,55 @@ final class TunnelConnection {
     private var idleCheck: Scheduled<Void>?
     private var bytesAtLastCheck = 0
 
-    private init(_ services: ConnectionServices, _ channel: any Channel, _ tunnelID: TunnelID, _ port: UInt16?) {
+    private init(
+        _ services: ConnectionServices,
+        _ channel: any Channel,
+        _ tunnelID: TunnelID,
+        port: UInt16?,
+        from source: SocketAddress?
+    ) {
         self.services = services
         self.channel = channel
         self.tunnelID = tunnelID
         self.port = port
         self.begunAt = channel.eventLoop.now
-        self.address = IPAddress(channel.remoteAddress)
+        self.address = IPAddress(source)
+        self.source = Self.endpoint(source)
     }
 
-    /// Takes a connection that was accepted for a tunnel; on its event loop.
+    /// Takes a connection that was accepted on a port of a tunnel; on its event loop.
     static func begin(
         _ services: ConnectionServices,
         channel: any Channel,
         tunnel tunnelID: TunnelID,
-        port: UInt16?
+        port: UInt16
     ) throws {
         try Self.setOptions(of: channel)
-        let connection = TunnelConnection(services, channel, tunnelID, port)
-        try connection.begin()
+        try TunnelConnection(services, channel, tunnelID, port: port, from: channel.remoteAddress).begin()
+    }
+
+    /// Takes a stream that a visitor with an access token has opened; on its event loop.
+    ///
+    /// - Parameters:
+    ///   - services: What connections work with.
+    ///   - stream: The stream, which has not been answered.
+    ///   - tunnelID: The tunnel.
+    ///   - source: Where the visitor comes from.
+    package static func serve(
+        _ services: ConnectionServices,
+        _ stream: StreamChannel,
+        tunnel tunnelID: TunnelID,
+        from source: SocketAddress?
+    ) {
+        guard let opening = stream.opening, opening.kind == .tcp || opening.kind == .http else {
+            return stream.reject(code: .unsupportedKind, reason: "visitors open streams of kind tcp or http")
+        }
+        do {
+            try TunnelConnection(services, stream, tunnelID, port: nil, from: source).begin()
+            stream.accept()
+        } catch {
+            stream.reject(code: .internalError, reason: "the stream could not be set up")
+        }
     }
 
     private static func setOptions(of channel: any Channel) throws {
@@ -62,7 +97,9 @@ final class TunnelConnection {
     // MARK: Admission
 
     private func begin() throws {
-        self.services.recorder.started(.tcp)
+        let tunnel = self.services.registry.tunnel(self.tunnelID)
+        self.kind = tunnel?.form.kind ?? .tcp
+        self.services.recorder.started(self.kind)
         let end = JointEnd(visitorOn: self.channel.eventLoop, supervisor: self)
         self.end = end
         try self.channel.pipeline.syncOperations.addHandler(end)
@@ -71,10 +108,13 @@ final class TunnelConnection {
         self.channel.closeFuture.assumeIsolated().whenComplete { _ in self.finish() }
         guard self.services.places.enter(self.address) else { return self.refuse(.tooManyConnections) }
         self.hasPlace = true
-        guard let tunnel = self.services.registry.tunnel(self.tunnelID) else { return self.refuse(.tunnelNotFound) }
+        guard let tunnel else { return self.refuse(.tunnelNotFound) }
         let visit = tunnel.visit(address: self.address, authorization: [])
-        guard visit.kind == .tcp else { return self.refuse(.tunnelNotFound) }
-        guard case .admit = visit.decision else { return self.refuse(.accessDenied) }
+        // What a policy asks of requests, such as a password, whoever has an access token has shown already.
+        guard self.port == nil || visit.form.kind == .tcp && !visit.form.isPrivate else {
+            return self.refuse(.tunnelNotFound)
+        }
+        guard visit.decision != .addressDenied else { return self.refuse(.accessDenied) }
         guard tunnel.beginConnection(visit.policy) else { return self.refuse(.tooManyVisitors) }
         self.isCounted = true
         self.tunnel = tunnel
@@ -89,6 +129,11 @@ final class TunnelConnection {
 
     private func refuse(_ fault: ConnectionFault) {
         self.fault = self.fault ?? fault
+        if let stream = self.channel as? StreamChannel {
+            let reason = fault.sentence
+            if stream.isUnanswered { stream.reject(code: fault.code, reason: reason) } else { stream.reset(code: fault.code, reason: reason) }
+            return
+        }
         // A reset, as a port where nothing listens gives: a client does not take it for an empty answer.
         self.channel.closeWithReset()
     }
@@ -119,6 +164,7 @@ final class TunnelConnection {
         let header = ProxyHeader.bytes(self.policy.proxyProtocol, self.proxyHeader)
         let first = header.readableBytes > 0 ? [header] + kept : kept
         let request = StreamRequest(
+            kind: self.kind == .http ? .http : .tcp,
             metadata: self.metadata(target: session.target),
             deadline: self.services.settings.connectTimeout,
             bytesPerSecond: self.policy.bytesPerSecond,
@@ -164,8 +210,6 @@ final class TunnelConnection {
         return metadata
     }
 
-    private var source: NetworkEndpoint? { Self.endpoint(self.channel.remoteAddress) }
-
     private var proxyHeader: ProxyHeader? {
         guard let source = self.source, let destination = Self.endpoint(self.channel.localAddress) else { return nil }
         return ProxyHeader(source: source, destination: destination)
@@ -210,7 +254,7 @@ final class TunnelConnection {
             ConnectionEntry(
                 id: self.id,
                 tunnelID: self.tunnelID,
-                kind: .tcp,
+                kind: self.kind,
                 port: self.port,
                 bytesReceived: received,
                 bytesSent: sent,
@@ -238,29 +282,5 @@ extension TunnelConnection: VisitorConnectionMember {
     func listenerEntered(_ stage: VisitorConnections.Stage) {
         // Who waits for a connector waits in vain; what is under way may end.
         if stage == .closing, self.tunnel != nil, self.tried.isEmpty { self.refuse(.tunnelOffline) }
-    }
-}
-
-extension ConnectionFault {
-    /// What the end of a stream, or of a visitor's socket, means.
-    init(_ error: StreamError) {
-        switch (error.origin, error.code) {
-        case (_, .connectRefused), (_, .connectTimeout), (_, .hostUnreachable), (_, .dnsFailure), (_, .localTLSError),
-            (_, .deadlineExceeded), (_, .targetUnknown), (_, .unsupportedKind):
-            self = .originUnreachable
-        case (_, .cancelled): self = .visitorReset
-        case (_, .streamIdle): self = .idle
-        case (.rejected, _): self = .tunnelBusy
-        case (.sessionLost, _), (.resetLocally, _), (_, .sessionClosing), (_, .authExpired): self = .connectorLost
-        case (.resetByPeer, _): self = .originReset
-        }
-    }
-
-    /// Whether neither of the two ends wanted it.
-    var isMadeByEdge: Bool {
-        switch self {
-        case .visitorReset, .originReset: false
-        default: true
-        }
     }
 }

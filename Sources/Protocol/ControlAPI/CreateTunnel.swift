@@ -18,6 +18,8 @@ package struct CreateTunnelRequest: Codable, Equatable, Sendable {
     package var kind: TunnelKind?
     /// The wished port of the edge, for a tunnel of TCP; `nil` asks for any that is free.
     package var port: UInt16?
+    /// Whether everybody may come; `false` makes a tunnel that is reached with access tokens alone; `nil` is `true`.
+    package var isPublic: Bool?
 
     /// Makes a request.
     package init(
@@ -25,13 +27,15 @@ package struct CreateTunnelRequest: Codable, Equatable, Sendable {
         localPort: UInt16? = nil,
         policy: TunnelPolicy? = nil,
         kind: TunnelKind? = nil,
-        port: UInt16? = nil
+        port: UInt16? = nil,
+        isPublic: Bool? = nil
     ) {
         self.name = name
         self.localPort = localPort
         self.policy = policy
         self.kind = kind
         self.port = port
+        self.isPublic = isPublic
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -40,6 +44,7 @@ package struct CreateTunnelRequest: Codable, Equatable, Sendable {
         case policy
         case kind
         case port
+        case isPublic = "public"
     }
 
     package init(from decoder: any Decoder) throws {
@@ -49,6 +54,7 @@ package struct CreateTunnelRequest: Codable, Equatable, Sendable {
         self.kind = try container.decodeIfPresent(TunnelKind.self, forKey: .kind)
         self.localPort = try Self.port(.localPort, in: container)
         self.port = try Self.port(.port, in: container)
+        self.isPublic = try container.decodeIfPresent(Bool.self, forKey: .isPublic)
     }
 
     private static func port(

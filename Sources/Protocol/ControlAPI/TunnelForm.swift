@@ -14,11 +14,27 @@ package struct TunnelForm: Codable, Hashable, Sendable {
     package var kind: TunnelKind
     /// The port of the edge that is the tunnel's; `nil` for a kind that has none.
     package var port: UInt16?
+    /// Whether nobody reaches it from outside but with an access token.
+    package var isPrivate: Bool
 
     /// Describes a tunnel.
-    package init(kind: TunnelKind = .http, port: UInt16? = nil) {
+    package init(kind: TunnelKind = .http, port: UInt16? = nil, isPrivate: Bool = false) {
         self.kind = kind
         self.port = port
+        self.isPrivate = isPrivate
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case kind
+        case port
+        case isPrivate = "private"
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.kind = try container.decode(TunnelKind.self, forKey: .kind)
+        self.port = try container.decodeIfPresent(UInt16.self, forKey: .port)
+        self.isPrivate = try container.decodeIfPresent(Bool.self, forKey: .isPrivate) ?? false
     }
 
     /// A tunnel of HTTP.

@@ -82,7 +82,7 @@ struct OpenAPIDocumentTests {
             token: "t",
             expiresAt: date
         )
-        let request = CreateTunnelRequest(name: "n", localPort: 1, policy: TunnelPolicy(), kind: .tcp, port: 1)
+        let request = CreateTunnelRequest(name: "n", localPort: 1, policy: TunnelPolicy(), kind: .tcp, port: 1, isPublic: false)
         let renewed = TunnelTokenResponse(tunnelID: "t", token: "t", expiresAt: date, previousEndAt: date)
         let successor = TunnelRenewalResponse(tunnelID: "t", token: "t", expiresAt: date)
         let problem = Problem.invalidBody(field: "f", detail: "d").details(requestID: RequestID())
@@ -97,6 +97,13 @@ struct OpenAPIDocumentTests {
         #expect(try self.properties(of: "CreateTunnelResponse") == self.members(of: created))
         #expect(try self.properties(of: "TunnelTokenResponse") == self.members(of: renewed))
         #expect(try self.properties(of: "TunnelRenewalResponse") == self.members(of: successor))
+        #expect(
+            try self.properties(of: "TunnelAccessRequest") == self.members(of: TunnelAccessRequest(lifetimeSeconds: 1))
+        )
+        #expect(
+            try self.properties(of: "TunnelAccessResponse")
+                == self.members(of: TunnelAccessResponse(tunnelID: "t", token: "t", expiresAt: date))
+        )
         #expect(try self.properties(of: "TunnelList") == self.members(of: TunnelList(tunnels: [], nextCursor: "c")))
         #expect(try self.properties(of: "TunnelStatus") == self.members(of: status))
         #expect(try self.properties(of: "SessionStatus") == self.members(of: session))

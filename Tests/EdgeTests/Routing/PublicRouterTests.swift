@@ -49,6 +49,7 @@ struct PublicRouterTests {
             #expect(self.route(target) == .foreignCall, "\(target)")
         }
         #expect(self.route("/api/tunnel/connect/my-app?x=y") == .connect(tunnelID: "my-app"))
+        #expect(self.route("/api/tunnel/access/my-app?x=y") == .access(tunnelID: "my-app"))
         #expect(self.route("/API/tunnels/list") == .none)
     }
 

@@ -64,6 +64,11 @@ package struct EdgeAddress: Hashable, Sendable, CustomStringConvertible {
         "\(self.basePath)/api/tunnel/connect/\(tunnelID)"
     }
 
+    /// The request target of the WebSocket of a tunnel's visitors.
+    func accessPath(tunnelID: String) -> String {
+        "\(self.basePath)/api/tunnel/access/\(tunnelID)"
+    }
+
     package var description: String { self.url("") }
 }
 

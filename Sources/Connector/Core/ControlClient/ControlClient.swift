@@ -69,6 +69,23 @@ package struct ControlClient: Sendable {
         try await self.call(.POST, "/api/tunnels/\(Self.percentEncoded(tunnelID))/token")
     }
 
+    /// Asks for an access token of a tunnel.
+    package func issueAccess(
+        to tunnelID: String,
+        _ request: TunnelAccessRequest
+    ) async throws(EdgeFailure) -> TunnelAccessResponse {
+        try await self.call(
+            .POST,
+            "/api/tunnels/\(Self.percentEncoded(tunnelID))/access",
+            body: self.encode(request)
+        )
+    }
+
+    /// Ends the access tokens of a tunnel, and the connections of those who came with one.
+    package func revokeAccess(to tunnelID: String) async throws(EdgeFailure) {
+        _ = try await self.exchange(.DELETE, "/api/tunnels/\(Self.percentEncoded(tunnelID))/access", body: nil)
+    }
+
     /// Checks that an edge is there, without a key.
     package func findEdge() async throws(EdgeFailure) {
         let answer: Data

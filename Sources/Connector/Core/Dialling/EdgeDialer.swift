@@ -49,6 +49,14 @@ package struct EdgeDialer: Sendable {
     /// name server, that no longer exists.
     let patience: Duration
 
+    /// What a connection is for.
+    package enum Purpose: Sendable {
+        /// To serve a tunnel.
+        case serving
+        /// To visit one.
+        case visiting
+    }
+
     /// The session that a connection is opened for, and the value that represents it outside of its event loop.
     typealias Session<Value> = (handler: SessionHandler, value: Value)
 
@@ -56,12 +64,14 @@ package struct EdgeDialer: Sendable {
     ///
     /// - Parameters:
     ///   - token: The token that the edge is shown.
+    ///   - purpose: What the connection is for.
     ///   - network: Reports when the network changes.
     ///   - makeSession: Makes the session, on its event loop; it is added to the pipeline after the handshake.
     /// - Returns: The value that represents the session.
     /// - Throws: ``EdgeFailure``, ``NetworkChanged``, or `CancellationError` at once when the task is cancelled.
     func open<Value: Sendable>(
         with token: TunnelToken,
+        for purpose: Purpose = .serving,
         network: NetworkWatch,
         makeSession: @escaping @Sendable (any EventLoop) -> Session<Value>
     ) async throws -> Value {
@@ -73,7 +83,7 @@ package struct EdgeDialer: Sendable {
         }
         defer { network.cancel(subscription) }
         eventLoop.execute {
-            self.connect(on: eventLoop, token: token, makeSession: makeSession, outcome: outcome)
+            self.connect(on: eventLoop, token: token, purpose: purpose, makeSession: makeSession, outcome: outcome)
         }
         do {
             return try await withTaskCancellationHandler {
@@ -94,6 +104,7 @@ package struct EdgeDialer: Sendable {
     private func connect<Value: Sendable>(
         on eventLoop: any EventLoop,
         token: TunnelToken,
+        purpose: Purpose,
         makeSession: @escaping (any EventLoop) -> Session<Value>,
         outcome: EventLoopPromise<Value>
     ) {
@@ -110,7 +121,13 @@ package struct EdgeDialer: Sendable {
                 case .success(let channel):
                     outcome.futureResult.whenFailure { _ in channel.close(promise: nil) }
                     self.passProxy(on: channel, failing: outcome) {
-                        self.shakeHands(on: channel, token: token, session: makeSession(eventLoop), outcome: outcome)
+                        self.shakeHands(
+                            on: channel,
+                            token: token,
+                            purpose: purpose,
+                            session: makeSession(eventLoop),
+                            outcome: outcome
+                        )
                     }
                 case .failure(let error):
                     outcome.fail(error)
@@ -146,13 +163,15 @@ package struct EdgeDialer: Sendable {
     private func shakeHands<Value: Sendable>(
         on channel: any Channel,
         token: TunnelToken,
+        purpose: Purpose,
         session: Session<Value>,
         outcome: EventLoopPromise<Value>
     ) {
         let upgraded = channel.eventLoop.makePromise(of: Void.self)
         let handshake = WebSocketClientHandshake(
             host: self.edge.authority,
-            target: self.edge.connectPath(tunnelID: token.tunnelID),
+            target: purpose == .serving
+                ? self.edge.connectPath(tunnelID: token.tunnelID) : self.edge.accessPath(tunnelID: token.tunnelID),
             fields: [
                 ("Authorization", "Bearer \(token.secret)"),
                 ("User-Agent", "culvert/\(ProgramVersion.current)"),

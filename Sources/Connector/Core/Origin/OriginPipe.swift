@@ -25,6 +25,8 @@ final class OriginPipe {
     private var onReady: (() -> Void)?
     private var onFailure: ((any Error) -> Void)?
     private(set) var isStreamOver = false
+    /// Called when the stream breaks.
+    var onStreamFailure: ((any Error) -> Void)?
     /// Reads the requests that pass; `nil` where nobody looks.
     let capture: PipeCapture?
     /// Counts the bytes that pass; `nil` where nobody looks.
@@ -102,6 +104,8 @@ final class OriginPipe {
 
     func streamFailed(_ error: any Error) {
         self.isStreamOver = true
+        self.onStreamFailure?(error)
+        self.onStreamFailure = nil
         self.closed(.streamFailed)
         self.perform(self.state.streamFailed((error as? StreamError)?.code ?? .internalError))
     }

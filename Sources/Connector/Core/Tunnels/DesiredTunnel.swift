@@ -30,6 +30,8 @@ package struct DesiredTunnel: Equatable, Sendable {
     package var name: String?
     /// The port of the edge to ask for.
     package var port: UInt16?
+    /// Whether visitors need an access token.
+    package var isPrivate: Bool
     /// The token of a tunnel that exists; without one, a tunnel is created.
     package var token: TunnelToken? { self.given?.token }
     private let given: GivenToken?
@@ -60,6 +62,7 @@ package struct DesiredTunnel: Equatable, Sendable {
         originTrust: OriginTrust = OriginTrust(),
         name: String? = nil,
         port: UInt16? = nil,
+        isPrivate: Bool = false,
         token: TunnelToken? = nil,
         tokenFile: TokenFile? = nil,
         policy: TunnelPolicy = TunnelPolicy(),
@@ -72,6 +75,7 @@ package struct DesiredTunnel: Equatable, Sendable {
         self.originTrust = originTrust
         self.name = name
         self.port = port
+        self.isPrivate = isPrivate
         self.given = token.map { GivenToken(token: $0) }
         self.tokenFile = tokenFile
         self.policy = policy

@@ -6,6 +6,7 @@ package struct TunnelCreation: Sendable {
     private let access: EdgeAccess
     private let name: String?
     private let port: UInt16?
+    private let isPrivate: Bool
     private let target: OriginTarget
     private let policy: TunnelPolicy
     private let originTrust: OriginTrust
@@ -16,6 +17,7 @@ package struct TunnelCreation: Sendable {
     ///   - access: The edge to create it at, and the API key.
     ///   - name: The name to ask for.
     ///   - port: The port of the edge to ask for; `nil` for any, and for tunnels of HTTP.
+    ///   - isPrivate: Whether visitors need an access token.
     ///   - target: The local server, and what the tunnel carries.
     ///   - policy: The policy of the tunnel; ``HostPolicy/local`` becomes the target's own address.
     ///   - originTrust: Which certificates of an `https://` target are accepted.
@@ -25,6 +27,7 @@ package struct TunnelCreation: Sendable {
         access: EdgeAccess,
         name: String?,
         port: UInt16? = nil,
+        isPrivate: Bool = false,
         target: OriginTarget,
         policy: TunnelPolicy,
         originTrust: OriginTrust,
@@ -34,6 +37,7 @@ package struct TunnelCreation: Sendable {
         self.access = access
         self.name = name
         self.port = port
+        self.isPrivate = isPrivate
         self.target = target
         self.policy = policy
         self.originTrust = originTrust
@@ -56,7 +60,8 @@ package struct TunnelCreation: Sendable {
             localPort: self.target.port.flatMap(UInt16.init),
             policy: policy,
             kind: isHTTP ? nil : self.target.kind,
-            port: self.port
+            port: self.port,
+            isPublic: self.isPrivate ? false : nil
         )
         let access = self.access
         let tunnel = try await server.callControl(access) { client async throws(EdgeFailure) in

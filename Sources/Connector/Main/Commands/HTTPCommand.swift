@@ -16,6 +16,7 @@ struct HTTPCommand: AsyncParsableCommand {
               culvert http 3000 --name my-app
               culvert http https://localhost:8443 --origin-tls-verify off
               culvert http unix:/run/app.sock --host-header app.internal
+              culvert http 3000 --private --name my-app
               culvert http 3000 --basic-auth-file visitors.txt --ip-allow 192.0.2.0/24
             """
     )
@@ -25,6 +26,9 @@ struct HTTPCommand: AsyncParsableCommand {
 
     @Option(help: "A stable name for the tunnel: 3 to 63 of a-z, 0-9 and -.")
     var name: String?
+
+    @Flag(name: .customLong("private"), help: "No public address: visitors use culvert access, with an access token.")
+    var isPrivate = false
 
     @OptionGroup(title: "Edge Options") var edgeOptions: EdgeOptions
     @OptionGroup(title: "Edge Options") var credentialOptions: CredentialOptions
@@ -63,6 +67,7 @@ struct HTTPCommand: AsyncParsableCommand {
             let tunnel = TunnelCreation(
                 access: access,
                 name: self.name,
+                isPrivate: self.isPrivate,
                 target: target,
                 policy: policy,
                 originTrust: try self.originOptions.originTrust(for: target),

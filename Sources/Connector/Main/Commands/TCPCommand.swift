@@ -15,6 +15,7 @@ struct TCPCommand: AsyncParsableCommand {
               culvert tcp 22
               culvert tcp 5432 --name my-database --ip-allow 192.0.2.0/24
               culvert tcp 192.168.1.20:22 --port 20022
+              culvert tcp 22 --private --name my-ssh
               culvert tcp unix:/run/app.sock --proxy-protocol v2
             """
     )
@@ -24,6 +25,9 @@ struct TCPCommand: AsyncParsableCommand {
 
     @Option(help: "A stable name for the tunnel: 3 to 63 of a-z, 0-9 and -.")
     var name: String?
+
+    @Flag(name: .customLong("private"), help: "No public address: visitors use culvert access, with an access token.")
+    var isPrivate = false
 
     @Option(help: "The port of the edge to ask for; without it the edge chooses one.")
     var port: UInt16?
@@ -39,6 +43,9 @@ struct TCPCommand: AsyncParsableCommand {
     func validate() throws {
         guard (1...8).contains(self.connections) else {
             throw ValidationError("--connections is a number from 1 to 8.")
+        }
+        guard self.port == nil || !self.isPrivate else {
+            throw ValidationError("A private tunnel has no port of the edge: leave --port or --private out.")
         }
         guard self.port != 0 else { throw ValidationError("--port is a number from 1 to 65535.") }
         let most = try self.policyOptions.values()["max_connections"]
@@ -66,6 +73,7 @@ struct TCPCommand: AsyncParsableCommand {
                 access: access,
                 name: self.name,
                 port: self.port,
+                isPrivate: self.isPrivate,
                 target: target,
                 policy: try self.policyOptions.policy(),
                 originTrust: OriginTrust(),

@@ -11,14 +11,15 @@ import Program
 struct TunnelsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tunnels",
-        abstract: "List, describe and delete tunnels.",
+        abstract: "List, describe and delete tunnels, and give access to them.",
         discussion: """
             Examples:
               culvert tunnels list
               culvert tunnels status my-app
+              culvert tunnels access my-app
               culvert tunnels delete my-app
             """,
-        subcommands: [List.self, Status.self, Delete.self]
+        subcommands: [List.self, Status.self, Access.self, Delete.self]
     )
 
     /// `culvert tunnels list`.

@@ -27,6 +27,8 @@ struct TunnelsFile: Equatable, Sendable {
         var name: String?
         /// The port of the edge to ask for.
         var port: UInt16?
+        /// Whether visitors need an access token.
+        var isPrivate = false
         /// A file with the token of a tunnel that exists; without one, a tunnel is created.
         var tokenFile: String?
         /// The token in ``tokenFile``.

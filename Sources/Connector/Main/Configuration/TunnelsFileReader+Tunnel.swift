@@ -6,7 +6,7 @@ import Yams
 
 extension TunnelsFileReader {
     private static let settings = [
-        "target", "kind", "name", "port", "token-file", "host-header", "policy", "origin-tls-verify", "origin-ca-file",
+        "target", "kind", "name", "port", "public", "token-file", "host-header", "policy", "origin-tls-verify", "origin-ca-file",
     ]
 
     /// Reads one tunnel; nothing if it has no usable target.
@@ -22,6 +22,7 @@ extension TunnelsFileReader {
             switch key.string {
             case "target", "kind": break
             case "port": entry.port = self.port(value, of: kind)
+            case "public": entry.isPrivate = self.onOrOff(value, "public") == false
             case "name": entry.name = self.name(value)
             case "token-file": entry.tokenFile = self.path(value, "token-file")
             case "host-header": entry.policy.host = self.host(value, "host-header") ?? entry.policy.host
@@ -46,7 +47,7 @@ extension TunnelsFileReader {
             self.report(node, "“target” is missing: a port, host:port, http://…, https://… or unix:/path.")
         }
         if let tokenFile = entry.tokenFile, let tokenNode = mapping["token-file"] {
-            for setting in ["name", "kind", "port", "host-header", "policy"] where mapping[setting] != nil {
+            for setting in ["name", "kind", "port", "public", "host-header", "policy"] where mapping[setting] != nil {
                 self.report(
                     mapping[setting],
                     "With “token-file” the tunnel is what its token says: leave “\(setting)” out."

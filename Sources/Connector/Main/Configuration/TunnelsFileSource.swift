@@ -29,6 +29,7 @@ struct TunnelsFileSource: Sendable {
                     originTrust: entry.originTrust,
                     name: entry.name,
                     port: entry.port,
+                    isPrivate: entry.isPrivate,
                     token: entry.token,
                     tokenFile: entry.tokenFile.flatMap { TokenFile($0) },
                     policy: entry.policy,
@@ -98,6 +99,7 @@ struct TunnelsFileSource: Sendable {
             // A tunnel with a random name keeps it when its policy changes.
             name: tunnel.name ?? earlierID,
             port: tunnel.port,
+            isPrivate: tunnel.isPrivate,
             target: tunnel.target,
             policy: tunnel.policy,
             originTrust: tunnel.originTrust,

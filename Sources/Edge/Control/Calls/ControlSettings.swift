@@ -75,6 +75,8 @@ package struct ControlSettings: Equatable, Sendable {
     ///
     /// A tunnel of TCP has one URL, without a slash.
     package func urls(of id: TunnelID, _ form: TunnelForm = .http) -> [String] {
+        // Where to ask for access, as `culvert access` takes it.
+        if form.isPrivate { return ["culvert+\(self.apiURL)/\(id)"] }
         if form.kind == .tcp {
             let host = self.tcpHost.contains(":") ? "[\(self.tcpHost)]" : self.tcpHost
             return [form.port.map { "tcp://\(host):\($0)" } ?? "tcp://\(host)"]

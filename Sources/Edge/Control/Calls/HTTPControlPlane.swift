@@ -31,6 +31,7 @@ package struct HTTPControlPlane: ControlPlane {
     ///   - settings: What the API is set to.
     ///   - policySchema: What the policy of a tunnel may say; the edge's own bounds come on top.
     ///   - ports: Has the ports of tunnels of TCP.
+    ///   - accessSessions: The sessions of visitors with access tokens.
     ///   - logger: Where calls and failures are logged.
     ///   - now: The clock.
     package init(
@@ -41,6 +42,7 @@ package struct HTTPControlPlane: ControlPlane {
         settings: LiveSettings,
         policySchema: PolicySchema = .tunnel,
         ports: any PortKeeper = NoPorts(),
+        accessSessions: AccessSessions = AccessSessions(),
         logger: Logger,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
@@ -62,9 +64,12 @@ package struct HTTPControlPlane: ControlPlane {
             liveSettings: settings,
             policySchema: policySchema,
             ports: ports,
+            accessSessions: accessSessions,
             now: now
         )
         routes.add(to: api.group("tunnels").add(middleware: credentials))
+        AccessRoutes(tunnels: routes, sessions: accessSessions)
+            .add(to: api.group("tunnels").add(middleware: credentials))
         RenewalRoute(tunnels: routes, keys: keys)
             .add(to: api.group("tunnels").add(middleware: RenewalMiddleware(credentials: credentials)))
         self.responder = router.buildResponder()

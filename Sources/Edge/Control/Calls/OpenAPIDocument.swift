@@ -139,6 +139,47 @@ enum OpenAPIDocument {
                 }
               }
             },
+            "/api/tunnels/{id}/access": {
+              "parameters": [{"$ref": "#/components/parameters/id"}],
+              "post": {
+                "operationId": "issueAccessToken",
+                "summary": "An access token, with which somebody visits the tunnel through a WebSocket of their own",
+                "parameters": [{"$ref": "#/components/parameters/otp"}],
+                "requestBody": {
+                  "required": false,
+                  "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TunnelAccessRequest"}}}
+                },
+                "responses": {
+                  "201": {
+                    "description": "The access token",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TunnelAccessResponse"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/problem"},
+                  "401": {"$ref": "#/components/responses/problem"},
+                  "404": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
+                  "415": {"$ref": "#/components/responses/problem"},
+                  "429": {"$ref": "#/components/responses/limited"},
+                  "431": {"$ref": "#/components/responses/problem"}
+                }
+              },
+              "delete": {
+                "operationId": "revokeAccessTokens",
+                "summary": "End every access token of the tunnel, and the connections of those who came with one",
+                "parameters": [{"$ref": "#/components/parameters/otp"}],
+                "responses": {
+                  "204": {"description": "They have ended"},
+                  "400": {"$ref": "#/components/responses/problem"},
+                  "401": {"$ref": "#/components/responses/problem"},
+                  "404": {"$ref": "#/components/responses/problem"},
+                  "408": {"$ref": "#/components/responses/problem"},
+                  "413": {"$ref": "#/components/responses/problem"},
+                  "429": {"$ref": "#/components/responses/limited"},
+                  "431": {"$ref": "#/components/responses/problem"}
+                }
+              }
+            },
             "/api/tunnels/{id}": {
               "parameters": [{"$ref": "#/components/parameters/id"}],
               "delete": {
@@ -230,7 +271,11 @@ enum OpenAPIDocument {
                   },
                   "port": {
                     "type": ["integer", "null"], "minimum": 1, "maximum": 65535,
-                    "description": "The wished port of the edge, for a tunnel of kind tcp."
+                    "description": "The wished port of the edge, for a public tunnel of kind tcp."
+                  },
+                  "public": {
+                    "type": ["boolean", "null"],
+                    "description": "Whether everybody may come; false makes a tunnel that is reached with access tokens alone."
                   },
                   "policy": {"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/TunnelPolicy"}]}
                 }
@@ -238,6 +283,26 @@ enum OpenAPIDocument {
         """#
 
     private static let responses = #"""
+              "TunnelAccessRequest": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "lifetime_seconds": {
+                    "type": ["integer", "null"], "minimum": 1, "maximum": 31536000,
+                    "description": "For how long the token is valid; a day if it is left out."
+                  }
+                }
+              },
+              "TunnelAccessResponse": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["tunnel_id", "token", "expires_at"],
+                "properties": {
+                  "tunnel_id": {"$ref": "#/components/schemas/TunnelID"},
+                  "token": {"type": "string"},
+                  "expires_at": {"type": "string", "format": "date-time"}
+                }
+              },
               "CreateTunnelResponse": {
                 "type": "object",
                 "additionalProperties": false,

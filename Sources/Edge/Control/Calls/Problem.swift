@@ -21,7 +21,7 @@ enum Problem: Error, Equatable {
     case nameTaken(String)
     case nameReserved(String)
     case tooManyTunnels(limit: Int)
-    case kindDiffers(String, TunnelKind)
+    case kindDiffers(String, TunnelKind, isPrivate: Bool)
     case kindNotServed(TunnelKind)
     case portTaken(UInt16)
     case noPortFree(ClosedRange<UInt16>)
@@ -95,8 +95,8 @@ enum Problem: Error, Equatable {
         case .nameTaken(let name): "The name \(name) belongs to another API key: choose another one."
         case .nameReserved(let name): "The name \(name) is reserved: choose another one."
         case .tooManyTunnels(let limit): "This API key already has \(limit) tunnels: delete one first."
-        case .kindDiffers(let name, let kind):
-            "The tunnel \(name) is of kind \(kind): delete it first, or choose another name."
+        case .kindDiffers(let name, let kind, let isPrivate):
+            "The tunnel \(name) is a \(isPrivate ? "private" : "public") one of kind \(kind): delete it first, or choose another name."
         case .kindNotServed(let kind): Self.howToServe(kind)
         case .portTaken(let port):
             "The port \(port) belongs to another tunnel or program: choose another one, or leave the choice to the edge."

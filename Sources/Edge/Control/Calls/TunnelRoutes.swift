@@ -21,6 +21,7 @@ struct TunnelRoutes: Sendable {
     let liveSettings: LiveSettings
     let policySchema: PolicySchema
     let ports: any PortKeeper
+    let accessSessions: AccessSessions
     let now: @Sendable () -> Date
 
     /// Adds the calls to a group, which has to authenticate the caller.
@@ -43,6 +44,7 @@ struct TunnelRoutes: Sendable {
         let call = try await JSONBody.decode(CreateTunnelRequest.self, members: members, from: request)
         var policy = call.policy ?? TunnelPolicy()
         let kind = call.kind ?? .http
+        let isPrivate = call.isPublic == false
         try self.check(call, policy, kind: kind)
         if kind == .http { policy.host = policy.host.resolved(localPort: call.localPort) }
         let id = try self.id(named: call.name)
@@ -51,7 +53,9 @@ struct TunnelRoutes: Sendable {
         // A tunnel that is taken up again is not a new one: connectors do that at each start.
         let own = self.registry.tunnel(id).flatMap { $0.owner == principal.owner ? $0 : nil }
         let isOwn = own != nil
-        if let own, own.form.kind != kind { throw Problem.kindDiffers(id.description, own.form.kind) }
+        if let own, own.form.kind != kind || own.form.isPrivate != isPrivate {
+            throw Problem.kindDiffers(id.description, own.form.kind, isPrivate: own.form.isPrivate)
+        }
         if !isOwn || !policy.basicAuth.isEmpty {
             let decision = self.limits.creation(by: principal.name)
             guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .creations) }
@@ -64,7 +68,7 @@ struct TunnelRoutes: Sendable {
             name: call.name,
             owner: principal.owner,
             policy: policy,
-            form: TunnelForm(kind: kind),
+            form: TunnelForm(kind: kind, isPrivate: isPrivate),
             createdAt: self.now()
         )
         try await self.checkToken(of: specification)
@@ -169,6 +173,7 @@ struct TunnelRoutes: Sendable {
         _ = await self.registry.remove(tunnel.id, keepingNameFor: .zero)
         for session in tunnel.close(isDeleted: true) { session.revoke() }
         await self.ports.close(tunnel.id, keepingPortFor: .zero)
+        AccessRoutes(tunnels: self, sessions: self.accessSessions).end(tunnel.id)
         return Response(status: .noContent)
     }
 
@@ -176,8 +181,8 @@ struct TunnelRoutes: Sendable {
 
     /// Refuses what has no meaning for the kind of tunnel that is asked for.
     private func check(_ call: CreateTunnelRequest, _ policy: TunnelPolicy, kind: TunnelKind) throws {
-        if call.port != nil, kind != .tcp {
-            let detail = "port is for tunnels of kind tcp, and this one is of \(kind)."
+        if call.port != nil, kind != .tcp || call.isPublic == false {
+            let detail = "port is for public tunnels of kind tcp."
             throw Problem.invalidBody(field: "port", detail: detail)
         }
         if let member = self.policySchema.stranger(in: policy, for: kind) {
@@ -190,7 +195,8 @@ struct TunnelRoutes: Sendable {
 
     /// Has the edge listen for a tunnel of TCP.
     private func openPort(_ wish: UInt16?, of tunnel: Tunnel) async throws {
-        guard tunnel.form.kind == .tcp else { return }
+        let form = tunnel.form
+        guard form.kind == .tcp, !form.isPrivate else { return }
         do {
             tunnel.listens(on: try await self.ports.open(wish, for: tunnel))
         } catch {

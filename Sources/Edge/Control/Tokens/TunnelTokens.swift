@@ -33,6 +33,8 @@ package final class TunnelTokens: TunnelTokenVerifier {
 
     private let ring: Mutex<Ring>
     private let cutoffs = Mutex(TokenCutoffs())
+    /// Those of access tokens.
+    private let accessCutoffs = Mutex(TokenCutoffs())
     private let now: @Sendable () -> Date
 
     /// Makes the issuer.
@@ -90,6 +92,19 @@ package final class TunnelTokens: TunnelTokenVerifier {
     ///   - token: What the connector sent.
     ///   - tunnelID: The tunnel that it wants to serve.
     package func verify(_ token: String?, for tunnelID: TunnelID) async -> Result<VerifiedToken, TokenRefusal> {
+        switch await self.read(token, as: TunnelTokenClaims.self) {
+        case .failure(let refusal): return .failure(refusal)
+        case .success(let (claims, signedBy)):
+            if let refusal = self.check(claims, for: tunnelID) { return .failure(refusal) }
+            return .success(VerifiedToken(claims: claims, signedBy: signedBy))
+        }
+    }
+
+    /// Reads a token whose signature is right.
+    func read<Claims: JWTPayload>(
+        _ token: String?,
+        as type: Claims.Type
+    ) async -> Result<(claims: Claims, signedBy: SigningKeyStamp), TokenRefusal> {
         guard let token, !token.isEmpty else { return .failure(await self.refuse(.missing)) }
         guard token.utf8.count <= Self.maximumLength else { return .failure(await self.refuse(.oversized)) }
         guard let header = Self.header(of: token) else { return .failure(await self.refuse(.malformed)) }
@@ -101,12 +116,11 @@ package final class TunnelTokens: TunnelTokenVerifier {
         }
         let keys = known?.1 ?? decoy
         // The signature is computed whatever the header says, so that the refusals take the same time.
-        let claims = try? await keys.verify(token, as: TunnelTokenClaims.self)
+        let claims = try? await keys.verify(token, as: Claims.self)
         guard header.alg == "HS256", header.crit == nil else { return .failure(.algorithm) }
         guard let (signedBy, _) = known else { return .failure(.unknownKey) }
         guard let claims else { return .failure(.signature) }
-        if let refusal = self.check(claims, for: tunnelID) { return .failure(refusal) }
-        return .success(VerifiedToken(claims: claims, signedBy: signedBy))
+        return .success((claims, signedBy))
     }
 
     /// Ends every token of a tunnel that has been issued so far.
@@ -121,6 +135,64 @@ package final class TunnelTokens: TunnelTokenVerifier {
         self.cutoffs.withLock {
             $0.add(issuedUntil: now, endAt: date?.timeIntervalSince1970 ?? now, for: tunnelID, now: now)
         }
+        return now
+    }
+
+    // MARK: Access tokens
+
+    /// Signs an access token of a tunnel.
+    func issueAccess(
+        to specification: TunnelSpecification,
+        edge: String,
+        lifetime: TimeInterval
+    ) async throws -> (token: String, claims: AccessClaims) {
+        let issuedAt = self.now().timeIntervalSince1970
+        let claims = AccessClaims(
+            sub: specification.id.description,
+            edge: edge,
+            exp: (issuedAt + lifetime).rounded(.up),
+            iat: issuedAt,
+            jti: RequestID().description,
+            own: specification.owner
+        )
+        let (keyID, keys) = self.ring.withLock { ($0.signingKeyID, $0.keys[$0.signingKeyID] ?? $0.decoy) }
+        var header = JWTHeader()
+        header.kid = keyID
+        return (try await keys.sign(claims, header: header), claims)
+    }
+
+    /// Verifies an access token.
+    ///
+    /// - Parameters:
+    ///   - token: What the visitor sent.
+    ///   - tunnelID: The tunnel that is to be visited.
+    func verifyAccess(_ token: String?, to tunnelID: TunnelID) async -> Result<VerifiedAccess, TokenRefusal> {
+        switch await self.read(token, as: AccessClaims.self) {
+        case .failure(let refusal): return .failure(refusal)
+        case .success(let (claims, signedBy)):
+            if let refusal = self.checkAccess(claims, to: tunnelID) { return .failure(refusal) }
+            return .success(VerifiedAccess(claims: claims, signedBy: signedBy))
+        }
+    }
+
+    /// Why claims don't give access now; `nil` if they do.
+    func checkAccess(_ claims: AccessClaims, to tunnelID: TunnelID) -> TokenRefusal? {
+        let now = self.now().timeIntervalSince1970
+        guard claims.aud == AccessClaims.audience else { return .otherAudience }
+        guard claims.exp > now else { return .expired }
+        guard claims.iat <= now + Self.leeway else { return .notYetValid }
+        guard claims.sub == tunnelID.description else { return .otherTunnel }
+        let isEnded = self.accessCutoffs.withLock { $0.isEnded(issuedAt: claims.iat, of: tunnelID, now: now) }
+        return isEnded ? .revoked : nil
+    }
+
+    /// Ends every access token of a tunnel that has been issued so far.
+    ///
+    /// - Returns: The issue time up to which tokens are affected.
+    @discardableResult
+    func endAccess(to tunnelID: TunnelID) -> Double {
+        let now = self.now().timeIntervalSince1970
+        self.accessCutoffs.withLock { $0.add(issuedUntil: now, endAt: now, for: tunnelID, now: now) }
         return now
     }
 
@@ -162,6 +234,7 @@ package final class TunnelTokens: TunnelTokenVerifier {
         let now = self.now().timeIntervalSince1970
         guard claims.exp > now else { return .expired }
         guard claims.nbf ?? 0 <= now + Self.leeway, claims.iat <= now + Self.leeway else { return .notYetValid }
+        guard claims.aud == nil else { return .otherAudience }
         guard claims.sub == tunnelID.description else { return .otherTunnel }
         let ended = self.cutoffs.withLock { $0.isEnded(issuedAt: claims.iat, of: tunnelID, now: now) }
         return ended ? .revoked : nil

@@ -14,6 +14,8 @@ struct EdgeLifecycleRunner: Sendable {
     let server: any Channel
     /// What listens for tunnels of TCP, if anything does.
     let ports: TunnelPorts?
+    /// The sessions of visitors with access tokens.
+    let accessSessions: AccessSessions
     /// Every event loop that connections live on.
     let group: any EventLoopGroup
     let logger: Logger
@@ -51,6 +53,7 @@ struct EdgeLifecycleRunner: Sendable {
             for session in self.registry.all.flatMap(\.sessions) {
                 session.drain(gracePeriod: gracePeriod, lingering: lingering)
             }
+            self.accessSessions.drain(gracePeriod: gracePeriod, lingering: lingering)
         case .closeListener:
             try? await self.server.close()
             await self.ports?.leave()

@@ -53,6 +53,8 @@ struct EdgeServer: Service {
     private let recentTunnels: RecentTunnelsKeys
     /// The ports of tunnels of TCP, if there are any.
     private let ports: TunnelPorts?
+    private let connectionServices: ConnectionServices
+    private let accessSessions = AccessSessions()
 
     /// Makes the parts that need no socket.
     ///
@@ -85,13 +87,15 @@ struct EdgeServer: Service {
         self.limits = APILimits(configuration.limits)
         self.pace = ConnectPace(perSecond: configuration.connectsPerSecond)
         self.tls = try ListenerCertificate(configuration)
-        self.ports = TCPListener(
+        let listener = TCPListener(
             configuration: configuration,
             registry: self.registry,
             recorder: ConnectionLog(logger: Logger(label: "culvert.access"), metrics: self.metrics),
             connections: self.visitors,
             group: group
-        ).makePorts()
+        )
+        self.connectionServices = listener.makeServices()
+        self.ports = listener.makePorts(self.connectionServices)
     }
 
     /// Serves until the service group asks to stop; then drains.
@@ -151,6 +155,7 @@ struct EdgeServer: Service {
             visitors: self.visitors,
             server: server,
             ports: self.ports,
+            accessSessions: self.accessSessions,
             group: self.group,
             logger: self.logger
         )
@@ -211,6 +216,7 @@ struct EdgeServer: Service {
         for session in self.registry.all.flatMap(\.sessions) {
             if let stamp = session.signedBy, !self.tokens.accepts(stamp) { session.revoke() }
         }
+        self.accessSessions.endUnlessSigned { self.tokens.accepts($0) }
     }
 
     /// Takes up a renewed certificate by itself: what renews it seldom knows whom to tell.
@@ -246,6 +252,7 @@ struct EdgeServer: Service {
                 limits: self.limits,
                 settings: settings,
                 ports: self.ports ?? NoPorts(),
+                accessSessions: self.accessSessions,
                 logger: Logger(label: "culvert.api")
             ),
             connectEndpoint: TokenConnectEndpoint(
@@ -257,6 +264,18 @@ struct EdgeServer: Service {
                 pace: self.pace,
                 recorder: self.metrics,
                 logger: Logger(label: "culvert.connect")
+            ),
+            accessEndpoint: AccessEndpoint(
+                registry: self.registry,
+                tokens: self.tokens,
+                sessions: self.accessSessions,
+                configuration: self.accessConfiguration,
+                readiness: self.readiness,
+                recorder: self.metrics,
+                logger: Logger(label: "culvert.access"),
+                serve: { [services = self.connectionServices] stream, tunnel, address in
+                    TunnelConnection.serve(services, stream, tunnel: tunnel, from: address)
+                }
             ),
             recorder: AccessLog(logger: Logger(label: "culvert.access"), metrics: self.metrics),
             connections: self.visitors,
@@ -286,8 +305,15 @@ struct EdgeServer: Service {
         return settings
     }
 
-    private var sessionConfiguration: SessionConfiguration {
-        var configuration = EdgeSessions.configuration
+    /// What the edge's side of a session brings along in which a visitor opens the streams.
+    private var accessConfiguration: SessionConfiguration {
+        self.timed(SessionConfiguration(role: .edge))
+    }
+
+    private var sessionConfiguration: SessionConfiguration { self.timed(EdgeSessions.configuration) }
+
+    private func timed(_ base: SessionConfiguration) -> SessionConfiguration {
+        var configuration = base
         // Protocol B.9.1: a side pings after a third of its idle time-out.
         let idle = self.configuration.tunnels.heartbeatInterval.nanoseconds / 1_000_000 * 3
         configuration.settings.idleTimeoutMilliseconds = UInt32(clamping: idle)

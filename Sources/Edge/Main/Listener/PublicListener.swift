@@ -12,6 +12,7 @@ struct PublicListener: Sendable {
     let registry: any TunnelRegistry
     let controlPlane: any ControlPlane
     let connectEndpoint: any ConnectEndpoint
+    let accessEndpoint: any ConnectEndpoint
     let recorder: any ExchangeRecorder
     /// The connections of visitors, which are told when the listener leaves.
     let connections: VisitorConnections
@@ -78,6 +79,7 @@ struct PublicListener: Sendable {
             registry: self.registry,
             controlPlane: self.controlPlane,
             connectEndpoint: self.connectEndpoint,
+            accessEndpoint: self.accessEndpoint,
             recorder: self.recorder,
             recentTunnels: self.recentTunnels,
             connections: self.connections

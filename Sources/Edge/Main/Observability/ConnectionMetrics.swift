@@ -4,7 +4,7 @@ import ControlAPI
 import EdgeTCP
 import Metrics
 
-/// The figures of connections to tunnels that are not of HTTP.
+/// The figures of connections to ports of tunnels, and of those that came with an access token.
 struct ConnectionMetrics: Sendable {
     private let active: [TunnelKind: Meter]
     private let total: [TunnelKind: Counter]
@@ -12,7 +12,7 @@ struct ConnectionMetrics: Sendable {
     private let received: Counter
     private let sent: Counter
 
-    private static let kinds = TunnelKind.allCases.filter { $0 != .http }
+    private static let kinds = TunnelKind.allCases
 
     /// Makes figures that are all zero; series that begin with their first event show Prometheus no increase.
     init(_ registry: MetricRegistry) {

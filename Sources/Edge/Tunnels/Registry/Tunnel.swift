@@ -154,7 +154,7 @@ package final class Tunnel: Sendable {
     package struct Visit {
         package var decision: VisitorDecision
         package var policy: TunnelPolicy
-        package var kind: TunnelKind
+        package var form: TunnelForm
     }
 
     /// Decides whether a visitor's request may reach the tunnel, by its policy.
@@ -172,7 +172,7 @@ package final class Tunnel: Sendable {
                 return Visit(
                     decision: .admit(stripsAuthorization: false),
                     policy: state.policy,
-                    kind: state.form.kind
+                    form: state.form
                 )
             }
             let decision = state.gate.admit(
@@ -181,7 +181,7 @@ package final class Tunnel: Sendable {
                 hashing: self.limits.hashing,
                 now: Double(now.uptimeNanoseconds) / 1e9
             )
-            return Visit(decision: decision, policy: state.policy, kind: state.form.kind)
+            return Visit(decision: decision, policy: state.policy, form: state.form)
         }
     }
 
@@ -193,7 +193,7 @@ package final class Tunnel: Sendable {
     package func concludeVisit(_ attempt: PasswordAttempt, isRight: Bool, now: NIODeadline = .now()) -> Visit {
         self.state.withLock { state in
             let decision = state.gate.conclude(attempt, isRight: isRight, now: Double(now.uptimeNanoseconds) / 1e9)
-            return Visit(decision: decision, policy: state.policy, kind: state.form.kind)
+            return Visit(decision: decision, policy: state.policy, form: state.form)
         }
     }
 

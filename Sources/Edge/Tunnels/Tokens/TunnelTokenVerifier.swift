@@ -24,6 +24,7 @@ package enum TokenRefusal: String, Error, Equatable, Sendable {
     case nameTaken
     /// The tunnel's port can't be had, or this edge has none any more.
     case portTaken
+    case otherAudience
 }
 
 /// A token whose signature was right.

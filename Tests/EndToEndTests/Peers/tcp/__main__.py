@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds tunnels of TCP to what they promise, and prints JSON: `done`, `failures` and `figures`.
 
-    tcp BINARIES raw|programs [CASE...]
+    tcp BINARIES raw|programs|access [CASE...]
 """
 import json
 import sys
 import traceback
 
+import access
 import programs
 import raw
 
 binaries, group, *names = sys.argv[1:]
-cases = {"raw": raw.CASES, "programs": programs.CASES}[group]
+cases = {"raw": raw.CASES, "programs": programs.CASES, "access": access.CASES}[group]
 done, failures, figures = [], [], {}
 for case in cases:
     if names and case.__name__ not in names:

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ConnectorCore
+import ControlAPI
+
+extension TunnelsCommand {
+    /// `culvert tunnels access ID`.
+    struct Access: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make an access token, with which somebody visits the tunnel by culvert access; or end all of them.",
+            discussion: """
+                Examples:
+                  culvert tunnels access my-database > token
+                  culvert tunnels access my-database --lifetime 3600
+                  culvert tunnels access my-database --revoke
+                """
+        )
+
+        @Argument(help: "The tunnel's id or name.")
+        var tunnel: String
+
+        @Option(help: ArgumentHelp("For how long the token is valid, in seconds; a day by default.", valueName: "seconds"))
+        var lifetime: Int?
+
+        @Flag(help: "End every access token of the tunnel, and the connections of those who came with one.")
+        var revoke = false
+
+        @OptionGroup var edgeOptions: EdgeOptions
+        @OptionGroup var credentialOptions: CredentialOptions
+
+        func validate() throws {
+            let bounds = TunnelAccessRequest.lifetimes
+            guard self.lifetime.map(bounds.contains) ?? true else {
+                throw ValidationError("--lifetime is a number of seconds from \(bounds.lowerBound) to \(bounds.upperBound).")
+            }
+            guard self.lifetime == nil || !self.revoke else {
+                throw ValidationError("--revoke makes no token: leave --lifetime out.")
+            }
+        }
+
+        func run() async throws {
+            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
+                let (id, call) = (self.tunnel, try ControlCall(self.edgeOptions, self.credentialOptions))
+                if self.revoke {
+                    return try await call.perform { client async throws(EdgeFailure) in
+                        try await client.revokeAccess(to: id)
+                    }
+                }
+                let request = TunnelAccessRequest(lifetimeSeconds: self.lifetime)
+                let answer = try await call.perform { client async throws(EdgeFailure) in
+                    try await client.issueAccess(to: id, request)
+                }
+                StandardStream.output.writeLine(answer.token)
+            }
+        }
+    }
+}
