@@ -140,6 +140,7 @@ let package = Package(
                 "Mux",
                 "Protocol",
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
             ],
             path: "Sources/Edge/TCP",
             swiftSettings: settings

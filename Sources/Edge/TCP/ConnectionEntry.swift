@@ -15,8 +15,8 @@ package protocol ConnectionRecorder: AnyObject, Sendable {
 package struct ConnectionEntry: Equatable, Sendable {
     /// The number of the connection in logs.
     package let id: RequestID
-    /// The tunnel.
-    package let tunnelID: TunnelID
+    /// The tunnel; `nil` for a visitor who named none.
+    package let tunnelID: TunnelID?
     /// What the tunnel carries.
     package let kind: TunnelKind
     /// The port that the visitor came to.
@@ -43,6 +43,8 @@ package enum ConnectionFault: String, CaseIterable, Sendable {
     case accessDenied = "access_denied"
     /// The port has no tunnel any more.
     case tunnelNotFound = "tunnel_not_found"
+    /// The visitor of the port for tunnels of TLS did not say in time, by a server name, which tunnel is meant.
+    case noServerName = "no_server_name"
     /// No connector came back in time.
     case tunnelOffline = "tunnel_offline"
     /// The connector has no room for another stream.

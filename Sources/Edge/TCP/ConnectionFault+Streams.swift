@@ -31,7 +31,7 @@ extension ConnectionFault {
         switch self {
         case .tooManyConnections, .tooManyVisitors, .tunnelBusy: .overloaded
         case .accessDenied: .policyDenied
-        case .tunnelNotFound: .targetUnknown
+        case .tunnelNotFound, .noServerName: .targetUnknown
         case .tunnelOffline: .hostUnreachable
         case .originUnreachable: .connectRefused
         case .originReset: .localReset
@@ -48,6 +48,7 @@ extension ConnectionFault {
         case .tooManyVisitors: "the tunnel has as many visitors as it may have"
         case .accessDenied: "the tunnel lets nobody in from this address"
         case .tunnelNotFound: "there is no such tunnel"
+        case .noServerName: "the visitor named no tunnel"
         case .tunnelOffline: "no connector serves the tunnel"
         case .tunnelBusy: "the connector has no room for another connection"
         case .originUnreachable: "the connector can't reach the local server"

@@ -11,16 +11,20 @@ package struct ConnectionSettings: Sendable {
     package var reconnectHold: TimeAmount
     /// After how long without a byte a connection is ended (`tcp.idle-timeout`); `nil` for never.
     package var idleTimeout: TimeAmount?
+    /// How long a visitor of TLS may take to name a server (`http.head-timeout`).
+    package var nameTimeout: TimeAmount
 
     /// Makes settings; what is left out has its default.
     package init(
         connectTimeout: TimeAmount = .seconds(5),
         reconnectHold: TimeAmount = .seconds(5),
-        idleTimeout: TimeAmount? = nil
+        idleTimeout: TimeAmount? = nil,
+        nameTimeout: TimeAmount = .seconds(10)
     ) {
         self.connectTimeout = connectTimeout
         self.reconnectHold = reconnectHold
         self.idleTimeout = idleTimeout
+        self.nameTimeout = nameTimeout
     }
 }
 

@@ -43,6 +43,8 @@ final class JointEnd: ChannelDuplexHandler {
     private var pace: BytePace?
     private var isPaused = false
     private var isReadHeld = false
+    /// Whether to read before there is a partner: who finds out which tunnel is meant needs it.
+    private var readsAlone = false
     private var isReadingStopped = false
     private var hasUnflushedBytes = false
 
@@ -72,6 +74,12 @@ final class JointEnd: ChannelDuplexHandler {
 
     /// What the visitor has sent before there was a stream that takes it.
     var unacceptedBytes: [ByteBuffer] { self.firstBytes?.parts ?? [] }
+
+    /// Reads, or does not, before there is a partner.
+    func readAlone(_ readsAlone: Bool) {
+        self.readsAlone = readsAlone
+        self.releaseRead()
+    }
 
     /// Slows the end down.
     func setPace(_ pace: BytePace) {
@@ -110,7 +118,7 @@ final class JointEnd: ChannelDuplexHandler {
     private var mayRead: Bool {
         guard !self.isPaused, !self.isReadingStopped, self.firstBytes?.hasRoom ?? true else { return false }
         switch self.partner {
-        case .none: return false
+        case .none: return self.readsAlone
         case .here(let end): return end.context?.channel.isWritable ?? false
         case .elsewhere: return self.isPartnerWritable && self.credit.hasRoom
         }

@@ -4,6 +4,7 @@ import ControlAPI
 import EdgeTunnels
 import Mux
 import NIOCore
+import NIOTLS
 import Protocol
 
 /// One visitor's connection to a tunnel, from the accepted socket, or a stream of the visitor's own session, to its line in
@@ -16,12 +17,14 @@ final class TunnelConnection {
 
     private let services: ConnectionServices
     private let channel: any Channel
-    private let tunnelID: TunnelID
+    private var tunnelID: TunnelID?
     /// The port that the visitor came to; `nil` for a stream.
     private let port: UInt16?
     /// Where the visitor comes from.
     private let source: NetworkEndpoint?
-    private var kind = TunnelKind.tcp
+    private var kind: TunnelKind
+    /// Whether a stream of the visitor's own session is the channel, rather than a socket of a public port.
+    private var isAccess: Bool { self.channel is StreamChannel }
     private let id = RequestID()
     private let begunAt: NIODeadline
     private let address: IPAddress?
@@ -33,20 +36,23 @@ final class TunnelConnection {
     private var hasPlace = false
     private var isCounted = false
     private var isOver = false
+    private var naming: Scheduled<Void>?
     private var idleCheck: Scheduled<Void>?
     private var bytesAtLastCheck = 0
 
     private init(
         _ services: ConnectionServices,
         _ channel: any Channel,
-        _ tunnelID: TunnelID,
+        _ tunnelID: TunnelID?,
         port: UInt16?,
+        kind: TunnelKind,
         from source: SocketAddress?
     ) {
         self.services = services
         self.channel = channel
         self.tunnelID = tunnelID
         self.port = port
+        self.kind = kind
         self.begunAt = channel.eventLoop.now
         self.address = IPAddress(source)
         self.source = Self.endpoint(source)
@@ -60,7 +66,63 @@ final class TunnelConnection {
         port: UInt16
     ) throws {
         try Self.setOptions(of: channel)
-        try TunnelConnection(services, channel, tunnelID, port: port, from: channel.remoteAddress).begin()
+        let connection = TunnelConnection(
+            services,
+            channel,
+            tunnelID,
+            port: port,
+            kind: .tcp,
+            from: channel.remoteAddress
+        )
+        if try connection.begin() { connection.visit(tunnelID) }
+    }
+
+    /// Takes a connection that was accepted on the port for tunnels of TLS; on its event loop.
+    ///
+    /// - Parameters:
+    ///   - services: What connections work with.
+    ///   - channel: The accepted channel.
+    ///   - domain: The domain below which tunnels have their hosts.
+    package static func beginTLS(
+        _ services: ConnectionServices,
+        channel: any Channel,
+        domain: String
+    ) throws {
+        try Self.setOptions(of: channel)
+        let port = (channel.localAddress?.port).map { UInt16(clamping: $0) }
+        let connection = TunnelConnection(
+            services,
+            channel,
+            nil,
+            port: port,
+            kind: .tls,
+            from: channel.remoteAddress
+        )
+        let bound = NIOLoopBound(connection, eventLoop: channel.eventLoop)
+        let sni = SNIHandler { result, channel in
+            bound.value.named(result, domain: domain)
+            return channel.eventLoop.makeSucceededVoidFuture()
+        }
+        try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(sni))
+        guard try connection.begin() else { return }
+        connection.end?.readAlone(true)
+        connection.naming = channel.eventLoop.assumeIsolated().scheduleTask(in: services.settings.nameTimeout) {
+            connection.refuse(.noServerName)
+        }
+    }
+
+    /// The visitor has said which server is meant, or something that is no such thing.
+    private func named(_ result: SNIResult, domain: String) {
+        self.naming?.cancel()
+        self.naming = nil
+        self.end?.readAlone(false)
+        guard !self.isOver else { return }
+        guard case .hostname(let name) = result else { return self.refuse(.noServerName) }
+        let host = name.lowercased()
+        guard host.hasSuffix("." + domain.lowercased()), let id = TunnelID(host.dropLast(domain.utf8.count + 1)) else {
+            return self.refuse(.tunnelNotFound)
+        }
+        self.visit(id)
     }
 
     /// Takes a stream that a visitor with an access token has opened; on its event loop.
@@ -80,7 +142,9 @@ final class TunnelConnection {
             return stream.reject(code: .unsupportedKind, reason: "visitors open streams of kind tcp or http")
         }
         do {
-            try TunnelConnection(services, stream, tunnelID, port: nil, from: source).begin()
+            let kind = services.registry.tunnel(tunnelID)?.form.kind ?? .tcp
+            let connection = TunnelConnection(services, stream, tunnelID, port: nil, kind: kind, from: source)
+            if try connection.begin() { connection.visit(tunnelID) }
             stream.accept()
         } catch {
             stream.reject(code: .internalError, reason: "the stream could not be set up")
@@ -96,9 +160,10 @@ final class TunnelConnection {
 
     // MARK: Admission
 
-    private func begin() throws {
-        let tunnel = self.services.registry.tunnel(self.tunnelID)
-        self.kind = tunnel?.form.kind ?? .tcp
+    /// Begins to count the connection.
+    ///
+    /// - Returns: Whether there is a place for it.
+    private func begin() throws -> Bool {
         self.services.recorder.started(self.kind)
         let end = JointEnd(visitorOn: self.channel.eventLoop, supervisor: self)
         self.end = end
@@ -106,12 +171,21 @@ final class TunnelConnection {
         _ = self.services.connections.join(self, on: self.channel.eventLoop)
         // A channel that is closed before it is active does not tell its handlers.
         self.channel.closeFuture.assumeIsolated().whenComplete { _ in self.finish() }
-        guard self.services.places.enter(self.address) else { return self.refuse(.tooManyConnections) }
+        guard self.services.places.enter(self.address) else {
+            self.refuse(.tooManyConnections)
+            return false
+        }
         self.hasPlace = true
-        guard let tunnel else { return self.refuse(.tunnelNotFound) }
+        return true
+    }
+
+    /// Lets the visitor into a tunnel, if its policy does.
+    private func visit(_ tunnelID: TunnelID) {
+        self.tunnelID = tunnelID
+        guard let tunnel = self.services.registry.tunnel(tunnelID) else { return self.refuse(.tunnelNotFound) }
         let visit = tunnel.visit(address: self.address, authorization: [])
         // What a policy asks of requests, such as a password, whoever has an access token has shown already.
-        guard self.port == nil || visit.form.kind == .tcp && !visit.form.isPrivate else {
+        guard self.isAccess || visit.form.kind == self.kind && !visit.form.isPrivate else {
             return self.refuse(.tunnelNotFound)
         }
         guard visit.decision != .addressDenied else { return self.refuse(.accessDenied) }
@@ -121,7 +195,7 @@ final class TunnelConnection {
         self.policy = visit.policy
         tunnel.recordRequest()
         if let bytes = self.policy.bytesPerSecond {
-            end.setPace(BytePace(bytesPerSecond: bytes, now: self.channel.eventLoop.now))
+            self.end?.setPace(BytePace(bytesPerSecond: bytes, now: self.channel.eventLoop.now))
         }
         if let timeout = self.services.settings.idleTimeout { self.watch(timeout) }
         self.findSession(of: tunnel)
@@ -131,8 +205,8 @@ final class TunnelConnection {
         self.fault = self.fault ?? fault
         if let stream = self.channel as? StreamChannel {
             let reason = fault.sentence
-            if stream.isUnanswered { stream.reject(code: fault.code, reason: reason) } else { stream.reset(code: fault.code, reason: reason) }
-            return
+            guard stream.isUnanswered else { return stream.reset(code: fault.code, reason: reason) }
+            return stream.reject(code: fault.code, reason: reason)
         }
         // A reset, as a port where nothing listens gives: a client does not take it for an empty answer.
         self.channel.closeWithReset()
@@ -164,7 +238,7 @@ final class TunnelConnection {
         let header = ProxyHeader.bytes(self.policy.proxyProtocol, self.proxyHeader)
         let first = header.readableBytes > 0 ? [header] + kept : kept
         let request = StreamRequest(
-            kind: self.kind == .http ? .http : .tcp,
+            kind: StreamKind(self.kind),
             metadata: self.metadata(target: session.target),
             deadline: self.services.settings.connectTimeout,
             bytesPerSecond: self.policy.bytesPerSecond,
@@ -241,6 +315,7 @@ final class TunnelConnection {
         guard !self.isOver else { return }
         self.isOver = true
         self.idleCheck?.cancel()
+        self.naming?.cancel()
         if self.hasPlace { self.services.places.leave(self.address) }
         let (received, sent) = (self.end?.readBytes ?? 0, self.end?.writtenBytes ?? 0)
         self.end = nil
@@ -282,5 +357,16 @@ extension TunnelConnection: VisitorConnectionMember {
     func listenerEntered(_ stage: VisitorConnections.Stage) {
         // Who waits for a connector waits in vain; what is under way may end.
         if stage == .closing, self.tunnel != nil, self.tried.isEmpty { self.refuse(.tunnelOffline) }
+    }
+}
+
+extension StreamKind {
+    /// What the streams of a tunnel carry.
+    fileprivate init(_ kind: TunnelKind) {
+        switch kind {
+        case .http: self = .http
+        case .tcp: self = .tcp
+        case .tls: self = .tls
+        }
     }
 }

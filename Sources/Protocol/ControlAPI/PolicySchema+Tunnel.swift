@@ -131,7 +131,7 @@ extension PolicySchema {
             \.maxVisitors,
             .number(1...100_000),
             default: "1024",
-            for: [.tcp],
+            for: [.tcp, .tls],
             documentation: "The most connections that visitors may have at once; one beyond them is closed."
         ),
         PolicyMember(
@@ -139,14 +139,14 @@ extension PolicySchema {
             \.bytesPerSecond,
             .number(1_024...100_000_000_000),
             default: "no limit",
-            for: [.tcp],
+            for: [.tcp, .tls],
             documentation: "The bytes that a connection may carry in a second, in each direction."
         ),
         PolicyMember(
             "proxy_protocol",
             \.proxyProtocol,
             .choice,
-            for: [.tcp],
+            for: [.tcp, .tls],
             documentation: """
                 Whether the local server is told the visitor's address by a header of the PROXY protocol in front of the \
                 bytes, and in which version: `off`, `v1` or `v2`; the server has to expect it.

@@ -6,6 +6,8 @@ package enum TunnelKind: String, Codable, CaseIterable, Sendable {
     case http
     /// The bytes of any TCP connection, from a port of the edge.
     case tcp
+    /// The bytes of TLS connections, which visitors lead to the tunnel by the server name that they ask for.
+    case tls
 }
 
 /// What a tunnel carries, and where visitors find it.

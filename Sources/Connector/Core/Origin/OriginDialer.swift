@@ -61,8 +61,8 @@ package final class OriginDialer {
                 observer.report(.alsoServed(by: notice.alsoServedBy.map(\.shownText)))
             }
         }
-        guard opening.kind == .http || opening.kind == .tcp else {
-            return stream.reject(code: .unsupportedKind, reason: "this connector serves http and tcp")
+        guard opening.kind == .http || opening.kind == .tcp || opening.kind == .tls else {
+            return stream.reject(code: .unsupportedKind, reason: "this connector serves http, tcp and tls")
         }
         guard let target = self.targets[metadata.target] else {
             return stream.reject(code: .targetUnknown, reason: "no target of that name is configured here")

@@ -15,6 +15,11 @@ enum TunnelPolicySchema: PolicySchemaSource {
     static var schema: PolicySchema { .tunnel.applying(to: .http) }
 }
 
+/// The policy of a tunnel of TLS.
+enum TLSPolicySchema: PolicySchemaSource {
+    static var schema: PolicySchema { .tunnel.applying(to: .tls) }
+}
+
 /// The policy of a tunnel of TCP.
 enum TCPPolicySchema: PolicySchemaSource {
     static var schema: PolicySchema { .tunnel.applying(to: .tcp) }

@@ -34,6 +34,8 @@ package struct ControlSettings: Equatable, Sendable {
     package var wildcardDomain: String?
     /// Whether tunnels are reached as `/<id>/` (`public.path-mode`).
     package var hasPathMode = true
+    /// The port of tunnels of TLS, each of which has a host below ``wildcardDomain``; `nil` if there is none.
+    package var tlsPort: Int?
     /// The host that the URLs of tunnels of TCP name (`tcp.host`).
     package var tcpHost = "127.0.0.1"
     /// The one host of the control API and of connectors (`public.api-host`).
@@ -77,6 +79,9 @@ package struct ControlSettings: Equatable, Sendable {
     package func urls(of id: TunnelID, _ form: TunnelForm = .http) -> [String] {
         // Where to ask for access, as `culvert access` takes it.
         if form.isPrivate { return ["culvert+\(self.apiURL)/\(id)"] }
+        if form.kind == .tls {
+            return ["tls://\(id).\(self.wildcardDomain ?? "localhost"):\(self.tlsPort ?? 443)"]
+        }
         if form.kind == .tcp {
             let host = self.tcpHost.contains(":") ? "[\(self.tcpHost)]" : self.tcpHost
             return [form.port.map { "tcp://\(host):\($0)" } ?? "tcp://\(host)"]

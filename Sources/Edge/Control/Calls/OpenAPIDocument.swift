@@ -258,7 +258,7 @@ enum OpenAPIDocument {
 
             "schemas": {
               "TunnelID": {"type": "string", "pattern": "^[a-z0-9-]{3,63}$", "minLength": 3, "maxLength": 63},
-              "TunnelKind": {"enum": ["http", "tcp"]},
+              "TunnelKind": {"enum": ["http", "tcp", "tls"]},
               "CreateTunnelRequest": {
                 "type": "object",
                 "additionalProperties": false,

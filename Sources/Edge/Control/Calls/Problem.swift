@@ -196,6 +196,8 @@ enum Problem: Error, Equatable {
     private static func howToServe(_ kind: TunnelKind) -> String {
         switch kind {
         case .http: "This edge serves no tunnels of HTTP."
+        case .tls:
+            "This edge serves no tunnels of TLS: whoever runs it sets tls-passthrough.listen and public.wildcard-domain."
         case .tcp: "This edge has no ports for tunnels: whoever runs it sets tcp.ports, as in 20000-20099."
         }
     }

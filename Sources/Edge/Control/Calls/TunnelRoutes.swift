@@ -181,6 +181,7 @@ struct TunnelRoutes: Sendable {
 
     /// Refuses what has no meaning for the kind of tunnel that is asked for.
     private func check(_ call: CreateTunnelRequest, _ policy: TunnelPolicy, kind: TunnelKind) throws {
+        if kind == .tls, call.isPublic != false, self.settings.tlsPort == nil { throw Problem.kindNotServed(.tls) }
         if call.port != nil, kind != .tcp || call.isPublic == false {
             let detail = "port is for public tunnels of kind tcp."
             throw Problem.invalidBody(field: "port", detail: detail)

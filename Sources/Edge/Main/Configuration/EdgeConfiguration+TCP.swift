@@ -31,6 +31,11 @@ extension EdgeConfiguration {
             into: &self.tcp.idleTimeout,
             help: "time without a byte after which such a connection is ended; never by default"
         )
+        reader.read(
+            "tls-passthrough.listen",
+            into: &self.tcp.passthrough,
+            help: "where tunnels of TLS are reached, each by its host as the server name; nowhere by default"
+        )
     }
 
     func checkTCP(_ reader: inout SettingsReader) {
@@ -45,6 +50,17 @@ extension EdgeConfiguration {
         }
         if let timeout = self.tcp.idleTimeout, timeout < .seconds(1) {
             reader.report("tcp.idle-timeout", "\(timeout.settingText) is not 1s or more")
+        }
+        if let passthrough = self.tcp.passthrough {
+            if self.wildcardDomain == nil {
+                reader.report("tls-passthrough.listen", "tunnels of TLS have hosts below public.wildcard-domain, which is not set")
+            }
+            if self.isDevelopment, !passthrough.isLoopback {
+                reader.report(
+                    "tls-passthrough.listen",
+                    "with --dev only loopback addresses are allowed, since its keys are printed"
+                )
+            }
         }
         guard let ports = self.tcp.ports?.ports else { return }
         for (key, address) in [("listen", self.listen), ("admin.listen", self.adminListen)]

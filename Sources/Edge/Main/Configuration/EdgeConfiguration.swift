@@ -59,6 +59,8 @@ struct EdgeConfiguration: Sendable {
         var maxConnections = 10_000
         var maxConnectionsPerAddress = 1_000
         var idleTimeout: TimeAmount?
+        /// Where tunnels of TLS are reached.
+        var passthrough: ListenAddress?
     }
 
     /// Where credentials come from.

@@ -12,6 +12,8 @@ struct EdgeLifecycleRunner: Sendable {
     let visitors: VisitorConnections
     /// What accepts visitors' connections.
     let server: any Channel
+    /// What accepts connections to tunnels of TLS, if anything does.
+    let passthrough: (any Channel)?
     /// What listens for tunnels of TCP, if anything does.
     let ports: TunnelPorts?
     /// The sessions of visitors with access tokens.
@@ -56,6 +58,7 @@ struct EdgeLifecycleRunner: Sendable {
             self.accessSessions.drain(gracePeriod: gracePeriod, lingering: lingering)
         case .closeListener:
             try? await self.server.close()
+            try? await self.passthrough?.close()
             await self.ports?.leave()
             // What was accepted last is on its way to its event loop: it counts once it is there.
             for eventLoop in self.group.makeIterator() { try? await eventLoop.submit {}.get() }

@@ -52,6 +52,7 @@ struct EdgeServer: Service {
     private let visitors = VisitorConnections()
     private let recentTunnels: RecentTunnelsKeys
     /// The ports of tunnels of TCP, if there are any.
+    private let tcpListener: TCPListener
     private let ports: TunnelPorts?
     private let connectionServices: ConnectionServices
     private let accessSessions = AccessSessions()
@@ -94,6 +95,7 @@ struct EdgeServer: Service {
             connections: self.visitors,
             group: group
         )
+        self.tcpListener = listener
         self.connectionServices = listener.makeServices()
         self.ports = listener.makePorts(self.connectionServices)
     }
@@ -118,9 +120,19 @@ struct EdgeServer: Service {
             try? await admin.close()
             throw error
         }
+        let passthrough: (any Channel)?
+        do {
+            passthrough = try await self.tcpListener.bindPassthrough(self.connectionServices)
+        } catch {
+            try? await admin.close()
+            try? await server.close()
+            let address = self.configuration.tcp.passthrough ?? self.configuration.listen
+            throw ListenFailure(address: address, setting: "tls-passthrough-listen", cause: error)
+        }
         let addresses = self.addresses(server: server, admin: admin)
         var current = self.controlSettings(publicURL: addresses.publicURL)
         current.tcpHost = self.configuration.tcpHost(listeningOn: addresses.listen)
+        current.tlsPort = passthrough?.localAddress?.port
         settings.current = current
         var lifecycle = EdgeLifecycle(
             delay: self.configuration.shutdownDelay,
@@ -154,6 +166,7 @@ struct EdgeServer: Service {
             registry: self.registry,
             visitors: self.visitors,
             server: server,
+            passthrough: passthrough,
             ports: self.ports,
             accessSessions: self.accessSessions,
             group: self.group,

@@ -38,13 +38,32 @@ struct TCPListener: Sendable {
         }
     }
 
+    /// Listens for tunnels of TLS.
+    ///
+    /// - Returns: The channel that accepts connections; `nil` where none are served.
+    func bindPassthrough(_ services: ConnectionServices) async throws -> (any Channel)? {
+        guard let address = self.configuration.tcp.passthrough, let domain = self.configuration.wildcardDomain else {
+            return nil
+        }
+        return try await ServerBootstrap.listener(group: self.group, backlog: 1_024)
+            .serverChannelOption(.unsentLowWaterMark, value: 256 << 10)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try TunnelConnection.beginTLS(services, channel: channel, domain: domain)
+                }
+            }
+            .bind(host: address.host, port: address.port)
+            .get()
+    }
+
     /// What connections to tunnels work with, be they sockets or streams.
     func makeServices() -> ConnectionServices {
         ConnectionServices(
             settings: ConnectionSettings(
                 connectTimeout: self.configuration.tunnels.connectTimeout,
                 reconnectHold: self.configuration.tunnels.reconnectHold,
-                idleTimeout: self.configuration.tcp.idleTimeout
+                idleTimeout: self.configuration.tcp.idleTimeout,
+                nameTimeout: self.configuration.http.headTimeout
             ),
             registry: self.registry,
             places: ConnectionPlaces(

@@ -27,7 +27,7 @@ final class ConnectionLog: ConnectionRecorder {
         guard self.logger.logLevel <= .info else { return }
         var metadata: Logger.Metadata = [
             "request_id": "\(entry.id)",
-            "tunnel": "\(entry.tunnelID)",
+            "tunnel": "\(entry.tunnelID?.description ?? "-")",
             "kind": "\(entry.kind)",
             "received": "\(entry.bytesReceived)",
             "sent": "\(entry.bytesSent)",

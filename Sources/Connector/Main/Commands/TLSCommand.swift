@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ConnectorCore
+import ControlAPI
+import Logging
+
+/// `culvert tls TARGET`: makes a tunnel of TLS and serves it.
+struct TLSCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tls",
+        abstract: "Expose a local TLS server, which keeps its own certificate.",
+        discussion: """
+            Examples:
+              culvert tls 443
+              culvert tls 192.168.1.20:8443 --name my-site
+            """
+    )
+
+    @Argument(help: "The local server: a port, host:port or unix:/path.")
+    var target: String
+
+    @Option(help: "A stable name for the tunnel: 3 to 63 of a-z, 0-9 and -.")
+    var name: String?
+
+    @Flag(name: .customLong("private"), help: "No public address: visitors use culvert access, with an access token.")
+    var isPrivate = false
+
+    @Option(help: ArgumentHelp("How many connections to keep to the edge, 1 to 8.", valueName: "n"))
+    var connections = 2
+
+    @OptionGroup(title: "Edge Options") var edgeOptions: EdgeOptions
+    @OptionGroup(title: "Edge Options") var credentialOptions: CredentialOptions
+    @OptionGroup(title: "Serving Options") var statusOptions: StatusOptions
+    @OptionGroup(title: "Policy Options") var policyOptions: PolicyOptions<TLSPolicySchema>
+
+    func validate() throws {
+        guard (1...8).contains(self.connections) else {
+            throw ValidationError("--connections is a number from 1 to 8.")
+        }
+        let most = try self.policyOptions.values()["max_connections"]
+        if case .number(let most) = most, most < self.connections {
+            throw ValidationError(
+                "--max-connections is \(most), and the connector keeps \(self.connections) connections: "
+                    + "raise it, or lower --connections."
+            )
+        }
+    }
+
+    func run() async throws {
+        try await self.reportingFailures(as: self.edgeOptions.logFormat) {
+            let target = try OriginTarget.fromCommandLine(self.target, for: .tls)
+            let access = try self.credentialOptions.resolve(self.edgeOptions)
+            let run = try ServingRun(
+                edgeOptions: self.edgeOptions,
+                statusOptions: self.statusOptions,
+                inspectOptions: nil,
+                targets: [target],
+                connections: self.connections,
+                logger: self.edgeOptions.makeLogger()
+            )
+            let tunnel = TunnelCreation(
+                access: access,
+                name: self.name,
+                isPrivate: self.isPrivate,
+                target: target,
+                policy: try self.policyOptions.policy(),
+                originTrust: OriginTrust(),
+                connections: self.connections
+            )
+            try await run.run(tunnel.prepare)
+        }
+    }
+}
