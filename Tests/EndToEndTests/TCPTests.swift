@@ -17,14 +17,19 @@ extension EndToEnd {
             try await self.run("raw", cases: 11)
         }
 
-        @Test("ssh, scp, rsync, psql, pgbench, redis-benchmark, mosquitto and iperf3 work through a tunnel of TCP")
+        @Test("nginx, HAProxy, ssh, scp, rsync, psql, pgbench, redis-benchmark, mosquitto and iperf3 work through a tunnel of TCP")
         func programs() async throws {
-            try await self.run("programs", cases: 5)
+            try await self.run("programs", cases: 6)
         }
 
         @Test("Private tunnels are reached by culvert access alone, with tokens that end and can be revoked")
         func privateAccess() async throws {
             try await self.run("access", cases: 7)
+        }
+
+        @Test("Tunnels of TLS show the origin's own certificate, and end whoever names none of them")
+        func passthrough() async throws {
+            try await self.run("passthrough", cases: 2)
         }
 
         private func run(_ group: String, cases: Int) async throws {

@@ -11,7 +11,7 @@ import Protocol
 /// the access log.
 ///
 /// It belongs to the event loop of the visitor's channel, and decides; a ``JointEnd`` at either channel moves bytes.
-final class TunnelConnection {
+package final class TunnelConnection {
     /// How many sessions a connection is offered to.
     private static let attempts = 3
 
@@ -99,9 +99,9 @@ final class TunnelConnection {
             from: channel.remoteAddress
         )
         let bound = NIOLoopBound(connection, eventLoop: channel.eventLoop)
-        let sni = SNIHandler { result, channel in
+        let sni = SNIHandler { result in
             bound.value.named(result, domain: domain)
-            return channel.eventLoop.makeSucceededVoidFuture()
+            return bound.eventLoop.makeSucceededVoidFuture()
         }
         try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(sni))
         guard try connection.begin() else { return }
@@ -354,7 +354,7 @@ extension TunnelConnection: JointSupervisor {
 }
 
 extension TunnelConnection: VisitorConnectionMember {
-    func listenerEntered(_ stage: VisitorConnections.Stage) {
+    package func listenerEntered(_ stage: VisitorConnections.Stage) {
         // Who waits for a connector waits in vain; what is under way may end.
         if stage == .closing, self.tunnel != nil, self.tried.isEmpty { self.refuse(.tunnelOffline) }
     }

@@ -59,6 +59,27 @@ extension SettingCase {
                     try await edge.until("the visitor sees it") { visitor.isClosed }
                 }
             },
+            SettingCase("tls-passthrough.listen") {
+                let settings = ["--tls-passthrough-listen", "127.0.0.1:0", "--public-wildcard-domain", "tunnels.test"]
+                try await EdgeUnderTest.run(settings) { edge in
+                    let tunnel = try await edge.makeTunnel(#"{"kind":"tls","name":"site"}"#)
+                    let port = try #require(tunnel.url.split(separator: ":").last.flatMap { Int($0) })
+                    #expect(tunnel.url == "tls://site.tunnels.test:\(port)")
+                    let visitor = try await edge.visit(port)
+                    try await visitor.send("no TLS at all\r\n")
+                    try await edge.until("it is refused") {
+                        try await edge.metric("culvert_connection_errors_total", "no_server_name") == 1
+                    }
+                    try await edge.until("it is closed") { visitor.isClosed }
+                }
+                let none = try await EdgeUnderTest.refusal(of: #"{"kind":"tls"}"#)
+                #expect(none["Culvert-Error"] == "kind_not_served")
+                let lonely = EdgeUnderTest.read(
+                    ["--tls-passthrough-listen", "127.0.0.1:0", "--dev", "false"],
+                    without: ["CULVERT_DEV"]
+                ).problems
+                #expect(lonely.contains { $0.contains("public.wildcard-domain, which is not set") })
+            },
         ]
     }
 

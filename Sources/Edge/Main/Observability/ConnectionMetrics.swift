@@ -57,7 +57,11 @@ struct ConnectionMetrics: Sendable {
 
     /// What docs/operations.md explains, in its order.
     static let descriptions = [
-        MetricDescription("culvert_active_connections", .gauge, "Connections of visitors to tunnels of TCP, by kind"),
+        MetricDescription(
+            "culvert_active_connections",
+            .gauge,
+            "Connections of visitors to tunnels of TCP and TLS, and of those with access tokens, by kind"
+        ),
         MetricDescription("culvert_connections_total", .counter, "Such connections so far, by kind"),
         MetricDescription(
             "culvert_connection_errors_total",

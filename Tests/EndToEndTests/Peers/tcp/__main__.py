@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds tunnels of TCP to what they promise, and prints JSON: `done`, `failures` and `figures`.
 
-    tcp BINARIES raw|programs|access [CASE...]
+    tcp BINARIES raw|programs|access|passthrough [CASE...]
 """
 import json
 import sys
 import traceback
 
 import access
+import passthrough
 import programs
 import raw
 
 binaries, group, *names = sys.argv[1:]
-cases = {"raw": raw.CASES, "programs": programs.CASES, "access": access.CASES}[group]
+cases = {"raw": raw.CASES, "programs": programs.CASES, "access": access.CASES, "passthrough": passthrough.CASES}[group]
 done, failures, figures = [], [], {}
 for case in cases:
     if names and case.__name__ not in names:

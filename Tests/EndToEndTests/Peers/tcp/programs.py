@@ -196,4 +196,42 @@ def iperf(binaries):
         return figures
 
 
-CASES = [openssh, postgresql, redis, mqtt, iperf]
+def proxy_protocol(binaries):
+    """nginx and HAProxy take the headers that the edge sends, in both versions, and know the visitor by them."""
+    with Stage(binaries) as stage:
+        if os.geteuid() == 0:
+            stage.folder.chmod(0o755)
+        web, balancer = free_port(), free_port()
+        settings = stage.folder / "nginx.conf"
+        settings.write_text(f"""
+            daemon off; pid {stage.folder}/nginx.pid; error_log /dev/null; events {{}}
+            http {{
+              access_log off;
+              server {{
+                listen 127.0.0.1:{web} proxy_protocol;
+                location / {{ return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_port"; }}
+              }}
+            }}""")
+        stage.run([tool("nginx"), "-c", str(settings), "-p", str(stage.folder)], stderr=subprocess.DEVNULL)
+        (stage.folder / "haproxy.cfg").write_text(f"""
+defaults
+    mode http
+    timeout client 10s
+    timeout server 10s
+    timeout connect 5s
+frontend balancer
+    bind 127.0.0.1:{balancer} accept-proxy
+    http-request return status 200 content-type text/plain lf-string "%ci %cp %fp"
+""")
+        stage.run([tool("haproxy"), "-f", str(stage.folder / "haproxy.cfg")], stderr=subprocess.DEVNULL)
+        for port in (web, balancer):
+            listens(port)
+        for server in (web, balancer):
+            for version in ("v1", "v2"):
+                _, port = stage.connect(server, "--proxy-protocol", version)
+                own = free_port()
+                answer = shell("curl", "-sS", "--local-port", own, f"http://127.0.0.1:{port}/")
+                assert answer == f"127.0.0.1 {own} {port}", (server == web, version, answer)
+
+
+CASES = [proxy_protocol, openssh, postgresql, redis, mqtt, iperf]
