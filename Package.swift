@@ -24,7 +24,7 @@ var products: [Product] = [
 
 // The fuzzers are a package of their own, which sees products only. These modules are for nobody else.
 if Context.environment["CULVERT_FUZZ"] == "1" {
-    products += ["ControlAPI", "EdgeProxy", "EdgeTunnels", "HTTP1", "JSONText"].map {
+    products += ["ControlAPI", "EdgeProxy", "EdgeTunnels", "HTTP1", "Inspection", "JSONText"].map {
         .library(name: $0, targets: [$0])
     }
 }
@@ -285,6 +285,7 @@ let package = Package(
                 "EdgeProxy",
                 "EdgeTunnels",
                 "HTTP1",
+                "Inspection",
                 "JSONText",
                 "Mux",
                 "Protocol",
@@ -295,9 +296,9 @@ let package = Package(
             path: "Fuzz",
             exclude: [
                 "Corpus", "Dictionaries", "Package.swift", "README.md", "make-seeds", "run", "Sources/FuzzDriver",
-                "Sources/fuzz-answers", "Sources/fuzz-chunked", "Sources/fuzz-differential", "Sources/fuzz-frames",
-                "Sources/fuzz-http1", "Sources/fuzz-json", "Sources/fuzz-metadata", "Sources/fuzz-rewrite",
-                "Sources/fuzz-session", "Sources/fuzz-websocket",
+                "Sources/fuzz-answers", "Sources/fuzz-capture", "Sources/fuzz-chunked", "Sources/fuzz-differential",
+                "Sources/fuzz-frames", "Sources/fuzz-http1", "Sources/fuzz-json", "Sources/fuzz-metadata",
+                "Sources/fuzz-rewrite", "Sources/fuzz-session", "Sources/fuzz-websocket",
             ],
             sources: ["Sources/FuzzTargets", "Tests"],
             swiftSettings: settings
@@ -334,6 +335,7 @@ let package = Package(
             dependencies: [
                 "ControlAPI",
                 "Inspection",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             exclude: ["Cases"],

@@ -11,7 +11,7 @@ let settings: [SwiftSetting] = [
 /// One program for each target: its `main` is libFuzzer's.
 let programs = [
     "fuzz-frames", "fuzz-session", "fuzz-metadata", "fuzz-websocket", "fuzz-differential", "fuzz-http1", "fuzz-chunked",
-    "fuzz-json", "fuzz-rewrite", "fuzz-answers",
+    "fuzz-json", "fuzz-rewrite", "fuzz-answers", "fuzz-capture",
 ]
 
 let package = Package(
@@ -31,6 +31,7 @@ let package = Package(
                 .product(name: "EdgeProxy", package: "culvert"),
                 .product(name: "EdgeTunnels", package: "culvert"),
                 .product(name: "HTTP1", package: "culvert"),
+                .product(name: "Inspection", package: "culvert"),
                 .product(name: "JSONText", package: "culvert"),
                 .product(name: "Mux", package: "culvert"),
                 .product(name: "Protocol", package: "culvert"),

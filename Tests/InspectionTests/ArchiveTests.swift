@@ -143,5 +143,8 @@ struct ArchiveTests {
             #expect(SecretNames.masked(name, value) == masked, "\(name)")
         }
         #expect(SecretNames.maskedTarget("/a?b=1&Token=x&c") == "/a?b=1&Token=••••••••&c")
+        #expect(SecretNames.maskedTarget("/a?%63ode=x&state=1") == "/a?%63ode=••••••••&state=1")
+        #expect(SecretNames.maskedTarget("/a?b=1#access_token=x&c") == "/a?b=1#access_token=••••••••&c")
+        #expect(SecretNames.masked("Location", "http://a/?code=x") == "http://a/?code=••••••••")
     }
 }

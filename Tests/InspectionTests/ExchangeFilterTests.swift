@@ -59,20 +59,14 @@ struct ExchangeFilterTests {
         }
     }
 
-    /// The tables of this module and of the page's tests.
-    private static let tables: [URL] = {
+    @Test("Each case of the table that the page is held to as well")
+    func table() throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        let tests = folder.deletingLastPathComponent()
-        return [
-            folder.appending(path: "Cases/filter.json"),
-            tests.appending(path: "EndToEndTests/Peers/inspector/filter-cases.json"),
-        ].filter { FileManager.default.fileExists(atPath: $0.path) }
-    }()
-
-    @Test("Each case of the tables that the page is held to as well", arguments: Self.tables)
-    func table(file: URL) throws {
-        let table = try JSONDecoder().decode(Table.self, from: Data(contentsOf: file))
-        #expect(table.cases.count > 30)
+        let table = try JSONDecoder().decode(
+            Table.self,
+            from: Data(contentsOf: folder.appending(path: "Cases/filter.json"))
+        )
+        #expect(table.cases.count > 90)
         for entry in table.cases {
             let filter = ExchangeFilter(entry.filter)
             let ids = table.exchanges.filter { exchange in

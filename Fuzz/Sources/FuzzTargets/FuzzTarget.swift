@@ -24,6 +24,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case rewrite
     /// What the connector reads of a proxy, of its edge and of the messages that pass.
     case answers
+    /// What the inspector keeps of the bytes that pass, and what it makes of that.
+    case capture
 
     /// Runs the target on one input.
     ///
@@ -41,6 +43,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .json: try JSONFuzz.check(input)
         case .rewrite: try RewriteFuzz.check(input)
         case .answers: try AnswersFuzz.check(input)
+        case .capture: try CaptureFuzz.check(input)
         }
     }
 }

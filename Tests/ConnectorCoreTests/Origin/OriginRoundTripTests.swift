@@ -2,6 +2,7 @@
 
 import ControlAPI
 import Foundation
+import Inspection
 import Logging
 import Mux
 import NIOCore

@@ -2,6 +2,7 @@
 
 import ConnectorCore
 import Foundation
+import Inspection
 import NIOCore
 import Protocol
 import Testing
@@ -33,6 +34,15 @@ struct StatusScreenTests {
         var state = Self.online()
         state.take(.alsoServed(by: ["culvert/1.2.3 at 192.0.2.7"]), of: "my-app", at: Self.date)
         #expect(self.picture(state).contains("\nShared with culvert/1.2.3 at 192.0.2.7\n"))
+    }
+
+    @Test("What the edge has answered itself stands beside the requests")
+    func edgeAnswers() {
+        var state = Self.online()
+        #expect(!self.picture(state).contains("answered by the edge"))
+        state.edgeAnswered(1_234, of: "my-app")
+        state.edgeAnswered(9, of: "another")
+        #expect(self.picture(state).contains("1,234 answered by the edge"))
     }
 
     /// One tunnel with two connections.

@@ -51,9 +51,18 @@ package struct TunnelAnswer: Codable, Equatable, Sendable {
     package var metrics = Metrics()
     package var state: String
     package var originFailure: String?
+    /// How many requests the edge has answered itself during this run; `nil` if it can't be asked.
+    package var edgeAnswers: UInt64?
     package var connections: [Connection]
 
-    init(id: String, publicURL: String, target: OriginTarget, originFailure: String?, connections: [Connection]) {
+    init(
+        id: String,
+        publicURL: String,
+        target: OriginTarget,
+        originFailure: String?,
+        edgeAnswers: UInt64? = nil,
+        connections: [Connection]
+    ) {
         self.name = id
         self.id = id
         self.uri = "/api/tunnels/\(id)"
@@ -61,6 +70,7 @@ package struct TunnelAnswer: Codable, Equatable, Sendable {
         self.proto = publicURL.hasPrefix("https:") ? "https" : "http"
         self.config = Config(addr: "\(target)", inspect: true)
         self.originFailure = originFailure
+        self.edgeAnswers = edgeAnswers
         self.connections = connections
         let states = Set(connections.map(\.state))
         let known: [TunnelDirectory.ConnectionState: String] = [
@@ -80,6 +90,7 @@ package struct TunnelAnswer: Codable, Equatable, Sendable {
         case metrics
         case state
         case originFailure = "origin_failure"
+        case edgeAnswers = "edge_answers"
         case connections
     }
 }

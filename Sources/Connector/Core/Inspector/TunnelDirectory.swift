@@ -22,6 +22,7 @@ package final class TunnelDirectory: Sendable {
         var sessions: [Int: TunnelSession] = [:]
         var roundTrips: [Int: TimeAmount] = [:]
         var originFailure: String?
+        var edgeAnswers: UInt64?
     }
 
     private struct State {
@@ -85,6 +86,11 @@ package final class TunnelDirectory: Sendable {
         }
     }
 
+    /// The edge has answered so many requests of a tunnel itself.
+    package func edgeAnswered(_ count: UInt64, of id: String) {
+        self.change(id) { $0.edgeAnswers = count }
+    }
+
     private func change(_ id: String, _ body: (inout Entry) -> Void) {
         self.state.withLockedValue { state in
             guard var entry = state.entries[id] else { return }
@@ -108,10 +114,20 @@ package final class TunnelDirectory: Sendable {
                     publicURL: entry.tunnel.publicURL,
                     target: entry.tunnel.target,
                     originFailure: entry.originFailure,
+                    edgeAnswers: entry.edgeAnswers,
                     connections: entry.connections.sorted { $0.key < $1.key }.map { index, state in
                         TunnelAnswer.Connection(index: index, state: state, roundTrip: entry.roundTrips[index])
                     }
                 )
+            }
+        }
+    }
+
+    /// The tunnels whose edge can be asked about them.
+    package var subjects: [EdgeAnswerWatch.Subject] {
+        self.state.withLockedValue { state in
+            state.entries.compactMap { id, entry in
+                entry.tunnel.access.map { EdgeAnswerWatch.Subject(id: id, access: $0) }
             }
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Inspection
 import Protocol
 
 /// Whether the local server can be reached.

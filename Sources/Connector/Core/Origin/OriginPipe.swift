@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Inspection
 import Mux
 import NIOCore
 import NIOSSL
@@ -106,8 +107,9 @@ final class OriginPipe {
         self.isStreamOver = true
         self.onStreamFailure?(error)
         self.onStreamFailure = nil
-        self.closed(.streamFailed)
-        self.perform(self.state.streamFailed((error as? StreamError)?.code ?? .internalError))
+        let code = (error as? StreamError)?.code ?? .internalError
+        self.closed(code == .sessionLost ? .sessionLost : .streamFailed)
+        self.perform(self.state.streamFailed(code))
     }
 
     func streamClosed() {

@@ -2,6 +2,7 @@
 
 import Inspection
 import NIOCore
+import NIOSSL
 import NIOTLS
 
 /// Sends one request to the local server, and reads the response to its end, as the capture sees it.
@@ -85,5 +86,9 @@ final class ReplayHandler: ChannelInboundHandler {
         self.timeout?.cancel()
         self.capture.closed(ending, now: .now())
         context.close(promise: nil)
+        // The TLS handler has sent close_notify, and would wait five seconds for that of a server which just closes.
+        if let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLClientHandler.self) {
+            tls.close(mode: .all, promise: nil)
+        }
     }
 }

@@ -84,7 +84,7 @@ package struct TunnelServer: Sendable {
     }
 
     /// Calls the control API once.
-    private func callOnce<Answer: Sendable>(
+    func callOnce<Answer: Sendable>(
         _ access: EdgeAccess,
         _ call: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
     ) async throws -> Answer {

@@ -79,7 +79,8 @@ package enum HARImport {
         var fields = Self.fields(entry.request.headers)
         if !fields.contains(where: { $0.name.asciiLowercased() == "host" }) {
             let host = (url.host ?? "localhost") + (url.port.map { ":\($0)" } ?? "")
-            fields.insert(HARPair(name: "Host", value: host), at: 0)
+            // The host of a URL may hold coded line ends.
+            fields = Self.fields([HARPair(name: "Host", value: host)]) + fields
         }
         let exact = entry.request._culvert?.bodyBase64.flatMap { Data(base64Encoded: $0) }
         let body = exact ?? Data((entry.request.postData?.text ?? "").utf8)
@@ -108,10 +109,11 @@ package enum HARImport {
     }
 
     private static func message(_ response: Response) -> MessageCapture {
-        let text = response.content?.text ?? ""
-        let content = response.content?.encoding == "base64" ? Data(base64Encoded: text) : Data(text.utf8)
+        let shown = response.content?.text ?? ""
+        let content = response.content?.encoding == "base64" ? Data(base64Encoded: shown) : Data(shown.utf8)
         let fields = Self.fields(response.headers).filter { $0.name.asciiLowercased() != "content-encoding" }
-        let reason = (response.statusText ?? "").filter { !$0.isNewline }
+        let text = response.statusText ?? ""
+        let reason = Array(text.utf8).withUnsafeBytes(ByteClass.isFieldValue) ? text : ""
         return MessageCapture(
             head: Self.head("HTTP/1.1 \(response.status) \(reason)", fields),
             body: BodyCapture(whole: Array(content ?? Data()))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import HTTP1
 
 /// Which values are secrets, and what is shown in their place.
@@ -8,6 +9,9 @@ package enum SecretNames {
         "authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token", "x-csrf-token",
         "x-amz-security-token", "api-key", "apikey",
     ]
+    private static let fieldEndings = ["-token", "-secret", "-api-key", "-password"]
+    /// Fields whose values are references, with queries and fragments.
+    private static let references: Set<String> = ["location", "content-location", "referer"]
     private static let members: Set<String> = [
         "access_token", "id_token", "refresh_token", "token", "api_key", "apikey", "key", "secret", "password",
         "passwd",
@@ -20,15 +24,19 @@ package enum SecretNames {
     /// Whether the value of a field is a secret.
     package static func isField(_ name: String) -> Bool {
         let name = name.asciiLowercased()
-        return Self.fields.contains(name) || name.hasSuffix("-token") || name.hasSuffix("-secret")
+        return Self.fields.contains(name) || Self.fieldEndings.contains(where: name.hasSuffix)
     }
 
     /// Whether the value of a member of a query or form is a secret.
-    package static func isMember(_ name: String) -> Bool { Self.members.contains(name.asciiLowercased()) }
+    package static func isMember(_ name: String) -> Bool {
+        Self.members.contains((name.removingPercentEncoding ?? name).asciiLowercased())
+    }
 
     /// The value of a field as it may be shown: the scheme of credentials, names of cookies and their attributes stay.
     package static func masked(_ name: String, _ value: String) -> String {
-        guard Self.isField(name) else { return value }
+        guard Self.isField(name) else {
+            return Self.references.contains(name.asciiLowercased()) ? Self.maskedTarget(value) : value
+        }
         switch name.asciiLowercased() {
         case "authorization", "proxy-authorization":
             guard let space = value.firstIndex(of: " ") else { return Self.mask }
@@ -43,20 +51,28 @@ package enum SecretNames {
         }
     }
 
-    /// A query or form as it may be shown.
+    /// A query, fragment or form as it may be shown.
     package static func maskedMembers(_ text: String) -> String {
-        text.split(separator: "&", omittingEmptySubsequences: false).map { member in
-            guard let equals = member.firstIndex(of: "="), Self.isMember(String(member[..<equals])) else {
-                return String(member)
+        var masked = ""
+        var rest = text[...]
+        while true {
+            let end = rest.firstIndex { $0 == "&" || $0 == "#" } ?? rest.endIndex
+            let member = rest[..<end]
+            if let equals = member.firstIndex(of: "="), Self.isMember(String(member[..<equals])) {
+                masked += member[...equals] + Self.mask
+            } else {
+                masked += member
             }
-            return member[...equals] + Self.mask
-        }.joined(separator: "&")
+            guard end < rest.endIndex else { return masked }
+            masked.append(rest[end])
+            rest = rest[rest.index(after: end)...]
+        }
     }
 
-    /// A request target as it may be shown.
+    /// A request target, or another reference, as it may be shown.
     package static func maskedTarget(_ target: String) -> String {
-        guard let question = target.firstIndex(of: "?") else { return target }
-        return target[...question] + Self.maskedMembers(String(target[target.index(after: question)...]))
+        guard let start = target.firstIndex(where: { $0 == "?" || $0 == "#" }) else { return target }
+        return target[...start] + Self.maskedMembers(String(target[target.index(after: start)...]))
     }
 
     private static func maskedPair(_ pair: String) -> String {

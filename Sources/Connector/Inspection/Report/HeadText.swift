@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import HTTP1
 
 /// A captured head as text, read when somebody looks at it.
@@ -30,23 +31,48 @@ package struct HeadText: Sendable {
         self.line = ""
         self.fields = []
         var isFirst = hasLine
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
-            if isFirst {
-                self.line = Self.text(line)
-                isFirst = false
-            } else if let colon = line.firstIndex(of: UInt8(ascii: ":")) {
-                let value = Self.text(line[(colon + 1)...]).trimmingSpaces()
-                self.fields.append(Field(Self.text(line[..<colon]), value))
+        // By bytes and not by collections of them: a list has the heads of 10 000 exchanges.
+        bytes.withUnsafeBufferPointer { bytes in
+            var start = 0
+            while start < bytes.count {
+                let end = Self.index(of: UInt8(ascii: "\n"), in: bytes, from: start, to: bytes.count) ?? bytes.count
+                var last = end
+                if last > start, bytes[last - 1] == UInt8(ascii: "\r") { last -= 1 }
+                if isFirst, end > start {
+                    self.line = Self.text(bytes, start, last)
+                    isFirst = false
+                } else if let colon = Self.index(of: UInt8(ascii: ":"), in: bytes, from: start, to: last) {
+                    var first = colon + 1
+                    while first < last, Self.isSpace(bytes[first]) { first += 1 }
+                    while last > first, Self.isSpace(bytes[last - 1]) { last -= 1 }
+                    self.fields.append(Field(Self.text(bytes, start, colon), Self.text(bytes, first, last)))
+                }
+                start = end + 1
             }
         }
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+
+    /// The first place of a byte in a part of others.
+    private static func index(of byte: UInt8, in bytes: UnsafeBufferPointer<UInt8>, from: Int, to: Int) -> Int? {
+        guard from < to, let base = bytes.baseAddress else { return nil }
+        return memchr(base + from, Int32(byte), to - from).map { UnsafeRawPointer($0) - UnsafeRawPointer(base) }
+    }
+
+    private static func text(_ bytes: UnsafeBufferPointer<UInt8>, _ from: Int, _ to: Int) -> String {
+        Self.text(UnsafeBufferPointer(rebasing: bytes[from..<to]))
     }
 
     /// The first value of a field.
     ///
     /// - Parameter name: In lower case.
     package func first(_ name: String) -> String? {
-        self.fields.first { $0.name.asciiLowercased() == name }?.value
+        let count = name.utf8.count
+        for field in self.fields where field.name.utf8.count == count {
+            if field.name.asciiLowercased() == name { return field.value }
+        }
+        return nil
     }
 
     /// The parts of the first line.

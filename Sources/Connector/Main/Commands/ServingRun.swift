@@ -70,7 +70,16 @@ struct ServingRun: Sendable {
         let settling = Task { await ProgramMemory.settle() }
         defer { settling.cancel() }
         let inspector = self.display.inspection.map { self.inspect($0) }
+        let edgeAnswers = self.display.inspection.map { inspection in
+            let watch = EdgeAnswerWatch(server: self.server) {
+                inspection.directory.subjects
+            } report: { [display] count, id in
+                display.edgeAnswered(count, of: id)
+            }
+            return Task { await watch.run() }
+        }
         defer {
+            edgeAnswers?.cancel()
             inspector?.cancel()
             InspectorFile().remove()
         }

@@ -2,6 +2,7 @@
 
 import ConnectorCore
 import Foundation
+import Inspection
 import Logging
 import NIOCore
 import Protocol

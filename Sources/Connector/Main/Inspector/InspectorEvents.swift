@@ -25,7 +25,7 @@ struct InspectorEvents: Sendable {
     /// After how many rounds the round-trip times are asked for.
     private static let measuring = 8
     /// The most summaries in one event.
-    private static let batch = 500
+    private static let batch = 50
 
     /// Begins a stream.
     func answer() throws -> Response {
@@ -66,11 +66,17 @@ struct InspectorEvents: Sendable {
             if !changes.removed.isEmpty {
                 text.writeImmutableBuffer(try Self.event("removed", IDsAnswer(changes.removed)))
             }
+            var isSilent = changes.isEmpty
             let changed = changes.changed.sorted { $0.id < $1.id }
             for start in stride(from: 0, to: changed.count, by: Self.batch) {
                 let batch = changed[start..<min(start + Self.batch, changed.count)]
                 let summaries = batch.map { ExchangeSummary(ExchangeView($0.snapshot())) }
                 text.writeImmutableBuffer(try Self.event("requests", summaries))
+                // Waits for the reader: no more than one batch is held for one that has stopped.
+                try await writer.write(text)
+                text = ByteBuffer()
+                // Calls have their turn, however many readers follow.
+                await Task.yield()
             }
             if round % 4 == 0 {
                 let newStatus = self.routes.status
@@ -84,7 +90,8 @@ struct InspectorEvents: Sendable {
                     text.writeImmutableBuffer(try Self.event("tunnels", tunnels))
                 }
             }
-            silent = text.readableBytes > 0 ? 0 : silent + 1
+            isSilent = isSilent && text.readableBytes == 0
+            silent = isSilent ? silent + 1 : 0
             if silent >= Self.silence {
                 silent = 0
                 text.writeString(": still here\n\n")

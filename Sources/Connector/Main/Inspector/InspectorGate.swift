@@ -29,7 +29,8 @@ struct InspectorGate: RouterMiddleware {
     /// What the page may do: it shows what strangers sent.
     static let contentSecurityPolicy = """
         default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; \
-        frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'
+        frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+        require-trusted-types-for 'script'; trusted-types 'none'
         """
 
     func handle(

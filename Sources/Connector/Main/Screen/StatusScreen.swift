@@ -3,6 +3,7 @@
 import ConnectorCore
 import ControlAPI
 import Foundation
+import Inspection
 import NIOCore
 import Program
 
@@ -254,6 +255,8 @@ struct StatusScreen: Sendable {
         var requests = [StyledLine(Self.grouped(state.requestCount))]
         if state.openCount > 0 { requests.append(StyledLine("\(state.openCount) open")) }
         if state.errorCount > 0 { requests.append(StyledLine("\(Self.grouped(state.errorCount)) failed", .bad)) }
+        let edgeAnswers = state.tunnels.reduce(0) { $0 + $1.edgeAnswers }
+        if edgeAnswers > 0 { requests.append(StyledLine("\(Self.grouped(edgeAnswers)) answered by the edge")) }
         let percentiles = [50, 90, 99].compactMap { percent in
             state.responseTimes.percentile(percent).map { StyledLine("p\(percent) \(Self.text(of: $0))") }
         }

@@ -3,6 +3,7 @@
 import ConnectorCore
 import ControlAPI
 import Foundation
+import Inspection
 import NIOCore
 
 /// What the live status shows, collected from events; its size is bounded, however long the program runs.
@@ -37,6 +38,8 @@ struct StatusState: Sendable {
         var originFailure: String?
         /// The other connectors that serve it.
         var others: [String] = []
+        /// How many requests the edge has answered itself.
+        var edgeAnswers: UInt64 = 0
         /// When the token ends, and why it has no successor yet.
         var tokenEnd: (date: Date, reason: String)?
     }
@@ -166,6 +169,11 @@ struct StatusState: Sendable {
         }
         self.tunnels[index].roundTrips[connection] = roundTrip
         return true
+    }
+
+    /// Takes how many requests the edge has answered itself.
+    mutating func edgeAnswered(_ count: UInt64, of id: String) {
+        if let index = self.index(of: id) { self.tunnels[index].edgeAnswers = count }
     }
 
     /// Takes an event of the capture.

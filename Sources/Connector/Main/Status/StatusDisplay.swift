@@ -2,6 +2,7 @@
 
 import ConnectorCore
 import Foundation
+import Inspection
 import Logging
 import NIOConcurrencyHelpers
 import Program
@@ -99,6 +100,12 @@ final class StatusDisplay: Sendable {
     func inspecting(at url: String) {
         self.inspection?.opened(at: url)
         self.report(.inspecting(url: url))
+    }
+
+    /// The edge has answered so many requests of a tunnel itself.
+    func edgeAnswered(_ count: UInt64, of id: String) {
+        self.inspection?.directory.edgeAnswered(count, of: id)
+        self.panel?.update { $0.edgeAnswered(count, of: id) }
     }
 
     private func take(_ event: StatusEvent, of id: String) {

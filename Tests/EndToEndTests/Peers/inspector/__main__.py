@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import sys
+import time
 import traceback
 
 import pictures
@@ -48,10 +49,11 @@ def main():
         for name, scene in scenes.items():
             if options.only and name not in options.only:
                 continue
+            begin = time.monotonic()
             if failure := play(stage, scene):
                 failures[name] = failure
             played.append(name)
-            print(name, "failed" if name in failures else "ok", file=sys.stderr)
+            print(f"{name} {'failed' if name in failures else 'ok'}, {time.monotonic() - begin:.1f} s", file=sys.stderr)
         if "kept" in played and "kept" not in failures:
             album.close()
         if options.pictures:

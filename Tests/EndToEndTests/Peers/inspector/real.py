@@ -41,10 +41,34 @@ def eventually(what, attempt):
         time.sleep(0.05)
 
 
+def ask(url, path, method="GET", body=None):
+    """Calls an inspector's API."""
+    content = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{url}api/{path}", method=method, data=content, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        body = answer.read()
+    return json.loads(body) if body else None
+
+
+class Connector:
+    """A connector beside that of the stage."""
+
+    def __init__(self, process, url):
+        self.process, self.url = process, url
+
+    def api(self, path, method="GET", body=None):
+        return ask(self.url, path, method, body)
+
+    def post(self, path, body):
+        return self.api(path, "POST", body)
+
+
 class RealStage:
     """The same as `FakeStage`, with the programs themselves."""
 
     now = None
+    # Programs that are not optimised take a minute to pass 10 000; the page before the fake program always has them.
+    many = 10_000 if os.environ.get("CULVERT_LONG") else 1_000
 
     def __init__(self, browser, programs, album):
         self.browser, self.album = browser, album
@@ -70,12 +94,25 @@ class RealStage:
     def url(self):
         return f"http://127.0.0.1:{self.port}/"
 
-    def _start(self, program, *arguments):
+    @property
+    def edge(self):
+        return f"http://127.0.0.1:{self.edge_port}"
+
+    @property
+    def program(self):
+        """The path of `culvert`."""
+        return os.path.join(self._programs, "culvert")
+
+    @property
+    def folder(self):
+        return self._folder.name
+
+    def _start(self, program, *arguments, environment=None):
         log = open(os.path.join(self._folder.name, f"{program}.log"), "ab")  # The process keeps it.
         with log:
             return subprocess.Popen(
                 [os.path.join(self._programs, program), *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={"PATH": os.environ["PATH"], "HOME": self._folder.name, "CULVERT_AUTH_API_KEY": API_KEY, "CULVERT_API_KEY": API_KEY},
+                env={"PATH": os.environ["PATH"], "HOME": self._folder.name, "CULVERT_AUTH_API_KEY": API_KEY, "CULVERT_API_KEY": API_KEY, **(environment or {})},
             )  # fmt: skip
 
     def log(self):
@@ -101,11 +138,33 @@ class RealStage:
 
     # The program
 
-    def api(self, path, method="GET"):
-        request = urllib.request.Request(f"{self.url}api/{path}", method=method, headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            body = answer.read()
-        return json.loads(body) if body else None
+    def api(self, path, method="GET", body=None):
+        return ask(self.url, path, method, body)
+
+    def post(self, path, body):
+        return self.api(path, "POST", body)
+
+    @property
+    def connector_pid(self):
+        return self._connector.pid
+
+    @property
+    def connector_process(self):
+        return self._connector
+
+    @contextlib.contextmanager
+    def connector(self, *arguments, inspect=None, environment=None):
+        """Another connector, with an inspector at a free port unless `inspect` says something else."""
+        port = free_port()
+        process = self._start("culvert", *arguments, "--inspect", inspect or f"127.0.0.1:{port}", environment=environment)
+        other = Connector(process, f"http://127.0.0.1:{port}/")
+        try:
+            if inspect is None:
+                eventually("inspector", lambda: other.api("status"))
+            yield other
+        finally:
+            process.kill()
+            process.wait()
 
     def prepare(self):
         self._hang_up()
@@ -119,9 +178,8 @@ class RealStage:
         self._connector.wait()
 
     def come_back(self):
-        edge = f"http://127.0.0.1:{self.edge_port}"
         self._connector = self._start(
-            "culvert", "http", str(self.origin.port), "--name", NAME, "--edge", edge, "--inspect", f"127.0.0.1:{self.port}",
+            "culvert", "http", str(self.origin.port), "--name", NAME, "--edge", self.edge, "--inspect", f"127.0.0.1:{self.port}",
             # A request that fails on a connection that has served another is sent once more, and would be two lines.
             "--origin-reuse", "never",
         )  # fmt: skip
@@ -130,15 +188,15 @@ class RealStage:
 
     # Visitors
 
-    def send(self, request):
-        """Sends one request through the tunnel and reads its answer to the end; gives its status."""
+    def send(self, request, tunnel=NAME, has_length=True):
+        """Sends one request through a tunnel and reads its answer to the end; gives its status."""
         connection = socket.create_connection(("127.0.0.1", self.edge_port), timeout=PATIENCE)
         fields = [("Host", f"127.0.0.1:{self.edge_port}"), *request["fields"]]
-        if request["body"]:
+        if request["body"] and has_length:
             fields.append(("Content-Length", str(len(request["body"]))))
         is_chat = any(name == "Upgrade" for name, _ in fields)
         fields += [("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")] if is_chat else [("Connection", "close")]
-        lines = [f"{request['method']} /{NAME}{request['target']} HTTP/1.1", *(f"{name}: {value}" for name, value in fields), "", ""]
+        lines = [f"{request['method']} /{tunnel}{request['target']} HTTP/1.1", *(f"{name}: {value}" for name, value in fields), "", ""]
         connection.sendall("\r\n".join(lines).encode() + request["body"])
         stream = connection.makefile("rb")
         line = read_head(stream)[0]

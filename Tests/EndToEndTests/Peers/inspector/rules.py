@@ -4,6 +4,10 @@
 import json
 import os
 
+TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
+# The table that the program's own tests walk as well.
+TABLE = os.path.join(TESTS, "InspectionTests", "Cases", "filter.json")
+
 
 def modules(stage, window):
     """JSON by tokens, forms, parts, events, secrets, differences and edits."""
@@ -14,7 +18,7 @@ def modules(stage, window):
 
 def filter_cases(stage, window):
     """The filter language, by the table that holds the program to the same rules."""
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "filter-cases.json"), encoding="utf-8") as file:
+    with open(TABLE, encoding="utf-8") as file:
         table = json.load(file)
     window.open()
     failures = window.page.evaluate(
@@ -88,6 +92,8 @@ CASES = r"""async url => {
   equal('a signature stays', field('X-Hub-Signature-256', 'sha256=1'), 'sha256=1');
   equal('by its ending', field('X-Vault-Token', 'a'), '••••••••');
   equal('a target', covered(targetParts('/a?b=1&access_token=2&%63ode=3&token')), '/a?b=1&access_token=••••••••&%63ode=••••••••&token');
+  equal('a fragment', field('Location', 'http://a/b?x=1#code=2&state=3'), 'http://a/b?x=1#code=••••••••&state=3');
+  equal('a reference without secrets', field('Referer', 'http://a/b?x=1'), 'http://a/b?x=1');
   equal('a head', coveredHead('GET /?key=1 HTTP/1.1\r\nCookie: a=1\r\nX: y'), 'GET /?key=•••••••• HTTP/1.1\r\nCookie: a=••••••••\r\nX: y');
 
   const {lineDifference, fieldDifference} = await load('diff.js');

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """All scenes by their names."""
 
+import again
 import doing
 import guard
 import looking
+import machine
 import rules
 import showing
 
@@ -33,4 +35,16 @@ SCENES = {
 
 # Those that hold for any program, and what only the program itself can show.
 NEEDS_FAKE = {"modules", "filter-cases", "kept", "contrast"}
-REAL_SCENES = {name: scene for name, scene in SCENES.items() if name not in NEEDS_FAKE} | {"guarded": guard.guarded}
+REAL_SCENES = {name: scene for name, scene in SCENES.items() if name not in NEEDS_FAKE} | {
+    "guarded": guard.guarded,
+    "guard-table": machine.guard_table,
+    "other-user": machine.other_user,
+    "tunnel-to-inspector": machine.tunnel_to_inspector,
+    "taken-ports": machine.taken_ports,
+    "ngrok-library": machine.ngrok_library,
+    "many-pages": machine.many_pages,
+    "every-target": again.every_target,
+    "curl-lines": again.curl_lines,
+    "archives": again.archives,
+    "edge-answers": machine.edge_answers,
+}

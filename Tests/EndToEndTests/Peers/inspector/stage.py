@@ -14,6 +14,7 @@ class FakeStage:
 
     # The page's clock stands a little after the samples, so that every age is the same in each run.
     now = START + 60_000
+    many = 10_000
 
     def __init__(self, browser, folder, album):
         self.browser, self.album = browser, album

@@ -8,6 +8,8 @@ const FIELDS = new Set([
 ]);
 // Signatures stay readable: they are what people look for when a webhook is refused.
 const FIELD_ENDINGS = ['-token', '-secret', '-api-key', '-password'];
+// Fields whose values are references, with queries and fragments.
+const REFERENCES = new Set(['location', 'content-location', 'referer']);
 const MEMBERS = new Set([
   'access_token', 'id_token', 'refresh_token', 'token', 'api_key', 'apikey', 'key', 'secret', 'password', 'passwd', 'code',
   'client_secret', 'sig', 'signature',
@@ -28,7 +30,7 @@ export function isSecretMember(name) {
  */
 export function fieldParts(name, value) {
   const lowered = name.toLowerCase();
-  if (!isSecretField(lowered)) return [{text: value}];
+  if (!isSecretField(lowered)) return REFERENCES.has(lowered) ? targetParts(value) : [{text: value}];
   if (lowered.endsWith('authorization')) {
     const space = value.indexOf(' ');
     return space > 0 ? [{text: value.slice(0, space + 1)}, {secret: value.slice(space + 1)}] : [{secret: value}];
@@ -49,20 +51,19 @@ function pairParts(pair) {
   return at < 0 ? [{secret: pair}] : [{text: pair.slice(0, at + 1)}, {secret: pair.slice(at + 1)}];
 }
 
-/** A target with its secret query members apart. */
+/** A target, or another reference, with the secret members of its query and fragment apart. */
 export function targetParts(target) {
-  const question = target.indexOf('?');
-  if (question < 0) return [{text: target}];
-  const parts = [{text: target.slice(0, question + 1)}];
-  target.slice(question + 1).split('&').forEach((pair, index) => {
-    if (index) parts.push({text: '&'});
-    const at = pair.indexOf('=');
-    if (at > 0 && isSecretMember(decoded(pair.slice(0, at)))) {
-      parts.push({text: pair.slice(0, at + 1)}, {secret: pair.slice(at + 1)});
+  const start = target.search(/[?#]/);
+  if (start < 0) return [{text: target}];
+  const parts = [{text: target.slice(0, start + 1)}];
+  for (const piece of target.slice(start + 1).split(/([&#])/)) {
+    const at = piece.indexOf('=');
+    if (at > 0 && isSecretMember(decoded(piece.slice(0, at)))) {
+      parts.push({text: piece.slice(0, at + 1)}, {secret: piece.slice(at + 1)});
     } else {
-      parts.push({text: pair});
+      parts.push({text: piece});
     }
-  });
+  }
   return parts;
 }
 

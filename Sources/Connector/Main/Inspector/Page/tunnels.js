@@ -10,21 +10,23 @@ export function showTunnels(tunnels, chosen, choose) {
   const links = [
     ...(tunnels.length > 1 ? [tunnelButton('', 'All', '', chosen === null, () => choose(null))] : []),
     ...tunnels.map(tunnel => tunnelButton(tunnel.name, tunnel.name, tunnel.state, chosen === tunnel.name,
-      () => choose(chosen === tunnel.name ? null : tunnel.name), titleOf(tunnel))),
+      () => choose(chosen === tunnel.name ? null : tunnel.name), titleOf(tunnel), tunnel.edge_answers)),
   ];
   byID('tunnels').replaceChildren(...links);
   if (focused !== undefined) byID('tunnels').querySelector(`[data-tunnel="${CSS.escape(focused)}"]`)?.focus();
 }
 
-function tunnelButton(name, text, state, isChosen, action, title) {
+function tunnelButton(name, text, state, isChosen, action, title, edgeAnswers = 0) {
   return element('button', {
     type: 'button', class: 'tunnel', title, 'aria-pressed': String(isChosen), data: {tunnel: name, state}, on: {click: action},
-  }, text, state && state !== 'online' && element('span', {class: 'state', text: state}));
+  }, text, state && state !== 'online' && element('span', {class: 'state', text: state}),
+  edgeAnswers > 0 && element('span', {class: 'state', text: `${edgeAnswers} answered by the edge`}));
 }
 
-function titleOf({public_url: url, config, state, origin_failure: failure, connections = []}) {
+function titleOf({public_url: url, config, state, origin_failure: failure, edge_answers: edgeAnswers, connections = []}) {
   const trips = connections.map(({state: of, round_trip_ms: trip}) => typeof trip === 'number' ? span(trip) : of).join(', ');
-  return [`${url} → ${config?.addr ?? ''}`, `${state}${trips ? ` (${trips})` : ''}`, failure].filter(Boolean).join('\n');
+  const atEdge = edgeAnswers > 0 && `The edge answered ${edgeAnswers} requests itself, which are not in the list.`;
+  return [`${url} → ${config?.addr ?? ''}`, `${state}${trips ? ` (${trips})` : ''}`, failure, atEdge].filter(Boolean).join('\n');
 }
 
 /** What a first visit shows. */

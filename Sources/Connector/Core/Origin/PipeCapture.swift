@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Inspection
 import NIOCore
 
 /// Passes a pipe's bytes to its capture; made only where requests are shown, logged or inspected.

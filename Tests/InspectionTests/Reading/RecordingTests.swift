@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import Inspection
 import NIOCore
 import Testing
 
-@testable import ConnectorCore
+@testable import Inspection
 
 @Suite("What is kept of the exchanges of a connection")
 struct RecordingTests {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Inspection
 import NIOCore
 
 /// Who looks at the requests of a connection: all of them listen to one reader.
@@ -25,7 +24,7 @@ package struct CaptureListeners: Sendable {
     package var isEmpty: Bool { self.report == nil && self.recorder == nil }
 
     /// The listeners of another connection of the same tunnel.
-    func forNextConnection() -> CaptureListeners {
+    package func forNextConnection() -> CaptureListeners {
         CaptureListeners(report: self.report, recorder: self.recorder?.forNextConnection())
     }
 }

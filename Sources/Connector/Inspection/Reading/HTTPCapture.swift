@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTP1
-import Inspection
 import NIOCore
 
 /// Reads the bytes of one connection after they have passed, and tells its listeners which requests are made and how
@@ -13,6 +12,8 @@ import NIOCore
 package struct HTTPCapture {
     private enum State {
         case reading
+        /// The origin has closed its direction: what is asked from now on gets no response.
+        case unanswered
         /// The bytes after an upgrade are messages, which the recorder keeps.
         case messages(visitor: WebSocketReader, server: WebSocketReader)
         /// What follows belongs to another protocol, or can't be parsed; it is counted, if anybody keeps counts.
@@ -52,9 +53,9 @@ package struct HTTPCapture {
     private var inflaters: InflaterQuota.Place?
 
     /// The most requests that may be unanswered on one connection; with more of them the capture stops reading.
-    static let maximumOpen = 16
+    package static let maximumOpen = 16
     /// Longest path that is shown and logged, in bytes.
-    static let longestPath = 1_024
+    package static let longestPath = 1_024
 
     /// - Parameter listeners: Who is told.
     package init(_ listeners: CaptureListeners) {
@@ -64,9 +65,9 @@ package struct HTTPCapture {
     // MARK: Bytes
 
     /// Takes bytes that were passed to the origin.
-    mutating func requestBytes(_ bytes: ByteBuffer, now: NIODeadline) {
+    package mutating func requestBytes(_ bytes: ByteBuffer, now: NIODeadline) {
         var bytes = bytes
-        while case .reading = self.state {
+        while self.readsRequests {
             let record = self.upload.record
             let length = self.upload.length
             let step = self.requests.next(&bytes) { record?.requestBody($0, expected: length) }
@@ -84,7 +85,7 @@ package struct HTTPCapture {
     }
 
     /// Takes bytes that were passed to the visitor.
-    mutating func responseBytes(_ bytes: ByteBuffer, now: NIODeadline) {
+    package mutating func responseBytes(_ bytes: ByteBuffer, now: NIODeadline) {
         var bytes = bytes
         while case .reading = self.state {
             let download = self.download
@@ -104,12 +105,16 @@ package struct HTTPCapture {
         self.passed(bytes, from: .server, now: now)
     }
 
-    /// The origin has closed its direction, which ends a response that has no length (RFC 9112 §6.3).
-    mutating func responsesFinished(now: NIODeadline) {
-        guard case .reading = self.state, self.responses.endsWithConnection else { return }
-        self.download.record?.responseEnded(trailers: [])
-        self.endFirst(.complete, now: now)
-        self.state = .stopped
+    /// The origin has closed its direction, which ends a response that has no length (RFC 9112 §6.3), and is the reason
+    /// why other requests get none.
+    package mutating func responsesFinished(now: NIODeadline) {
+        guard case .reading = self.state else { return }
+        if self.responses.endsWithConnection {
+            self.download.record?.responseEnded(trailers: [])
+            self.endFirst(.complete, now: now)
+        }
+        self.state = .unanswered
+        self.endAll(.localClosed, now: now)
     }
 
     /// The connection is closed.
@@ -117,22 +122,29 @@ package struct HTTPCapture {
     /// - Parameters:
     ///   - ending: How.
     ///   - now: The time.
-    mutating func closed(_ ending: PipeEnding, now: NIODeadline) {
-        var isStopped = false
+    package mutating func closed(_ ending: PipeEnding, now: NIODeadline) {
         switch self.state {
         case .closed: return
-        case .reading: break
-        // All that is known of a response is that no error ended it.
-        case .stopped, .messages: isStopped = true
+        case .reading: self.endAll(ending, now: now)
+        // The edge gives up because there will be no response.
+        case .unanswered: self.endAll(.localClosed, now: now)
+        case .stopped, .messages:
+            // All that is known of a response is that no error ended it.
+            while ending.isClean, self.open.first?.status != nil { self.endFirst(.complete, now: now) }
+            self.endAll(ending, now: now)
         }
         self.state = .closed
-        while let first = self.open.first {
-            let isComplete = isStopped && ending.isClean && first.status != nil
-            self.endFirst(isComplete ? .complete : .failed(ending.reason(hasStatus: first.status != nil)), now: now)
-        }
         self.counted?.ended(ending.isClean ? .complete : .failed(ending.reason(hasStatus: true)), at: now)
         self.counted = nil
         self.inflaters = nil
+    }
+
+    /// Whether requests are looked at.
+    private var readsRequests: Bool {
+        switch self.state {
+        case .reading, .unanswered: true
+        case .messages, .stopped, .closed: false
+        }
     }
 
     // MARK: Heads
@@ -243,6 +255,13 @@ package struct HTTPCapture {
         exchange.duration = now - first.began
         exchange.isComplete = ending == .complete
         self.listeners.report?(.ended(exchange))
+    }
+
+    /// Ends what is open before its time.
+    private mutating func endAll(_ ending: PipeEnding, now: NIODeadline) {
+        while let first = self.open.first {
+            self.endFirst(.failed(ending.reason(hasStatus: first.status != nil)), now: now)
+        }
     }
 
     private mutating func stopReading(_ fault: HTTPFault, side: CaptureSide, now: NIODeadline) {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Inspection
 import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
-@testable import ConnectorCore
+@testable import Inspection
 
 /// A tap with a clock that the test moves, and all that it told.
 struct TapScript {
@@ -47,7 +46,11 @@ struct TapScript {
     }
 
     mutating func close(isClean: Bool = true) {
-        self.tap.closed(isClean ? .streamClosed : .streamFailed, now: self.now)
+        self.close(isClean ? .streamClosed : .streamFailed)
+    }
+
+    mutating func close(_ ending: PipeEnding) {
+        self.tap.closed(ending, now: self.now)
     }
 
     /// The events in short: `+` a request, `200` an answer, `200.` its end, `200!` its end before its time.

@@ -3,20 +3,7 @@
 import NIOCore
 import Testing
 
-@testable import ConnectorCore
-
-/// A generator whose sequence a seed determines (SplitMix64).
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = self.state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
+@testable import Inspection
 
 @Suite("The tap, whatever comes")
 struct HTTPCapturePropertyTests {
