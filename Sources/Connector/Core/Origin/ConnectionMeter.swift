@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Inspection
 import NIOCore
 
 /// What becomes of the connections of a tunnel that does not carry HTTP.
