@@ -7,6 +7,28 @@ import Testing
 
 @Suite("A request that is sent again")
 struct ReplayRequestTests {
+    @Test("A signature is made anew over the body that is sent, unless it was edited")
+    func signature() throws {
+        let view = Captured.view(
+            "POST / HTTP/1.1\r\nHost: x\r\nStripe-Signature: t=1,v1=0\r\nContent-Length: 1\r\n\r\n",
+            body: [65]
+        )
+        func head(_ edit: ReplayEdit) throws -> String {
+            let replay = try ReplayRequest(repeating: view, edit: edit) { body in
+                [HeadText.Field("stripe-signature", "t=2,v1=\(body.count)"), HeadText.Field("x-absent", "y")]
+            }
+            return String(decoding: replay.head, as: UTF8.self)
+        }
+        #expect(try head(ReplayEdit()).contains("\r\nStripe-Signature: t=2,v1=1\r\n"))
+        #expect(try head(ReplayEdit(body: [65, 66])).contains("\r\nStripe-Signature: t=2,v1=2\r\n"))
+        let same = ReplayEdit(fields: [HeadText.Field("Stripe-Signature", "t=1,v1=0")])
+        #expect(try head(same).contains("\r\nStripe-Signature: t=2,v1=1\r\n"))
+        let own = ReplayEdit(fields: [HeadText.Field("Stripe-Signature", "mine")])
+        #expect(try head(own).contains("\r\nStripe-Signature: mine\r\n"))
+        #expect(try !head(ReplayEdit(fields: [])).contains("ignature"))
+        #expect(try !head(ReplayEdit()).contains("x-absent"))
+    }
+
     private static let id = "019ad0c3f2a1b004"
 
     private static func text(_ request: ReplayRequest) -> String {

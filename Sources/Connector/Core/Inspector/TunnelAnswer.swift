@@ -59,6 +59,7 @@ package struct TunnelAnswer: Codable, Equatable, Sendable {
         id: String,
         publicURL: String,
         target: OriginTarget,
+        isInspected: Bool = true,
         originFailure: String?,
         edgeAnswers: UInt64? = nil,
         connections: [Connection]
@@ -68,7 +69,7 @@ package struct TunnelAnswer: Codable, Equatable, Sendable {
         self.uri = "/api/tunnels/\(id)"
         self.publicURL = publicURL
         self.proto = publicURL.hasPrefix("https:") ? "https" : "http"
-        self.config = Config(addr: "\(target)", inspect: true)
+        self.config = Config(addr: "\(target)", inspect: isInspected)
         self.originFailure = originFailure
         self.edgeAnswers = edgeAnswers
         self.connections = connections

@@ -113,6 +113,7 @@ package final class TunnelDirectory: Sendable {
                     id: id,
                     publicURL: entry.tunnel.publicURL,
                     target: entry.tunnel.target,
+                    isInspected: entry.tunnel.isInspected,
                     originFailure: entry.originFailure,
                     edgeAnswers: entry.edgeAnswers,
                     connections: entry.connections.sorted { $0.key < $1.key }.map { index, state in

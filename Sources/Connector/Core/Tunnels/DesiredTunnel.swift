@@ -45,6 +45,8 @@ package struct DesiredTunnel: Equatable, Sendable {
     package var connections: Int
     /// Whether these are shared with the other tunnels of the program.
     package var sharesConnections: Bool
+    /// Whether its requests may be kept, where there is an inspector.
+    package var isInspected = true
 
     /// A token that its successor does not differ from: whoever serves the tunnel takes that up by itself.
     private struct GivenToken: Equatable, Sendable {

@@ -16,6 +16,8 @@ package struct ServedTunnel: Sendable {
     package var connections: Int
     /// Whether these are shared with other tunnels of the program.
     package var sharesConnections: Bool
+    /// Whether its requests may be kept, where there is an inspector.
+    package var isInspected = true
     /// The API key that the tunnel was made with, which gets a new token where the old one is refused; `nil` without.
     package var access: EdgeAccess?
     /// The file that the token came from, where its successors are kept; `nil` if it came from none.

@@ -40,10 +40,13 @@ package struct ExchangeAnswer: Codable, Equatable, Sendable {
     package struct Signature: Codable, Equatable, Sendable {
         package var field: String
         package var atMS: Double
+        /// Whether a replay is signed anew.
+        package var isRenewed = false
 
         private enum CodingKeys: String, CodingKey {
             case field
             case atMS = "at_ms"
+            case isRenewed = "is_renewed"
         }
     }
 

@@ -56,8 +56,17 @@ package struct ReplayRequest: Equatable, Sendable {
 
     /// Makes the request.
     ///
+    /// - Parameters:
+    ///   - view: The exchange.
+    ///   - edit: What is changed.
+    ///   - sign: Makes the fields of a signature of the body that is sent; they take the place of the captured ones, unless
+    ///     those were edited.
     /// - Throws: ``ProblemDetails`` for what can't be repeated, and for an edit that is no HTTP.
-    package init(repeating view: ExchangeView, edit: ReplayEdit = ReplayEdit()) throws(ProblemDetails) {
+    package init(
+        repeating view: ExchangeView,
+        edit: ReplayEdit = ReplayEdit(),
+        sign: (([UInt8]) -> [HeadText.Field])? = nil
+    ) throws(ProblemDetails) {
         if let refusal = Self.refusal(of: view, hasOwnBody: edit.body != nil) { throw refusal }
         let request = view.exchange.state.request
         let method = edit.method ?? view.method
@@ -69,6 +78,7 @@ package struct ReplayRequest: Equatable, Sendable {
             try edit.fields.map { fields throws(ProblemDetails) in try Self.lines(of: fields, like: captured) }
             ?? captured
         let content = edit.body ?? request.body.kept
+        if let sign { Self.renew(sign(content), in: &lines, captured: captured) }
         let hadBody = lines.contains { Self.isFraming($0.name) }
         lines.removeAll { $0.name == "expect" }
         if edit.fields == nil {
@@ -116,6 +126,17 @@ package struct ReplayRequest: Equatable, Sendable {
                 value: HeadText.text(value).trimmingSpaces(),
                 bytes: Array(line) + [0x0A]
             )
+        }
+    }
+
+    /// Gives fields new values, where they have those that were captured.
+    private static func renew(_ fields: [HeadText.Field], in lines: inout [Line], captured: [Line]) {
+        for field in fields {
+            guard let old = captured.first(where: { $0.name == field.name }) else { continue }
+            for index in lines.indices where lines[index].name == field.name && lines[index].value == old.value {
+                let spelling = HeadText.text(lines[index].bytes.prefix { $0 != UInt8(ascii: ":") })
+                lines[index] = Self.line(spelling, field.value)
+            }
         }
     }
 

@@ -15,15 +15,15 @@ struct InspectOptions: ParsableArguments {
 
     @Option(
         name: .customLong("inspect-memory"),
-        help: ArgumentHelp("How much of the traffic is kept at most, as 50MiB.", valueName: "size")
+        help: ArgumentHelp("How much of the traffic is kept at most, as 50MiB. (default: 50MiB)", valueName: "size")
     )
-    var memory = ByteSize(50 << 20)
+    var memory: ByteSize?
 
     @Option(
         name: .customLong("inspect-body"),
-        help: ArgumentHelp("How much is kept of one body at most, as 1MiB.", valueName: "size")
+        help: ArgumentHelp("How much is kept of one body at most, as 1MiB. (default: 1MiB)", valueName: "size")
     )
-    var body = ByteSize(1 << 20)
+    var body: ByteSize?
 
     @Flag(name: .customLong("inspect-token"), help: "Let only those look who open the link that is printed.")
     var requiresToken = false
@@ -35,77 +35,37 @@ struct InspectOptions: ParsableArguments {
     var allowedHosts: [String] = []
 
     func validate() throws {
-        guard (1 << 16...1 << 36).contains(self.memory.bytes) else {
+        if let memory = self.memory, !InspectSettings.memoryRange.contains(memory.bytes) {
             throw ValidationError("--inspect-memory is a size from 64KiB to 64GiB.")
         }
-        guard (0...self.memory.bytes).contains(self.body.bytes) else {
+        let memory = self.memory?.bytes ?? InspectSettings.memoryRange.upperBound
+        if let body = self.body, !(0...memory).contains(body.bytes) {
             throw ValidationError("--inspect-body is a size of at most --inspect-memory.")
         }
     }
 
     /// The settings of a run; `nil` if nothing is kept.
     ///
-    /// - Parameter isWatched: Whether a person watches the run at a terminal.
-    func settings(isWatched: Bool) -> TrafficInspection.Settings? {
-        let choice = self.inspect ?? (isWatched ? .on : .off)
+    /// - Parameters:
+    ///   - isWatched: Whether a person watches the run at a terminal.
+    ///   - file: What a file of tunnels says, which the command line outranks.
+    func settings(isWatched: Bool, file: InspectSettings = InspectSettings()) -> TrafficInspection.Settings? {
+        let choice = self.inspect ?? file.choice ?? (isWatched ? .on : .off)
         var settings = TrafficInspection.Settings()
         switch choice {
         case .off: return nil
         case .on: break
         case .address(let address): settings.address = address
         }
-        settings.budget = CaptureBudget(bytes: self.memory.bytes, body: self.body.bytes)
-        settings.allowedHosts = self.allowedHosts
-        settings.requiresToken = self.requiresToken
+        var budget = CaptureBudget()
+        if let memory = self.memory ?? file.memory { budget.bytes = memory.bytes }
+        if let body = self.body ?? file.body { budget.body = body.bytes }
+        // More of a body than of everything can't be kept.
+        budget.body = min(budget.body, budget.bytes)
+        settings.budget = budget
+        settings.allowedHosts = self.allowedHosts + file.allowedHosts
+        settings.requiresToken = self.requiresToken || file.requiresToken == true
+        settings.signingSecrets = file.signingSecrets
         return settings
-    }
-}
-
-/// Whether requests can be inspected, and where.
-enum InspectChoice: Equatable, Sendable, ExpressibleByArgument {
-    case on
-    case off
-    case address(InspectorAddress)
-
-    init?(argument: String) {
-        switch argument {
-        case "on": self = .on
-        case "off": self = .off
-        default:
-            guard let address = InspectorAddress(argument) else { return nil }
-            self = .address(address)
-        }
-    }
-}
-
-/// A number of bytes, as `50MiB` or `1000`.
-struct ByteSize: Equatable, Sendable, ExpressibleByArgument {
-    var bytes: Int
-
-    private static let units: [(String, Int)] = [
-        ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000),
-        ("B", 1), ("", 1),
-    ]
-
-    init(_ bytes: Int) {
-        self.bytes = bytes
-    }
-
-    init?(argument: String) {
-        for (unit, factor) in Self.units where argument.hasSuffix(unit) {
-            guard let number = Int(argument.dropLast(unit.count)), number >= 0 else { continue }
-            let (bytes, isTooLarge) = number.multipliedReportingOverflow(by: factor)
-            guard !isTooLarge else { return nil }
-            self.bytes = bytes
-            return
-        }
-        return nil
-    }
-
-    var defaultValueDescription: String {
-        for (unit, factor) in Self.units.prefix(3).reversed() where self.bytes > 0 && self.bytes % factor == 0 {
-            return "\(self.bytes / factor)\(unit)"
-        }
-        return "\(self.bytes)"
     }
 }

@@ -18,6 +18,7 @@ struct ServingRun: Sendable {
     ///   - edgeOptions: How to reach edges.
     ///   - statusOptions: What to show.
     ///   - inspectOptions: What to keep of the traffic; `nil` for traffic that can't be looked at.
+    ///   - inspectSettings: What a file of tunnels says about that.
     ///   - targets: The local servers that are exposed.
     ///   - connections: How many connections a tunnel will keep, at most.
     ///   - logger: For everything that happens.
@@ -26,6 +27,7 @@ struct ServingRun: Sendable {
         edgeOptions: EdgeOptions,
         statusOptions: StatusOptions,
         inspectOptions: InspectOptions?,
+        inspectSettings: InspectSettings = InspectSettings(),
         targets: [OriginTarget],
         connections: Int,
         logger: Logger
@@ -35,7 +37,7 @@ struct ServingRun: Sendable {
             format: edgeOptions.logFormat ?? .text,
             logger: logger,
             inspection: { isWatched in
-                var settings = inspectOptions?.settings(isWatched: isWatched)
+                var settings = inspectOptions?.settings(isWatched: isWatched, file: inspectSettings)
                 settings?.targets = targets
                 return settings.map(TrafficInspection.init)
             }

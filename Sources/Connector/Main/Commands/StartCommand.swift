@@ -45,11 +45,13 @@ struct StartCommand: AsyncParsableCommand {
                 oneTimeCode: self.credentialOptions.otp,
                 environment: ProgramEnvironment.variables
             )
-            let desired = try source.read()
+            let file = try TunnelsFile(reading: self.tunnels.config)
+            let desired = try source.tunnels(of: file)
             let run = try ServingRun(
                 edgeOptions: self.edgeOptions,
                 statusOptions: self.statusOptions,
                 inspectOptions: self.inspectOptions,
+                inspectSettings: file.inspect,
                 targets: desired.tunnels.map(\.target),
                 connections: desired.tunnels.map(\.connections).max() ?? 1,
                 logger: self.edgeOptions.makeLogger()

@@ -10,6 +10,7 @@ import Foundation
 /// edge: https://edge.example.com
 /// api-key-file: /etc/culvert/key
 /// connections: 2
+/// inspect: 127.0.0.1:4040
 /// tunnels:
 ///   - name: my-app
 ///     target: 3000
@@ -35,6 +36,8 @@ struct TunnelsFile: Equatable, Sendable {
         var token: TunnelToken?
         var policy = TunnelPolicy()
         var originTrust = OriginTrust()
+        /// Whether the requests may be kept, where there is an inspector.
+        var isInspected = true
     }
 
     var edge: EdgeAddress?
@@ -42,6 +45,8 @@ struct TunnelsFile: Equatable, Sendable {
     var connections: Int?
     /// Whether the tunnels share their connections; the default is that they do.
     var sharesConnections: Bool?
+    /// What is said about the inspector; it holds from the start of the program to its end.
+    var inspect = InspectSettings()
     var tunnels: [Entry] = []
     /// The files with secrets and certificates that are named, in the order of the file.
     var namedFiles: [String] = []

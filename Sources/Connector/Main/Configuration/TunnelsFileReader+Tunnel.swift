@@ -7,6 +7,7 @@ import Yams
 extension TunnelsFileReader {
     private static let settings = [
         "target", "kind", "name", "port", "public", "token-file", "host-header", "policy", "origin-tls-verify", "origin-ca-file",
+        "inspect",
     ]
 
     /// Reads one tunnel; nothing if it has no usable target.
@@ -29,6 +30,7 @@ extension TunnelsFileReader {
             case "policy": break
             case "origin-tls-verify":
                 entry.originTrust.verifies = self.onOrOff(value, "origin-tls-verify") ?? true
+            case "inspect": entry.isInspected = self.onOrOff(value, "inspect") ?? true
             case "origin-ca-file": entry.originTrust.authorities = self.authorities(value)
             default: self.reportUnknown(key, of: " of a tunnel", among: Self.settings)
             }

@@ -33,11 +33,12 @@ extension TunnelsFile {
             case "api-key-file": self.apiKeyFile = reader.apiKeyFile(value)
             case "connections": self.connections = reader.number(value, "connections", in: 1...8)
             case "share-connections": self.sharesConnections = reader.onOrOff(value, "share-connections")
+            case "inspect": self.inspect = reader.inspect(value)
             case "tunnels": tunnels = value
             default:
                 reader.reportUnknown(
                     key,
-                    among: ["edge", "api-key-file", "connections", "share-connections", "tunnels"]
+                    among: ["edge", "api-key-file", "connections", "share-connections", "inspect", "tunnels"]
                 )
             }
         }

@@ -18,29 +18,40 @@ struct TunnelsFileSource: Sendable {
     ///
     /// - Throws: ``CommandFailure`` with everything that is wrong with the file.
     func read() throws(CommandFailure) -> DesiredTunnels {
-        let file = try TunnelsFile(reading: self.path)
+        try self.tunnels(of: TunnelsFile(reading: self.path))
+    }
+
+    /// Returns the tunnels to serve of a file that was read.
+    ///
+    /// - Throws: ``CommandFailure`` if it is not known which edge to dial.
+    func tunnels(of file: TunnelsFile) throws(CommandFailure) -> DesiredTunnels {
         let access = try file.tunnels.contains { $0.token == nil } ? self.access(file) : nil
         var tunnels: [DesiredTunnel] = []
         for (entry, identity) in zip(file.tunnels, DesiredTunnel.Identity.of(file.tunnels)) {
-            tunnels.append(
-                DesiredTunnel(
-                    identity: identity,
-                    target: entry.target,
-                    originTrust: entry.originTrust,
-                    name: entry.name,
-                    port: entry.port,
-                    isPrivate: entry.isPrivate,
-                    token: entry.token,
-                    tokenFile: entry.tokenFile.flatMap { TokenFile($0) },
-                    policy: entry.policy,
-                    edge: try self.edge(of: entry, file: file, access: access),
-                    connections: file.connections ?? TunnelsFile.defaultConnections,
-                    sharesConnections: file.sharesConnections ?? true
-                )
+            var tunnel = DesiredTunnel(
+                identity: identity,
+                target: entry.target,
+                originTrust: entry.originTrust,
+                name: entry.name,
+                port: entry.port,
+                isPrivate: entry.isPrivate,
+                token: entry.token,
+                tokenFile: entry.tokenFile.flatMap { TokenFile($0) },
+                policy: entry.policy,
+                edge: try self.edge(of: entry, file: file, access: access),
+                connections: file.connections ?? TunnelsFile.defaultConnections,
+                sharesConnections: file.sharesConnections ?? true
             )
+            tunnel.isInspected = entry.isInspected
+            tunnels.append(tunnel)
         }
         return DesiredTunnels(tunnels: tunnels) { tunnel, earlierID in
-            Self.preparation(of: tunnel, access: access, earlierID: earlierID)
+            let prepare = Self.preparation(of: tunnel, access: access, earlierID: earlierID)
+            return { server in
+                var served = try await prepare(server)
+                served.isInspected = tunnel.isInspected
+                return served
+            }
         }
     }
 

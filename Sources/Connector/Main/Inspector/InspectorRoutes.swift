@@ -137,12 +137,14 @@ struct InspectorRoutes: Sendable {
     private func answer(_ view: ExchangeView, rawLimit: Int?) -> ExchangeAnswer {
         let id = view.exchange.id
         let replays = self.inspection.ring.exchanges.filter { $0.replayOf == id }.map(\.id)
-        return ExchangeAnswer(
+        var answer = ExchangeAnswer(
             view,
             publicURL: self.inspection.directory.publicURL(of: view.exchange.tunnel),
             replays: replays,
             rawLimit: rawLimit
         )
+        answer.signature?.isRenewed = self.signingSecret(of: view) != nil
+        return answer
     }
 
     private func list(_ request: Request) throws -> Response {
@@ -231,7 +233,7 @@ struct InspectorRoutes: Sendable {
         let edit = try Self.edit(of: call)
         let view = ExchangeView(exchange.snapshot())
         let ids = try self.replays.send(
-            try ReplayRequest(repeating: view, edit: edit),
+            try ReplayRequest(repeating: view, edit: edit, sign: self.signing(view)),
             to: call.tunnelName.flatMap { $0.isEmpty ? nil : $0 } ?? self.tunnel(of: view),
             times: times,
             concurrency: concurrency
@@ -248,6 +250,16 @@ struct InspectorRoutes: Sendable {
         let name = view.exchange.tunnel
         if view.exchange.isImported, self.inspection.directory.target(of: name) == nil { return nil }
         return name
+    }
+
+    /// The secret by which the sender of a request has signed it.
+    private func signingSecret(of view: ExchangeView) -> SigningSecret? {
+        self.inspection.settings.signingSecrets.first { $0.signs(view.request, of: view.exchange.tunnel) }
+    }
+
+    private func signing(_ view: ExchangeView) -> (([UInt8]) -> [HeadText.Field])? {
+        guard let secret = self.signingSecret(of: view) else { return nil }
+        return { secret.fields(for: $0, in: view.request, at: Int64(Date().timeIntervalSince1970)) }
     }
 
     private static func edit(of call: ReplayCall) throws -> ReplayEdit {

@@ -15,6 +15,8 @@ final class TrafficInspection: Sendable {
         var budget = CaptureBudget()
         /// Names beside those of this machine under which the inspector may be asked.
         var allowedHosts: [String] = []
+        /// The secrets by which replays are signed anew.
+        var signingSecrets: [SigningSecret] = []
         /// Whether a token has to be shown.
         var requiresToken = false
         /// The local servers that are exposed, whose addresses are not listened on.

@@ -192,7 +192,7 @@ extension StatusDisplay: RunObserver {
                 },
                 listeners: CaptureListeners(
                     report: isWatched ? exchange : nil,
-                    recorder: self.inspection?.recorder(for: id)
+                    recorder: tunnel.isInspected ? self.inspection?.recorder(for: id) : nil
                 ),
                 connections: isWatched ? connection : nil
             ),

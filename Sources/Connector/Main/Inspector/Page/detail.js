@@ -272,5 +272,6 @@ function signatureNote(signature) {
   if (!signature) return null;
   const since = Date.now() - signature.at_ms;
   const text = `Signed ${age(since)} ago (${signature.field}); most libraries refuse a signature after 5 minutes.`;
+  if (signature.is_renewed) return note(`Signed ${age(since)} ago (${signature.field}); what is sent again is signed anew.`);
   return since > SIGNATURE_AGE ? warning(text) : note(text);
 }

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConnectorCore
+
+/// What a file of tunnels says about the inspector; what is `nil` is left to the command line and the defaults.
+struct InspectSettings: Equatable, Sendable {
+    /// Whether requests can be inspected, and where.
+    var choice: InspectChoice?
+    /// How much is kept of all traffic.
+    var memory: ByteSize?
+    /// How much is kept of one body.
+    var body: ByteSize?
+    /// Whether a token has to be shown.
+    var requiresToken: Bool?
+    /// Other names under which the inspector may be opened.
+    var allowedHosts: [String] = []
+    /// The secrets by which replays are signed anew.
+    var signingSecrets: [SigningSecret] = []
+
+    /// The bounds of ``memory``, in bytes.
+    static let memoryRange = 1 << 16...1 << 36
+    /// The most names, and the most secrets.
+    static let longestList = 100
+}
