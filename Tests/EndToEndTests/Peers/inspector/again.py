@@ -2,6 +2,7 @@
 """Scenes: what is sent again, and what a printed line of curl sends, as the bytes that a local server gets."""
 
 import base64
+import hmac
 import json
 import os
 import re
@@ -93,6 +94,38 @@ def _sent_again(stage, other, tunnel, server):
     stage.figures[f"{TIMES} replays {tunnel}, {AT_ONCE} at a time, s"] = round(took, 1)
     assert len(server.received) == TIMES and len(set(server.received)) == 1, (tunnel, len(server.received))
     assert 2 <= server.peak <= AT_ONCE, (tunnel, server.peak)
+
+
+def signed_anew(stage, _):
+    """With the sender's secret a replay has a signature that its checker takes; a tunnel that is left out is not kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Recorder()
+        with open(os.path.join(folder, "secret"), "w", encoding="utf-8") as file:
+            file.write("whsec_of_the_sender\n")
+        config = os.path.join(folder, "tunnels.yaml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(
+                f"edge: {stage.edge}\ninspect:\n  body: 2KiB\n  signatures:\n    - {{scheme: stripe, secret-file: secret}}\n"
+                f"tunnels:\n  - name: hooks\n    target: {server.port}\n  - name: left-out\n    target: {server.port}\n    inspect: off\n"
+            )
+        body = b'{"id": "evt_1"}'
+        hook = samples.request("POST", "/hooks/stripe", [("Stripe-Signature", "t=1700000000,v1=00")], body)
+        with stage.connector("start", "--config", config) as other:
+            for tunnel in ("left-out", "hooks"):
+                eventually(f"tunnel {tunnel}", lambda: stage.send(hook, tunnel) == 200 or None)
+            kept = other.api(LIST)["requests"]
+            assert {one["tunnel_name"] for one in kept} == {"hooks"}, kept
+            assert other.api("status")["body_limit"] == 2_048
+            assert other.api(f"requests/http/{kept[0]['id']}?fields=detail")["signature"]["is_renewed"] is True
+            server.received.clear()
+            for call, sent in (({}, body), ({"body": "changed"}, b"changed")):
+                other.post("requests/http", {"id": kept[0]["id"], **call})
+                eventually("replay", lambda: server.received or None)
+                request = server.received.pop()
+                moment, code = re.search(rb"(?m)^Stripe-Signature: t=(\d+),v1=([0-9a-f]+)\r$", request).groups()
+                assert abs(time.time() - int(moment)) < 300, request
+                assert hmac.new(b"whsec_of_the_sender", moment + b"." + sent, "sha256").hexdigest().encode() == code, request
+        server.close()
 
 
 def curl_lines(stage, _):

@@ -44,6 +44,7 @@ REAL_SCENES = {name: scene for name, scene in SCENES.items() if name not in NEED
     "ngrok-library": machine.ngrok_library,
     "many-pages": machine.many_pages,
     "every-target": again.every_target,
+    "signed-anew": again.signed_anew,
     "curl-lines": again.curl_lines,
     "archives": again.archives,
     "edge-answers": machine.edge_answers,
