@@ -54,3 +54,23 @@ package struct CommandDocument: Decodable {
         self = dump.command
     }
 }
+
+extension CommandDocument {
+    /// The names of the commands below this one.
+    package var commandNames: [String] {
+        (self.subcommands ?? []).map(\.commandName)
+    }
+
+    /// The flags of the command that some words name, with their hyphens.
+    ///
+    /// - Parameter words: The words after the name of the program.
+    package func flags(after words: [String]) -> [String] {
+        var command = self
+        for word in words {
+            guard let next = command.subcommands?.first(where: { $0.commandName == word }) else { break }
+            command = next
+        }
+        return (command.arguments ?? []).filter(\.shouldDisplay).flatMap { $0.names ?? [] }
+            .filter { $0.kind == "long" }.map { "--\($0.name)" }
+    }
+}

@@ -16,6 +16,8 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
     package var usesTLS: Bool
     /// What the tunnel carries that exposes it.
     package var kind = TunnelKind.http
+    /// What the target is called in its stead, where the address tells a person nothing.
+    package var label: String?
 
     /// Longest path that fits `sockaddr_un.sun_path` on Linux with its final NUL; macOS has four bytes less.
     static let longestSocketPath = 103
@@ -51,9 +53,10 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
         self.kind = kind
     }
 
-    package init(endpoint: Endpoint, usesTLS: Bool) {
+    package init(endpoint: Endpoint, usesTLS: Bool, label: String? = nil) {
         self.endpoint = endpoint
         self.usesTLS = usesTLS
+        self.label = label
     }
 
     /// The value of `Host` that names the target itself.
@@ -86,7 +89,8 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
     }
 
     package var description: String {
-        switch self.endpoint {
+        if let label { return label }
+        return switch self.endpoint {
         case .tcp where self.kind != .http: self.address
         case .tcp: "\(self.usesTLS ? "https" : "http")://\(self.hostField)"
         case .unix(let path): "unix:\(path)"

@@ -34,7 +34,14 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
     }
 
     private static func refusal(status: Int, problem: ProblemDetails?) -> String {
-        if let problem { return problem.sentence }
+        switch problem?.code {
+        // The edge speaks of the fields of its API, and people of options.
+        case "otp_required"?: return "This key needs a one-time code: add --otp CODE."
+        case "otp_invalid"?: return "The one-time code is wrong, old or used: wait for the next one."
+        case "invalid_credentials"?:
+            return "The edge does not know this API key or token: see where it comes from, or culvert login again."
+        default: if let problem { return problem.sentence }
+        }
         return switch status {
         case 401, 403: "The edge refused the credentials (HTTP \(status))."
         case 404: "There is no edge or no such tunnel at this address (HTTP 404)."

@@ -5,10 +5,13 @@ package struct CommandFailure: Error, Equatable, CustomStringConvertible {
     package var status: CommandStatus
     /// A whole sentence, without a final newline and without secrets.
     package var message: String
+    /// Whether the same command can succeed with a one-time code, which it was not given.
+    package var wantsOneTimeCode: Bool
 
-    package init(_ status: CommandStatus, _ message: String) {
+    package init(_ status: CommandStatus, _ message: String, wantsOneTimeCode: Bool = false) {
         self.status = status
         self.message = message
+        self.wantsOneTimeCode = wantsOneTimeCode
     }
 
     package var description: String { self.message }

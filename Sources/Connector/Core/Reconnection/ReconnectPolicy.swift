@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Protocol
 
 /// What to do after a session could not be opened or has ended.
@@ -60,7 +61,8 @@ package struct ReconnectPolicy: Sendable {
         case .refused(let status, let retryAfter, let problem):
             switch status {
             case 401, 403:
-                return .stop(CommandFailure(.refused, failure.description))
+                let wantsCode = problem?.code == "otp_required"
+                return .stop(CommandFailure(.refused, failure.description, wantsOneTimeCode: wantsCode))
             case 404 where problem != nil:
                 // A 404 without a problem document of ours comes from a proxy that has no edge behind it for now.
                 return .stop(CommandFailure(.refused, failure.description))
@@ -103,7 +105,13 @@ package struct ReconnectPolicy: Sendable {
             ![401, 403, 408, 429].contains(status)
         else { return self.decide(after: failure) }
         // The edge understood the call and refused it: the same call can't succeed later.
-        return .stop(CommandFailure(.usage, failure.description))
+        let end: CommandStatus =
+            switch status {
+            case 404: .missing
+            case 409: .conflict
+            default: .usage
+            }
+        return .stop(CommandFailure(end, failure.description))
     }
 
     /// Decides after a session that was open has ended.

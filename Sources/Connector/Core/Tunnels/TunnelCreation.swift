@@ -45,24 +45,48 @@ package struct TunnelCreation: Sendable {
         self.sharesConnections = sharesConnections
     }
 
-    /// Creates the tunnel.
-    package func prepare(_ server: TunnelServer) async throws -> ServedTunnel {
-        var policy = self.policy
-        let isHTTP = self.target.kind == .http
-        if isHTTP, policy.host == .local { policy.host = .rewrite(self.target.hostField) }
-        if isHTTP, policy.origin == .withHost, self.target.usesTLS, case .rewrite(let host) = policy.host {
+    /// What is asked of the edge for a local server.
+    ///
+    /// - Parameters:
+    ///   - name: The name to ask for.
+    ///   - port: The port of the edge to ask for.
+    ///   - isPrivate: Whether the tunnel has no public address.
+    ///   - target: The local server, if it is known.
+    ///   - policy: The policy; ``HostPolicy/local`` becomes the target's own address.
+    package static func request(
+        name: String?,
+        port: UInt16? = nil,
+        isPrivate: Bool = false,
+        target: OriginTarget?,
+        policy: TunnelPolicy
+    ) -> CreateTunnelRequest {
+        var policy = policy
+        let isHTTP = target.map { $0.kind == .http } ?? true
+        if isHTTP, let target, policy.host == .local { policy.host = .rewrite(target.hostField) }
+        if isHTTP, policy.origin == .withHost, target?.usesTLS == true, case .rewrite(let host) = policy.host {
             policy.origin = .origin("https://\(host)")
         }
-        var trust = self.originTrust
-        if case .rewrite(let host) = policy.host { trust = trust.naming(host) }
-        let request = CreateTunnelRequest(
-            name: self.name,
-            localPort: self.target.port.flatMap(UInt16.init),
+        return CreateTunnelRequest(
+            name: name,
+            localPort: target?.port.flatMap(UInt16.init),
             policy: policy,
-            kind: isHTTP ? nil : self.target.kind,
-            port: self.port,
-            isPublic: self.isPrivate ? false : nil
+            kind: isHTTP ? nil : target?.kind,
+            port: port,
+            isPublic: isPrivate ? false : nil
         )
+    }
+
+    /// Creates the tunnel.
+    package func prepare(_ server: TunnelServer) async throws -> ServedTunnel {
+        let request = Self.request(
+            name: self.name,
+            port: self.port,
+            isPrivate: self.isPrivate,
+            target: self.target,
+            policy: self.policy
+        )
+        var trust = self.originTrust
+        if case .rewrite(let host) = request.policy?.host { trust = trust.naming(host) }
         let access = self.access
         let tunnel = try await server.callControl(access) { client async throws(EdgeFailure) in
             try await client.create(request)

@@ -13,8 +13,13 @@ import Darwin
 /// The secrets among the arguments of this process, which every user of the machine can read in `ps`.
 enum ArgumentSecrets {
     /// The options whose values are secrets.
-    static let options =
-        ["--token", "--otp"] + PolicySchema.tunnel.members.filter(\.isSecret).map { "--\($0.flag)" }
+    static let options: [String] = {
+        let flags = PolicySchema.tunnel.members.filter(\.isSecret).map { "--\($0.flag)" }
+        let aliases = FamiliarFlag.all.filter { flag in flags.contains { flag.meaning == .alias([$0]) } }
+        // What other programs take as a secret is one, whatever is said of it here.
+        let refused = ["authtoken", "api-key", "key", "http-pwd", "http-password"]
+        return ["--token", "--otp"] + flags + (aliases.flatMap(\.names) + refused).map { "--\($0)" }
+    }()
 
     /// Where a secret stands.
     struct Place: Equatable {

@@ -28,6 +28,6 @@ struct CulvertCommand: AsyncParsableCommand {
     /// Runs the command that the arguments name.
     static func main() async {
         OpenFiles.prepare()
-        await self.main(Array(ArgumentSecrets.takeArguments().dropFirst()))
+        await self.run(Array(ArgumentSecrets.takeArguments().dropFirst()))
     }
 }

@@ -12,6 +12,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diagnose",
         abstract: "Try everything that a tunnel needs, one after the other.",
+        usage: "culvert diagnose [<options>]",
         discussion: """
             Ends with 0 if all is well, else with the exit code of the first step that failed.
 

@@ -8,6 +8,14 @@ import NIOCore
 import NIOPosix
 import Program
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
 /// The options of every command that talks to an edge.
 struct EdgeOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The edge to use (CULVERT_EDGE).", valueName: "url"))
@@ -66,6 +74,34 @@ struct CredentialOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("The one-time code, if the key needs one.", valueName: "code"))
     var otp: String?
+
+    /// Runs what needs the edge and the key; where the key turns out to need a one-time code, a person at a terminal is
+    /// asked for one, and it runs again.
+    ///
+    /// - Throws: ``CommandFailure``, or what the body throws.
+    func access<Result>(
+        _ options: EdgeOptions,
+        _ body: (CredentialOptions) async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await body(self)
+        } catch let failure as CommandFailure where failure.wantsOneTimeCode {
+            guard self.canAsk(options) else { throw failure }
+        } catch let failure as EdgeFailure {
+            guard case .stop(let end) = ReconnectPolicy(retries: false).decide(afterCall: failure),
+                end.wantsOneTimeCode, self.canAsk(options)
+            else { throw failure }
+        }
+        guard case .typed(let code) = HiddenLine.ask("One-time code: ") else { throw ExitCode(128 + SIGINT) }
+        var asked = self
+        asked.otp = code.trimmingCharacters(in: .whitespaces)
+        return try await body(asked)
+    }
+
+    /// Whether a person reads and types, and gave no code.
+    private func canAsk(_ options: EdgeOptions) -> Bool {
+        self.otp == nil && options.logFormat != .json && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1
+    }
 
     /// Finds the edge and the key.
     func resolve(_ options: EdgeOptions) throws(CommandFailure) -> EdgeAccess {

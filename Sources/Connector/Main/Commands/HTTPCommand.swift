@@ -3,17 +3,27 @@
 import ArgumentParser
 import ConnectorCore
 import ControlAPI
+import Foundation
 import Logging
 
 /// `culvert http TARGET`: makes a tunnel and serves it.
 struct HTTPCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "http",
-        abstract: "Expose a local HTTP server.",
+        abstract: "Expose a local HTTP server, or share a folder.",
+        usage: "culvert http <target> [<options>] [-- <command> ...]",
         discussion: """
+            A folder is shared with its files and lists of them, to be read: no names that begin with a dot, and no \
+            symbolic links.
+
+            What follows -- is started when the tunnel can be reached, with its URL in CULVERT_URL; it gets the signals, \
+            and its end and exit code are those of culvert.
+
             Examples:
               culvert http 3000
               culvert http 3000 --name my-app
+              culvert http ./folder --basic-auth-file visitors.txt
+              culvert http 3000 -- npm test
               culvert http https://localhost:8443 --origin-tls-verify off
               culvert http unix:/run/app.sock --host-header app.internal
               culvert http 3000 --private --name my-app
@@ -21,8 +31,11 @@ struct HTTPCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "The local server: a port, host:port, http://…, https://… or unix:/path.")
+    @Argument(help: "The local server: a port, host:port, http://…, https://… or unix:/path; or a folder: ./folder.")
     var target: String
+
+    @Argument(parsing: .postTerminator, help: "A program to start when the tunnel can be reached.")
+    var command: [String] = []
 
     @Option(help: "A stable name for the tunnel: 3 to 63 of a-z, 0-9 and -.")
     var name: String?
@@ -49,32 +62,45 @@ struct HTTPCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-            let target = try OriginTarget.fromCommandLine(self.target)
-            let access = try self.credentialOptions.resolve(self.edgeOptions)
-            let logger = self.edgeOptions.makeLogger()
-            if self.policyOptions.hasSecrets {
-                logger.warning("An argument stays in the history of the shell, password and all; use a file.")
-            }
-            let policy = try self.policyOptions.policy()
-            let run = try ServingRun(
-                edgeOptions: self.edgeOptions,
-                statusOptions: self.statusOptions,
-                inspectOptions: self.inspectOptions,
-                targets: [target],
-                connections: self.originOptions.connections,
-                logger: logger
-            )
-            let tunnel = TunnelCreation(
-                access: access,
-                name: self.name,
-                isPrivate: self.isPrivate,
-                target: target,
-                policy: policy,
-                originTrust: try self.originOptions.originTrust(for: target),
-                connections: self.originOptions.connections
-            )
-            try await run.run(tunnel.prepare)
+            try await self.credentialOptions.access(self.edgeOptions) { try await self.serve($0) }
         }
+    }
+
+    private func serve(_ credentials: CredentialOptions) async throws {
+        guard FolderServer.isFolder(self.target) else {
+            return try await self.serve(try OriginTarget.fromCommandLine(self.target), credentials)
+        }
+        let folder = try await FolderServer.start(sharing: (self.target as NSString).expandingTildeInPath)
+        defer { folder.stop() }
+        try await self.serve(folder.target, credentials)
+    }
+
+    private func serve(_ target: OriginTarget, _ credentials: CredentialOptions) async throws {
+        let access = try credentials.resolve(self.edgeOptions)
+        let logger = self.edgeOptions.makeLogger()
+        if self.policyOptions.hasSecrets {
+            logger.warning("An argument stays in the history of the shell, password and all; use a file.")
+        }
+        let policy = try self.policyOptions.policy()
+        let run = try ServingRun(
+            edgeOptions: self.edgeOptions,
+            statusOptions: self.statusOptions,
+            inspectOptions: self.inspectOptions,
+            targets: [target],
+            connections: self.originOptions.connections,
+            companion: self.command.isEmpty ? nil : Companion(self.command),
+            logger: logger
+        )
+        let tunnel = TunnelCreation(
+            access: access,
+            name: self.name,
+            isPrivate: self.isPrivate,
+            target: target,
+            policy: policy,
+            originTrust: try self.originOptions.originTrust(for: target),
+            connections: self.originOptions.connections
+        )
+        try await run.run(tunnel.prepare)
     }
 }
 

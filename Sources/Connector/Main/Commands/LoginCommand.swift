@@ -18,8 +18,9 @@ struct LoginCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "login",
         abstract: "Store an edge and an API key for the other commands.",
+        usage: "culvert login [<options>]",
         discussion: """
-            The key is read from --api-key-file, from CULVERT_API_KEY, or typed. It is tried before it is stored, in a
+            The key is read from --api-key-file, from CULVERT_API_KEY, or typed. It is tried before it is stored, in a \
             file that only you can read.
 
             Examples:

@@ -24,9 +24,10 @@ struct RequestsCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List requests, the oldest first.",
+            usage: "culvert requests list [<options>]",
             discussion: """
-                Words of the filter, all of which have to match: method:POST status:5xx path:/hooks* tunnel:my-app type:json
-                header:x-github-event=push body:text size:>1MiB time:>500ms is:error from:192.0.2.7; - before a word turns
+                Words of the filter, all of which have to match: method:POST status:5xx path:/hooks* tunnel:my-app type:json \
+                header:x-github-event=push body:text size:>1MiB time:>500ms is:error from:192.0.2.7; - before a word turns \
                 it round.
 
                 Examples:
@@ -86,6 +87,7 @@ struct RequestsCommand: AsyncParsableCommand {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show one request and its response.",
+            usage: "culvert requests show <id> [<options>]",
             discussion: """
                 Secrets are masked unless --reveal is given.
 

@@ -10,6 +10,7 @@ extension RequestsCommand {
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write requests and responses as an HTTP archive (HAR).",
+            usage: "culvert requests export [<ids> ...] --har <file> [<options>]",
             discussion: """
                 Secrets are left out unless --with-secrets is given: credentials, cookies, tokens in queries and forms.
 

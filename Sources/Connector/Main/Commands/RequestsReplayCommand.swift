@@ -10,8 +10,9 @@ extension RequestsCommand {
     struct Replay: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Send a request to the local server once more.",
+            usage: "culvert requests replay <id> [<options>]",
             discussion: """
-                The bytes are those that passed, but for the length of the body, which is made anew, Connection: close, and
+                The bytes are those that passed, but for the length of the body, which is made anew, Connection: close, and \
                 Culvert-Replay, which names the original. Each answer is a line; the exit code is 69 if there was none.
 
                 Examples:

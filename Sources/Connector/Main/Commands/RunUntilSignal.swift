@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ArgumentParser
 import ConnectorCore
 import Foundation
 import Logging
@@ -28,10 +29,12 @@ struct RunUntilSignal: Sendable {
 
     let hangUp: HangUp
     let display: StatusDisplay
+    /// The program whose end ends the run, if there is one.
+    var companion: Companion?
 
     /// Runs the service.
     ///
-    /// - Throws: What the service throws.
+    /// - Throws: What the service throws, or the exit code of the companion, if that is not 0.
     func run(_ service: some Service) async throws {
         let lifecycle = ServiceGroup(running: service)
         // A reader of our output that exits must not end the program.
@@ -53,18 +56,55 @@ struct RunUntilSignal: Sendable {
                     guard signal != .sighup else { continue }
                     if display.isForPrograms { display.report(stopped) }
                     display.close(stopped)
+                    _ = self.companion?.pass(SIGKILL)
                     Foundation.exit(CommandStatus.success.rawValue)
                 }
                 isStopping = true
                 display.report(.leaving(signal: "\(signal)"))
+                // Its end ends the run: it may want to say something through the tunnel.
+                if self.pass(signal) { continue }
                 await lifecycle.triggerGracefulShutdown()
             }
         }
         defer { signals.cancel() }
+        let ending = Task { () -> Int32? in
+            guard let code = await self.companion?.end() else { return nil }
+            await lifecycle.triggerGracefulShutdown()
+            return code
+        }
         // Whatever ends the run, the terminal is restored before anything else is printed.
         defer { display.close(stopped) }
-        try await lifecycle.run()
-        if display.isForPrograms { display.report(stopped) }
+        do {
+            try await lifecycle.run()
+        } catch {
+            // Without its tunnel the companion has no reason to run.
+            if self.companion?.pass(SIGTERM) == true { _ = await ending.value }
+            throw error
+        }
+        let code = self.companion == nil ? nil : await ending.value
+        guard let code, code != CommandStatus.success.rawValue else {
+            if display.isForPrograms { display.report(stopped) }
+            return
+        }
+        if display.isForPrograms {
+            display.report(.stopped(exitCode: code, message: "the program ended with \(code)"))
+        }
+        throw ExitCode(code)
+    }
+
+    /// Passes a signal on to the companion.
+    ///
+    /// - Returns: Whether there is one that runs.
+    private func pass(_ signal: UnixSignal) -> Bool {
+        guard let companion else { return false }
+        let number: Int32 =
+            switch signal {
+            case .sigint: SIGINT
+            case .sighup: SIGHUP
+            default: SIGTERM
+            }
+        // Ctrl-C reaches every program of the terminal's group.
+        return companion.pass(number, isFromTerminal: signal == .sigint && TerminalDevice(.error).isForeground)
     }
 
     private func trappedSignals() -> [UnixSignal] {

@@ -9,9 +9,10 @@ extension ServiceCommand {
     struct Install: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write a hardened systemd unit for a file of tunnels, or for one token.",
+            usage: "culvert service install [<options>]",
             discussion: """
-                The service of the machine runs as a user of its own, which may read nothing of others. Files with keys,
-                tokens and passwords are handed to it by systemd, so they can stay root's; the file of tunnels has to be
+                The service of the machine runs as a user of its own, which may read nothing of others. Files with keys, \
+                tokens and passwords are handed to it by systemd, so they can stay root's; the file of tunnels has to be \
                 readable by everybody, because it is read again on reload.
 
                 Examples:

@@ -11,6 +11,7 @@ struct ServingRun: Sendable {
     let server: TunnelServer
     /// Shows the run to a person, or logs it for a program.
     private let display: StatusDisplay
+    private let companion: Companion?
 
     /// Prepares a run.
     ///
@@ -21,6 +22,7 @@ struct ServingRun: Sendable {
     ///   - inspectSettings: What a file of tunnels says about that.
     ///   - targets: The local servers that are exposed.
     ///   - connections: How many connections a tunnel will keep, at most.
+    ///   - companion: The program to start when the tunnel can be reached, if there is one.
     ///   - logger: For everything that happens.
     /// - Throws: ``CommandFailure`` if the certificates can't be used.
     init(
@@ -30,12 +32,15 @@ struct ServingRun: Sendable {
         inspectSettings: InspectSettings = InspectSettings(),
         targets: [OriginTarget],
         connections: Int,
+        companion: Companion? = nil,
         logger: Logger
     ) throws(CommandFailure) {
+        self.companion = companion
         self.display = StatusDisplay(
             options: statusOptions,
             format: edgeOptions.logFormat ?? .text,
             logger: logger,
+            companion: companion,
             inspection: { isWatched in
                 var settings = inspectOptions?.settings(isWatched: isWatched, file: inspectSettings)
                 settings?.targets = targets
@@ -85,7 +90,7 @@ struct ServingRun: Sendable {
             inspector?.cancel()
             InspectorFile().remove()
         }
-        try await RunUntilSignal(hangUp: hangUp, display: self.display).run(service)
+        try await RunUntilSignal(hangUp: hangUp, display: self.display, companion: self.companion).run(service)
     }
 
     /// Serves the inspector's page and API beside the tunnels.

@@ -24,6 +24,7 @@ struct StartCommand: AsyncParsableCommand {
             After SIGHUP the file is read again: tunnels that did not change are not disturbed.
 
             Examples:
+              culvert start
               culvert start --config culvert.yaml
               culvert config check --config culvert.yaml
               kill -HUP $(pidof culvert)
@@ -38,40 +39,68 @@ struct StartCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-            let source = TunnelsFileSource(
-                path: self.tunnels.config,
-                edge: self.edgeOptions.edge,
-                apiKeyFile: self.credentialOptions.apiKeyFile,
-                oneTimeCode: self.credentialOptions.otp,
-                environment: ProgramEnvironment.variables
-            )
-            let file = try TunnelsFile(reading: self.tunnels.config)
-            let desired = try source.tunnels(of: file)
-            let run = try ServingRun(
-                edgeOptions: self.edgeOptions,
-                statusOptions: self.statusOptions,
-                inspectOptions: self.inspectOptions,
-                inspectSettings: file.inspect,
-                targets: desired.tunnels.map(\.target),
-                connections: desired.tunnels.map(\.connections).max() ?? 1,
-                logger: self.edgeOptions.makeLogger()
-            )
-            var later = source
-            // A one-time code is valid for one call, which the first read of the file has used.
-            later.oneTimeCode = nil
-            let set = TunnelSet(server: run.server, initial: desired) { [later] () throws(CommandFailure) in
-                try later.read()
-            }
-            try await run.run(set, hangUp: .reload { set.reload() })
+            try await self.credentialOptions.access(self.edgeOptions) { try await self.serve($0) }
         }
+    }
+
+    private func serve(_ credentials: CredentialOptions) async throws {
+        let path = try self.tunnels.path()
+        let source = TunnelsFileSource(
+            path: path,
+            edge: self.edgeOptions.edge,
+            apiKeyFile: credentials.apiKeyFile,
+            oneTimeCode: credentials.otp,
+            environment: ProgramEnvironment.variables
+        )
+        let file = try TunnelsFile(reading: path)
+        let desired = try source.tunnels(of: file)
+        let run = try ServingRun(
+            edgeOptions: self.edgeOptions,
+            statusOptions: self.statusOptions,
+            inspectOptions: self.inspectOptions,
+            inspectSettings: file.inspect,
+            targets: desired.tunnels.map(\.target),
+            connections: desired.tunnels.map(\.connections).max() ?? 1,
+            logger: self.edgeOptions.makeLogger()
+        )
+        var later = source
+        // A one-time code is valid for one call, which the first read of the file has used.
+        later.oneTimeCode = nil
+        let set = TunnelSet(server: run.server, initial: desired) { [later] () throws(CommandFailure) in
+            try later.read()
+        }
+        try await run.run(set, hangUp: .reload { set.reload() })
     }
 }
 
 /// Which file of tunnels to use.
 struct TunnelsFileOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("The file with the tunnels.", valueName: "file"),
+        help: ArgumentHelp(
+            "The file with the tunnels; else ./culvert.yaml, then ~/.config/culvert/culvert.yaml.",
+            valueName: "file"
+        ),
         completion: .file(extensions: ["yaml", "yml"])
     )
-    var config: String
+    var config: String?
+
+    /// The file to use.
+    ///
+    /// - Parameter environment: The environment of the process.
+    /// - Throws: ``CommandFailure`` if none is named and there is none where one is looked for.
+    func path(environment: [String: String] = ProgramEnvironment.variables) throws(CommandFailure) -> String {
+        if let config { return config }
+        let places = Self.places(environment: environment)
+        if let place = places.first(where: FileManager.default.fileExists(atPath:)) { return place }
+        throw CommandFailure(
+            .usage,
+            "Which tunnels? Give --config FILE; there is none at \(places.joined(separator: " or "))."
+        )
+    }
+
+    /// Where a file is looked for when none is named.
+    static func places(environment: [String: String]) -> [String] {
+        let folder = LoginFile.path(environment: environment).map { ($0 as NSString).deletingLastPathComponent }
+        return ["culvert.yaml"] + (folder.map { ["\($0)/culvert.yaml"] } ?? [])
+    }
 }

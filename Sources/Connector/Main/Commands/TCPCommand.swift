@@ -59,27 +59,31 @@ struct TCPCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-            let target = try OriginTarget.fromCommandLine(self.target, for: .tcp)
-            let access = try self.credentialOptions.resolve(self.edgeOptions)
-            let run = try ServingRun(
-                edgeOptions: self.edgeOptions,
-                statusOptions: self.statusOptions,
-                inspectOptions: nil,
-                targets: [target],
-                connections: self.connections,
-                logger: self.edgeOptions.makeLogger()
-            )
-            let tunnel = TunnelCreation(
-                access: access,
-                name: self.name,
-                port: self.port,
-                isPrivate: self.isPrivate,
-                target: target,
-                policy: try self.policyOptions.policy(),
-                originTrust: OriginTrust(),
-                connections: self.connections
-            )
-            try await run.run(tunnel.prepare)
+            try await self.credentialOptions.access(self.edgeOptions) { try await self.serve($0) }
         }
+    }
+
+    private func serve(_ credentials: CredentialOptions) async throws {
+        let target = try OriginTarget.fromCommandLine(self.target, for: .tcp)
+        let access = try credentials.resolve(self.edgeOptions)
+        let run = try ServingRun(
+            edgeOptions: self.edgeOptions,
+            statusOptions: self.statusOptions,
+            inspectOptions: nil,
+            targets: [target],
+            connections: self.connections,
+            logger: self.edgeOptions.makeLogger()
+        )
+        let tunnel = TunnelCreation(
+            access: access,
+            name: self.name,
+            port: self.port,
+            isPrivate: self.isPrivate,
+            target: target,
+            policy: try self.policyOptions.policy(),
+            originTrust: OriginTrust(),
+            connections: self.connections
+        )
+        try await run.run(tunnel.prepare)
     }
 }

@@ -11,21 +11,23 @@ import Program
 struct TunnelsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tunnels",
-        abstract: "List, describe and delete tunnels, and give access to them.",
+        abstract: "Make, list, describe and delete tunnels, and give access to them.",
         discussion: """
             Examples:
+              culvert tunnels create --name my-app --to 3000
               culvert tunnels list
               culvert tunnels status my-app
               culvert tunnels access my-app
               culvert tunnels delete my-app
             """,
-        subcommands: [List.self, Status.self, Access.self, Delete.self]
+        subcommands: [Create.self, List.self, Status.self, Access.self, Delete.self]
     )
 
     /// `culvert tunnels list`.
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List the tunnels of the API key.",
+            usage: "culvert tunnels list [<options>]",
             discussion: """
                 Examples:
                   culvert tunnels list
@@ -57,6 +59,7 @@ struct TunnelsCommand: AsyncParsableCommand {
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Describe one tunnel.",
+            usage: "culvert tunnels status <tunnel> [<options>]",
             discussion: """
                 Examples:
                   culvert tunnels status my-app
@@ -90,6 +93,7 @@ struct TunnelsCommand: AsyncParsableCommand {
     struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Delete a tunnel: its token ends and its connectors are sent away.",
+            usage: "culvert tunnels delete <tunnel> [<options>]",
             discussion: """
                 Examples:
                   culvert tunnels delete my-app
@@ -105,8 +109,10 @@ struct TunnelsCommand: AsyncParsableCommand {
         func run() async throws {
             try await self.reportingFailures(as: self.edgeOptions.logFormat) {
                 let id = self.tunnel
-                try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
-                    client async throws(EdgeFailure) in try await client.delete(id)
+                try await self.credentialOptions.access(self.edgeOptions) { credentials in
+                    try await ControlCall(self.edgeOptions, credentials).perform {
+                        client async throws(EdgeFailure) in try await client.delete(id)
+                    }
                 }
             }
         }

@@ -49,7 +49,8 @@ struct ServiceUnit: Equatable, Sendable {
             "ExecStart=" + ([self.program] + self.arguments).map(Self.quoted).joined(separator: " "),
         ]
         if self.canReload { lines.append("ExecReload=/bin/kill -HUP $MAINPID") }
-        let final = [CommandStatus.usage, .refused, .configuration].map { "\($0.rawValue)" }.joined(separator: " ")
+        let final = [CommandStatus.usage, .missing, .conflict, .refused, .configuration].map { "\($0.rawValue)" }
+            .joined(separator: " ")
         lines += [
             "Restart=on-failure",
             "RestartSec=2s",

@@ -26,6 +26,7 @@ final class StatusDisplay: Sendable {
     private let logsRequests: Bool
     /// What is kept of the traffic, if anything is.
     let inspection: TrafficInspection?
+    private let companion: Companion?
     private let state = NIOLockedValueBox(State())
 
     private struct State {
@@ -42,24 +43,27 @@ final class StatusDisplay: Sendable {
     ///   - options: What the person asked for.
     ///   - format: How log lines are written.
     ///   - logger: Writes them to standard error.
+    ///   - companion: A program that has the terminal, and is told of the URL.
     ///   - environment: The variables that say what the terminal can do.
     ///   - inspection: Says what to keep of the traffic; it is told whether a person watches.
     init(
         options: StatusOptions,
         format: LogFormat,
         logger: Logger,
+        companion: Companion? = nil,
         environment: [String: String] = ProgramEnvironment.variables,
         inspection: (_ isWatched: Bool) -> TrafficInspection? = { _ in nil }
     ) {
         let traits = TerminalTraits(environment: environment, isTerminal: isatty(STDOUT_FILENO) == 1)
         let logsToTerminal = isatty(STDERR_FILENO) == 1
         let device = TerminalDevice()
+        self.companion = companion
         self.format = format
         self.traits = traits
         self.showsCode = options.showsCode
         self.logsRequests = options.logsRequests
         // With --log-level debug on a terminal, lines are shown and no panel.
-        let wantsLines = format == .json || logsToTerminal && logger.logLevel <= .debug
+        let wantsLines = format == .json || companion != nil || logsToTerminal && logger.logLevel <= .debug
         guard traits.canDraw, !wantsLines, device.isForeground else {
             self.panel = nil
             self.inspection = inspection(false)
@@ -132,7 +136,12 @@ final class StatusDisplay: Sendable {
         guard self.state.withLockedValue({ $0.announced.insert(url).inserted }) else { return }
         // The edge names the URL, and its text goes to a terminal.
         let url = ShownText.stripped(url)
-        if self.panel == nil { StandardStream.output.send(url + "\n") }
+        if let companion {
+            // Standard output is the program's.
+            if let fault = companion.start(url: url) { self.logger.error("The program can't be started: \(fault).") }
+        } else if self.panel == nil {
+            StandardStream.output.send(url + "\n")
+        }
         guard self.showsCode else { return }
         guard let code = QRCode(url) else {
             self.logger.warning("The URL is too long for a QR code.")

@@ -92,8 +92,19 @@ struct ConfigurationLoading: ParsableArguments {
         _ = EdgeConfiguration(from: &reader)
         let lines = reader.settings.map { setting in
             let flag = "--" + setting.key.replacing(".", with: "-")
-            let padding = String(repeating: " ", count: max(1, 34 - flag.count))
-            return "  \(flag)\(padding)\(setting.help)\(setting.value.isEmpty ? "" : " (\(setting.value))")"
+            let words = "\(setting.help)\(setting.value.isEmpty ? "" : " (\(setting.value))")".split(separator: " ")
+            // As the argument parser sets out options, in 80 columns: it would break longer lines itself, anywhere.
+            var lines = ["  \(flag)"]
+            var column = 80
+            for word in words {
+                if column + 1 + word.count > 78 {
+                    lines.append(String(repeating: " ", count: 7))
+                    column = 7
+                }
+                lines[lines.count - 1] += " \(word)"
+                column += 1 + word.count
+            }
+            return lines.joined(separator: "\n")
         }
         return """
             Each setting is a flag, an environment variable (CULVERT_TUNNEL_REQUEST_TIMEOUT) or a key in the YAML file \

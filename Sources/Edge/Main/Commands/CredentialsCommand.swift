@@ -36,7 +36,17 @@ struct CredentialsCommand: ParsableCommand {
     struct New: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "new",
-            abstract: "Make an API key; make the signing key, too, if there is none."
+            abstract: "Make an API key; make the signing key, too, if there is none.",
+            usage: "culvert-edge credentials new --name <name> [<options>]",
+            discussion: """
+                By default the key has a second factor: whoever makes or deletes a tunnel with it also gives six digits \
+                that an authenticator app shows, and that change every half minute. Programs can't do that: their keys \
+                are made with --no-otp.
+
+                Examples:
+                  culvert-edge credentials new --name alice
+                  culvert-edge credentials new --name ci --no-otp
+                """
         )
 
         @OptionGroup var files: Files
@@ -97,6 +107,7 @@ struct CredentialsCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "rotate",
             abstract: "Replace an API key, also a revoked one, by another one of the same name.",
+            usage: "culvert-edge credentials rotate <name> [<options>]",
             discussion: """
                 The name, the role and the tunnels stay; the old key ends when the edge gets SIGHUP. The tokens of the \
                 tunnels stay valid, too: POST /api/tunnels/{id}/token replaces those that the old key may have given away.
@@ -141,12 +152,43 @@ struct CredentialsCommand: ParsableCommand {
 
     /// `culvert-edge credentials list`.
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "list", abstract: "List the API keys.")
+        static let configuration = CommandConfiguration(
+            commandName: "list",
+            abstract: "List the API keys.",
+            usage: "culvert-edge credentials list [<options>]"
+        )
 
         @OptionGroup var files: Files
 
+        @Flag(help: "Print the keys as JSON, without what is secret of them.")
+        var json = false
+
+        /// A key as programs read it.
+        private struct Row: Encodable {
+            var name: String
+            var owner: String
+            var role: String
+            var otp: Bool
+            var revoked: Bool
+        }
+
         func run() throws {
             try CredentialFailures.report {
+                if self.json {
+                    let rows = try CredentialFiles.read(APIKeyFile.self, at: self.files.apiKeysFile).keys.map { key in
+                        Row(
+                            name: key.name,
+                            owner: key.owner ?? key.name,
+                            role: key.role.rawValue,
+                            otp: key.totpSecret != nil,
+                            revoked: key.revoked == true
+                        )
+                    }
+                    let encoder = JSONEncoder()
+                    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+                    let text = try encoder.encode(["keys": rows])
+                    return LogSink.standardOutput.write(String(decoding: text, as: UTF8.self) + "\n")
+                }
                 for key in try CredentialFiles.read(APIKeyFile.self, at: self.files.apiKeysFile).keys {
                     let state = key.revoked == true ? "revoked" : "valid"
                     let factor = key.totpSecret == nil ? "key" : "key+otp"
@@ -159,7 +201,11 @@ struct CredentialsCommand: ParsableCommand {
 
     /// `culvert-edge credentials revoke`.
     struct Revoke: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "revoke", abstract: "Revoke an API key.")
+        static let configuration = CommandConfiguration(
+            commandName: "revoke",
+            abstract: "Revoke an API key.",
+            usage: "culvert-edge credentials revoke <name> [<options>]"
+        )
 
         @OptionGroup var files: Files
 
@@ -216,7 +262,16 @@ struct NewCredentials {
     static func make(name: String, owner: String? = nil, role: Role, withSecondFactor: Bool) -> NewCredentials {
         let key = APIKey.generate()
         var record = APIKeyRecord(name: name, owner: owner, role: role, sha256: Hexadecimal.encode(APIKey.hash(key)))
-        var text = "API key      \(key)\n"
+        var text = ""
+        if withSecondFactor {
+            text += """
+                This key has a second factor: put the OTP secret into an authenticator app, which shows the six
+                digits that culvert asks for. Programs need a key without: --no-otp.
+
+
+                """
+        }
+        text += "API key      \(key)\n"
         if withSecondFactor {
             var generator = SystemRandomNumberGenerator()
             let password = OneTimePassword(secret: (0..<20).map { _ in generator.next() as UInt8 })

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// The local server of `culvert http ./folder`: it shares the files of a folder on a socket that only this user can
+/// reach.
+package struct FolderServer: Sendable {
+    /// What a tunnel exposes.
+    package let target: OriginTarget
+    private let channel: any Channel
+    private let place: String
+
+    /// Whether somebody who typed a target means a folder.
+    ///
+    /// - Parameter text: The target.
+    package static func isFolder(_ text: String) -> Bool {
+        ["/", "./", "../", "~/"].contains { text.hasPrefix($0) } || [".", ".."].contains(text)
+    }
+
+    /// Begins to serve.
+    ///
+    /// - Parameters:
+    ///   - path: The folder.
+    ///   - temporaryFolder: Where the socket's own folder is made.
+    /// - Throws: ``CommandFailure`` if the folder can't be read, or the socket not be made.
+    package static func start(
+        sharing path: String,
+        temporaryFolder: String = NSTemporaryDirectory()
+    ) async throws -> FolderServer {
+        guard let folder = SharedFolder(path: path) else {
+            throw CommandFailure(.usage, "\(path) is no folder that this user may read.")
+        }
+        let place = (temporaryFolder as NSString).appendingPathComponent("culvert-\(UUID().uuidString.prefix(13))")
+        let socket = place + "/files.sock"
+        guard socket.utf8.count <= OriginTarget.longestSocketPath else {
+            throw CommandFailure(.configuration, "The path in TMPDIR is too long for a socket: set a shorter one.")
+        }
+        do {
+            try FileManager.default.createDirectory(
+                atPath: place,
+                withIntermediateDirectories: false,
+                attributes: [.posixPermissions: 0o700]
+            )
+            // Threads of its own: a disk that is slow must not hold up tunnels.
+            let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+            let channel = try await ServerBootstrap(group: group)
+                .childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let pipeline = channel.pipeline.syncOperations
+                        try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
+                        try pipeline.addHandler(FolderHandler(folder: folder, pool: .singleton))
+                    }
+                }
+                .bind(unixDomainSocketPath: socket)
+                .get()
+            let target = OriginTarget(endpoint: .unix(path: socket), usesTLS: false, label: path)
+            return FolderServer(target: target, channel: channel, place: place)
+        } catch {
+            throw CommandFailure(.configuration, "No socket can be made in \(temporaryFolder): see TMPDIR.")
+        }
+    }
+
+    /// Ends the server, and removes its socket.
+    package func stop() {
+        self.channel.close(promise: nil)
+        try? FileManager.default.removeItem(atPath: self.place)
+    }
+}

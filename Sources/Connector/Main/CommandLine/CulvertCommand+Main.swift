@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ConnectorCore
+import Logging
+import Program
+
+extension CulvertCommand {
+    /// Reads the arguments, and runs the command that they name.
+    ///
+    /// - Parameter words: The arguments without the program's name.
+    static func run(_ words: [String]) async {
+        let typed = TypedCommand(words: words)
+        let command: any ParsableCommand
+        do {
+            command = try self.parseAsRoot(typed.understood)
+        } catch {
+            self.refuse(typed, error)
+        }
+        do {
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                var command = command
+                try command.run()
+            }
+        } catch {
+            self.exit(withError: error)
+        }
+    }
+
+    /// Ends the program because its arguments make no sense, and says what would.
+    private static func refuse(_ typed: TypedCommand, _ error: any Error) -> Never {
+        guard self.exitCode(for: error).rawValue == CommandStatus.usage.rawValue else { self.exit(withError: error) }
+        let message = self.message(for: error)
+        let correction = self.correction(of: typed, error)
+        if typed.wantsJSON {
+            let event = StatusEvent.stopped(
+                exitCode: CommandStatus.usage.rawValue,
+                message: ShownText.stripped(correction ?? message)
+            )
+            Logger(label: "culvert") { _ in StandardErrorLog(format: .json, level: .error) }.report(event)
+            self.exit(withError: ExitCode(CommandStatus.usage.rawValue))
+        }
+        guard let correction else { self.exit(withError: error) }
+        let columns = TerminalDevice(.error).columns
+        StandardStream.error.write(
+            ShownText.stripped(correction).hanging(from: "culvert: ", columns: columns) + "\n"
+        )
+        self.exit(withError: ExitCode(CommandStatus.usage.rawValue))
+    }
+
+    /// What the arguments ought to have been; `nil` if the parser's own message is the best there is.
+    static func correction(of typed: TypedCommand, _ error: any Error) -> String? {
+        guard let document = try? CommandDocument(dumpedHelp: self._dumpHelp()) else { return nil }
+        return typed.correction(
+            of: self.message(for: error),
+            commands: document.commandNames,
+            flags: document.flags(after: typed.understood)
+        )
+    }
+}

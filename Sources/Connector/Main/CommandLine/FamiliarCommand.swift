@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A command of another program that people type here out of habit, and the one to use here.
+enum FamiliarCommand {
+    /// The advice for a first word that is no command; `nil` if nobody is known to type it.
+    static func advice(for word: String) -> String? {
+        self.all.first { $0.words.contains(word.lowercased()) }?.advice
+    }
+
+    private static let all: [(words: [String], advice: String)] = [
+        (["tunnel", "https", "expose", "share", "local", "quick"], "A local server is exposed by culvert http 3000."),
+        (["authtoken", "auth", "add-authtoken"], "culvert login stores the edge and the API key."),
+        (["logout"], "Remove ~/.config/culvert/login.json, and have the operator revoke the key."),
+        (["run", "serve", "up", "start-all"], "A file of tunnels is served by culvert start."),
+        (["status", "list", "ls", "create", "delete", "rm", "info"], "See culvert tunnels --help."),
+        (["logs", "log", "inspect", "replay", "traffic"], "See culvert requests --help."),
+        (["version"], "culvert --version tells it."),
+        (["update", "upgrade"], "culvert is updated as it was installed: the page of releases says how."),
+        (["doctor", "check", "ping", "test"], "culvert diagnose tries everything that a tunnel needs."),
+        (["file", "files", "dir", "static"], "A folder is shared by culvert http ./folder."),
+        (["server", "edge", "frps", "daemon"], "The server is a program of its own: culvert-edge."),
+    ]
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Finds the word that somebody has probably meant.
+enum NearestWord {
+    /// The nearest of some words, if it is near: one slip in a short word, two in a longer one.
+    static func to(_ word: String, among words: some Sequence<String>) -> String? {
+        let word = word.lowercased()
+        let bound = word.count < 6 ? 1 : 2
+        let near = words.map { (word: $0, distance: self.distance(word, $0)) }.filter { $0.distance <= bound }
+        return near.min { ($0.distance, $0.word) < ($1.distance, $1.word) }?.word
+    }
+
+    /// How many letters have to be put in, left out, replaced or swapped with their neighbour.
+    static func distance(_ first: String, _ second: String) -> Int {
+        // Both are words of a command line; what is longer is no slip.
+        let (a, b) = (Array(first.utf8.prefix(64)), Array(second.utf8.prefix(64)))
+        var rows: [[Int]] = [Array(0...b.count)]
+        for i in 0..<a.count {
+            var row = [i + 1]
+            for j in 0..<b.count {
+                var least = min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (a[i] == b[j] ? 0 : 1))
+                if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { least = min(least, rows[i - 1][j - 1] + 1) }
+                row.append(least)
+            }
+            rows.append(row)
+        }
+        return rows[a.count][b.count]
+    }
+}

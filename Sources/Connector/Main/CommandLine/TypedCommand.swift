@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// The arguments as they were typed, read with the habits of other programs in mind.
+struct TypedCommand {
+    /// The arguments without the program's name.
+    let words: [String]
+
+    /// The commands whose flags have aliases.
+    private static let aliased: [[String]] = [["http"], ["tunnels", "create"]]
+
+    /// The arguments as the parser knows them: a target alone is `http`, and aliases are replaced.
+    var understood: [String] {
+        guard let first = self.words.first else { return [] }
+        let words = Self.isTarget(first) ? ["http"] + self.words : self.words
+        guard let command = Self.aliased.first(where: { words.starts(with: $0) }) else { return words }
+        var understood = Array(words.prefix(command.count))
+        var rest = words.dropFirst(command.count)
+        while let word = rest.popFirst() {
+            guard word != "--" else { return understood + [word] + rest }
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard let meaning = FamiliarFlag.named(parts[0])?.meaning, word.hasPrefix("--") else {
+                understood.append(word)
+                continue
+            }
+            switch meaning {
+            case .advice:
+                understood.append(word)
+            case .alias(let replacement):
+                understood += replacement.dropLast()
+                understood.append(([replacement.last ?? ""] + parts.dropFirst()).joined(separator: "="))
+            case .label(let flag):
+                guard let value = parts.dropFirst().first ?? rest.popFirst() else { return understood + [word] }
+                // cloudflared's --url is the local server.
+                if Self.isLocal(value) {
+                    understood.append(value)
+                } else {
+                    understood += [flag, Self.label(of: value)]
+                }
+            }
+        }
+        return understood
+    }
+
+    /// Whether a failure to read the arguments is to be written for a program.
+    var wantsJSON: Bool {
+        let words = self.words.prefix { $0 != "--" }
+        return words.contains("--log-format=json")
+            || zip(words, words.dropFirst()).contains { $0 == "--log-format" && $1 == "json" }
+    }
+
+    /// What a wrong flag or command ought to have been; `nil` if nobody can tell.
+    ///
+    /// - Parameters:
+    ///   - message: What the parser says is wrong.
+    ///   - commands: The words of all commands that there are at the first place.
+    ///   - flags: The flags of the command that was typed, with their hyphens.
+    func correction(of message: String, commands: [String], flags: [String]) -> String? {
+        if let first = self.words.first, !first.hasPrefix("-"), !commands.contains(first), !Self.isTarget(first) {
+            let wrong = "There is no command “\(first)”."
+            if let advice = FamiliarCommand.advice(for: first) { return "\(wrong) \(advice)" }
+            if let near = NearestWord.to(first, among: commands) { return "\(wrong) Did you mean “culvert \(near)”?" }
+            return "\(wrong) culvert --help lists those that there are."
+        }
+        guard message.hasPrefix("Unknown option"), let quoted = message.split(separator: "'").dropFirst().first else {
+            return nil
+        }
+        let flag = String(quoted.prefix { $0 != "=" })
+        let wrong = "There is no option \(flag) here."
+        if let familiar = FamiliarFlag.named(flag) {
+            switch familiar.meaning {
+            case .advice(let advice): return "\(wrong) \(advice)"
+            case .alias(let words): return "\(wrong) \(words.joined(separator: " ")) is an option of culvert http."
+            case .label(let word): return "\(wrong) \(word) is an option of culvert http."
+            }
+        }
+        if let near = NearestWord.to(flag, among: flags) { return "\(wrong) Did you mean \(near)?" }
+        let typed = self.words.prefix { !$0.hasPrefix("-") }.prefix(2).filter { $0.allSatisfy(\.isLetter) }
+        return "\(wrong) \((["culvert"] + typed).joined(separator: " ")) --help lists those that there are."
+    }
+
+    /// Whether a first word is a target, and no command.
+    private static func isTarget(_ word: String) -> Bool {
+        let digits = word.hasPrefix(":") ? word.dropFirst() : word[...]
+        if !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }) { return true }
+        return ["http://", "https://", "unix:", "./", "../", "/", "localhost:"].contains { word.hasPrefix($0) }
+            || word == "." || word == ".."
+    }
+
+    private static func isLocal(_ value: String) -> Bool {
+        let rest =
+            value.hasPrefix("http://")
+            ? value.dropFirst(7) : value.hasPrefix("https://") ? value.dropFirst(8) : value[...]
+        let host = rest.hasPrefix("[") ? rest.prefix { $0 != "]" }.dropFirst() : rest.prefix { $0 != ":" && $0 != "/" }
+        return host == "localhost" || host == "::1" || host.hasPrefix("127.") || value.allSatisfy(\.isNumber)
+    }
+
+    /// The first label of a host or of a URL's host.
+    private static func label(of value: String) -> String {
+        let host = value.components(separatedBy: "://").last ?? value
+        return String(host.prefix { !"./:".contains($0) })
+    }
+}

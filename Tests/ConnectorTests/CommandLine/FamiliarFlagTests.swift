@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Testing
+
+@testable import Connector
+
+@Suite("Flags and commands of other programs")
+struct FamiliarFlagTests {
+    /// What culvert says of arguments; `nil` if it understands them.
+    private func correction(_ line: String) -> String? {
+        let typed = TypedCommand(words: line.split(separator: " ").map(String.init))
+        do {
+            _ = try CulvertCommand.parseAsRoot(typed.understood)
+            return nil
+        } catch {
+            return CulvertCommand.correction(of: typed, error) ?? CulvertCommand.message(for: error)
+        }
+    }
+
+    @Test(
+        "What users of ngrok, cloudflared and frp type is taken for what it is called here",
+        arguments: [
+            ("http 3000 --url my-app", "http 3000 --name my-app"),
+            ("http 3000 --url=my-app", "http 3000 --name my-app"),
+            ("http 3000 --url https://my-app.tunnels.example.com", "http 3000 --name my-app"),
+            ("http 3000 --domain my-app.example.com", "http 3000 --name my-app"),
+            ("http 3000 --hostname my-app.example.com:443", "http 3000 --name my-app"),
+            ("http 3000 --subdomain my-app", "http 3000 --name my-app"),
+            ("http --url http://localhost:3000", "http http://localhost:3000"),
+            ("http 3000 --custom_domain a.example", "http 3000 --name a"),
+            ("http 3000 --cidr-allow 192.0.2.0/24", "http 3000 --ip-allow 192.0.2.0/24"),
+            ("http 3000 --cidr-deny=192.0.2.0/24", "http 3000 --ip-deny=192.0.2.0/24"),
+            ("http 3000 --auth a:b", "http 3000 --basic-auth a:b"),
+            ("http 3000 --http-host-header x.test", "http 3000 --host-header x.test"),
+            ("http 3000 --host_header_rewrite x.test", "http 3000 --host-header x.test"),
+            ("http https://localhost:1 --no-tls-verify", "http https://localhost:1 --origin-tls-verify off"),
+            ("http 3000 --ha-connections 4", "http 3000 --connections 4"),
+            ("http 3000 --loglevel debug", "http 3000 --log-level debug"),
+            ("tunnels create --url my-app", "tunnels create --name my-app"),
+            ("3000", "http 3000"), (":3000 --name my-app", "http :3000 --name my-app"),
+            ("http://localhost:3000", "http http://localhost:3000"),
+            ("connect --to 3000", "connect --to 3000"),
+            ("", ""),
+        ]
+    )
+    func aliases(typed: String, understood: String) throws {
+        let words = TypedCommand(words: typed.split(separator: " ").map(String.init)).understood
+        #expect(words.joined(separator: " ") == understood)
+        if !words.isEmpty { _ = try CulvertCommand.parseAsRoot(words) }
+    }
+
+    @Test("What follows -- belongs to another program, and is left alone")
+    func terminator() {
+        let words = ["http", "3000", "--url", "a-b", "--", "npm", "--url", "x"]
+        #expect(TypedCommand(words: words).understood == ["http", "3000", "--name", "a-b", "--", "npm", "--url", "x"])
+        #expect(!TypedCommand(words: ["http", "3", "--", "x", "--log-format=json"]).wantsJSON)
+    }
+
+    @Test(
+        "A wrong flag gets the advice that its user needs",
+        arguments: [
+            ("http --port 3000", "culvert http 3000"), ("http -p 3000", "culvert http 3000"),
+            ("http --local_port 3000", "culvert http 3000"), ("http -l 3000", "culvert http 3000"),
+            ("http --local_ip 10.0.0.1", "culvert http 192.0.2.7:3000"),
+            ("http 3000 --authtoken x", "culvert login"), ("http 3000 --api-key x", "culvert login"),
+            ("http 3000 -t x", "culvert login"), ("http 3000 --token x", "culvert connect --token-file"),
+            ("http 3000 --region eu", "--edge"), ("http 3000 --server_addr x", "--edge"),
+            ("http 3000 --server-port 7000", "--edge"), ("http 3000 -s x:7000", "--edge"),
+            ("http 3000 --remote_port 6000", "culvert tcp 22 --port"),
+            ("http 3000 --config x.yml", "culvert start --config"),
+            ("start --all", "culvert start --config"), ("http 3000 -c frpc.toml", "culvert start --config"),
+            ("http 3000 --log stdout", "standard error"), ("http 3000 --logfile x", "standard error"),
+            ("http 3000 --log-file x", "standard error"), ("http 3000 --web-addr :4040", "--inspect"),
+            ("http 3000 --scheme https", "public.url"), ("http 3000 --bind-tls true", "public.url"),
+            ("http 3000 --tls-enable", "public.url"), ("http 3000 --oauth google", "--basic-auth"),
+            ("http 3000 --oidc x", "--basic-auth"), ("http 3000 --http-user a", "--basic-auth USER:PASSWORD"),
+            ("http 3000 --http_pwd a", "--basic-auth USER:PASSWORD"),
+            ("http 3000 --traffic-policy-file x", "culvert http --help"),
+            ("http 3000 --verify-webhook github", "your own server"),
+            ("http 3000 --request-header-add a:b", "your own server"),
+            ("http 3000 --compression", "your own server"), ("http 3000 --uc", "your own server"),
+            ("http 3000 --locations /a", "your own server"), ("http 3000 --ue", "https://"),
+            ("http 3000 --mutual-tls-cas x", "ends TLS in front"), ("http --unix-socket /x", "unix:/run/app.sock"),
+            ("http --hello-world", "./folder"), ("http 3000 --origin-server-name x", "--host-header"),
+            ("http 3000 --protocol quic", "nothing to set"), ("http 3000 --no-autoupdate", "nothing to set"),
+            ("http 3000 --metrics :1", "nothing to set"), ("http 3000 -d", "culvert service install"),
+            ("connect --to 3000 --url x", "--name is an option of culvert http"),
+            ("connect --to 3000 --cidr-allow x", "--ip-allow is an option of culvert http"),
+            ("http 3000 --nmae x", "Did you mean --name?"), ("http 3000 --ip-alow ::1", "Did you mean --ip-allow?"),
+            ("tunnels list --jsno", "Did you mean --json?"), ("http 3000 --zzzzzz", "culvert http --help"),
+        ]
+    )
+    func advice(line: String, words: String) throws {
+        let correction = try #require(self.correction(line))
+        #expect(correction.contains(words), "\(correction)")
+        #expect(correction.hasPrefix("There is no option -"))
+    }
+
+    @Test(
+        "A wrong command gets the one that was meant",
+        arguments: [
+            ("htpp 3000", "culvert http"), ("conect --to 3", "culvert connect"), ("strat", "culvert start"),
+            ("tunnel --url http://localhost:3000", "culvert http 3000"), ("authtoken x", "culvert login"),
+            ("run my-tunnel", "culvert start"), ("list", "culvert tunnels"), ("replay x", "culvert requests"),
+            ("version", "culvert --version"), ("zzzzzz", "culvert --help"),
+        ]
+    )
+    func commands(line: String, words: String) throws {
+        let correction = try #require(self.correction(line))
+        #expect(correction.contains(words), "\(correction)")
+        #expect(correction.hasPrefix("There is no command “"))
+    }
+
+    @Test("Each advice is for a flag that the command does not have, and each alias leads to one that it has")
+    func table() throws {
+        for flag in FamiliarFlag.all {
+            for name in flag.names where name.count > 1 && flag.isAlias {
+                // "on" suits no option of numbers and networks: what counts is that the option itself is known.
+                let said = self.correction("http 3000 --\(name) on") ?? ""
+                #expect(!said.contains("There is no option"), "--\(name): \(said)")
+            }
+            for name in flag.names where !flag.isAlias {
+                let said = self.correction("http 3000 \(name.count == 1 ? "-" : "--")\(name) x") ?? ""
+                #expect(said.contains("There is no option"), "--\(name): \(said)")
+            }
+        }
+    }
+
+    @Test(
+        "How far two words are apart is the number of slips",
+        arguments: [
+            ("http", "http", 0), ("htpp", "http", 1), ("hptt", "http", 2), ("", "ab", 2), ("strat", "start", 1),
+        ]
+    )
+    func distance(first: String, second: String, slips: Int) {
+        #expect(NearestWord.distance(first, second) == slips)
+        #expect(NearestWord.distance(second, first) == slips)
+    }
+
+    @Test("Usage errors are JSON for programs that ask for it", arguments: ["--log-format json", "--log-format=json"])
+    func json(format: String) {
+        #expect(TypedCommand(words: ("http 3000 --x " + format).split(separator: " ").map(String.init)).wantsJSON)
+        #expect(!TypedCommand(words: ["http", "3000", "--log-format", "text"]).wantsJSON)
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("Habits of the command line", .serialized)
+    struct Habits {
+        private func culvert(
+            _ arguments: [String],
+            of edge: EdgeProcess,
+            in scratch: ScratchFolder
+        ) async throws -> (end: ChildProcess.End, output: String, error: String) {
+            let process = try RunningProcess(
+                Programs.product("culvert"),
+                arguments,
+                environment: ["CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": edge.url],
+                in: scratch
+            )
+            let end = try await process.end()
+            return (end, process.standardOutput, process.standardError)
+        }
+
+        @Test("A folder is shared while a program runs that knows its URL, and whose exit code is culvert's")
+        func folderAndProgram() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            let site = scratch.file("site")
+            try FileManager.default.createDirectory(at: site, withIntermediateDirectories: true)
+            let bytes = Data((0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) })
+            try bytes.write(to: site.appendingPathComponent("big.bin"))
+            try Data("secret".utf8).write(to: site.appendingPathComponent(".env"))
+            let script = """
+                curl -sS "${CULVERT_URL}big.bin" | cksum
+                curl -sS -r 999990- "${CULVERT_URL}big.bin" | wc -c
+                curl -sS -o /dev/null -w '%{http_code}\\n' "${CULVERT_URL}.env"
+                curl -sS "$CULVERT_URL" | grep -c big.bin
+                exit 7
+                """
+            let result = try await self.culvert(
+                [site.path, "--", "/bin/sh", "-c", script],
+                of: edge,
+                in: scratch
+            )
+            let check = try RunningProcess("/usr/bin/cksum", [site.path + "/big.bin"], in: scratch)
+            _ = try await check.end()
+            let sum = check.standardOutput.split(separator: " ").prefix(2).joined(separator: " ")
+            let lines = result.output.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+            #expect(result.end == .exited(7), "\(result.error)")
+            #expect(lines == [sum, "10", "404", "1"], "\(result.error)")
+        }
+
+        @Test("A tunnel is made from the command line, and a connector serves it with what was printed")
+        func create() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            let made = try await self.culvert(["tunnels", "create", "--url", "made-here"], of: edge, in: scratch)
+            #expect(made.end == .exited(0), "\(made.error)")
+            let nginx = try await NginxOrigin(in: scratch)
+            let connector = try RunningProcess(
+                Programs.product("culvert"),
+                ["connect", "--to", "\(nginx.port)"],
+                environment: ["CULVERT_TOKEN": made.output.trimmingCharacters(in: .whitespacesAndNewlines)],
+                in: scratch
+            )
+            #expect(try await connector.line(startingWith: "http").contains("made-here"))
+        }
+
+        @Test("What does not exist and what can't be made have exit codes of their own")
+        func codes() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            for command in ["status", "delete"] {
+                let result = try await self.culvert(["tunnels", command, "not-there"], of: edge, in: scratch)
+                #expect(result.end == .exited(66), "\(result.error)")
+            }
+            let reserved = try await self.culvert(["tunnels", "create", "--name", "api"], of: edge, in: scratch)
+            #expect(reserved.end == .exited(73), "\(reserved.error)")
+        }
+
+        @Test("A usage error is JSON where log lines are")
+        func usage() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            let result = try await self.culvert(
+                ["http", "3000", "--authtoken", "x", "--log-format", "json"],
+                of: edge,
+                in: scratch
+            )
+            #expect(result.end == .exited(64))
+            let line = try #require(result.error.split(separator: "\n").last)
+            let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            #expect(object?["event"] as? String == "stopped")
+            #expect(object?["exit_code"] as? Int == 64)
+            #expect((object?["message"] as? String)?.contains("culvert login") == true)
+        }
+    }
+}
