@@ -8,7 +8,7 @@ struct TypedCommand {
     let words: [String]
 
     /// The commands whose flags have aliases.
-    private static let aliased: [[String]] = [["http"], ["tunnels", "create"]]
+    private static let aliased: [[String]] = [["http"], ["tcp"], ["tunnels", "create"]]
 
     /// The arguments as the parser knows them: a target alone is `http`, and aliases are replaced.
     var understood: [String] {
