@@ -132,6 +132,10 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
         if rest.last == "/" { rest.removeLast() }
         guard !rest.contains(where: { "/?#".contains($0) }) else { throw Fault.path }
         guard !rest.contains("@") else { throw Fault.userInformation }
+        // A number alone is no host: who writes https://8443 means the port.
+        if !rest.isEmpty, rest.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+            return OriginTarget(endpoint: .tcp(host: "localhost", port: try Authority.port(rest)), usesTLS: usesTLS)
+        }
         let authority = try Authority(parsing: rest)
         let port = authority.port ?? (usesTLS ? 443 : 80)
         return OriginTarget(endpoint: .tcp(host: authority.host, port: port), usesTLS: usesTLS)

@@ -46,7 +46,7 @@ extension EdgeFailure {
         case let error as NIOSSLError:
             self = .tls(address: address, reason: Self.tlsReason(error))
         case let error as BoringSSLError:
-            self = .tls(address: address, reason: "\(error)")
+            self = .tls(address: address, reason: TLSReason.words(error))
         case is NIOTooManyBytesError:
             self = .notAnEdge(address: address, reason: "its answer is too long")
         default:
@@ -74,6 +74,6 @@ extension EdgeFailure {
         if text.contains("WRONG_VERSION_NUMBER") {
             return "it does not speak TLS; use http:// for it"
         }
-        return text
+        return TLSReason.words(error)
     }
 }

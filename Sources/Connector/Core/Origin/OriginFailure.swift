@@ -36,15 +36,29 @@ package struct OriginFailure: Error, Equatable, CustomStringConvertible {
         case let error as NIOSSLError:
             self.init(code: .localTLSError, reason: Self.tlsReason(error, address: address))
         case let error as BoringSSLError:
-            self.init(code: .localTLSError, reason: "the TLS handshake with \(address) failed: \(error)")
+            let reason = TLSReason.words(error)
+            self.init(code: .localTLSError, reason: "the TLS handshake with \(address) failed: \(reason)")
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+            self.init(
+                code: .localTLSError,
+                reason: "the certificate of \(address) is for another name; --host-header names the right one"
+            )
+        case is NIOSSLExtraError:
+            self.init(
+                code: .localTLSError,
+                reason: "the TLS handshake with \(address) failed: its name is none for TLS"
+            )
         case is SocketAddressError:
             self.init(code: .dnsFailure, reason: "the name of \(address) does not resolve")
         default:
-            self.init(code: .hostUnreachable, reason: "\(address) can't be reached: \(error)")
+            self.init(code: .hostUnreachable, reason: "\(address) can't be reached")
         }
     }
 
-    init(code: ErrorCode, reason: String) {
+    /// - Parameters:
+    ///   - code: The code of REJECT.
+    ///   - reason: A sentence without a full stop that names the address.
+    package init(code: ErrorCode, reason: String) {
         self.code = code
         self.reason = reason
     }
@@ -89,8 +103,7 @@ package struct OriginFailure: Error, Equatable, CustomStringConvertible {
             if text.contains("WRONG_VERSION_NUMBER") {
                 return "\(address) does not speak TLS; use http:// for it"
             }
-            return "the TLS handshake with \(address) failed: \(text)"
         }
-        return "the TLS handshake with \(address) failed: \(error)"
+        return "the TLS handshake with \(address) failed: \(TLSReason.words(error))"
     }
 }

@@ -91,7 +91,7 @@ package struct TunnelCreation: Sendable {
         let tunnel = try await server.callControl(access) { client async throws(EdgeFailure) in
             try await client.create(request)
         }
-        guard isHTTP || tunnel.kind == self.target.kind else {
+        guard self.target.kind == .http || tunnel.kind == self.target.kind else {
             throw CommandFailure(.unavailable, "The edge knows tunnels of HTTP alone: it needs a later version.")
         }
         return ServedTunnel(

@@ -14,6 +14,8 @@ struct DiagnoseCommand: AsyncParsableCommand {
         abstract: "Try everything that a tunnel needs, one after the other.",
         usage: "culvert diagnose [<options>]",
         discussion: """
+            With an API key a tunnel is made for the moment, and a request sent through its public URL.
+
             Ends with 0 if all is well, else with the exit code of the first step that failed.
 
             Examples:
@@ -32,13 +34,17 @@ struct DiagnoseCommand: AsyncParsableCommand {
     @Option(name: .customLong("to"), help: "Try this local server.")
     var target: String?
 
+    @Flag(help: "Print the findings as JSON.")
+    var json = false
+
     @OptionGroup var edgeOptions: EdgeOptions
     @OptionGroup var credentialOptions: CredentialOptions
 
     func run() async throws {
         try await self.reportingFailures(as: self.edgeOptions.logFormat) {
             let report = try await self.makeDiagnosis().run()
-            StandardStream.output.writeLine(report.text(columns: TerminalDevice().columns))
+            let text = try self.json ? report.json() : report.text(columns: TerminalDevice().columns)
+            StandardStream.output.writeLine(text)
             if report.status != .success { throw ExitCode(report.status.rawValue) }
         }
     }

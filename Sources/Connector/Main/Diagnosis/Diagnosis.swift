@@ -44,6 +44,7 @@ struct Diagnosis: Sendable {
         steps.append(api)
         steps.append(await self.ifPassed(api, "API key") { await self.tryKey() })
         steps.append(await self.ifPassed(api, "tunnel") { await self.openSession() })
+        steps.append(await self.ifPassed(api, "public URL") { await self.passThrough() })
         steps.append(await self.tryTarget())
         return DiagnosisReport(steps: steps)
     }
@@ -60,7 +61,7 @@ struct Diagnosis: Sendable {
     }
 
     /// Times a step and turns its error into a verdict.
-    private func step(
+    func step(
         _ name: String,
         status: CommandStatus = .unavailable,
         advice: String? = nil,
@@ -193,22 +194,7 @@ struct Diagnosis: Sendable {
         }
         let advice = "What is between here and the edge has to pass WebSocket upgrades; a token ends when it expires."
         return await self.step("tunnel", advice: advice) {
-            let opener = OwnSessionOpener(
-                dialer: EdgeDialer(
-                    edge: self.edge,
-                    group: self.group,
-                    tls: self.edge.usesTLS ? self.edgeTLS : nil,
-                    proxy: self.proxy
-                ),
-                token: CurrentToken(token),
-                targets: [:],
-                originTLS: nil,
-                governor: MemoryGovernor(),
-                logger: Logger(label: "diagnose") { _ in SwiftLogNoOpLogHandler() },
-                observer: .none
-            )
-            let id = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
-            let session = try await opener.open(bundle: .init(id: id, index: 0, count: 1))
+            let session = try await self.open(token, targets: [:])
             // The session drains as soon as it is active, so that no visitor is routed to it.
             for await event in session.events {
                 if case .active = event { session.drain(gracePeriod: .seconds(1)) }
@@ -218,6 +204,26 @@ struct Diagnosis: Sendable {
             }
             return "\(token.tunnelID) can be served"
         }
+    }
+
+    /// Opens a session of a tunnel.
+    func open(_ token: TunnelToken, targets: [String: OriginTarget]) async throws -> TunnelSession {
+        let opener = OwnSessionOpener(
+            dialer: EdgeDialer(
+                edge: self.edge,
+                group: self.group,
+                tls: self.edge.usesTLS ? self.edgeTLS : nil,
+                proxy: self.proxy
+            ),
+            token: CurrentToken(token),
+            targets: targets,
+            originTLS: nil,
+            governor: MemoryGovernor(),
+            logger: Logger(label: "diagnose") { _ in SwiftLogNoOpLogHandler() },
+            observer: .none
+        )
+        let id = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
+        return try await opener.open(bundle: .init(id: id, index: 0, count: 1))
     }
 
     private func tryTarget() async -> DiagnosisStep {
@@ -231,11 +237,10 @@ struct Diagnosis: Sendable {
                     case .unix(let path): try await self.bootstrap.connect(unixDomainSocketPath: path).get()
                     case .tcp(let host, let port): try await self.bootstrap.connect(host: host, port: port).get()
                     }
-                try await channel.close()
+                return try await TargetProbe.run(on: channel, target: target)
             } catch {
                 throw OriginFailure(error, dialling: target)
             }
-            return "\(target.address) answers"
         }
     }
 
@@ -243,7 +248,7 @@ struct Diagnosis: Sendable {
         ClientBootstrap(group: self.group).connectTimeout(OriginDialer.connectTimeout)
     }
 
-    private func withClient<Answer: Sendable>(
+    func withClient<Answer: Sendable>(
         _ credentials: Credentials?,
         _ call: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
     ) async throws -> Answer {

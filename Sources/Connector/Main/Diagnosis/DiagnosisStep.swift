@@ -33,6 +33,42 @@ struct DiagnosisReport: Equatable, Sendable {
         self.steps.first { $0.verdict == .failed }?.status ?? .success
     }
 
+    /// The report for programs: an object with the exit code and the steps.
+    func json() throws -> String {
+        struct Row: Encodable {
+            var step: String
+            var verdict: String
+            var finding: String
+            var advice: String?
+            var milliseconds: Int?
+        }
+        struct Report: Encodable {
+            var exitCode: Int32
+            var steps: [Row]
+
+            private enum CodingKeys: String, CodingKey {
+                case exitCode = "exit_code"
+                case steps
+            }
+        }
+        let rows = self.steps.map { step in
+            let verdict =
+                switch step.verdict {
+                case .passed: "passed"
+                case .failed: "failed"
+                case .skipped: "skipped"
+                }
+            return Row(
+                step: step.name,
+                verdict: verdict,
+                finding: step.finding,
+                advice: step.advice,
+                milliseconds: step.elapsed?.wholeMilliseconds
+            )
+        }
+        return try JSONText.of(Report(exitCode: self.status.rawValue, steps: rows))
+    }
+
     /// The report for people: a line for each step, and one more for advice.
     ///
     /// - Parameter columns: How wide the window is; nothing for a program.
@@ -60,8 +96,10 @@ struct DiagnosisReport: Equatable, Sendable {
 
 extension Duration {
     /// The duration in whole milliseconds, as in `12 ms`.
-    fileprivate var inMilliseconds: String {
+    fileprivate var inMilliseconds: String { "\(self.wholeMilliseconds) ms" }
+
+    fileprivate var wholeMilliseconds: Int {
         let components = self.components
-        return "\(components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000) ms"
+        return Int(components.seconds) * 1_000 + Int(components.attoseconds / 1_000_000_000_000_000)
     }
 }

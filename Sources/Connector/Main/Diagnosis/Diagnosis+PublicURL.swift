@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConnectorCore
+import ControlAPI
+import Foundation
+import Mux
+
+extension Diagnosis {
+    /// Makes a tunnel for the moment, serves a file that nobody else has, and asks for it at the public URL: everything
+    /// that a visitor's request meets, but for the local server.
+    func passThrough() async -> DiagnosisStep {
+        guard let credentials = self.credentials else {
+            return DiagnosisStep(name: "public URL", verdict: .skipped, finding: "it needs an API key")
+        }
+        let advice = "What is in front of the edge has to lead all its hosts and paths there, WebSocket upgrades too."
+        return await self.step("public URL", advice: advice) {
+            let place = NSTemporaryDirectory() + "culvert-diagnose-\(UUID().uuidString.prefix(8))"
+            let secret = UUID().uuidString
+            let files = FileManager.default
+            try files.createDirectory(
+                atPath: place,
+                withIntermediateDirectories: false,
+                attributes: [.posixPermissions: 0o700]
+            )
+            defer { try? files.removeItem(atPath: place) }
+            try Data(secret.utf8).write(to: URL(fileURLWithPath: place + "/diagnosis.txt"))
+            let folder = try await FolderServer.start(sharing: place)
+            defer { folder.stop() }
+            let request = TunnelCreation.request(name: nil, target: folder.target, policy: TunnelPolicy())
+            let tunnel = try await self.withClient(credentials) { client async throws(EdgeFailure) in
+                try await client.create(request)
+            }
+            let outcome: Result<String, any Error>
+            do {
+                outcome = .success(try await self.fetch(tunnel, folder.target, secret))
+            } catch {
+                outcome = .failure(error)
+            }
+            // Where the key needs a one-time code for this, too, the edge forgets the tunnel by itself.
+            _ = try? await self.withClient(credentials) { client async throws(EdgeFailure) in
+                try await client.delete(tunnel.tunnelID)
+            }
+            return try outcome.get()
+        }
+    }
+
+    private func fetch(_ tunnel: CreateTunnelResponse, _ target: OriginTarget, _ secret: String) async throws -> String
+    {
+        let session = try await self.open(try TunnelToken(parsing: tunnel.token), targets: [TargetName.primary: target])
+        defer { session.drain(gracePeriod: .seconds(1)) }
+        var isActive = false
+        for await event in session.events {
+            if case .active = event {
+                isActive = true
+                break
+            }
+            if case .ended(let code, let reason) = event {
+                throw EdgeFailure.notAnEdge(address: self.edge.description, reason: "\(code) \(reason)")
+            }
+        }
+        guard isActive else {
+            throw EdgeFailure.notAnEdge(address: self.edge.description, reason: "it ended the session at once")
+        }
+        // Browsers know names below localhost, and resolvers often do not.
+        let urls = [tunnel.url] + (tunnel.urls ?? [])
+        let url = urls.first { URL(string: $0)?.host.map { !$0.hasSuffix(".localhost") } ?? false } ?? tunnel.url
+        let visit = PublicRequest(
+            edge: self.edge,
+            certificateAuthorityFile: self.certificateAuthorityFile,
+            proxy: self.proxy
+        )
+        let (status, body) = try await visit.get(url + "diagnosis.txt")
+        guard status == 200, body == secret else {
+            throw EdgeFailure.notAnEdge(address: url, reason: "another server answered there, with HTTP \(status)")
+        }
+        return "a request passed through \(url)"
+    }
+}
