@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("The connector of docs/mini-connector.md", .serialized)
+    struct MiniConnector {
+        @Test("It serves a tunnel: large bodies both ways, many streams, and a server that is away")
+        func serves() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            let site = scratch.file("site")
+            try FileManager.default.createDirectory(at: site, withIntermediateDirectories: true)
+            try Data((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) })
+                .write(to: site.appendingPathComponent("big.bin"))
+            try Data("hello".utf8).write(to: site.appendingPathComponent("small.txt"))
+            let port = try FreePort.next()
+            let origin = try RunningProcess(
+                Programs.python,
+                ["-m", "http.server", "\(port)", "--bind", "127.0.0.1", "--directory", site.path],
+                in: scratch
+            )
+            let tunnel = try await edge.createTunnel(in: scratch)
+            let connector = try RunningProcess(
+                Programs.python,
+                [
+                    Programs.repository.appendingPathComponent("examples/mini-connector/mini_connector.py").path,
+                    "\(port)",
+                ],
+                environment: ["CULVERT_TOKEN": tunnel.token],
+                in: scratch
+            )
+            _ = try await connector.line(startingWith: "http")
+            let url = "\(edge.url)/\(tunnel.id)"
+            // More requests than it has slots for at first, so that it has to give places back.
+            let script = """
+                set -e
+                curl -sS --retry 20 --retry-all-errors --retry-delay 1 -f -o /dev/null "$0/small.txt"
+                curl -sS "$0/big.bin" | cmp - "$1/big.bin"
+                seq 300 | xargs -P 8 -I{} curl -sS -o /dev/null -w '%{http_code}\\n' -H 'Connection: close' "$0/small.txt?{}" |
+                    sort | uniq -c
+                """
+            let visitors = try RunningProcess("/bin/sh", ["-c", script, url, site.path], in: scratch)
+            #expect(try await visitors.end() == .exited(0), "\(visitors.standardError)\(connector.standardError)")
+            #expect(visitors.standardOutput.split(separator: " ").joined(separator: " ") == "300 200\n")
+            origin.send(signal: SIGKILL)
+            _ = try await origin.end()
+            let away = try RunningProcess(
+                "/bin/sh",
+                [
+                    "-c",
+                    "seq 20 | xargs -I{} curl -sS -o /dev/null -w '%{http_code}\\n' \"$0/small.txt\" | sort | uniq -c",
+                    url,
+                ],
+                in: scratch
+            )
+            _ = try await away.end()
+            #expect(away.standardOutput.split(separator: " ").joined(separator: " ") == "20 502\n")
+        }
+    }
+}
