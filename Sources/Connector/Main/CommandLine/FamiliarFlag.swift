@@ -93,7 +93,11 @@ struct FamiliarFlag: Sendable {
             "api",
             advice: "--edge URL names the edge, and culvert login stores it."
         ),
-        FamiliarFlag("remote-port", "remote-addr", advice: "A port of the edge is for TCP: culvert tcp 22 --port 20022."),
+        FamiliarFlag(
+            "remote-port",
+            "remote-addr",
+            advice: "A port of the edge is for TCP: culvert tcp 22 --port 20022."
+        ),
         FamiliarFlag("config", "c", "all", advice: "A file of tunnels is served by culvert start --config FILE."),
         FamiliarFlag(
             "log",
@@ -116,7 +120,7 @@ struct FamiliarFlag: Sendable {
             "oauth-allow-domain",
             "oidc",
             advice:
-                "Visitors can be asked for a password, with --basic-auth; OAuth is for a proxy in front of your server."
+                "Visitors can be asked for a password, with --basic-auth; OAuth is for a proxy before your server."
         ),
         FamiliarFlag("http-user", "http-pwd", "http-password", advice: "Both in one: --basic-auth USER:PASSWORD."),
         FamiliarFlag(
@@ -143,7 +147,7 @@ struct FamiliarFlag: Sendable {
             "metrics",
             "pidfile",
             advice:
-                "There is nothing to set: a connector reconnects for ever, by one protocol, and is not updated by itself."
+                "There is nothing to set: a connector reconnects for ever, and does not update itself."
         ),
         FamiliarFlag(
             "background",

@@ -118,12 +118,3 @@ struct TunnelsCommand: AsyncParsableCommand {
         }
     }
 }
-
-/// The JSON of the control API as text.
-enum JSONText {
-    /// Writes a value.
-    static func of(_ value: some Encodable) throws -> String {
-        // The encoder escapes C0 alone, and names and URLs are the edge's.
-        ShownText.escaped(String(decoding: try APICoding.makeEncoder().encode(value), as: UTF8.self))
-    }
-}

@@ -40,8 +40,9 @@ final class Companion: Sendable {
         (self.endings, self.ending) = AsyncStream.makeStream(of: Int32.self)
     }
 
-    /// The exit code of the program, when it has ended: 128 and the number of the signal that ended it, as shells say.
-    /// `nil` if it was never started.
+    /// The exit code of the program, when it has ended.
+    ///
+    /// 128 and the number of the signal that ended it, as shells say; `nil` if it was never started.
     func end() async -> Int32? {
         for await code in self.endings { return code }
         return nil
