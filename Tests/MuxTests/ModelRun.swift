@@ -205,11 +205,14 @@ struct ModelRun {
                 self.totals.rejects += 1
                 self.sides[index].core.reject(key, code: .connectRefused, reason: "no")
                 self.letGo(key, at: index)
+            case 40..<90 where stream.isRelaying: try self.read(key, at: index)
             case 15..<90:
                 self.sides[index].streams[key]?.isAccepted = true
                 self.sides[index].core.accept(key)
             case 90..<93: self.reset(key, at: index)
-            default: break
+            default:
+                self.sides[index].streams[key]?.isRelaying = true
+                self.sides[index].core.relay(key)
             }
             return
         }

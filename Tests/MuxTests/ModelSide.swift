@@ -8,6 +8,8 @@ import Protocol
 struct ModelStream {
     var isOpener: Bool
     var isAccepted = false
+    /// Whether it is read before it is answered.
+    var isRelaying = false
     var isReadable = false
     var isStopped = false
     var mayWrite = true

@@ -50,6 +50,11 @@ extension StreamChannel: ChannelCore {
             promise?.fail(self.isOutputClosed ? ChannelError.outputClosed : ChannelError.ioOnClosedChannel)
             return
         }
+        // The core drops what is sent before OPEN_ACK.
+        guard !self.isRelaying else {
+            promise?.fail(ChannelError.operationUnsupported)
+            return
+        }
         let bytes = self.unwrapData(data, as: ByteBuffer.self)
         self.writtenBytes += UInt64(bytes.readableBytes)
         if !self.session.core.write(self.key, bytes), self.isWritable {

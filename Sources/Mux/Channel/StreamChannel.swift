@@ -38,6 +38,8 @@ public final class StreamChannel: @unchecked Sendable {  // Demanded by NIO; loo
     let writability = Atomic<Bool>(true)
 
     var state = State.opening
+    /// Whether bytes are delivered although OPEN is not answered.
+    private(set) var isRelaying = false
     var isAutoRead = true
     var isReadPending = false
     var isDelivering = false
@@ -75,16 +77,31 @@ public final class StreamChannel: @unchecked Sendable {  // Demanded by NIO; loo
     // MARK: Answers to OPEN
 
     /// Whether the stream is still to be accepted or rejected.
-    public var isUnanswered: Bool { self.state == .opening && self.opening != nil }
+    public var isUnanswered: Bool {
+        self.opening != nil && (self.state == .opening || self.isRelaying && self.state == .active)
+    }
+
+    /// Reads the stream before it is answered, to pass on what comes: the channel becomes active, and takes no bytes yet.
+    ///
+    /// Whoever answers in the end decides: ``accept(_:)``, or ``reject(code:reason:)`` if nothing was delivered there
+    /// either. Any other end is a RESET, which promises nothing.
+    public func relay() {
+        guard self.state == .opening, self.opening != nil else { return }
+        self.isRelaying = true
+        self.session.core.relay(self.key)
+        self.activate()
+        self.session.setNeedsPump()
+    }
 
     /// Takes the stream: OPEN_ACK goes out, the channel becomes active.
     ///
-    /// Nothing is delivered before.
+    /// Nothing is delivered before, unless the stream is relayed.
     ///
     /// - Parameter acknowledgement: What OPEN_ACK is to say.
     public func accept(_ acknowledgement: OpenAckFrame = OpenAckFrame()) {
-        guard self.state == .opening, self.opening != nil else { return }
+        guard self.isUnanswered else { return }
         self.session.core.accept(self.key, acknowledgement: acknowledgement)
+        self.isRelaying = false
         self.activate()
         self.session.setNeedsPump()
     }
@@ -95,7 +112,7 @@ public final class StreamChannel: @unchecked Sendable {  // Demanded by NIO; loo
     ///   - code: Why.
     ///   - reason: For the other side's logs.
     public func reject(code: ErrorCode, reason: String = "") {
-        guard self.state == .opening, self.opening != nil else { return }
+        guard self.isUnanswered else { return }
         self.session.core.reject(self.key, code: code, reason: reason)
         self.finishClosing()
     }

@@ -5,11 +5,12 @@ import Protocol
 extension SessionCore {
     /// Takes the next bytes of a stream: they count as consumed, and credit for more may follow.
     ///
-    /// An acceptor reads nothing before it has accepted, so that a refusal always means that nothing was delivered.
+    /// An acceptor reads nothing before it has accepted, so that a refusal always means that nothing was delivered; but for
+    /// one that relays, see ``relay(_:)``.
     public mutating func read(_ key: StreamKey, now: NIODeadline) -> ReadResult {
         guard let slot = self.streams.slot(of: key), self.streams[slot].wire != .zombie else { return .nothing }
         self.streams[slot].isReadSignalled = false
-        guard !self.streams[slot].state.mayAnswer else { return .nothing }
+        guard self.streams[slot].state.mayDeliver else { return .nothing }
         if let bytes = self.streams[slot].receiveQueue.popFirst() {
             self.consumed(slot, bytes.readableBytes, now: now)
             return .bytes(bytes)
@@ -23,7 +24,7 @@ extension SessionCore {
     /// Whether reading would give something.
     public func isReadable(_ key: StreamKey) -> Bool {
         guard let slot = self.streams.slot(of: key), self.streams[slot].wire != .zombie,
-            !self.streams[slot].state.mayAnswer
+            self.streams[slot].state.mayDeliver
         else { return false }
         return !self.streams[slot].receiveQueue.isEmpty
             || (self.streams[slot].state.receiving == .finished && !self.streams[slot].isEndRead)
@@ -96,7 +97,7 @@ extension SessionCore {
 
     mutating func signalReadable(_ slot: Int) {
         guard !self.streams[slot].isReadSignalled, !self.streams[slot].isReleased,
-            !self.streams[slot].state.mayAnswer
+            self.streams[slot].state.mayDeliver
         else { return }
         self.streams[slot].isReadSignalled = true
         self.events.append(.readable(self.streams.key(of: slot)))

@@ -245,7 +245,8 @@ extension SessionCore {
             self.rebudget(slot)
             if self.streams[slot].control.isAnyDue { self.require([], of: slot) }
             self.schedule(slot)
-            if self.role == .edge { self.liveness.opening(now: now) }
+            // On a link between edges both sides open streams for visitors.
+            if self.role == .edge || self.capabilities.contains(.peer) { self.liveness.opening(now: now) }
             self.startDrainIfNumbersRunOut(now: now)
         }
         return true

@@ -69,6 +69,19 @@ extension SessionCore {
         }
     }
 
+    /// Reads a stream that the peer opened before it is answered, to pass on what comes (docs/protocol.md §B.20).
+    ///
+    /// It can still be accepted, or refused if whoever it was passed on to has refused it: nothing else shows that nothing
+    /// was delivered. Until then nothing is sent on it, no credit either.
+    ///
+    /// - Parameter key: The stream, not answered yet.
+    public mutating func relay(_ key: StreamKey) {
+        guard let slot = self.liveSlot(key), self.streams[slot].state.relay() else { return }
+        if !self.streams[slot].receiveQueue.isEmpty || self.streams[slot].state.receiving == .finished {
+            self.signalReadable(slot)
+        }
+    }
+
     /// Refuses a stream that the peer opened: nothing of it was delivered.
     ///
     /// - Parameters:
@@ -145,7 +158,7 @@ extension SessionCore {
 
     /// Ends the stream at once in both directions.
     ///
-    /// An acceptor that has not answered yet refuses it instead.
+    /// An acceptor that has not answered yet refuses it instead, unless it has read of it.
     public mutating func reset(_ key: StreamKey, code: ErrorCode, reason: String = "") {
         guard let slot = self.openSlot(key) else { return }
         switch self.streams[slot].wire {
@@ -159,7 +172,7 @@ extension SessionCore {
             self.streams[slot].wire = .closed
             self.rebudget(slot)
         case .live:
-            if self.streams[slot].state.mayAnswer {
+            if self.streams[slot].state.isUndelivered {
                 self.refuse(slot, code, reason)
             } else {
                 self.becomeZombie(slot, .reset, StreamRecord.CodeAndReason(code: code, reason: reason))
@@ -219,7 +232,7 @@ extension SessionCore {
 
     /// Ends a stream of which a RESET of ours must tell the peer, and tells the owner.
     mutating func abort(_ slot: Int, _ code: ErrorCode, _ reason: String) {
-        let wasAnswerable = self.streams[slot].state.mayAnswer
+        let wasAnswerable = self.streams[slot].state.isUndelivered
         let isRetrySafe = self.streams[slot].wire == .waiting
         let error = StreamError(code: code, reason: reason, origin: .resetLocally, isRetrySafe: isRetrySafe)
         let key = self.streams.key(of: slot)
@@ -237,7 +250,7 @@ extension SessionCore {
     ///
     /// What was received in full may still be read.
     mutating func endStream(_ slot: Int, _ error: StreamError?) {
-        let isUndeliverable = self.streams[slot].state.receiving != .finished || self.streams[slot].state.mayAnswer
+        let isUndeliverable = self.streams[slot].state.receiving != .finished || !self.streams[slot].state.mayDeliver
         if error != nil, isUndeliverable { self.dropReceived(slot) }
         self.streams[slot].end = error
         self.closeWire(slot)
@@ -250,7 +263,7 @@ extension SessionCore {
         guard self.streams[slot].wire == .closed, !self.streams[slot].isEndReported else { return }
         let hasMore =
             self.streams[slot].state.receiving == .finished && !self.streams[slot].isEndRead
-            && !self.streams[slot].state.mayAnswer
+            && self.streams[slot].state.mayDeliver
         guard !hasMore else { return self.signalReadable(slot) }
         self.streams[slot].isEndReported = true
         self.events.append(.closed(self.streams.key(of: slot), self.streams[slot].end))

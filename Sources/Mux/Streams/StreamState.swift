@@ -21,6 +21,8 @@ struct StreamState: Hashable {
     enum Phase: Hashable {
         /// OPEN is out or in, OPEN_ACK is not.
         case pending
+        /// The acceptor reads before it answers, since it passes on what comes (§B.20).
+        case relaying
         case open
     }
 
@@ -95,7 +97,20 @@ struct StreamState: Hashable {
     var mayWrite: Bool { self.sending == .open && (self.isOpener || self.phase == .open) }
 
     /// Whether the acceptor may still answer OPEN.
-    var mayAnswer: Bool { !self.isOpener && self.phase == .pending }
+    var mayAnswer: Bool { !self.isOpener && self.phase != .open }
+
+    /// Whether what has come may be read.
+    var mayDeliver: Bool { self.isOpener || self.phase != .pending }
+
+    /// Whether nothing of the stream can have gone further, so that its end here is a refusal.
+    var isUndelivered: Bool { !self.isOpener && self.phase == .pending }
+
+    /// Whether the acceptor now reads before it answers.
+    mutating func relay() -> Bool {
+        guard self.isUndelivered else { return false }
+        self.phase = .relaying
+        return true
+    }
 
     mutating func accept() {
         precondition(self.mayAnswer, "only an acceptor that has not answered accepts")

@@ -21,4 +21,7 @@ public struct Capabilities: OptionSet, Hashable, Sendable {
     /// The session outlives its connection: what was sent is kept until it is acknowledged, and another connection goes
     /// on with it (docs/protocol.md §B.19).
     public static let resume = Capabilities(rawValue: 1 << 4)
+    /// The session is a link between two edges, over which each opens streams to tunnels that the other one has
+    /// (docs/protocol.md §B.20).
+    public static let peer = Capabilities(rawValue: 1 << 5)
 }

@@ -29,6 +29,10 @@ public struct SessionSettings: Hashable, Sendable {
     public var resume: ResumeRequest?
     /// Edge to connector: the session goes on, and so many of the connector's messages have been received.
     public var resumed: UInt64?
+    /// Which edge the sender is, from its start to its end; 10 bytes of lower-case letters and digits.
+    public var pod: String?
+    /// How many edges are ready, as the sender knows it; advice, not a demand.
+    public var pods: UInt16?
 
     /// Makes the defaults of the protocol.
     public init() {}
@@ -63,6 +67,8 @@ public struct SessionSettings: Hashable, Sendable {
         static let resumeMilliseconds: UInt16 = 0x0026
         static let resume: UInt16 = 0x0027
         static let resumed: UInt16 = 0x0028
+        static let pod: UInt16 = 0x0023
+        static let pods: UInt16 = 0x0024
     }
 }
 
@@ -100,12 +106,26 @@ extension SessionSettings {
             case Entry.resumed:
                 guard entry.value.readableBytes == 8 else { throw Self.violation(entry) }
                 self.resumed = entry.value.getInteger(at: entry.value.readerIndex)
+            case Entry.pod:
+                guard Self.isPod(entry.value.readableBytesView) else { throw Self.violation(entry) }
+                self.pod = String(buffer: entry.value)
+            case Entry.pods:
+                guard entry.value.readableBytes == 2 else { throw Self.violation(entry) }
+                self.pods = entry.value.getInteger(at: entry.value.readerIndex)
             default:
                 if entry.isCritical {
                     throw ProtocolViolation(.unsupported, "unknown critical setting \(entry.id)")
                 }
             }
         }
+    }
+
+    private static func isPod(_ bytes: some Collection<UInt8>) -> Bool {
+        bytes.count == 10
+            && bytes.allSatisfy {
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+            }
     }
 
     private static func violation(_ entry: TypeLengthValue) -> ProtocolViolation {
@@ -160,5 +180,11 @@ extension SessionSettings {
         }
         if let resume { buffer.writeTypeLengthValue(Entry.resume) { resume.write(into: &$0) } }
         if let resumed { buffer.writeTypeLengthValue(Entry.resumed) { $0.writeInteger(resumed) } }
+        if let pod, Self.isPod(pod.utf8) {
+            buffer.writeTypeLengthValue(Entry.pod) { $0.writeString(pod) }
+        }
+        if let pods {
+            buffer.writeTypeLengthValue(Entry.pods) { $0.writeInteger(pods) }
+        }
     }
 }

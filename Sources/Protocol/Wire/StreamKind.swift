@@ -29,8 +29,13 @@ public struct StreamKind: RawRepresentable, Hashable, Sendable {
     /// Connectors alone open it, where both sides have ``Capabilities/renewal`` (docs/protocol.md §B.18).
     public static let token = StreamKind(rawValue: 0x06)
 
+    /// What one edge asks another one: one JSON object each way (docs/protocol.md §B.20).
+    ///
+    /// Edges alone open it, where both sides have ``Capabilities/peer``.
+    public static let question = StreamKind(rawValue: 0x07)
+
     /// Whether this version knows the kind.
-    public var isKnown: Bool { (0x01...0x06).contains(self.rawValue) }
+    public var isKnown: Bool { (0x01...0x07).contains(self.rawValue) }
 
     /// Whether no bytes ever follow OPEN: such a stream needs no window, and holds up no drain.
     public var isSilent: Bool { self == .tunnel || self == .token }
@@ -40,6 +45,7 @@ public struct StreamKind: RawRepresentable, Hashable, Sendable {
         switch self {
         case .tunnel: .sharing
         case .token: .renewal
+        case .question: .peer
         default: []
         }
     }

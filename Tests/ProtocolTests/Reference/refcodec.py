@@ -113,6 +113,8 @@ def hello_settings(entries):
         elif i == 0x26: ok = len(v) == 4 and int.from_bytes(v, "big") <= 600000
         elif i == 0x27: ok = len(v) == 56
         elif i == 0x28: ok = len(v) == 8
+        elif i == 0x23: ok = len(v) == 10 and all(c in b"abcdefghijklmnopqrstuvwxyz0123456789" for c in v)
+        elif i == 0x24: ok = len(v) == 2
         elif i >= 0x8000: raise E("UNSUPPORTED", f"critical setting {i:#x}")
         if not ok: raise E("PROTOCOL_ERROR", f"bad setting {i:#x}")
     return [out[i] for i in sorted(out)]
@@ -154,6 +156,7 @@ def defaults(streams, window):
 GOOD = [
  ("HELLO connector→edge", hello(1, tlvs=tlv(1, u32(65536)) + tlv(2, u32(16777216)) + tlv(3, u32(1024)) + tlv(4, u32(65536)) + tlv(5, u32(30000)) + tlv(0x20, b"connector/0.1"))),
  ("HELLO edge→connector (minimal: all defaults)", hello(2)),
+ ("HELLO edge→edge (capability peer, POD \"k3v9q2m7x4\", PODS 3)", hello(2, caps=0x20, tlvs=tlv(0x23, b"k3v9q2m7x4") + tlv(0x24, b"\x00\x03"))),
  ("OPEN http on stream 2, urgency 3, window 262144, deadline 10 s, TARGET \"web\", REMOTE_ADDR 203.0.113.7:51000, REQUEST_ID 10…1f",
   open_(2, 1, 3, 262144, 10000, tlv(1, b"web") + tlv(2, addr4("203.0.113.7", 51000)) + tlv(5, rid))),
  ("OPEN tcp on stream 4, smallest useful (TARGET \"db\")", open_(4, 2, 3, 65536, 0, tlv(1, b"db"))),
@@ -198,6 +201,7 @@ BAD = [
  ("unknown critical type 0x0d", frame(0x0D, 0, 0), "UNSUPPORTED"),
  ("DATA with critical flag 0x80", frame(0, 0x80, 2, b"x"), "UNSUPPORTED"),
  ("HELLO with wrong magic", frame(12, 0, 0, b"XXXX" + bytes(12)), "PROTOCOL_ERROR"),
+ ("HELLO with a POD of 9 bytes", hello(2, tlvs=tlv(0x23, b"k3v9q2m7x")), "PROTOCOL_ERROR"),
  ("GOAWAY of 15 bytes", frame(10, 0, 0, bytes(15)), "FRAME_SIZE_ERROR"),
  ("ACK of 7 bytes", frame(14, 0, 0, bytes(7)), "FRAME_SIZE_ERROR"),
  ("ACK on stream 2", frame(14, 0, 2, bytes(8)), "PROTOCOL_ERROR"),
