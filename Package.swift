@@ -33,6 +33,10 @@ let package = Package(
     name: "culvert",
     platforms: [.macOS(.v15)],
     products: products,
+    traits: [
+        .trait(name: "Redis", description: "Edges that remember in Redis (cluster.redis.url); needs libhiredis-dev"),
+        .default(enabledTraits: ["Redis"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
@@ -145,11 +149,53 @@ let package = Package(
             path: "Sources/Edge/TCP",
             swiftSettings: settings
         ),
+        .systemLibrary(
+            name: "CHiredis",
+            providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]
+        ),
+        .target(
+            name: "RESP",
+            dependencies: [.target(name: "CHiredis", condition: .when(traits: ["Redis"]))],
+            path: "Sources/Redis/RESP",
+            swiftSettings: settings,
+            // Statically, so that a program runs where another version of the library is, or none.
+            linkerSettings: [
+                .linkedLibrary(":libhiredis.a", .when(platforms: [.linux], traits: ["Redis"])),
+                .linkedLibrary("hiredis", .when(platforms: [.macOS], traits: ["Redis"])),
+            ]
+        ),
+        .target(
+            name: "Redis",
+            dependencies: [
+                "RESP",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            path: "Sources/Redis/Client",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "EdgeDirectory",
+            dependencies: [
+                "ControlAPI",
+                "EdgeTunnels",
+                "RESP",
+                "Redis",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Edge/Directory",
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "Edge",
             dependencies: [
                 "ControlAPI",
                 "EdgeControl",
+                "EdgeDirectory",
                 "EdgeProxy",
                 "EdgeTCP",
                 "EdgeTunnels",
@@ -158,6 +204,7 @@ let package = Package(
                 "Mux",
                 "Program",
                 "Protocol",
+                "Redis",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -318,6 +365,7 @@ let package = Package(
                 "Mux",
                 "Program",
                 "Protocol",
+                "RedisServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "JWTKit", package: "jwt-kit"),
@@ -328,6 +376,24 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+        // A redis-server that tests start; for two suites of tests.
+        .target(name: "RedisServer", path: "Tests/RedisServer", swiftSettings: settings),
+        .testTarget(
+            name: "DirectoryTests",
+            dependencies: [
+                "ControlAPI",
+                "EdgeDirectory",
+                "EdgeTunnels",
+                "RESP",
+                "Redis",
+                "RedisServer",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: settings
         ),

@@ -221,7 +221,7 @@ def table_rows(document):
     rows = []
     for line in document.splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if len(cells) == 4 and cells[1].startswith("`Sources/"):
+        if len(cells) == 4 and cells[1].startswith(("`Sources/", "`Tests/")):
             imports = set() if cells[3] == "none" else {name.strip(" `") for name in cells[3].split(",")}
             rows.append((cells[0].strip("`"), cells[1].strip("`"), imports))
     return rows

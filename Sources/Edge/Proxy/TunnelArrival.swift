@@ -29,9 +29,33 @@ final class TunnelArrival: Responder {
     func begin(_ sink: any ResponseSink) {
         self.sink = sink
         let hold = self.services.settings.unknownHold
-        guard hold > .zero, !sink.isLeaving, self.services.arrivals.enter() else { return self.answer() }
+        let registry = self.services.registry
+        guard hold > .zero || registry.looksFurther, !sink.isLeaving, self.services.arrivals.enter() else {
+            return self.answer()
+        }
         self.isCounted = true
-        self.lookAgain(until: self.visit.request.eventLoop.now + hold)
+        guard registry.looksFurther else { return self.hold(for: hold) }
+        let (id, eventLoop) = (self.id, self.visit.request.eventLoop)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.makeFutureWithTask { try await registry.find(id) }
+            .whenComplete { bound.value.looked($0, hold: hold) }
+    }
+
+    /// Other edges, or the time before the last restart, know a tunnel, or none, or can't be asked.
+    private func looked(_ result: Result<Tunnel?, any Error>, hold: TimeAmount) {
+        guard self.sink != nil else { return }
+        switch result {
+        case .success(let tunnel?): self.end(with: self.visit.enter(tunnel))
+        case .success(nil): self.hold(for: hold)
+        case .failure:
+            // Not 404, which would be a lie that caches keep.
+            self.end(with: EdgeAnswer(self.visit.request, .error(.registryUnavailable, retryAfter: 1)))
+        }
+    }
+
+    private func hold(for time: TimeAmount) {
+        guard time > .zero else { return self.answer() }
+        self.lookAgain(until: self.visit.request.eventLoop.now + time)
     }
 
     private func lookAgain(until deadline: NIODeadline) {

@@ -26,6 +26,7 @@ package enum VisitorError: String, CaseIterable, Error {
     case accessDenied = "access_denied"
     case loginRequired = "login_required"
     case loopDetected = "loop_detected"
+    case registryUnavailable = "registry_unavailable"
 
     /// The code, in errors and logs.
     package var code: String { self.rawValue }
@@ -44,7 +45,7 @@ package enum VisitorError: String, CaseIterable, Error {
         switch self {
         case .tunnelNotFound: return 404
         case .tunnelAmbiguous: return 409
-        case .tunnelOffline, .tooManyStreams, .tooManyConnections: return 503
+        case .tunnelOffline, .tooManyStreams, .tooManyConnections, .registryUnavailable: return 503
         case .originRefused, .originClosed, .sessionLost: return isCDN ? 503 : 502
         case .originConnectTimeout, .originTimeout: return isCDN ? 503 : 504
         case .originInvalidResponse: return isCDN ? 500 : 502
@@ -82,6 +83,7 @@ package enum VisitorError: String, CaseIterable, Error {
         case .accessDenied: "The tunnel does not admit this address."
         case .loginRequired: "The tunnel asks for a name and a password."
         case .loopDetected: "The request has come back to the edge again and again."
+        case .registryUnavailable: "The edge can't find out now where this tunnel is."
         }
     }
 
@@ -99,7 +101,7 @@ package enum VisitorError: String, CaseIterable, Error {
             "Check that the connector forwards to an HTTP port; for an HTTPS port use https://."
         case .originTimeout: "Look into what the local server waits for, or raise the tunnel's request time-out."
         case .sessionLost: "Reload: the connector connects again by itself."
-        case .tooManyStreams, .tooManyConnections: "Try again in a moment."
+        case .tooManyStreams, .tooManyConnections, .registryUnavailable: "Try again in a moment."
         case .tooManyFromVisitor:
             "End some of them, or ask the tunnel's owner for a higher max_requests_per_visitor."
         case .rateLimited: "Wait as long as Retry-After says."
@@ -127,7 +129,7 @@ package enum VisitorError: String, CaseIterable, Error {
         switch self {
         case .tunnelNotFound, .tunnelAmbiguous, .tunnelOffline, .sessionLost, .loopDetected: "tunnel"
         case .originRefused, .originConnectTimeout, .originClosed, .originInvalidResponse, .originTimeout: "origin"
-        case .tooManyStreams, .tooManyConnections, .rateLimited: "edge"
+        case .tooManyStreams, .tooManyConnections, .rateLimited, .registryUnavailable: "edge"
         default: "visitor"
         }
     }

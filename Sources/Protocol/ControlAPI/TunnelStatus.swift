@@ -170,15 +170,19 @@ package struct TunnelList: Codable, Equatable, Sendable {
     package var tunnels: [TunnelStatus]
     /// What to pass as `cursor` for the next page; `nil` on the last one.
     package var nextCursor: String?
+    /// `true` while the edge's registry is away: then these are the tunnels of this edge alone.
+    package var partial: Bool?
 
     /// Makes a page.
-    package init(tunnels: [TunnelStatus], nextCursor: String? = nil) {
+    package init(tunnels: [TunnelStatus], nextCursor: String? = nil, partial: Bool? = nil) {
         self.tunnels = tunnels
         self.nextCursor = nextCursor
+        self.partial = partial
     }
 
     private enum CodingKeys: String, CodingKey {
         case tunnels
         case nextCursor = "next_cursor"
+        case partial
     }
 }

@@ -22,7 +22,7 @@ struct ProblemTests {
         .tooManyTunnels(limit: 1), .bodyTooLarge(limit: 1), .unsupportedMediaType,
         .rateLimited(Self.decision, by: .calls),
         .draining, .internalError, .crowded(retryAfter: 7), .kindDiffers("n", .http, isPrivate: false), .kindNotServed(.tcp),
-        .portTaken(1), .noPortFree(1...2),
+        .portTaken(1), .noPortFree(1...2), .registryUnavailable,
     ]
 
     /// Fails to compile when there is a new error, which then has to be added above.
@@ -51,6 +51,7 @@ struct ProblemTests {
         case .kindNotServed: 20
         case .portTaken: 21
         case .noPortFree: 22
+        case .registryUnavailable: 23
         }
     }
 

@@ -128,6 +128,11 @@ extension CodeCase {
                 #expect(answer["Retry-After"].flatMap { Int($0) } ?? 0 > 0)
                 return answer
             },
+            Self.edge(.caller, "registry_unavailable", 503, settings: ["--cluster-redis-url", "redis://127.0.0.1:1"]) {
+                let answer = try await $0.call("POST", "tunnels/create", body: "{}")
+                #expect(answer["Retry-After"] == "1")
+                return answer
+            },
             CodeCase(.caller, "internal_error", 500) {
                 let answer = try await Self.callOfFailingEdge()
                 #expect(!String(decoding: answer.body, as: UTF8.self).contains("disk"))
@@ -193,9 +198,13 @@ private struct FailingRegistry: TunnelRegistry {
 
     func tunnel(_ id: TunnelID) -> Tunnel? { nil }
     func create(_ specification: TunnelSpecification) async throws -> Tunnel { throw Bug() }
-    func restore(_ specification: TunnelSpecification, provided isValid: () -> Bool) async throws -> Tunnel {
+    func restore(
+        _ specification: TunnelSpecification,
+        issuedAt: Double,
+        provided isValid: () -> Bool
+    ) async throws -> Tunnel {
         throw Bug()
     }
-    func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> [Tunnel] { [] }
+    func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> TunnelPage { TunnelPage([]) }
     func remove(_ id: TunnelID, keepingNameFor lease: TimeAmount) async -> Tunnel? { nil }
 }

@@ -90,6 +90,16 @@ extension CodeCase {
                 let tunnel = try await edge.makeTunnel()
                 return try await edge.get("/\(tunnel.tunnelID)/", fields: [("Host", "h"), ("Culvert-Hops", "5")])
             },
+            Self.edge(
+                .visitor,
+                "registry_unavailable",
+                503,
+                settings: ["--cluster-redis-url", "redis://127.0.0.1:1"]
+            ) { edge in
+                let answer = try await edge.get("/nobody/")
+                #expect(answer["Retry-After"] == "1")
+                return answer
+            },
             Self.edge(.visitor, "bad_request", 400) { try await $0.get("/nobody/", fields: []) },
             Self.edge(.visitor, "header_too_large", 431, settings: ["--http-max-head-size", "1KiB"]) { edge in
                 try await edge.get("/nobody/", fields: [("Host", "h"), ("X", String(repeating: "x", count: 2000))])

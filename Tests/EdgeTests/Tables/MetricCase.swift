@@ -7,6 +7,7 @@ import NIOCore
 import NIOPosix
 import Program
 import Protocol
+import RedisServer
 import Testing
 
 @testable import Edge
@@ -146,6 +147,28 @@ struct MetricCase: Sendable, CustomTestStringConvertible {
                 }
             },
         ] + Self.connections + [
+            MetricCase("culvert_registry_up", settings: ["--cluster-redis-url", "redis://127.0.0.1:1"]) { edge in
+                #expect(try await edge.metric("culvert_registry_up") == 0)
+                let server = try RedisServer()
+                try await EdgeUnderTest.run(["--cluster-redis-url", "redis://127.0.0.1:\(server.port)"]) {
+                    other async throws -> Void in
+                    #expect(try await other.metric("culvert_registry_up") == 1)
+                }
+            },
+            MetricCase("culvert_registry_seconds") { _ in
+                let server = try RedisServer()
+                try await EdgeUnderTest.run(["--cluster-redis-url", "redis://127.0.0.1:\(server.port)"]) { edge in
+                    _ = try await edge.makeTunnel()
+                    #expect(try await edge.metric("culvert_registry_seconds_count", "create") == 1)
+                }
+            },
+            MetricCase("culvert_registry_errors_total", settings: ["--cluster-redis-url", "redis://127.0.0.1:1"]) {
+                let edge = $0
+                _ = try await edge.get("/nobody/")
+                try await edge.until("it rises") {
+                    try await edge.metric("culvert_registry_errors_total", "find") == 1
+                }
+            },
             MetricCase("culvert_log_lines_dropped_total") { edge in
                 let before = try await edge.metric("culvert_log_lines_dropped_total")
                 // A disk that is full.

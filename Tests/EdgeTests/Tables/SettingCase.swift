@@ -24,7 +24,8 @@ struct SettingCase: Sendable, CustomTestStringConvertible {
 
     /// One case a setting.
     static var all: [SettingCase] {
-        Self.listening + Self.credentials + Self.http + Self.tunnels + Self.tcp + Self.limits + Self.operation
+        Self.listening + Self.credentials + Self.http + Self.tunnels + Self.tcp + Self.limits + Self.cluster
+            + Self.operation
     }
 
     /// Every setting that the configuration reads.

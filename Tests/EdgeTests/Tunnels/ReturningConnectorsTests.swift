@@ -143,7 +143,9 @@ struct ReturningConnectorsTests {
     func endedMeanwhile() async throws {
         let registry = InMemoryTunnelRegistry()
         let specification = TunnelSpecification(id: self.id, owner: "ann", policy: self.open, createdAt: Date())
-        await #expect(throws: TunnelRegistryError.ended) { try await registry.restore(specification) { false } }
+        await #expect(throws: TunnelRegistryError.ended) {
+            try await registry.restore(specification, issuedAt: 0) { false }
+        }
         #expect(registry.tunnel(self.id) == nil)
     }
 

@@ -165,9 +165,13 @@ struct TunnelTests {
             try await registry.create(specification("ddd"))
         }
         _ = try await registry.create(specification("ddd", owner: "bob"))
-        #expect(await registry.list(owner: "alice", after: nil, limit: 2).map(\.id.description) == ["aaa", "bbb"])
         #expect(
-            await registry.list(owner: nil, after: TunnelID("bbb"), limit: 9).map(\.id.description) == ["ccc", "ddd"]
+            await registry.list(owner: "alice", after: nil, limit: 2).tunnels.map(\.id.description) == ["aaa", "bbb"]
+        )
+        #expect(
+            await registry.list(owner: nil, after: TunnelID("bbb"), limit: 9).tunnels.map(\.id.description) == [
+                "ccc", "ddd",
+            ]
         )
         #expect(try await registry.restore(specification("aaa")).id.description == "aaa")
         await #expect(throws: TunnelRegistryError.nameTaken) {

@@ -102,6 +102,10 @@ tls:
 {{- range $key, $value := $settings }}
 {{- if kindIs "slice" $value }}
 {{- if $value }}{{ $lines = append $lines (printf "%s: %s" $key (join "," $value | quote)) }}{{ end }}
+{{- else if kindIs "map" $value }}
+{{- range $name, $nested := $value }}
+{{- if ne (toString $nested) "" }}{{ $lines = append $lines (printf "%s.%s: %s" $key $name (toString $nested | quote)) }}{{ end }}
+{{- end }}
 {{- else if kindIs "float64" $value }}
 {{- $lines = append $lines (printf "%s: %s" $key ($value | int64 | toString | quote)) }}
 {{- else if ne (toString $value) "" }}

@@ -24,10 +24,10 @@ struct CredentialMiddleware: RouterMiddleware {
     ) async throws -> Response {
         let principal = try self.authenticate(request, context: context)
         context.audit.note(principal: principal.name)
-        let decision = self.limits.call(by: principal.name)
+        let decision = await self.limits.decide(.calls, by: principal.name)
         guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .calls) }
         if request.method != .get && request.method != .head {
-            try self.checkCode(request, principal: principal)
+            try await self.checkCode(request, principal: principal)
         }
         var context = context
         context.principal = principal
@@ -54,7 +54,7 @@ struct CredentialMiddleware: RouterMiddleware {
         throw decision.isAllowed ? Problem.invalidCredentials : Problem.rateLimited(decision, by: .logins)
     }
 
-    private func checkCode(_ request: Request, principal: Principal) throws {
+    private func checkCode(_ request: Request, principal: Principal) async throws {
         if let code = request.headers[.culvertOTP],
             code.utf8.count != 6 || !code.utf8.allSatisfy({ (0x30...0x39).contains($0) })
         {
@@ -63,13 +63,13 @@ struct CredentialMiddleware: RouterMiddleware {
         guard let password = principal.oneTimePassword else { return }
         guard let code = request.headers[.culvertOTP] else { throw Problem.oneTimePasswordRequired }
         // Six digits can be guessed, so that nobody may try more than a few, not even from many addresses.
-        let tried = self.limits.tryCode(of: principal.name)
+        let tried = await self.limits.decide(.codes, by: principal.name)
         guard tried.isAllowed else { throw Problem.rateLimited(tried, by: .codes) }
         let seconds = Int64(self.now().timeIntervalSince1970)
-        guard self.codes.accept(code, for: password, keyName: principal.name, at: seconds) else {
+        guard await self.codes.accept(code, for: password, keyName: principal.name, at: seconds) else {
             throw Problem.invalidOneTimePassword
         }
-        self.limits.rightCode(of: principal.name)
+        await self.limits.giveBackCode(of: principal.name)
     }
 }
 

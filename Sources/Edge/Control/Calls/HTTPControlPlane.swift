@@ -28,6 +28,7 @@ package struct HTTPControlPlane: ControlPlane {
     ///   - keys: The API keys.
     ///   - tokens: Issues tunnel tokens.
     ///   - limits: The limits of the API.
+    ///   - directory: Where it is known which one-time codes were used.
     ///   - settings: What the API is set to.
     ///   - policySchema: What the policy of a tunnel may say; the edge's own bounds come on top.
     ///   - ports: Has the ports of tunnels of TCP.
@@ -39,6 +40,7 @@ package struct HTTPControlPlane: ControlPlane {
         keys: APIKeyStore,
         tokens: TunnelTokens,
         limits: APILimits,
+        directory: (any TunnelDirectory)? = nil,
         settings: LiveSettings,
         policySchema: PolicySchema = .tunnel,
         ports: any PortKeeper = NoPorts(),
@@ -56,7 +58,12 @@ package struct HTTPControlPlane: ControlPlane {
                 body: ResponseBody(byteBuffer: ByteBuffer(string: document))
             )
         }
-        let credentials = CredentialMiddleware(keys: keys, codes: OneTimePasswordGuard(), limits: limits, now: now)
+        let credentials = CredentialMiddleware(
+            keys: keys,
+            codes: OneTimePasswordGuard(directory: directory),
+            limits: limits,
+            now: now
+        )
         let routes = TunnelRoutes(
             registry: registry,
             tokens: tokens,

@@ -44,7 +44,8 @@ enum OpenAPIDocument {
                   "413": {"$ref": "#/components/responses/problem"},
                   "415": {"$ref": "#/components/responses/problem"},
                   "429": {"$ref": "#/components/responses/limited"},
-                  "431": {"$ref": "#/components/responses/problem"}
+                  "431": {"$ref": "#/components/responses/problem"},
+                  "503": {"$ref": "#/components/responses/problem"}
                 }
               }
             },
@@ -92,7 +93,8 @@ enum OpenAPIDocument {
                   "408": {"$ref": "#/components/responses/problem"},
                   "413": {"$ref": "#/components/responses/problem"},
                   "429": {"$ref": "#/components/responses/limited"},
-                  "431": {"$ref": "#/components/responses/problem"}
+                  "431": {"$ref": "#/components/responses/problem"},
+                  "503": {"$ref": "#/components/responses/problem"}
                 }
               }
             },
@@ -113,7 +115,8 @@ enum OpenAPIDocument {
                   "408": {"$ref": "#/components/responses/problem"},
                   "413": {"$ref": "#/components/responses/problem"},
                   "429": {"$ref": "#/components/responses/limited"},
-                  "431": {"$ref": "#/components/responses/problem"}
+                  "431": {"$ref": "#/components/responses/problem"},
+                  "503": {"$ref": "#/components/responses/problem"}
                 }
               }
             },
@@ -135,7 +138,8 @@ enum OpenAPIDocument {
                   "408": {"$ref": "#/components/responses/problem"},
                   "413": {"$ref": "#/components/responses/problem"},
                   "429": {"$ref": "#/components/responses/limited"},
-                  "431": {"$ref": "#/components/responses/problem"}
+                  "431": {"$ref": "#/components/responses/problem"},
+                  "503": {"$ref": "#/components/responses/problem"}
                 }
               }
             },
@@ -194,7 +198,8 @@ enum OpenAPIDocument {
                   "408": {"$ref": "#/components/responses/problem"},
                   "413": {"$ref": "#/components/responses/problem"},
                   "429": {"$ref": "#/components/responses/limited"},
-                  "431": {"$ref": "#/components/responses/problem"}
+                  "431": {"$ref": "#/components/responses/problem"},
+                  "503": {"$ref": "#/components/responses/problem"}
                 }
               }
             },
@@ -353,7 +358,11 @@ enum OpenAPIDocument {
                 "required": ["tunnels"],
                 "properties": {
                   "tunnels": {"type": "array", "items": {"$ref": "#/components/schemas/TunnelStatus"}},
-                  "next_cursor": {"$ref": "#/components/schemas/TunnelID"}
+                  "next_cursor": {"$ref": "#/components/schemas/TunnelID"},
+                  "partial": {
+                    "type": "boolean",
+                    "description": "There while the edge's registry is away: these are the tunnels of this edge alone"
+                  }
                 }
               },
               "TunnelStatus": {

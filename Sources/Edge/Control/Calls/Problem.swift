@@ -29,6 +29,7 @@ enum Problem: Error, Equatable {
     case unsupportedMediaType
     case rateLimited(RateDecision, by: APILimit)
     case draining
+    case registryUnavailable
     case crowded(retryAfter: Int)
     case internalError
 
@@ -56,6 +57,7 @@ enum Problem: Error, Equatable {
         case .unsupportedMediaType: "unsupported_media_type"
         case .rateLimited: "rate_limited"
         case .draining: "draining"
+        case .registryUnavailable: "registry_unavailable"
         case .crowded: "crowded"
         case .internalError: "internal_error"
         }
@@ -74,7 +76,7 @@ enum Problem: Error, Equatable {
         case .bodyTooLarge: .contentTooLarge
         case .unsupportedMediaType: .unsupportedMediaType
         case .rateLimited: .tooManyRequests
-        case .draining, .crowded: .serviceUnavailable
+        case .draining, .registryUnavailable, .crowded: .serviceUnavailable
         case .internalError: .internalServerError
         }
     }
@@ -106,6 +108,8 @@ enum Problem: Error, Equatable {
         case .unsupportedMediaType: "Send the body as Content-Type: application/json."
         case .rateLimited(let decision, let limit): "\(limit.complaint): try again in \(decision.resetSeconds) s."
         case .draining: "This edge is about to stop: try again at once, another one will answer."
+        case .registryUnavailable:
+            "The edge's registry is away, and nothing was changed: try again in a moment. Tunnels that are online stay so."
         case .crowded(let seconds): "Many connectors arrive at once: this one is expected in \(seconds) s."
         case .internalError: "The edge failed; its log says why under this request id."
         }
@@ -135,6 +139,7 @@ enum Problem: Error, Equatable {
         case .unsupportedMediaType: "The body has another media type"
         case .rateLimited: "Too many calls"
         case .draining: "About to stop"
+        case .registryUnavailable: "The registry is away"
         case .crowded: "Many arrive at once"
         case .internalError: "The edge failed"
         }
@@ -173,6 +178,8 @@ enum Problem: Error, Equatable {
         case .draining:
             // At once: the next edge is there already, and a proxy in front may lead to it the second time.
             fields[.retryAfter] = "0"
+        case .registryUnavailable:
+            fields[.retryAfter] = "1"
         case .crowded(let seconds):
             fields[.retryAfter] = String(seconds)
         default:

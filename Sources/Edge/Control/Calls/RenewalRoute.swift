@@ -29,7 +29,7 @@ struct RenewalRoute: Sendable {
     private func renew(_ request: Request, _ context: ControlContext) async throws -> Response {
         guard let token = context.tunnelToken else {
             // With an API key, and limited as its calls are.
-            return try await self.answer(for: try self.tunnels.tunnel(context))
+            return try await self.answer(for: try await self.tunnels.tunnel(context))
         }
         guard let id = context.parameters.get("id").flatMap({ TunnelID($0) }) else {
             throw Problem.invalidParameter(field: "id", detail: "id has to be 3 to 63 of a-z, 0-9 and -.")
@@ -51,7 +51,7 @@ struct RenewalRoute: Sendable {
         guard self.tunnels.tokens.mayBeRenewed(authorised.claims) else { throw self.refuse("replaced", id, context) }
         guard self.keys.hasKey(ofOwner: authorised.claims.own) else { throw self.refuse("ownerHasNoKey", id, context) }
         // No name of a key has a space in it.
-        let decision = self.tunnels.limits.call(by: "token of \(id)")
+        let decision = await self.tunnels.limits.decide(.calls, by: "token of \(id)")
         guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .calls) }
         var response = try await self.answer(for: authorised.tunnel)
         response.headers[.rateLimitPolicy] = self.tunnels.limits.policyField(of: .calls)

@@ -51,13 +51,13 @@ struct TunnelRoutes: Sendable {
         context.audit.note(tunnelID: id.description)
 
         // A tunnel that is taken up again is not a new one: connectors do that at each start.
-        let own = self.registry.tunnel(id).flatMap { $0.owner == principal.owner ? $0 : nil }
+        let own = try await self.find(id).flatMap { $0.owner == principal.owner ? $0 : nil }
         let isOwn = own != nil
         if let own, own.form.kind != kind || own.form.isPrivate != isPrivate {
             throw Problem.kindDiffers(id.description, own.form.kind, isPrivate: own.form.isPrivate)
         }
         if !isOwn || !policy.basicAuth.isEmpty {
-            let decision = self.limits.creation(by: principal.name)
+            let decision = await self.limits.decide(.creations, by: principal.name)
             guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .creations) }
         }
 
@@ -76,7 +76,12 @@ struct TunnelRoutes: Sendable {
             let tunnel = try await self.registry.create(specification)
             do {
                 try await self.openPort(call.port, of: tunnel)
+                // The directory is to know the port, too.
+                if kind == .tcp, self.registry.looksFurther { try await self.change(tunnel, to: policy) }
             } catch {
+                // No token of it has been issued, so that none has to end.
+                let none = TokenCutoffs.Cutoff(issuedUntil: 0, endAt: 0)
+                try? await self.registry.delete(tunnel, ending: none)
                 _ = await self.registry.remove(tunnel.id, keepingNameFor: .zero)
                 for session in tunnel.close(isDeleted: true) { session.revoke() }
                 throw error
@@ -85,14 +90,16 @@ struct TunnelRoutes: Sendable {
         } catch TunnelRegistryError.nameTaken {
             // Asking again for one's own name takes the tunnel up again, with the new policy: `culvert http --name`
             // has to work twice in a row.
-            guard let tunnel = self.registry.tunnel(id), tunnel.owner == principal.owner else {
+            guard let tunnel = try await self.find(id), tunnel.owner == principal.owner else {
                 throw Problem.nameTaken(id.description)
             }
             try await self.openPort(call.port, of: tunnel)
-            tunnel.change(to: policy, at: self.now().timeIntervalSince1970)
+            try await self.change(tunnel, to: policy)
             specification = tunnel.specification
         } catch TunnelRegistryError.tooManyTunnels(let limit) {
             throw Problem.tooManyTunnels(limit: limit)
+        } catch TunnelRegistryError.unavailable {
+            throw Problem.registryUnavailable
         }
         let (token, claims) = try await self.issue(for: specification)
         return try JSONBody.response(
@@ -130,29 +137,34 @@ struct TunnelRoutes: Sendable {
         }
         let owner = principal.role == .admin ? nil : principal.owner
         // One more than asked for tells whether there is another page.
-        let tunnels = await self.registry.list(owner: owner, after: cursor, limit: limit + 1)
-        let page = tunnels.prefix(limit)
+        let found = await self.registry.list(owner: owner, after: cursor, limit: limit + 1)
+        let page = found.tunnels.prefix(limit)
         return try JSONBody.response(
             .ok,
             TunnelList(
                 tunnels: page.map { $0.status(urls: self.settings.urls(of: $0.id, $0.form)) },
-                nextCursor: tunnels.count > limit ? page.last?.id.description : nil
+                nextCursor: found.tunnels.count > limit ? page.last?.id.description : nil,
+                partial: found.isPartial ? true : nil
             )
         )
     }
 
     @Sendable
     private func status(_ request: Request, _ context: ControlContext) async throws -> Response {
-        let tunnel = try self.tunnel(context)
+        let tunnel = try await self.tunnel(context)
         return try JSONBody.response(.ok, tunnel.status(urls: self.settings.urls(of: tunnel.id, tunnel.form)))
     }
 
     @Sendable
     private func replaceTokens(_ request: Request, _ context: ControlContext) async throws -> Response {
-        let tunnel = try self.tunnel(context)
+        let tunnel = try await self.tunnel(context)
         let endAt = self.now().addingTimeInterval(self.settings.tokenOverlap)
-        let issuedUntil = self.tokens.endTokens(of: tunnel.id, at: endAt)
-        for session in tunnel.sessions where session.tokenIssuedAt <= issuedUntil { session.limitLifetime(to: endAt) }
+        let cutoff = self.tokens.cutoff(endingAt: endAt)
+        try await self.asking { try await self.registry.end(cutoff, of: tunnel) }
+        self.tokens.end(cutoff, of: tunnel.id)
+        for session in tunnel.sessions where session.tokenIssuedAt <= cutoff.issuedUntil {
+            session.limitLifetime(to: endAt)
+        }
         let (token, claims) = try await self.issue(for: tunnel.specification)
         return try JSONBody.response(
             .created,
@@ -167,9 +179,12 @@ struct TunnelRoutes: Sendable {
 
     @Sendable
     private func delete(_ request: Request, _ context: ControlContext) async throws -> Response {
-        let tunnel = try self.tunnel(context)
-        // First the tokens, so that no connector can come back between the two.
-        self.tokens.endTokens(of: tunnel.id)
+        let tunnel = try await self.tunnel(context)
+        // What is refused is refused whole: nobody is told that a tunnel is gone whose token may open it again.
+        let cutoff = self.tokens.cutoff()
+        try await self.asking { try await self.registry.delete(tunnel, ending: cutoff) }
+        // Then the tokens, so that no connector that was on its way can make the tunnel again.
+        self.tokens.end(cutoff, of: tunnel.id)
         _ = await self.registry.remove(tunnel.id, keepingNameFor: .zero)
         for session in tunnel.close(isDeleted: true) { session.revoke() }
         await self.ports.close(tunnel.id, keepingPortFor: .zero)
@@ -249,14 +264,37 @@ struct TunnelRoutes: Sendable {
         return values.first
     }
 
+    /// The tunnel of that id, wherever it is known.
+    private func find(_ id: TunnelID) async throws -> Tunnel? {
+        try await self.asking { try await self.registry.find(id) }
+    }
+
+    private func change(_ tunnel: Tunnel, to policy: TunnelPolicy) async throws {
+        do {
+            try await self.asking {
+                try await self.registry.change(tunnel, to: policy, at: self.now().timeIntervalSince1970)
+            }
+        } catch TunnelRegistryError.nameTaken {
+            throw Problem.nameTaken(tunnel.id.description)
+        }
+    }
+
+    private func asking<Answer>(_ question: () async throws -> Answer) async throws -> Answer {
+        do {
+            return try await question()
+        } catch TunnelRegistryError.unavailable {
+            throw Problem.registryUnavailable
+        }
+    }
+
     /// The tunnel in the path, if the caller may know of it.
-    func tunnel(_ context: ControlContext) throws -> Tunnel {
+    func tunnel(_ context: ControlContext) async throws -> Tunnel {
         let principal = try context.requirePrincipal()
         guard let id = context.parameters.get("id").flatMap({ TunnelID($0) }) else {
             throw Problem.invalidParameter(field: "id", detail: "id has to be 3 to 63 of a-z, 0-9 and -.")
         }
         context.audit.note(tunnelID: id.description)
-        guard let tunnel = self.registry.tunnel(id), principal.mayManage(tunnelsOf: tunnel.owner) else {
+        guard let tunnel = try await self.find(id), principal.mayManage(tunnelsOf: tunnel.owner) else {
             throw Problem.tunnelNotFound
         }
         return tunnel

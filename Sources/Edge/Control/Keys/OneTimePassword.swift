@@ -79,17 +79,36 @@ package struct OneTimePassword: Equatable, Sendable {
 /// Accepts each one-time password once (RFC 6238 §5.2).
 final class OneTimePasswordGuard: Sendable {
     private let lastAccepted = Mutex<[String: UInt64]>([:])
+    /// Where other edges, and this one after a restart, learn which codes were used.
+    private let directory: (any TunnelDirectory)?
 
-    init() {}
+    init(directory: (any TunnelDirectory)? = nil) {
+        self.directory = directory
+    }
 
-    /// Whether a code is right and neither it nor a later one was accepted before.
+    /// Whether a code is right and neither it nor a later one was accepted before, here or, while the directory can be
+    /// asked, anywhere.
+    func accept(
+        _ code: String,
+        for password: OneTimePassword,
+        keyName: String,
+        at seconds: Int64
+    ) async -> Bool {
+        guard let counter = password.matchingCounter(code, at: seconds),
+            self.acceptHere(code, for: password, keyName: keyName, at: seconds)
+        else { return false }
+        guard let directory, directory.isUp else { return true }
+        return (try? await directory.useCode(step: counter, ofKey: keyName)) ?? true
+    }
+
+    /// Whether a code is right and neither it nor a later one was accepted here before.
     ///
     /// - Parameters:
     ///   - code: What the caller sent.
     ///   - password: The secret of the key.
     ///   - keyName: The name of the key; what is remembered is bounded by the number of keys.
     ///   - seconds: Seconds since 1970.
-    func accept(_ code: String, for password: OneTimePassword, keyName: String, at seconds: Int64) -> Bool {
+    func acceptHere(_ code: String, for password: OneTimePassword, keyName: String, at seconds: Int64) -> Bool {
         guard let counter = password.matchingCounter(code, at: seconds) else { return false }
         return self.lastAccepted.withLock { lastAccepted in
             if let last = lastAccepted[keyName], counter <= last { return false }

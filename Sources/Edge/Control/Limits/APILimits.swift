@@ -45,9 +45,8 @@ package final class APILimits: Sendable {
         }
     }
 
-    /// The value of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers §3): how much in how many seconds.
-    func policyField(of limit: APILimit) -> String {
-        let rate = self.state.withLock { state in
+    private func rate(of limit: APILimit) -> RateLimit {
+        self.state.withLock { state in
             switch limit {
             case .calls: state.calls.limit
             case .logins: state.failures.limit
@@ -55,21 +54,60 @@ package final class APILimits: Sendable {
             case .creations: state.creations.limit
             }
         }
+    }
+
+    /// The value of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers §3): how much in how many seconds.
+    func policyField(of limit: APILimit) -> String {
+        let rate = self.rate(of: limit)
         let seconds = max(1, Int((rate.burst / rate.perSecond).rounded()))
         return "\"\(limit.rawValue)\";q=\(Int(rate.burst));w=\(seconds)"
     }
 
     private let state: Mutex<State>
+    private let directory: (any TunnelDirectory)?
     private let now: @Sendable () -> Double
 
     /// Makes the limits.
     ///
     /// - Parameters:
     ///   - settings: How many calls are allowed.
+    ///   - directory: Where what was used up is known to other edges, and after a restart.
     ///   - now: A clock that does not go back, in seconds.
-    package init(_ settings: Settings = Settings(), now: @escaping @Sendable () -> Double = APILimits.uptime) {
+    package init(
+        _ settings: Settings = Settings(),
+        directory: (any TunnelDirectory)? = nil,
+        now: @escaping @Sendable () -> Double = APILimits.uptime
+    ) {
         self.state = Mutex(State(settings))
+        self.directory = directory
         self.now = now
+    }
+
+    /// Counts what a key does, together with other edges if there is a directory; alone while it is away.
+    ///
+    /// Wrong keys of an address are counted by each edge for itself: anybody may send them, and what strangers send is not
+    /// to fill what others stand on.
+    func decide(_ limit: APILimit, by keyName: String) async -> RateDecision {
+        let rate = self.rate(of: limit)
+        if let directory, directory.isUp,
+            let grant = try? await directory.take(1, from: "\(limit.rawValue):\(keyName)", limit: rate)
+        {
+            return RateDecision(isAllowed: grant.granted > 0, left: grant.left, of: rate)
+        }
+        switch limit {
+        case .calls: return self.call(by: keyName)
+        case .codes: return self.tryCode(of: keyName)
+        case .creations, .logins: return self.creation(by: keyName)
+        }
+    }
+
+    /// Takes back what ``decide(_:by:)`` counted of a code, since it was right.
+    func giveBackCode(of keyName: String) async {
+        if let directory, directory.isUp {
+            let rate = self.rate(of: .codes)
+            _ = try? await directory.take(-1, from: "\(APILimit.codes.rawValue):\(keyName)", limit: rate)
+        }
+        self.rightCode(of: keyName)
     }
 
     /// Takes other limits instead; every bucket is full again.

@@ -131,11 +131,34 @@ package final class TunnelTokens: TunnelTokenVerifier {
     /// - Returns: The issue time before which tokens are affected.
     @discardableResult
     func endTokens(of tunnelID: TunnelID, at date: Date? = nil) -> Double {
+        let cutoff = self.cutoff(endingAt: date)
+        self.end(cutoff, of: tunnelID)
+        return cutoff.issuedUntil
+    }
+
+    /// What ends every token that has been issued so far; now, or after an overlap.
+    func cutoff(endingAt date: Date? = nil) -> TokenCutoffs.Cutoff {
+        let now = self.now().timeIntervalSince1970
+        return TokenCutoffs.Cutoff(issuedUntil: now, endAt: date?.timeIntervalSince1970 ?? now)
+    }
+
+    /// Ends tokens of a tunnel.
+    func end(_ cutoff: TokenCutoffs.Cutoff, of tunnelID: TunnelID) {
         let now = self.now().timeIntervalSince1970
         self.cutoffs.withLock {
-            $0.add(issuedUntil: now, endAt: date?.timeIntervalSince1970 ?? now, for: tunnelID, now: now)
+            $0.add(issuedUntil: cutoff.issuedUntil, endAt: cutoff.endAt, for: tunnelID, now: now)
         }
-        return now
+    }
+
+    /// Takes up what others know of the ends of a tunnel's tokens.
+    package func learn(_ cutoffs: [TokenCutoffs.Cutoff], of tunnelID: TunnelID) {
+        let now = self.now().timeIntervalSince1970
+        self.cutoffs.withLock { $0.merge(cutoffs, for: tunnelID, now: now) }
+    }
+
+    /// What is known of the ends of a tunnel's tokens.
+    package func knownCutoffs(of tunnelID: TunnelID) -> [TokenCutoffs.Cutoff] {
+        self.cutoffs.withLock { $0[tunnelID] }
     }
 
     // MARK: Access tokens
@@ -289,3 +312,5 @@ package final class TunnelTokens: TunnelTokenVerifier {
         )
     }
 }
+
+extension TunnelTokens: CutoffLearner {}

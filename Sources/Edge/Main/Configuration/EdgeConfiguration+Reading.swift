@@ -17,6 +17,7 @@ extension EdgeConfiguration {
         self.readTunnels(from: &reader)
         self.readTCP(from: &reader)
         self.readLimits(from: &reader)
+        self.readCluster(from: &reader)
         self.readOperation(from: &reader)
         reader.reportUnknownKeys()
         self.check(&reader)

@@ -63,6 +63,16 @@ struct EdgeConfiguration: Sendable {
         var passthrough: ListenAddress?
     }
 
+    /// What the edge's memory is shared with.
+    struct Cluster: Sendable {
+        /// Where Redis is; `nil` for an edge that remembers by itself, until it ends.
+        var redisURL: String?
+        var redisPasswordFile: String?
+        var redisCAFile: String?
+        var redisPrefix = "cv:"
+        var lease = TimeAmount.seconds(10)
+    }
+
     /// Where credentials come from.
     struct Credentials: Sendable {
         var apiKeysFile: String?
@@ -102,6 +112,7 @@ struct EdgeConfiguration: Sendable {
     /// How many connectors are let in a second when a crowd of them arrives.
     var connectsPerSecond = ConnectPace.defaultPerSecond
     var credentials = Credentials()
+    var cluster = Cluster()
 
     /// The host of ``publicURL``, without a port.
     var publicHost: String? {

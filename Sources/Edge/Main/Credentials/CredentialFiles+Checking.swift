@@ -2,6 +2,7 @@
 
 import EdgeControl
 import EdgeTunnels
+import NIOSSL
 
 extension CredentialFiles {
     /// Reads what a configuration names, and reports everything that is wrong with it.
@@ -55,6 +56,16 @@ extension CredentialFiles {
             _ = try ListenerTLS.context(configuration)
         } catch {
             reader.report("tls.certificate", "\(error)")
+        }
+        do {
+            if let path = configuration.cluster.redisPasswordFile { _ = try self.password(at: path) }
+        } catch {
+            reader.report("cluster.redis.password-file", "\(error)")
+        }
+        if let path = configuration.cluster.redisCAFile,
+            (try? NIOSSLCertificate.fromPEMFile(path))?.isEmpty ?? true
+        {
+            reader.report("cluster.redis.ca", "\(path): there is no certificate in it that can be read")
         }
         return set
     }

@@ -70,6 +70,20 @@ enum CredentialFiles {
         }
     }
 
+    /// Reads a file that holds a password and nothing else, but for the end of its line.
+    static func password(at path: String) throws -> String {
+        let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        guard let data = FileManager.default.contents(atPath: file) else {
+            throw Failure(path: path, message: "the file can't be read")
+        }
+        try self.checkPrivate(path)
+        let lines = String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline)
+        guard lines.count == 1, let password = lines.first else {
+            throw Failure(path: path, message: "the file has to hold one line, the password")
+        }
+        return String(password)
+    }
+
     /// Refuses a file that others than its owner and its owner's group can read.
     ///
     /// Kubernetes mounts secrets readable for the group, which is the pod's own; others are nobody's own.

@@ -43,7 +43,7 @@ struct EdgeServer: Service {
     private let readiness = Readiness()
     /// Its figures.
     let metrics: EdgeMetrics
-    private let registry: InMemoryTunnelRegistry
+    private let registry: EdgeRegistry
     private let tokens: TunnelTokens
     private let keys: APIKeyStore
     private let limits: APILimits
@@ -78,19 +78,25 @@ struct EdgeServer: Service {
         self.group = group
         self.started = started
         self.reload = reload
-        self.registry = InMemoryTunnelRegistry(
-            tunnelsPerOwner: configuration.tunnels.maxPerKey,
-            limits: Self.tunnelLimits(configuration.tunnels)
-        )
         self.tokens = try await TunnelTokens(keys: credentials.signingKeys)
+        self.registry = try EdgeRegistry(
+            configuration,
+            local: InMemoryTunnelRegistry(
+                tunnelsPerOwner: configuration.tunnels.maxPerKey,
+                limits: Self.tunnelLimits(configuration.tunnels)
+            ),
+            tokens: self.tokens,
+            metrics: self.metrics,
+            eventLoop: group.next()
+        )
         self.recentTunnels = RecentTunnelsKeys(secrets: credentials.signingKeys.compactMap(\.bytes))
         self.keys = try APIKeyStore(credentials.apiKeys)
-        self.limits = APILimits(configuration.limits)
+        self.limits = APILimits(configuration.limits, directory: self.registry.directory)
         self.pace = ConnectPace(perSecond: configuration.connectsPerSecond)
         self.tls = try ListenerCertificate(configuration)
         let listener = TCPListener(
             configuration: configuration,
-            registry: self.registry,
+            registry: self.registry.tunnels,
             recorder: ConnectionLog(logger: Logger(label: "culvert.access"), metrics: self.metrics),
             connections: self.visitors,
             group: group
@@ -102,6 +108,16 @@ struct EdgeServer: Service {
 
     /// Serves until the service group asks to stop; then drains.
     func run() async throws {
+        await self.registry.start()
+        try await withThrowingTaskGroup { group in
+            group.addTask { await self.registry.run(ports: self.ports ?? NoPorts()) }
+            defer { group.cancelAll() }
+            try await self.serve()
+        }
+        await self.registry.stop()
+    }
+
+    private func serve() async throws {
         let admin = try await self.listen(on: self.configuration.adminListen, setting: "admin-listen") {
             try await AdminListener(
                 endpoint: AdminEndpoint(readiness: self.readiness, metrics: self.metrics, limits: self.limits)
@@ -163,7 +179,7 @@ struct EdgeServer: Service {
         self.logger.info("stopping", metadata: ["delay": "\(delay.settingText)", "grace": "\(grace.settingText)"])
         await EdgeLifecycleRunner(
             readiness: self.readiness,
-            registry: self.registry,
+            registry: self.registry.local,
             visitors: self.visitors,
             server: server,
             passthrough: passthrough,
@@ -181,8 +197,8 @@ struct EdgeServer: Service {
         let (expiry, lease) = (self.configuration.tunnels.idleExpiry, self.configuration.tunnels.nameLease)
         while !Task.isCancelled {
             let now = NIODeadline.now()
-            for tunnel in self.registry.all where tunnel.isIdle(since: now - expiry) {
-                _ = await self.registry.remove(tunnel.id, keepingNameFor: lease)
+            for tunnel in self.registry.local.all where tunnel.isIdle(since: now - expiry) {
+                _ = await self.registry.tunnels.remove(tunnel.id, keepingNameFor: lease)
                 await self.ports?.close(tunnel.id, keepingPortFor: lease)
                 for session in tunnel.close(isDeleted: false) {
                     session.end(code: .shutdown, reason: "the tunnel was idle")
@@ -226,7 +242,7 @@ struct EdgeServer: Service {
 
     /// A key is taken away because what it signed is not to be trusted any more.
     private func closeSessionsOfRemovedKeys() {
-        for session in self.registry.all.flatMap(\.sessions) {
+        for session in self.registry.local.all.flatMap(\.sessions) {
             if let stamp = session.signedBy, !self.tokens.accepts(stamp) { session.revoke() }
         }
         self.accessSessions.endUnlessSigned { self.tokens.accepts($0) }
@@ -257,19 +273,20 @@ struct EdgeServer: Service {
     private func publicListener(_ settings: LiveSettings) -> PublicListener {
         PublicListener(
             configuration: self.configuration,
-            registry: self.registry,
+            registry: self.registry.tunnels,
             controlPlane: HTTPControlPlane(
-                registry: self.registry,
+                registry: self.registry.tunnels,
                 keys: self.keys,
                 tokens: self.tokens,
                 limits: self.limits,
+                directory: self.registry.directory,
                 settings: settings,
                 ports: self.ports ?? NoPorts(),
                 accessSessions: self.accessSessions,
                 logger: Logger(label: "culvert.api")
             ),
             connectEndpoint: TokenConnectEndpoint(
-                registry: self.registry,
+                registry: self.registry.tunnels,
                 tokens: self.tokens,
                 ports: self.ports ?? NoPorts(),
                 configuration: self.sessionConfiguration,

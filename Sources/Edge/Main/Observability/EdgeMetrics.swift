@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlAPI
+import EdgeDirectory
 import EdgeProxy
 import EdgeTCP
 import EdgeTunnels
@@ -85,6 +86,11 @@ final class EdgeMetrics: SessionRecorder {
 
     private static func errors(_ code: String, _ registry: MetricRegistry) -> Counter {
         Counter(label: "culvert_errors_total", dimensions: [("code", code)], factory: registry)
+    }
+
+    /// The registry that other edges share was reached, or was lost.
+    func registryChanged(isUp: Bool) {
+        Meter(label: "culvert_registry_up", factory: self.registry).set(isUp ? 1 : 0)
     }
 
     /// A connector's session has joined its tunnel.
@@ -219,5 +225,28 @@ extension EdgeMetrics {
         MetricDescription("culvert_retries_total", .counter, "Requests that were sent once more on another stream"),
         MetricDescription("culvert_rate_limit_callers", .gauge, "Callers that the rate limits of the API remember"),
         MetricDescription("culvert_event_loop_lag_seconds", .histogram, "How late work of the event loops began"),
+        MetricDescription("culvert_registry_up", .gauge, "1 while Redis answers; absent without cluster.redis.url"),
+        MetricDescription("culvert_registry_seconds", .histogram, "How long Redis took, by operation"),
+        MetricDescription("culvert_registry_errors_total", .counter, "What Redis did not answer, by operation"),
     ]
+}
+
+extension EdgeMetrics: DirectoryRecorder {
+    func directoryAnswered(_ operation: DirectoryOperation, seconds: Double) {
+        Timer(
+            label: "culvert_registry_seconds",
+            dimensions: [("operation", operation.rawValue)],
+            factory: self.registry
+        )
+        .recordSeconds(seconds)
+    }
+
+    func directoryFailed(_ operation: DirectoryOperation) {
+        Counter(
+            label: "culvert_registry_errors_total",
+            dimensions: [("operation", operation.rawValue)],
+            factory: self.registry
+        )
+        .increment()
+    }
 }

@@ -145,6 +145,7 @@ package final class SessionAdmission: SessionDelegate {
         self.notices.left(number)
         place.session.cancelTimers()
         place.tunnel.leave(place.session)
+        self.authority.registry.sessionsChanged(of: place.tunnel)
         self.connection.recorder.sessionClosed()
         place.logger.info(
             "connector disconnected",
@@ -194,6 +195,7 @@ extension SessionAdmission: SeatGiver {
             let place = ServedTunnel(tunnel: tunnel, session: session, logger: logger)
             self.seats.add(place, number: session.id, of: tunnel.id.description)
             self.connection.recorder.sessionOpened()
+            self.authority.registry.sessionsChanged(of: tunnel)
             self.limit(session, by: authorised)
             logger.info(
                 "connector connected",

@@ -65,7 +65,7 @@ package struct TunnelAuthority: Sendable {
             version: claims.version
         )
         do {
-            let tunnel = try await self.registry.restore(specification) { [tokens] in
+            let tunnel = try await self.registry.restore(specification, issuedAt: claims.iat) { [tokens] in
                 (try? tokens.life(of: verified).get()) != nil
             }
             if tunnel.form.kind == .tcp {

@@ -24,6 +24,18 @@ package struct RateDecision: Equatable, Sendable {
     package var resetSeconds: Int
 }
 
+extension RateDecision {
+    /// What a bucket with so many tokens left decided.
+    package init(isAllowed: Bool, left: Double, of limit: RateLimit) {
+        let missing = isAllowed ? limit.burst - left : 1 - left
+        self.init(
+            isAllowed: isAllowed,
+            remaining: max(0, Int(left)),
+            resetSeconds: Int((missing / limit.perSecond).rounded(.up))
+        )
+    }
+}
+
 /// A token bucket: a value, with the time given to it in seconds of any clock that does not go back.
 struct TokenBucket: Sendable {
     private var tokens: Double
@@ -60,11 +72,6 @@ struct TokenBucket: Sendable {
     }
 
     private func decision(isAllowed: Bool, _ limit: RateLimit) -> RateDecision {
-        let missing = isAllowed ? limit.burst - self.tokens : 1 - self.tokens
-        return RateDecision(
-            isAllowed: isAllowed,
-            remaining: max(0, Int(self.tokens)),
-            resetSeconds: Int((missing / limit.perSecond).rounded(.up))
-        )
+        RateDecision(isAllowed: isAllowed, left: self.tokens, of: limit)
     }
 }

@@ -52,6 +52,7 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
 
     package func restore(
         _ specification: TunnelSpecification,
+        issuedAt: Double,
         provided isValid: @Sendable () -> Bool
     ) async throws -> Tunnel {
         let now = self.now()
@@ -90,14 +91,15 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
         return tunnel
     }
 
-    package func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> [Tunnel] {
+    package func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> TunnelPage {
         let all = self.all
-        return Array(
+        return TunnelPage(
             all.filter { tunnel in
                 (owner == nil || tunnel.owner == owner) && cursor.map { $0 < tunnel.id } ?? true
             }
             .sorted { $0.id < $1.id }
             .prefix(limit)
+            .map { $0 }
         )
     }
 
@@ -106,9 +108,7 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
         return self.state.withLock { state in
             guard let tunnel = state.tunnels.removeValue(forKey: id) else { return nil }
             let specification = tunnel.specification
-            // Nobody asks for a name that was drawn at random; but an older token may tell an older policy.
-            let isPlain = specification.policy == TunnelPolicy() && specification.form == .http
-            if lease > .zero, tunnel.name != nil || !isPlain {
+            if lease > .zero, specification.isWorthALease {
                 state.leases.keep(specification, until: now + lease, now: now)
             }
             return tunnel

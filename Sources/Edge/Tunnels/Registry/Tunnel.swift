@@ -386,6 +386,18 @@ package final class Tunnel: Sendable {
     /// The sessions that serve the tunnel now.
     package var sessions: [TunnelSession] { self.state.withLock { $0.sessions.sessions } }
 
+    /// The sessions that serve the tunnel now, each with what tells it from the others wherever they are.
+    ///
+    /// - Parameter edge: Whose sessions these are, for those whose connector does not say which it is.
+    func slots(of edge: String) -> [(slot: String, session: TunnelSession)] {
+        self.state.withLock { $0.sessions.slots(of: edge) }
+    }
+
+    /// The most sessions that the tunnel may have.
+    var maxConnections: Int {
+        min(self.policy.maxConnections ?? self.limits.maxConnections, self.limits.maxConnections)
+    }
+
     /// Whether the tunnel can be reached.
     var reachability: TunnelState {
         self.state.withLock { state in

@@ -17,6 +17,14 @@ package protocol TunnelRegistry: Sendable {
     /// The tunnel of that id, if this edge serves it.
     func tunnel(_ id: TunnelID) -> Tunnel?
 
+    /// Whether ``find(_:)`` may know more tunnels than ``tunnel(_:)``.
+    var looksFurther: Bool { get }
+
+    /// The tunnel of that id, wherever it is known.
+    ///
+    /// - Throws: ``TunnelRegistryError/unavailable``.
+    func find(_ id: TunnelID) async throws -> Tunnel?
+
     /// Adds a tunnel; from then on its name is its owner's.
     ///
     /// - Throws: ``TunnelRegistryError``.
@@ -29,9 +37,36 @@ package protocol TunnelRegistry: Sendable {
     ///
     /// - Parameters:
     ///   - specification: What the token says.
+    ///   - issuedAt: When it was issued, in seconds since 1970.
     ///   - isValid: Asked while nothing else can be changed; if it is no longer so, nothing is made.
     /// - Throws: ``TunnelRegistryError``.
-    func restore(_ specification: TunnelSpecification, provided isValid: @Sendable () -> Bool) async throws -> Tunnel
+    func restore(
+        _ specification: TunnelSpecification,
+        issuedAt: Double,
+        provided isValid: @Sendable () -> Bool
+    ) async throws -> Tunnel
+
+    /// Gives a tunnel the policy that its owner wants now.
+    ///
+    /// - Parameters:
+    ///   - policy: The policy.
+    ///   - tunnel: The tunnel.
+    ///   - now: The time in seconds since 1970.
+    /// - Throws: ``TunnelRegistryError/unavailable``; then nothing was changed.
+    func change(_ tunnel: Tunnel, to policy: TunnelPolicy, at now: Double) async throws
+
+    /// Has everybody who lets connectors in know that tokens end.
+    ///
+    /// - Throws: ``TunnelRegistryError/unavailable``; then nothing was changed.
+    func end(_ cutoff: TokenCutoffs.Cutoff, of tunnel: Tunnel) async throws
+
+    /// Removes a tunnel that its owner does not want any more, and has everybody know that its tokens end.
+    ///
+    /// - Throws: ``TunnelRegistryError/unavailable``; then nothing was changed.
+    func delete(_ tunnel: Tunnel, ending cutoff: TokenCutoffs.Cutoff) async throws
+
+    /// A session has joined a tunnel, or left it.
+    func sessionsChanged(of tunnel: Tunnel)
 
     /// Tunnels in the order of their ids.
     ///
@@ -39,7 +74,7 @@ package protocol TunnelRegistry: Sendable {
     ///   - owner: The API key whose tunnels are wanted; `nil` for all.
     ///   - cursor: The last id of the page before.
     ///   - limit: The most tunnels to return.
-    func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> [Tunnel]
+    func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> TunnelPage
 
     /// Removes a tunnel.
     ///
@@ -50,10 +85,41 @@ package protocol TunnelRegistry: Sendable {
     func remove(_ id: TunnelID, keepingNameFor lease: TimeAmount) async -> Tunnel?
 }
 
+/// Some tunnels, in the order of their ids.
+package struct TunnelPage: Sendable {
+    /// The tunnels.
+    package var tunnels: [Tunnel]
+    /// Whether there may be others that can't be known now.
+    package var isPartial: Bool
+
+    /// Makes a page.
+    package init(_ tunnels: [Tunnel], isPartial: Bool = false) {
+        self.tunnels = tunnels
+        self.isPartial = isPartial
+    }
+}
+
+/// A registry that knows what it knows, and asks nobody.
 extension TunnelRegistry {
+    package var looksFurther: Bool { false }
+
+    package func find(_ id: TunnelID) async throws -> Tunnel? { self.tunnel(id) }
+
+    package func change(_ tunnel: Tunnel, to policy: TunnelPolicy, at now: Double) async throws {
+        tunnel.change(to: policy, at: now)
+    }
+
+    package func end(_ cutoff: TokenCutoffs.Cutoff, of tunnel: Tunnel) async throws {}
+
+    package func delete(_ tunnel: Tunnel, ending cutoff: TokenCutoffs.Cutoff) async throws {
+        _ = await self.remove(tunnel.id, keepingNameFor: .zero)
+    }
+
+    package func sessionsChanged(of tunnel: Tunnel) {}
+
     /// The tunnel of a token that can't have ended meanwhile.
     package func restore(_ specification: TunnelSpecification) async throws -> Tunnel {
-        try await self.restore(specification) { true }
+        try await self.restore(specification, issuedAt: specification.version) { true }
     }
 }
 
@@ -100,6 +166,10 @@ package struct TunnelSpecification: Sendable {
     func outranks(_ version: Double, of owner: String) -> Bool {
         (self.version, self.owner) > (version, owner)
     }
+
+    /// Whether the name is kept when the tunnel is forgotten: nobody asks for one that was drawn at random, but an older
+    /// token may tell an older policy.
+    package var isWorthALease: Bool { self.name != nil || self.policy != TunnelPolicy() || self.form != .http }
 }
 
 /// Why a tunnel could not be added.
@@ -110,4 +180,6 @@ package enum TunnelRegistryError: Error, Equatable {
     case ended
     /// The owner has as many tunnels as it may have.
     case tooManyTunnels(limit: Int)
+    /// Who would have to know is away: nothing was changed.
+    case unavailable
 }

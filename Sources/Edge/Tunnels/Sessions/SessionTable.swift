@@ -56,6 +56,18 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
 
     var sessions: [Session] { self.entries.map(\.session) }
 
+    /// Every session with what tells it from the others of the tunnel, at whatever edge they are.
+    ///
+    /// - Parameter edge: Whose table this is, for sessions without an identity.
+    func slots(of edge: String) -> [(slot: String, session: Session)] {
+        self.entries.map { entry in
+            let name = entry.slot.map { slot in
+                slot.bundleID.map { String(UInt16($0) + 256, radix: 16).dropFirst() }.joined() + ".\(slot.index)"
+            }
+            return (name ?? "\(edge).\(entry.id)", entry.session)
+        }
+    }
+
     /// Whether any session may be given new requests.
     var isAvailable: Bool { self.entries.contains { $0.availability != .draining } }
 

@@ -157,10 +157,14 @@ private struct OneTunnel: TunnelRegistry {
 
     func tunnel(_ id: TunnelID) -> Tunnel? { self.only.id == id ? self.only : nil }
     func create(_ specification: TunnelSpecification) async throws -> Tunnel { self.only }
-    func restore(_ specification: TunnelSpecification, provided isValid: () -> Bool) async throws -> Tunnel {
+    func restore(
+        _ specification: TunnelSpecification,
+        issuedAt: Double,
+        provided isValid: () -> Bool
+    ) async throws -> Tunnel {
         self.only
     }
-    func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> [Tunnel] { [self.only] }
+    func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> TunnelPage { TunnelPage([self.only]) }
     func remove(_ id: TunnelID, keepingNameFor lease: TimeAmount) async -> Tunnel? { nil }
 }
 

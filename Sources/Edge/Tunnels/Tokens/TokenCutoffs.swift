@@ -1,15 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import ControlAPI
-import EdgeTunnels
 
 /// Which tokens ended before their time: those of a tunnel that were issued up to some moment.
 ///
 /// One entry a tunnel covers every token that it ever had, also those that this edge has not seen. Times are seconds
 /// since 1970.
-struct TokenCutoffs: Sendable {
-    private struct Cutoff {
-        var issuedUntil: Double
-        var endAt: Double
+package struct TokenCutoffs: Sendable {
+    /// The end of all tokens of a tunnel that were issued up to some moment.
+    package struct Cutoff: Hashable, Sendable {
+        /// The last issue time that is affected.
+        package var issuedUntil: Double
+        /// When the tokens end.
+        package var endAt: Double
+
+        /// Ends tokens.
+        package init(issuedUntil: Double, endAt: Double) {
+            self.issuedUntil = issuedUntil
+            self.endAt = endAt
+        }
     }
 
     private let capacity: Int
@@ -19,12 +28,15 @@ struct TokenCutoffs: Sendable {
     /// Makes an empty table.
     ///
     /// - Parameter capacity: The most tunnels that are remembered; the one that was added first is forgotten first.
-    init(capacity: Int = 100_000) {
+    package init(capacity: Int = 100_000) {
         self.capacity = capacity
     }
 
     /// The tunnels that are remembered.
-    var count: Int { self.cutoffs.count }
+    package var count: Int { self.cutoffs.count }
+
+    /// What is remembered of a tunnel.
+    package subscript(tunnelID: TunnelID) -> [Cutoff] { self.cutoffs[tunnelID] ?? [] }
 
     /// Ends the tokens of a tunnel that were issued up to a moment.
     ///
@@ -33,7 +45,7 @@ struct TokenCutoffs: Sendable {
     ///   - endAt: When the tokens end.
     ///   - tunnelID: The tunnel.
     ///   - now: The time.
-    mutating func add(issuedUntil: Double, endAt: Double, for tunnelID: TunnelID, now: Double) {
+    package mutating func add(issuedUntil: Double, endAt: Double, for tunnelID: TunnelID, now: Double) {
         if self.cutoffs[tunnelID] == nil {
             if self.order.count >= self.capacity { self.forgetOldest() }
             self.order.append(tunnelID)
@@ -48,6 +60,16 @@ struct TokenCutoffs: Sendable {
         self.cutoffs[tunnelID] = (ended.map { [$0] } ?? []) + kept + [Cutoff(issuedUntil: issuedUntil, endAt: endAt)]
     }
 
+    /// Takes up cut-offs that others know of, in whatever order they were made.
+    package mutating func merge(_ others: [Cutoff], for tunnelID: TunnelID, now: Double) {
+        let known = Set(self[tunnelID])
+        guard !known.isSuperset(of: others) else { return }
+        if self.cutoffs[tunnelID] != nil { self.cutoffs[tunnelID] = [] }
+        for cutoff in known.union(others).sorted(by: { $0.issuedUntil < $1.issuedUntil }) {
+            self.add(issuedUntil: cutoff.issuedUntil, endAt: cutoff.endAt, for: tunnelID, now: now)
+        }
+    }
+
     private mutating func forgetOldest() {
         let dropped = max(1, self.capacity / 8)
         for old in self.order.prefix(dropped) { self.cutoffs[old] = nil }
@@ -55,13 +77,13 @@ struct TokenCutoffs: Sendable {
     }
 
     /// When a token ends, or ended, before its time; `nil` if it does not.
-    func end(issuedAt: Double, of tunnelID: TunnelID) -> Double? {
+    package func end(issuedAt: Double, of tunnelID: TunnelID) -> Double? {
         guard let cutoffs = self.cutoffs[tunnelID] else { return nil }
         return cutoffs.lazy.filter { issuedAt <= $0.issuedUntil }.map(\.endAt).min()
     }
 
     /// Whether a token has been ended.
-    func isEnded(issuedAt: Double, of tunnelID: TunnelID, now: Double) -> Bool {
+    package func isEnded(issuedAt: Double, of tunnelID: TunnelID, now: Double) -> Bool {
         self.end(issuedAt: issuedAt, of: tunnelID).map { $0 <= now } ?? false
     }
 }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import Redis
+
+extension EdgeConfiguration {
+    /// Reads where the edge's registry is.
+    mutating func readCluster(from reader: inout SettingsReader) {
+        reader.read(
+            "cluster.redis.url",
+            into: &self.cluster.redisURL,
+            help: "Redis or Valkey that remembers for the edge: redis://, rediss:// or redis+sentinel://"
+        )
+        reader.read(
+            "cluster.redis.password-file",
+            into: &self.cluster.redisPasswordFile,
+            help: "file with its password"
+        )
+        reader.read("cluster.redis.ca", into: &self.cluster.redisCAFile, help: "whose certificates it shows, PEM")
+        reader.read(
+            "cluster.redis.prefix",
+            into: &self.cluster.redisPrefix,
+            help: "what the edge's keys in it begin with; edges of one prefix are one"
+        )
+        reader.read(
+            "cluster.lease",
+            into: &self.cluster.lease,
+            in: .seconds(1) ... .minutes(5),
+            help: "time after which an edge that says nothing counts as dead"
+        )
+        self.checkCluster(&reader)
+    }
+
+    private func checkCluster(_ reader: inout SettingsReader) {
+        guard let url = self.cluster.redisURL else {
+            for (key, value) in [
+                ("cluster.redis.password-file", self.cluster.redisPasswordFile),
+                ("cluster.redis.ca", self.cluster.redisCAFile),
+            ] where value != nil {
+                reader.report(key, "there is no cluster.redis.url that this could be for")
+            }
+            return
+        }
+        #if Redis
+        if url.contains("@"), url.prefix(while: { $0 != "@" }).dropFirst("redis://".count).contains(":") {
+            // Not shown: it may hold a password.
+            reader.report(
+                "cluster.redis.url",
+                "a password belongs into the file that cluster.redis.password-file names"
+            )
+        } else if RedisURL(url) == nil {
+            reader.report(
+                "cluster.redis.url",
+                "\"\(url)\" is not redis://HOST:PORT, rediss://USER@HOST:PORT or redis+sentinel://HOST,HOST/NAME"
+            )
+        }
+        #else
+        _ = url
+        reader.report("cluster.redis.url", "this build has no Redis: build it with the trait Redis")
+        #endif
+        let isPrefix = self.cluster.redisPrefix.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: ":"), UInt8(ascii: "_"), UInt8(ascii: "."),
+                UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        if !isPrefix || !(1...64).contains(self.cluster.redisPrefix.utf8.count) {
+            reader.report("cluster.redis.prefix", "the prefix has to be 1 to 64 letters, digits and any of :_.-")
+        }
+    }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EdgeControl
+import EdgeDirectory
+import EdgeTunnels
+import Logging
+import NIOCore
+import NIOSSL
+import Redis
+import Synchronization
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// The tunnels of the running edge, and the directory behind them if there is one.
+struct EdgeRegistry: Sendable {
+    /// The tunnels that are here.
+    let local: InMemoryTunnelRegistry
+    /// What the edge's other parts ask.
+    let tunnels: any TunnelRegistry
+    /// What remembers beyond the end of the process.
+    let directory: (any TunnelDirectory)?
+    private let registry: DirectoryTunnelRegistry?
+    /// What was done at other edges; `nil` where something may have been missed.
+    private let events: AsyncStream<DirectoryEvent?>
+    /// Whether more came than could be taken.
+    private let missed = MissedEvents()
+    private let lease: TimeAmount
+    private let logger = Logger(label: "culvert.registry")
+    /// Begins to connect, and ends the connection.
+    private let connect: @Sendable () -> Void
+    private let disconnect: @Sendable () async -> Void
+
+    /// Makes the registry that a configuration asks for.
+    ///
+    /// - Parameters:
+    ///   - configuration: What the edge is set to.
+    ///   - local: The tunnels that are here.
+    ///   - tokens: What is told of tokens that ended.
+    ///   - metrics: Counts what the directory does.
+    ///   - eventLoop: Where its connection lives.
+    /// - Throws: ``CredentialFiles/Failure`` for a file that can't be used.
+    init(
+        _ configuration: EdgeConfiguration,
+        local: InMemoryTunnelRegistry,
+        tokens: TunnelTokens,
+        metrics: EdgeMetrics,
+        eventLoop: any EventLoop
+    ) throws {
+        let (events, told) = AsyncStream.makeStream(
+            of: DirectoryEvent?.self,
+            bufferingPolicy: .bufferingOldest(4_096)
+        )
+        self.events = events
+        self.local = local
+        self.lease = configuration.cluster.lease
+        #if Redis
+        if let url = configuration.cluster.redisURL.flatMap({ RedisURL($0) }) {
+            let client = try RedisClient(
+                try Self.settings(of: configuration.cluster, url: url),
+                eventLoop: eventLoop,
+                logger: self.logger
+            )
+            metrics.registryChanged(isUp: false)
+            client.onChange { metrics.registryChanged(isUp: $0 == .up) }
+            let directory = RedisTunnelDirectory(
+                client,
+                prefix: configuration.cluster.redisPrefix,
+                times: Self.times(of: configuration),
+                recorder: metrics,
+                logger: self.logger
+            )
+            let registry = DirectoryTunnelRegistry(
+                local,
+                directory: directory,
+                tokens: tokens,
+                tunnelsPerOwner: configuration.tunnels.maxPerKey
+            )
+            self.tunnels = registry
+            self.directory = directory
+            self.registry = registry
+            let missed = self.missed
+            let listener = try RedisClient(
+                try Self.settings(of: configuration.cluster, url: url),
+                subscription: RedisClient.Subscription(channels: ["\(configuration.cluster.redisPrefix)ev"]) {
+                    guard let event = DirectoryEvent(message: $1) else { return }
+                    // More than can be taken at a time: what is so is looked at instead, by and by.
+                    if case .dropped = told.yield(event) { missed.note() }
+                },
+                eventLoop: eventLoop,
+                logger: self.logger
+            )
+            listener.onChange { if $0 == .up { told.yield(nil) } }
+            self.connect = {
+                client.start()
+                listener.start()
+            }
+            self.disconnect = {
+                await listener.close()
+                await client.close()
+            }
+            return
+        }
+        #endif
+        told.finish()
+        self.tunnels = local
+        self.directory = nil
+        self.registry = nil
+        self.connect = {}
+        self.disconnect = {}
+    }
+
+    #if Redis
+    private static func settings(
+        of cluster: EdgeConfiguration.Cluster,
+        url: RedisURL
+    ) throws -> RedisClient.Configuration {
+        var settings = RedisClient.Configuration(url: url)
+        if let path = cluster.redisPasswordFile { settings.password = try CredentialFiles.password(at: path) }
+        if let path = cluster.redisCAFile { settings.trustRoots = .file(path) }
+        return settings
+    }
+    #endif
+
+    private static func times(of configuration: EdgeConfiguration) -> DirectoryTimes {
+        func milliseconds(_ time: TimeAmount) -> Int { Int(time.nanoseconds / 1_000_000) }
+        var times = DirectoryTimes()
+        times.lease = milliseconds(configuration.cluster.lease)
+        times.idleExpiry = milliseconds(configuration.tunnels.idleExpiry)
+        times.nameLease = milliseconds(configuration.tunnels.nameLease)
+        // Longer than any token of another edge's setting, too: a year is the most that can be set.
+        times.tokenLife = 366 * 86_400
+        return times
+    }
+
+    /// Connects to the directory; returns once it answers, or after a second, since what is online does not need it.
+    func start() async {
+        guard let directory else { return }
+        self.connect()
+        for _ in 0..<50 where !directory.isUp { try? await Task.sleep(for: .milliseconds(20)) }
+    }
+
+    /// Keeps the directory told, and heeds what it tells, until the task is cancelled.
+    ///
+    /// - Parameter ports: The ports of tunnels, which end with them.
+    func run(ports: any PortKeeper) async {
+        guard let registry, let directory else { return }
+        await withTaskGroup { group in
+            group.addTask { await registry.publisher.run() }
+            group.addTask { await self.beat(registry.publisher) }
+            group.addTask {
+                for await event in self.events {
+                    if let event { await registry.heard(event) } else { await registry.mayHaveMissed() }
+                    if case .deleted(let id, _)? = event, registry.tunnel(id) == nil {
+                        await ports.close(id, keepingPortFor: .zero)
+                    }
+                    if self.missed.take() { await registry.mayHaveMissed() }
+                }
+            }
+            group.addTask { await self.removeIdle(directory) }
+            await group.waitForAll()
+        }
+    }
+
+    private func beat(_ publisher: SessionPublisher) async {
+        while !Task.isCancelled {
+            let isHeard = (try? await publisher.beat()) != nil
+            // Soon again while it is away, so that little time passes between its return and what it is told then.
+            let pause = isHeard ? self.lease.nanoseconds / 3 : 500_000_000
+            try? await Task.sleep(for: .nanoseconds(pause))
+        }
+    }
+
+    private func removeIdle(_ directory: any TunnelDirectory) async {
+        while !Task.isCancelled {
+            while let ids = try? await directory.removeIdle(limit: 100), !ids.isEmpty {
+                for id in ids { self.logger.info("idle tunnel forgotten", metadata: ["tunnel": "\(id)"]) }
+            }
+            try? await Task.sleep(for: .seconds(30))
+        }
+    }
+
+    /// Says that what this edge held is nobody's, and ends the connection.
+    func stop() async {
+        await self.registry?.publisher.leave()
+        await self.disconnect()
+    }
+}
+
+/// Notes that something was missed, until somebody looks.
+private final class MissedEvents: Sendable {
+    private let isNoted = Atomic<Bool>(false)
+
+    func note() { self.isNoted.store(true, ordering: .relaxed) }
+
+    func take() -> Bool { self.isNoted.exchange(false, ordering: .relaxed) }
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import NIOCore
+import Protocol
+import Synchronization
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// What knows which tokens have ended, and is told of those that ended elsewhere.
+package protocol CutoffLearner: Sendable {
+    /// Takes up what others know of the ends of a tunnel's tokens.
+    func learn(_ cutoffs: [TokenCutoffs.Cutoff], of id: TunnelID)
+    /// What is known of the ends of a tunnel's tokens.
+    func knownCutoffs(of id: TunnelID) -> [TokenCutoffs.Cutoff]
+}
+
+/// A registry that has a directory know what it does, so that a restart, or another edge, does not forget it.
+///
+/// While the directory is away, connectors with valid tokens are let in and tunnels that are here are served; what would
+/// have to be remembered is refused.
+package final class DirectoryTunnelRegistry: TunnelRegistry {
+    /// The tunnels that this edge has.
+    package let local: InMemoryTunnelRegistry
+    /// This edge's sessions, as the directory is to know them.
+    package let publisher: SessionPublisher
+    private let directory: any TunnelDirectory
+    private let tokens: any CutoffLearner
+    private let tunnelsPerOwner: Int
+    private let absent = Mutex(RecentAbsences<TunnelID>())
+
+    /// Puts a directory behind a registry.
+    ///
+    /// - Parameters:
+    ///   - local: The tunnels of this edge.
+    ///   - directory: What remembers.
+    ///   - tokens: What is told of tokens that ended.
+    ///   - pod: This edge.
+    ///   - tunnelsPerOwner: The most tunnels that one API key may have.
+    package init(
+        _ local: InMemoryTunnelRegistry,
+        directory: any TunnelDirectory,
+        tokens: any CutoffLearner,
+        pod: PodID = PodID(),
+        tunnelsPerOwner: Int = 100
+    ) {
+        self.local = local
+        self.directory = directory
+        self.tokens = tokens
+        self.tunnelsPerOwner = tunnelsPerOwner
+        self.publisher = SessionPublisher(local, directory: directory, tokens: tokens, pod: pod)
+    }
+
+    package func tunnel(_ id: TunnelID) -> Tunnel? { self.local.tunnel(id) }
+
+    package var looksFurther: Bool { true }
+
+    package func find(_ id: TunnelID) async throws -> Tunnel? {
+        if let tunnel = self.local.tunnel(id) { return tunnel }
+        let now = Self.uptime
+        guard !self.absent.withLock({ $0.contains(id, now: now) }) else { return nil }
+        guard let entry = try await self.asking({ try await self.directory.find(id) }) else {
+            self.absent.withLock { $0.insert(id, now: now) }
+            return nil
+        }
+        self.tokens.learn(entry.cutoffs, of: id)
+        return try await self.local.restore(entry.specification)
+    }
+
+    package func create(_ specification: TunnelSpecification) async throws -> Tunnel {
+        // What this edge knows counts, too: a directory that was emptied knows less.
+        if self.local.tunnel(specification.id) != nil { throw TunnelRegistryError.nameTaken }
+        switch try await self.asking({ try await self.directory.create(specification, limit: self.tunnelsPerOwner) }) {
+        case .taken, .own: throw TunnelRegistryError.nameTaken
+        case .limit: throw TunnelRegistryError.tooManyTunnels(limit: self.tunnelsPerOwner)
+        case .created:
+            self.absent.withLock { $0.remove(specification.id) }
+            return try await self.local.create(specification)
+        }
+    }
+
+    package func restore(
+        _ specification: TunnelSpecification,
+        issuedAt: Double,
+        provided isValid: @Sendable () -> Bool
+    ) async throws -> Tunnel {
+        var specification = specification
+        let id = specification.id
+        // The token says enough to let a connector in; what it can't say is learned when the directory is back.
+        switch try? await self.directory.join(DirectoryArrival(specification, issuedAt: issuedAt)) {
+        case .joined(let entry, _):
+            self.tokens.learn(entry.cutoffs, of: id)
+            if entry.specification.version > specification.version {
+                (specification.policy, specification.form, specification.version) = (
+                    entry.specification.policy, entry.specification.form, entry.specification.version
+                )
+            }
+        case .ended(let cutoffs):
+            self.tokens.learn(cutoffs, of: id)
+            throw TunnelRegistryError.ended
+        case .taken, .full: throw TunnelRegistryError.nameTaken
+        case nil: break
+        }
+        self.absent.withLock { $0.remove(id) }
+        return try await self.local.restore(specification, issuedAt: issuedAt, provided: isValid)
+    }
+
+    package func change(_ tunnel: Tunnel, to policy: TunnelPolicy, at now: Double) async throws {
+        var specification = tunnel.specification
+        specification.policy = policy
+        specification.version = max(now, specification.version.nextUp)
+        if let version = try await self.asking({ [specification] in try await self.directory.change(specification) }) {
+            return tunnel.change(to: policy, at: version)
+        }
+        // A directory that was emptied learns of the tunnel now.
+        let arrival = DirectoryArrival(specification, issuedAt: specification.version)
+        guard case .joined = try await self.asking({ try await self.directory.join(arrival) }) else {
+            throw TunnelRegistryError.nameTaken
+        }
+        tunnel.change(to: policy, at: specification.version)
+    }
+
+    package func end(_ cutoff: TokenCutoffs.Cutoff, of tunnel: Tunnel) async throws {
+        try await self.asking { try await self.directory.end(cutoff, of: tunnel.id) }
+    }
+
+    package func delete(_ tunnel: Tunnel, ending cutoff: TokenCutoffs.Cutoff) async throws {
+        _ = try await self.asking {
+            try await self.directory.remove(tunnel.id, of: tunnel.owner, ending: cutoff)
+        }
+        _ = await self.local.remove(tunnel.id, keepingNameFor: .zero)
+        self.publisher.mark(tunnel.id)
+    }
+
+    package func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> TunnelPage {
+        do {
+            let entries = try await self.directory.list(owner: owner, after: cursor, limit: limit)
+            return TunnelPage(entries.map { self.local.tunnel($0.specification.id) ?? Tunnel($0.specification) })
+        } catch {
+            var page = await self.local.list(owner: owner, after: cursor, limit: limit)
+            page.isPartial = true
+            return page
+        }
+    }
+
+    /// Forgets a tunnel here; what the directory knows of it stays until it has been idle there.
+    package func remove(_ id: TunnelID, keepingNameFor lease: TimeAmount) async -> Tunnel? {
+        defer { self.publisher.mark(id) }
+        return await self.local.remove(id, keepingNameFor: lease)
+    }
+
+    package func sessionsChanged(of tunnel: Tunnel) {
+        self.publisher.mark(tunnel.id)
+    }
+
+    // MARK: What other edges do
+
+    /// Takes up what was done at another edge, or here.
+    package func heard(_ event: DirectoryEvent) async {
+        switch event {
+        case .deleted(let id, let issuedUntil):
+            self.tokens.learn([TokenCutoffs.Cutoff(issuedUntil: issuedUntil, endAt: issuedUntil)], of: id)
+            // A tunnel that was made since then is another one.
+            guard let tunnel = self.local.tunnel(id), tunnel.version <= issuedUntil else { return }
+            _ = await self.remove(id, keepingNameFor: .zero)
+            for session in tunnel.close(isDeleted: true) { session.revoke() }
+        case .cut(let id, let cutoff):
+            self.tokens.learn([cutoff], of: id)
+            let end = Date(timeIntervalSince1970: cutoff.endAt)
+            for session in self.local.tunnel(id)?.sessions ?? []
+            where session.tokenIssuedAt <= cutoff.issuedUntil {
+                session.limitLifetime(to: end)
+            }
+        case .changed(let id, let version):
+            guard let tunnel = self.local.tunnel(id), tunnel.version < version,
+                let entry = try? await self.directory.find(id), entry.specification.owner == tunnel.owner
+            else { return }
+            tunnel.adopt(entry.specification)
+        case .forgotten(let id):
+            guard let tunnel = self.local.tunnel(id), tunnel.sessions.isEmpty else { return }
+            await self.forget(tunnel)
+        }
+    }
+
+    /// This edge may have missed something: everything is told again, which shows whether it may go on.
+    package func mayHaveMissed() async {
+        self.publisher.tellEverything()
+        for tunnel in self.local.all where tunnel.sessions.isEmpty { await self.lookAgain(at: tunnel) }
+    }
+
+    private func lookAgain(at tunnel: Tunnel) async {
+        let arrival = DirectoryArrival(tunnel.specification, issuedAt: tunnel.version)
+        switch try? await self.directory.join(arrival) {
+        case .joined(let entry, _):
+            self.tokens.learn(entry.cutoffs, of: tunnel.id)
+            tunnel.adopt(entry.specification)
+        case .ended(let cutoffs):
+            self.tokens.learn(cutoffs, of: tunnel.id)
+            // Its tokens may have been replaced, or it was deleted: then there is nothing.
+            do {
+                if try await self.directory.find(tunnel.id) == nil { await self.forget(tunnel) }
+            } catch {
+                // Asked again when it is back.
+            }
+        case .taken: await self.forget(tunnel)
+        case .full, nil: break
+        }
+    }
+
+    private func forget(_ tunnel: Tunnel) async {
+        _ = await self.remove(tunnel.id, keepingNameFor: .zero)
+        for session in tunnel.close(isDeleted: false) { session.end(code: .shutdown, reason: "the tunnel was idle") }
+    }
+
+    private func asking<Answer: Sendable>(_ question: () async throws -> Answer) async throws -> Answer {
+        do {
+            return try await question()
+        } catch is TunnelDirectoryError {
+            throw TunnelRegistryError.unavailable
+        }
+    }
+
+    private static var uptime: Double { Double(NIODeadline.now().uptimeNanoseconds) / 1e9 }
+}

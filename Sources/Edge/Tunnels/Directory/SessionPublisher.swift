@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import NIOCore
+import Protocol
+import Synchronization
+
+/// Has the directory know which sessions this edge has, and renews its lease.
+///
+/// It tells what is so, not what happened: a tunnel is marked whenever something about it changes, and what the directory
+/// was told last is made to agree. So nothing has to be kept for the time when the directory is away.
+package final class SessionPublisher: Sendable {
+    private struct Told {
+        /// In which round of telling everything.
+        var round: Int
+        var slots: Set<String>
+    }
+
+    private struct State {
+        var dirty = DirtyTunnels<TunnelID>()
+        var told: [TunnelID: Told] = [:]
+        var round = 0
+    }
+
+    /// How many tunnels are told of at a time.
+    private static let width = 64
+    /// How many tunnels are taken away from a dead pod at a time.
+    private static let reapedAtOnce = 100
+
+    private let local: InMemoryTunnelRegistry
+    private let directory: any TunnelDirectory
+    private let tokens: any CutoffLearner
+    /// This edge.
+    package let pod: PodID
+    private let state = Mutex(State())
+    private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+    init(
+        _ local: InMemoryTunnelRegistry,
+        directory: any TunnelDirectory,
+        tokens: any CutoffLearner,
+        pod: PodID
+    ) {
+        self.local = local
+        self.directory = directory
+        self.tokens = tokens
+        self.pod = pod
+    }
+
+    /// How many tunnels the directory has yet to be told about.
+    package var backlog: Int { self.state.withLock { $0.dirty.count } }
+
+    /// Something about a tunnel has changed.
+    func mark(_ id: TunnelID) {
+        self.state.withLock { $0.dirty.mark(id) }
+        self.signal.yield()
+    }
+
+    /// Tells the directory everything again: it may have forgotten, or others may have.
+    package func tellEverything() {
+        let ids = self.local.all.filter { !$0.sessions.isEmpty }.map(\.id)
+        self.state.withLock { state in
+            state.round += 1
+            for id in ids { state.dirty.mark(id) }
+            for id in state.told.keys { state.dirty.mark(id) }
+        }
+        self.signal.yield()
+    }
+
+    /// Tells the directory what changes, until the task is cancelled.
+    package func run() async {
+        for await _ in self.signals { await self.publish() }
+    }
+
+    /// Tells the directory all that it has yet to be told.
+    package func publish() async {
+        await withTaskGroup { group in
+            for _ in 0..<min(Self.width, self.backlog) {
+                group.addTask {
+                    while let id = self.state.withLock({ $0.dirty.next() }) {
+                        do {
+                            try await self.publish(id)
+                            self.state.withLock { $0.dirty.done(id) }
+                        } catch {
+                            self.state.withLock { $0.dirty.failed(id) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private func publish(_ id: TunnelID) async throws {
+        let tunnel = self.local.tunnel(id)
+        let here = tunnel?.slots(of: self.pod.description) ?? []
+        let (known, round) = self.state.withLock { ($0.told[id], $0.round) }
+        var slots = known?.slots ?? []
+        defer {
+            self.state.withLock { state in
+                state.told[id] = slots.isEmpty ? nil : Told(round: round, slots: slots)
+            }
+        }
+        if let tunnel {
+            for (slot, session) in here where known?.round != round || !slots.contains(slot) {
+                // Before it is known whether that worked: what may be there has to be taken away one day.
+                slots.insert(slot)
+                if try await !self.join(session, slot, tunnel) { slots.remove(slot) }
+            }
+        }
+        for slot in slots.subtracting(here.map(\.slot)) {
+            let place = DirectoryPlace(pod: self.pod, slot: slot)
+            try await self.directory.leave(place, of: id, isLast: slots.count == 1)
+            slots.remove(slot)
+        }
+    }
+
+    /// - Returns: Whether the session may go on.
+    private func join(_ session: TunnelSession, _ slot: String, _ tunnel: Tunnel) async throws -> Bool {
+        let arrival = DirectoryArrival(
+            tunnel.specification,
+            issuedAt: session.tokenIssuedAt,
+            place: DirectoryPlace(pod: self.pod, slot: slot),
+            limit: tunnel.maxConnections
+        )
+        switch try await self.directory.join(arrival) {
+        case .joined(let entry, _):
+            self.tokens.learn(entry.cutoffs, of: tunnel.id)
+            tunnel.adopt(entry.specification)
+            return true
+        case .ended(let cutoffs):
+            // What was decided while this edge could not be told.
+            self.tokens.learn(cutoffs, of: tunnel.id)
+            session.revoke()
+        case .taken:
+            session.revoke()
+        case .full:
+            session.end(code: .enhanceCalm, reason: "the tunnel has as many connections as it may have")
+        }
+        return false
+    }
+
+    // MARK: The lease
+
+    /// Renews the lease, takes away what dead pods held, and tells what could not be told before.
+    ///
+    /// - Returns: The pods that live.
+    @discardableResult
+    package func beat() async throws -> DirectoryBeat {
+        let beat = try await self.directory.beat(self.pod, info: "{}")
+        if beat.hadLease {
+            self.state.withLock { $0.dirty.retry() }
+            self.signal.yield()
+        } else {
+            await self.tellCutoffs()
+            self.tellEverything()
+        }
+        for pod in beat.dead where pod != self.pod { try await self.reap(pod, isLeaving: false) }
+        return beat
+    }
+
+    /// A directory that was emptied has forgotten what this edge heard of ended tokens.
+    private func tellCutoffs() async {
+        for tunnel in self.local.all {
+            for cutoff in self.tokens.knownCutoffs(of: tunnel.id) {
+                try? await self.directory.end(cutoff, of: tunnel.id)
+            }
+        }
+    }
+
+    /// This edge is over: what it held is nobody's.
+    package func leave() async {
+        try? await self.reap(self.pod, isLeaving: true)
+    }
+
+    private func reap(_ pod: PodID, isLeaving: Bool) async throws {
+        while let count = try await self.directory.reap(pod, isLeaving: isLeaving, limit: Self.reapedAtOnce), count > 0
+        {}
+    }
+}

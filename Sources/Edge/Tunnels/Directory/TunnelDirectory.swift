@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+
+/// What several edges, or one edge before and after its restart, know together.
+///
+/// It is asked and told, and may be away at any time. Sessions in it are a set, not a lock: several edges may hold sessions
+/// of one tunnel. What a token says stays the source of truth; what the directory adds is what tokens can't say: which of
+/// them have ended, whose a name is that no connector has, what was used up.
+///
+/// Every function but ``take(_:from:limit:)`` may be repeated when its answer was lost.
+package protocol TunnelDirectory: Sendable {
+    /// Whether it can be asked now.
+    var isUp: Bool { get }
+
+    // MARK: Tunnels
+
+    /// Takes a name for its owner.
+    ///
+    /// - Parameters:
+    ///   - specification: The tunnel.
+    ///   - limit: The most tunnels of one owner.
+    /// - Throws: ``TunnelDirectoryError``, as every function does.
+    func create(_ specification: TunnelSpecification, limit: Int) async throws -> DirectoryCreation
+
+    /// Takes up the tunnel of a valid token, and the session that serves it.
+    func join(_ arrival: DirectoryArrival) async throws -> DirectoryAdmission
+
+    /// A session serves a tunnel no longer.
+    ///
+    /// - Parameter isLast: Whether the pod has no other session of the tunnel.
+    func leave(_ place: DirectoryPlace, of id: TunnelID, isLast: Bool) async throws
+
+    /// Takes the policy that the owner gives now.
+    ///
+    /// - Returns: The version that the policy got; `nil` if there is no such tunnel of this owner.
+    func change(_ specification: TunnelSpecification) async throws -> Double?
+
+    /// What is known of a tunnel.
+    func find(_ id: TunnelID) async throws -> DirectoryEntry?
+
+    /// Tunnels in the order of their ids.
+    func list(owner: String?, after cursor: TunnelID?, limit: Int) async throws -> [DirectoryEntry]
+
+    /// Ends tokens of a tunnel.
+    func end(_ cutoff: TokenCutoffs.Cutoff, of id: TunnelID) async throws
+
+    /// Removes a tunnel of an owner, and ends its tokens; those of another owner's tunnel stay.
+    ///
+    /// - Returns: Whether there was such a tunnel.
+    @discardableResult
+    func remove(_ id: TunnelID, of owner: String, ending cutoff: TokenCutoffs.Cutoff) async throws -> Bool
+
+    /// Removes tunnels that have had no session for long; their owners keep the names for a while.
+    ///
+    /// - Parameter limit: The most that are removed at a time.
+    /// - Returns: Those that were removed.
+    func removeIdle(limit: Int) async throws -> [TunnelID]
+
+    // MARK: Pods
+
+    /// Renews a pod's lease.
+    func beat(_ pod: PodID, info: String) async throws -> DirectoryBeat
+
+    /// Takes away what a pod held, some of it at a time.
+    ///
+    /// - Parameters:
+    ///   - pod: A pod whose lease has ended, or the one that asks.
+    ///   - isLeaving: Whether the pod itself says that it is over.
+    /// - Returns: How many tunnels it was taken away from; `nil` for a pod that lives.
+    func reap(_ pod: PodID, isLeaving: Bool, limit: Int) async throws -> Int?
+
+    // MARK: What is used up
+
+    /// Uses a one-time code of an API key.
+    ///
+    /// - Returns: Whether neither it nor a later one was used before.
+    func useCode(step: UInt64, ofKey name: String) async throws -> Bool
+
+    /// Takes tokens from a bucket, as many of those wanted as there are; fewer than none gives some back.
+    func take(_ wanted: Int, from bucket: String, limit: RateLimit) async throws -> DirectoryGrant
+}
+
+/// What was done at one edge and concerns all.
+package enum DirectoryEvent: Equatable, Sendable {
+    /// A tunnel was deleted, with the tokens that were issued until then.
+    case deleted(TunnelID, issuedUntil: Double)
+    /// Tokens of a tunnel end.
+    case cut(TunnelID, TokenCutoffs.Cutoff)
+    /// A tunnel has another policy.
+    case changed(TunnelID, version: Double)
+    /// A tunnel was forgotten, since nothing was connected to it for long.
+    case forgotten(TunnelID)
+}
+
+/// Why the directory did not answer.
+package enum TunnelDirectoryError: Error, Equatable, CustomStringConvertible {
+    /// It is away, or fails; whether it did what it was asked is not known.
+    case unavailable(String)
+
+    package var description: String {
+        switch self {
+        case .unavailable(let why): "the registry is away: \(why)"
+        }
+    }
+}
+
+/// An edge from its start to its end: drawn at each start, so that what a dead process left is nobody's.
+package struct PodID: Hashable, Sendable, CustomStringConvertible {
+    /// Ten characters.
+    package let description: String
+
+    /// Draws an id.
+    package init() {
+        let alphabet = Array("0123456789abcdefghijklmnopqrstuvwxyz")
+        self.description = String((0..<10).map { _ in alphabet[Int.random(in: 0..<alphabet.count)] })
+    }
+
+    /// Takes an id that was drawn elsewhere.
+    package init(_ text: String) {
+        self.description = text
+    }
+}
+
+/// Where a session is.
+package struct DirectoryPlace: Hashable, Sendable {
+    /// The edge that has it.
+    package var pod: PodID
+    /// Which of the tunnel's sessions it is, wherever it is.
+    package var slot: String
+
+    /// Names a place.
+    package init(pod: PodID, slot: String) {
+        self.pod = pod
+        self.slot = slot
+    }
+}
+
+/// A connector that was let in with a token.
+package struct DirectoryArrival: Sendable {
+    /// What the token says.
+    package var specification: TunnelSpecification
+    /// When it was issued, in seconds since 1970.
+    package var issuedAt: Double
+    /// Where its session is; `nil` while there is none yet.
+    package var place: DirectoryPlace?
+    /// The most sessions of the tunnel.
+    package var limit: Int
+
+    /// Describes an arrival.
+    package init(
+        _ specification: TunnelSpecification,
+        issuedAt: Double,
+        place: DirectoryPlace? = nil,
+        limit: Int = .max
+    ) {
+        self.specification = specification
+        self.issuedAt = issuedAt
+        self.place = place
+        self.limit = limit
+    }
+}
+
+/// What became of a new tunnel.
+package enum DirectoryCreation: Equatable, Sendable {
+    case created
+    /// The owner has it already.
+    case own
+    /// The name is somebody else's.
+    case taken
+    /// The owner has as many tunnels as it may have.
+    case limit
+}
+
+/// What is known of a tunnel.
+package struct DirectoryEntry: Sendable {
+    /// The tunnel, by the latest word of its owner.
+    package var specification: TunnelSpecification
+    /// The ends of its tokens.
+    package var cutoffs: [TokenCutoffs.Cutoff]
+    /// Where its sessions are.
+    package var places: Set<DirectoryPlace>
+
+    /// Puts together what is known.
+    package init(
+        _ specification: TunnelSpecification,
+        cutoffs: [TokenCutoffs.Cutoff] = [],
+        places: Set<DirectoryPlace> = []
+    ) {
+        self.specification = specification
+        self.cutoffs = cutoffs
+        self.places = places
+    }
+}
+
+/// What became of an arrival.
+package enum DirectoryAdmission: Sendable {
+    /// It is in; the pod that had its slot before, if another one had it.
+    case joined(DirectoryEntry, before: PodID?)
+    /// Its token has ended.
+    case ended([TokenCutoffs.Cutoff])
+    /// The name is somebody else's.
+    case taken
+    /// The tunnel has as many sessions as it may have.
+    case full
+}
+
+/// What a pod learns when it renews its lease.
+package struct DirectoryBeat: Equatable, Sendable {
+    /// Whether its lease had not ended: otherwise others may have taken away what it holds.
+    package var hadLease: Bool
+    /// The pods that live, and what they say of themselves.
+    package var live: [PodID: String]
+    /// The pods whose lease has ended.
+    package var dead: Set<PodID>
+
+    /// Puts together what was learned.
+    package init(hadLease: Bool, live: [PodID: String], dead: Set<PodID>) {
+        self.hadLease = hadLease
+        self.live = live
+        self.dead = dead
+    }
+}
+
+/// What a bucket gave.
+package struct DirectoryGrant: Equatable, Sendable {
+    /// How many tokens.
+    package var granted: Int
+    /// How many are left, with the fraction that has come back.
+    package var left: Double
+
+    /// Notes what a bucket gave.
+    package init(granted: Int, left: Double) {
+        self.granted = granted
+        self.left = left
+    }
+}
+
+/// For how long a directory remembers what.
+package struct DirectoryTimes: Equatable, Sendable {
+    /// A pod that has not renewed its lease for so long counts as dead, in milliseconds.
+    package var lease = 10_000
+    /// A tunnel without a session is forgotten after so long, in milliseconds.
+    package var idleExpiry = 86_400_000
+    /// A forgotten tunnel's name stays its owner's for so long, in milliseconds.
+    package var nameLease = 7 * 86_400_000
+    /// No token lives longer, in seconds.
+    package var tokenLife = 31 * 86_400
+
+    /// Sets the usual times.
+    package init() {}
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import Foundation
+import NIOCore
+import Synchronization
+import Testing
+
+@testable import EdgeTunnels
+
+@Suite("A registry with a directory behind it")
+struct DirectoryTunnelRegistryTests {
+    /// What an edge knows of ended tokens.
+    private final class Tokens: CutoffLearner {
+        let cutoffs = Mutex(TokenCutoffs())
+
+        func learn(_ cutoffs: [TokenCutoffs.Cutoff], of id: TunnelID) {
+            self.cutoffs.withLock { $0.merge(cutoffs, for: id, now: 1_000_000) }
+        }
+
+        func knownCutoffs(of id: TunnelID) -> [TokenCutoffs.Cutoff] { self.cutoffs.withLock { $0[id] } }
+    }
+
+    /// One edge; another one made on the same directory is its neighbour, or itself after a restart.
+    private struct EdgeOfTest {
+        let tokens = Tokens()
+        let registry: DirectoryTunnelRegistry
+
+        init(_ directory: any TunnelDirectory, tunnelsPerOwner: Int = 100) {
+            self.registry = DirectoryTunnelRegistry(
+                InMemoryTunnelRegistry(),
+                directory: directory,
+                tokens: self.tokens,
+                tunnelsPerOwner: tunnelsPerOwner
+            )
+        }
+
+        func restore(_ specification: TunnelSpecification, issuedAt: Double) async throws -> Tunnel {
+            try await self.registry.restore(specification, issuedAt: issuedAt) { true }
+        }
+    }
+
+    private let directory = InMemoryTunnelDirectory(now: { 1_000_000 })
+    private let cutoff = TokenCutoffs.Cutoff(issuedUntil: 100, endAt: 100)
+
+    @Test("A name taken at one edge is taken at the other, and found there by its owner and by visitors")
+    func names() async throws {
+        let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
+        let id = try tunnelID("aaa")
+        _ = try await one.registry.create(.of("aaa", allowing: "10.0.0.0/8"))
+        await #expect(throws: TunnelRegistryError.nameTaken) {
+            try await other.registry.create(.of("aaa", owner: "bob"))
+        }
+        #expect(other.registry.tunnel(id) == nil)
+        let found = try #require(try await other.registry.find(id))
+        #expect(found.owner == "ann" && found.policy.ipAllow == ["10.0.0.0/8"])
+        #expect(other.registry.tunnel(id) === found)
+        #expect(try await other.registry.find(try tunnelID("nobody")) == nil)
+        let limited = EdgeOfTest(self.directory, tunnelsPerOwner: 1)
+        await #expect(throws: TunnelRegistryError.tooManyTunnels(limit: 1)) {
+            try await limited.registry.create(.of("bbb"))
+        }
+    }
+
+    @Test("A tunnel deleted at one edge stays deleted at the other, and after a restart")
+    func deletion() async throws {
+        let one = EdgeOfTest(self.directory)
+        let tunnel = try await one.restore(.of("aaa"), issuedAt: 50)
+        try await one.registry.delete(tunnel, ending: self.cutoff)
+        #expect(one.registry.tunnel(tunnel.id) == nil)
+        let other = EdgeOfTest(self.directory)
+        await #expect(throws: TunnelRegistryError.ended) { try await other.restore(.of("aaa"), issuedAt: 50) }
+        #expect(other.tokens.knownCutoffs(of: tunnel.id) == [self.cutoff])
+        #expect(other.registry.tunnel(tunnel.id) == nil)
+        _ = try await other.restore(.of("aaa"), issuedAt: 150)
+    }
+
+    @Test("Tokens that are replaced at one edge end at the other, and a policy is the owner's last word everywhere")
+    func changes() async throws {
+        let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
+        let tunnel = try await one.restore(.of("aaa"), issuedAt: 50)
+        try await one.registry.end(self.cutoff, of: tunnel)
+        await #expect(throws: TunnelRegistryError.ended) { try await other.restore(.of("aaa"), issuedAt: 50) }
+        var policy = TunnelPolicy()
+        policy.ipDeny = ["0.0.0.0/0"]
+        try await one.registry.change(tunnel, to: policy, at: 200)
+        #expect(try await other.restore(.of("aaa"), issuedAt: 150).policy == policy)
+    }
+
+    @Test(
+        "What is heard of another edge's deletions, cuts and policies is taken up; a tunnel made since then is another one"
+    )
+    func heard() async throws {
+        let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
+        let events = Mutex<[DirectoryEvent]>([])
+        self.directory.onEvent { event in events.withLock { $0.append(event) } }
+        let (mine, theirs) = (
+            try await one.restore(.of("aaa"), issuedAt: 50), try await other.restore(.of("aaa"), issuedAt: 50)
+        )
+        var policy = TunnelPolicy()
+        policy.ipDeny = ["0.0.0.0/0"]
+        try await one.registry.change(mine, to: policy, at: 60)
+        try await one.registry.end(TokenCutoffs.Cutoff(issuedUntil: 55, endAt: 90), of: mine)
+        for event in events.withLock({ $0 }) { await other.registry.heard(event) }
+        #expect(theirs.policy == policy && theirs.version == 60)
+        #expect(other.tokens.knownCutoffs(of: mine.id) == [TokenCutoffs.Cutoff(issuedUntil: 55, endAt: 90)])
+        try await one.registry.delete(mine, ending: self.cutoff)
+        let deletion = try #require(events.withLock { $0.last })
+        #expect(deletion == .deleted(mine.id, issuedUntil: 100))
+        await other.registry.heard(deletion)
+        #expect(other.registry.tunnel(mine.id) == nil && theirs.isDeleted)
+        let next = try await other.restore(.of("aaa", version: 150), issuedAt: 150)
+        await other.registry.heard(deletion)
+        #expect(other.registry.tunnel(mine.id) === next)
+        await other.registry.heard(.forgotten(mine.id))
+        #expect(other.registry.tunnel(mine.id) == nil && !next.isDeleted)
+    }
+
+    @Test("What an edge may have missed it looks up: what was deleted goes, and what is as it was stays")
+    func missed() async throws {
+        let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
+        for id in ["deleted", "kept", "replaced"] {
+            _ = try await one.restore(.of(id), issuedAt: 50)
+            _ = try await other.restore(.of(id), issuedAt: 50)
+        }
+        let deleted = try #require(one.registry.tunnel(try tunnelID("deleted")))
+        let (kept, replaced) = (
+            try #require(other.registry.tunnel(try tunnelID("kept"))),
+            try #require(other.registry.tunnel(try tunnelID("replaced")))
+        )
+        try await one.registry.delete(deleted, ending: self.cutoff)
+        try await one.registry.end(self.cutoff, of: replaced)
+        await other.registry.mayHaveMissed()
+        #expect(other.registry.tunnel(deleted.id) == nil)
+        #expect(other.registry.tunnel(kept.id) === kept)
+        #expect(other.registry.tunnel(replaced.id) === replaced)
+        #expect(other.tokens.knownCutoffs(of: replaced.id) == [self.cutoff])
+        // A directory that was emptied learns of tunnels that nothing is connected to.
+        let empty = InMemoryTunnelDirectory(now: { 1_000_000 })
+        let restarted = DirectoryTunnelRegistry(other.registry.local, directory: empty, tokens: other.tokens)
+        await restarted.mayHaveMissed()
+        #expect(try await empty.find(kept.id)?.specification.owner == "ann")
+    }
+
+    @Test("While the directory is away connectors are let in, and what would have to be remembered is refused whole")
+    func away() async throws {
+        let edge = EdgeOfTest(self.directory)
+        let tunnel = try await edge.restore(.of("aaa"), issuedAt: 50)
+        self.directory.isUp = false
+        #expect(try await edge.restore(.of("aaa"), issuedAt: 60) === tunnel)
+        #expect(try await edge.restore(.of("new"), issuedAt: 60).owner == "ann")
+        #expect(try await edge.registry.find(tunnel.id) === tunnel)
+        let unavailable = TunnelRegistryError.unavailable
+        await #expect(throws: unavailable) { try await edge.registry.create(.of("ccc")) }
+        await #expect(throws: unavailable) { try await edge.registry.find(try tunnelID("ccc")) }
+        await #expect(throws: unavailable) { try await edge.registry.delete(tunnel, ending: self.cutoff) }
+        await #expect(throws: unavailable) { try await edge.registry.end(self.cutoff, of: tunnel) }
+        await #expect(throws: unavailable) { try await edge.registry.change(tunnel, to: TunnelPolicy(), at: 300) }
+        #expect(edge.registry.tunnel(tunnel.id) === tunnel && tunnel.version == 10)
+        let page = await edge.registry.list(owner: nil, after: nil, limit: 9)
+        #expect(page.isPartial && page.tunnels.map(\.id.description) == ["aaa", "new"])
+    }
+
+    @Test("A directory that was emptied is told everything again: tunnels, and which tokens have ended")
+    func emptied() async throws {
+        let edge = EdgeOfTest(self.directory)
+        let tunnel = try await edge.restore(.of("aaa"), issuedAt: 150)
+        edge.tokens.learn([self.cutoff], of: tunnel.id)
+        let empty = InMemoryTunnelDirectory(now: { 1_000_000 })
+        let publisher = SessionPublisher(edge.registry.local, directory: empty, tokens: edge.tokens, pod: PodID())
+        try await publisher.beat()
+        await publisher.publish()
+        await #expect(throws: TunnelRegistryError.ended) {
+            try await EdgeOfTest(empty).restore(.of("aaa"), issuedAt: 50)
+        }
+    }
+
+    @Test("What there is no tunnel of is asked once in two seconds, and few such ids are remembered")
+    func absences() {
+        var absent = RecentAbsences<Int>(capacity: 10)
+        absent.insert(1, now: 0)
+        #expect(absent.contains(1, now: 1.9) && !absent.contains(1, now: 2) && !absent.contains(2, now: 0))
+        absent.remove(1)
+        #expect(!absent.contains(1, now: 0))
+        for id in 0..<1_000 { absent.insert(id, now: 0) }
+        #expect(absent.count <= 10 && absent.contains(999, now: 1))
+    }
+
+    @Test("A tunnel that changes while the directory is told of it is told of again, and never twice at a time")
+    func dirty() {
+        var dirty = DirtyTunnels<Int>()
+        dirty.mark(1)
+        dirty.mark(1)
+        #expect(dirty.next() == 1 && dirty.next() == nil)
+        dirty.mark(1)
+        #expect(dirty.next() == nil && dirty.count == 1)
+        dirty.done(1)
+        #expect(dirty.next() == 1)
+        dirty.failed(1)
+        #expect(dirty.next() == nil && dirty.count == 1)
+        dirty.retry()
+        #expect(dirty.next() == 1)
+        dirty.mark(1)
+        dirty.failed(1)
+        #expect(dirty.next() == 1)
+        dirty.done(1)
+        #expect(dirty.count == 0)
+        for id in 0..<10_000 { dirty.mark(id % 100) }
+        #expect(dirty.count == 100)
+    }
+}

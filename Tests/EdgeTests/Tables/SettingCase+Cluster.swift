@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import Foundation
+import Program
+import RedisServer
+import Testing
+
+@testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
+
+extension SettingCase {
+    /// What remembers for the edge.
+    static var cluster: [SettingCase] {
+        [
+            SettingCase("cluster.redis.url") {
+                let server = try RedisServer()
+                try await EdgeUnderTest.run(["--cluster-redis-url", "redis://127.0.0.1:\(server.port)"]) { edge in
+                    let tunnel = try await edge.makeTunnel()
+                    #expect(try server.ask(["HGET", "cv:t:\(tunnel.tunnelID)", "o"]) == "environment")
+                }
+                Self.refuses(["--cluster-redis-url", "http://redis"], "cluster.redis.url")
+                Self.refuses(["--cluster-redis-url", "redis://user:secret@redis"], "cluster.redis.password-file")
+            },
+            SettingCase("cluster.redis.password-file") {
+                let server = try RedisServer(["--requirepass", "right"])
+                try await Self.inFolder { folder in
+                    let file = folder.appending(path: "password")
+                    try Data("right\n".utf8).write(to: file)
+                    let arguments = [
+                        "--cluster-redis-url", "redis://127.0.0.1:\(server.port)", "--cluster-redis-password-file",
+                        file.path,
+                    ]
+                    Self.refuses(arguments, "chmod 600")
+                    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+                    try await EdgeUnderTest.run(arguments) { edge async throws -> Void in
+                        #expect(try await edge.metric("culvert_registry_up") == 1)
+                    }
+                }
+                Self.refuses(["--cluster-redis-password-file", "/nowhere"], "no cluster.redis.url")
+            },
+            SettingCase("cluster.redis.ca") {
+                let url = ["--cluster-redis-url", "rediss://127.0.0.1:1", "--cluster-redis-ca"]
+                Self.refuses(url + ["/nowhere"], "no certificate")
+                #expect(EdgeUnderTest.read(url + ["/etc/ssl/certs/ca-certificates.crt"]).problems == [])
+            },
+            SettingCase("cluster.redis.prefix") {
+                let server = try RedisServer()
+                let url = ["--cluster-redis-url", "redis://127.0.0.1:\(server.port)", "--cluster-redis-prefix"]
+                try await EdgeUnderTest.run(url + ["mine:"]) { edge in
+                    let tunnel = try await edge.makeTunnel()
+                    #expect(try server.ask(["HGET", "mine:t:\(tunnel.tunnelID)", "o"]) == "environment")
+                }
+                Self.refuses(url + ["a b"], "letters, digits")
+            },
+            SettingCase("cluster.lease") {
+                let server = try RedisServer()
+                let url = ["--cluster-redis-url", "redis://127.0.0.1:\(server.port)", "--cluster-lease", "1s"]
+                try await EdgeUnderTest.run(url) { edge in
+                    // What a dead edge left is taken away soon.
+                    try server.ask(["ZADD", "cv:pods", "1", "dead"])
+                    try await edge.until("it is taken away") { try server.ask(["ZCARD", "cv:pods"]) == "1" }
+                }
+                // And an edge that has stopped left nothing.
+                #expect(try server.ask(["ZCARD", "cv:pods"]) == "0")
+            },
+        ]
+    }
+
+    private static func refuses(_ arguments: [String], _ complaint: String) {
+        let problems = EdgeUnderTest.read(arguments).problems
+        #expect(problems.contains { $0.contains(complaint) }, "\(problems)")
+    }
+}
