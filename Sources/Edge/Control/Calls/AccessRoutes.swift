@@ -24,7 +24,7 @@ struct AccessRoutes: Sendable {
 
     @Sendable
     private func issue(_ request: Request, _ context: ControlContext) async throws -> Response {
-        let tunnel = try self.tunnels.tunnel(context)
+        let tunnel = try await self.tunnels.tunnel(context)
         let call = try await JSONBody.decode(TunnelAccessRequest.self, members: .accessTunnel, from: request)
         let lifetime = call.lifetimeSeconds ?? TunnelAccessRequest.defaultLifetime
         let (token, claims) = try await self.tunnels.tokens.issueAccess(
@@ -45,7 +45,7 @@ struct AccessRoutes: Sendable {
 
     @Sendable
     private func revoke(_ request: Request, _ context: ControlContext) async throws -> Response {
-        let tunnel = try self.tunnels.tunnel(context)
+        let tunnel = try await self.tunnels.tunnel(context)
         self.end(tunnel.id)
         return Response(status: .noContent)
     }
