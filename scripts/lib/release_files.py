@@ -126,7 +126,7 @@ Upstream-Name: Culvert
 Source: the repository that this package was built from
 
 Files: *
-Copyright: the authors of Culvert
+Copyright: 2026 the authors of Culvert
 License: Apache-2.0
 Comment:
  What is built into the program, whose it is and under which terms, is in

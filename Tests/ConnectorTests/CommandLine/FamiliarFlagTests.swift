@@ -14,7 +14,7 @@ struct FamiliarFlagTests {
             _ = try CulvertCommand.parseAsRoot(typed.understood)
             return nil
         } catch {
-            return CulvertCommand.correction(of: typed, error) ?? CulvertCommand.message(for: error)
+            return CulvertCommand.correction(of: typed) ?? CulvertCommand.message(for: error)
         }
     }
 

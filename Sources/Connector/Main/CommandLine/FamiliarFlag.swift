@@ -26,7 +26,7 @@ struct FamiliarFlag: Sendable {
     /// - Parameter flag: The flag with its hyphens, without a value.
     static func named(_ flag: String) -> FamiliarFlag? {
         guard flag.hasPrefix("-") else { return nil }
-        let name = flag.drop { $0 == "-" }.replacing("_", with: "-")
+        let name = String(flag.drop { $0 == "-" }).replacing("_", with: "-")
         return self.byName[name]
     }
 

@@ -53,20 +53,16 @@ struct TypedCommand {
     /// What a wrong flag or command ought to have been; `nil` if nobody can tell.
     ///
     /// - Parameters:
-    ///   - message: What the parser says is wrong.
     ///   - commands: The words of all commands that there are at the first place.
     ///   - flags: The flags of the command that was typed, with their hyphens.
-    func correction(of message: String, commands: [String], flags: [String]) -> String? {
+    func correction(commands: [String], flags: [String]) -> String? {
         if let first = self.words.first, !first.hasPrefix("-"), !commands.contains(first), !Self.isTarget(first) {
             let wrong = "There is no command “\(first)”."
             if let advice = FamiliarCommand.advice(for: first) { return "\(wrong) \(advice)" }
             if let near = NearestWord.to(first, among: commands) { return "\(wrong) Did you mean “culvert \(near)”?" }
             return "\(wrong) culvert --help lists those that there are."
         }
-        guard message.hasPrefix("Unknown option"), let quoted = message.split(separator: "'").dropFirst().first else {
-            return nil
-        }
-        let flag = String(quoted.prefix { $0 != "=" })
+        guard let flag = self.unknownFlag(flags) else { return nil }
         let wrong = "There is no option \(flag) here."
         if let familiar = FamiliarFlag.named(flag) {
             switch familiar.meaning {
@@ -78,6 +74,19 @@ struct TypedCommand {
         if let near = NearestWord.to(flag, among: flags) { return "\(wrong) Did you mean \(near)?" }
         let typed = self.words.prefix { !$0.hasPrefix("-") }.prefix(2).filter { $0.allSatisfy(\.isLetter) }
         return "\(wrong) \((["culvert"] + typed).joined(separator: " ")) --help lists those that there are."
+    }
+
+    /// The first flag that the command does not have. The parser may speak of a missing argument first.
+    private func unknownFlag(_ flags: [String]) -> String? {
+        let known = flags + ["-h", "--help", "--version"]
+        for word in self.understood {
+            guard word != "--" else { return nil }
+            let flag = String(word.prefix { $0 != "=" })
+            // A hyphen alone is standard input, and with a digit it is a number.
+            guard flag.hasPrefix("-"), flag.count > 1, !flag.dropFirst().allSatisfy(\.isNumber) else { continue }
+            if !known.contains(flag) { return flag }
+        }
+        return nil
     }
 
     /// Whether a first word is a target, and no command.

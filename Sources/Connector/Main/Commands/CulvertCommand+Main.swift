@@ -33,7 +33,7 @@ extension CulvertCommand {
     private static func refuse(_ typed: TypedCommand, _ error: any Error) -> Never {
         guard self.exitCode(for: error).rawValue == CommandStatus.usage.rawValue else { self.exit(withError: error) }
         let message = self.message(for: error)
-        let correction = self.correction(of: typed, error)
+        let correction = self.correction(of: typed)
         if typed.wantsJSON {
             let event = StatusEvent.stopped(
                 exitCode: CommandStatus.usage.rawValue,
@@ -51,10 +51,9 @@ extension CulvertCommand {
     }
 
     /// What the arguments ought to have been; `nil` if the parser's own message is the best there is.
-    static func correction(of typed: TypedCommand, _ error: any Error) -> String? {
+    static func correction(of typed: TypedCommand) -> String? {
         guard let document = try? CommandDocument(dumpedHelp: self._dumpHelp()) else { return nil }
         return typed.correction(
-            of: self.message(for: error),
             commands: document.commandNames,
             flags: document.flags(after: typed.understood)
         )

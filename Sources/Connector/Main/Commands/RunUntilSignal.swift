@@ -81,7 +81,7 @@ struct RunUntilSignal: Sendable {
             if self.companion?.pass(SIGTERM) == true { _ = await ending.value }
             throw error
         }
-        let code = self.companion == nil ? nil : await ending.value
+        let code = await ending.value
         guard let code, code != CommandStatus.success.rawValue else {
             if display.isForPrograms { display.report(stopped) }
             return

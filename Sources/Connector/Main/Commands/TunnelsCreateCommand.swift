@@ -42,7 +42,7 @@ extension TunnelsCommand {
 
         func run() async throws {
             try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-                let target = try self.target.map(OriginTarget.fromCommandLine)
+                let target = try self.target.map { try OriginTarget.fromCommandLine($0) }
                 let request = TunnelCreation.request(
                     name: self.name,
                     target: target,

@@ -4,6 +4,7 @@ import ConnectorCore
 import ControlAPI
 import Foundation
 import Mux
+import NIOCore
 
 extension Diagnosis {
     /// Makes a tunnel for the moment, serves a file that nobody else has, and asks for it at the public URL: everything
