@@ -156,7 +156,7 @@ def defaults(streams, window):
 GOOD = [
  ("HELLO connector→edge", hello(1, tlvs=tlv(1, u32(65536)) + tlv(2, u32(16777216)) + tlv(3, u32(1024)) + tlv(4, u32(65536)) + tlv(5, u32(30000)) + tlv(0x20, b"connector/0.1"))),
  ("HELLO edge→connector (minimal: all defaults)", hello(2)),
- ("HELLO edge→edge (capability peer, POD \"k3v9q2m7x4\", PODS 3)", hello(2, caps=0x20, tlvs=tlv(0x23, b"k3v9q2m7x4") + tlv(0x24, b"\x00\x03"))),
+ ("HELLO edge→edge (capability peer, POD \"k3v9q2m7x4\", PODS 3)", hello(2, caps=0x20, tlvs=defaults(16384, 65536) + tlv(0x23, b"k3v9q2m7x4") + tlv(0x24, b"\x00\x03"))),
  ("OPEN http on stream 2, urgency 3, window 262144, deadline 10 s, TARGET \"web\", REMOTE_ADDR 203.0.113.7:51000, REQUEST_ID 10…1f",
   open_(2, 1, 3, 262144, 10000, tlv(1, b"web") + tlv(2, addr4("203.0.113.7", 51000)) + tlv(5, rid))),
  ("OPEN tcp on stream 4, smallest useful (TARGET \"db\")", open_(4, 2, 3, 65536, 0, tlv(1, b"db"))),
