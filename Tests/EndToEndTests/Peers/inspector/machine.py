@@ -165,7 +165,6 @@ def ngrok_library(stage, _):
 def edge_answers(stage, _):
     """What the edge answers itself is no line, and is counted beside the tunnel."""
     stage.prepare()
-    assert stage.send(samples.request("GET", "/refused/<by-the-edge>")) == 400
     assert stage.send(samples.request("GET", "/away")) == 502
 
     def counted():
@@ -212,8 +211,8 @@ def many_pages(stage, _):
         assert page.recv(12) == b"HTTP/1.1 200"
     # More than the buffers of a connection take whose reader has room for 4 KiB.
     long = {"method": "GET", "url": "http://a/" + "x" * 2_000, "headers": []}
-    entries = [{"time": 1, "request": long, "response": {"status": 200, "headers": []}} for _ in range(200)]
-    for _ in range(3):
+    entries = [{"time": 1, "request": long, "response": {"status": 200, "headers": []}} for _ in range(120)]
+    for _ in range(2):
         stage.post("requests/har", {"log": {"version": "1.2", "entries": entries}})
         time.sleep(0.3)
     busy = durations(stage, 60)
@@ -223,7 +222,7 @@ def many_pages(stage, _):
     stage.figures["what fifty pages that read nothing add, MiB"] = round(grown / (1 << 20), 1)
     assert busy[30] <= 0.25 and busy[-1] <= 5, (quiet, busy)
     # Of what a page has not taken, a batch of lines is held, and not all.
-    assert grown <= 40 << 20, grown
+    assert grown <= 16 << 20, grown
     # One that reads on is told, and can be sure of what it has.
     text = b""
     while b"event: requests" not in text:

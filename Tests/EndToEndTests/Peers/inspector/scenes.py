@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """All scenes by their names."""
 
+import os
+
 import again
 import doing
 import guard
@@ -35,7 +37,10 @@ SCENES = {
 
 # Those that hold for any program, and what only the program itself can show.
 NEEDS_FAKE = {"modules", "filter-cases", "kept", "contrast"}
-REAL_SCENES = {name: scene for name, scene in SCENES.items() if name not in NEEDS_FAKE} | {
+# The page does the same in these whatever is behind it; CULVERT_LONG=1 plays them before the program, too.
+SAME_WITH_FAKE = {"long-list", "keyboard", "secrets", "hostile", "compared", "pausing", "narrow", "speed"}
+left_out = NEEDS_FAKE if os.environ.get("CULVERT_LONG") else NEEDS_FAKE | SAME_WITH_FAKE
+REAL_SCENES = {name: scene for name, scene in SCENES.items() if name not in left_out} | {
     "guarded": guard.guarded,
     "guard-table": machine.guard_table,
     "other-user": machine.other_user,
