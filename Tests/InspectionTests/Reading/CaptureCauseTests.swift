@@ -90,6 +90,45 @@ struct CaptureCauseTests {
         #expect(try #require(causes[0]).hasPrefix("What the server sent can't be read as HTTP/1.1"))
     }
 
+    @Test("A visitor who wants no more is the cause, though the local server then closes or breaks")
+    func unwanted() {
+        for ending in [PipeEnding.localClosed, .localFailed, .streamClosed] {
+            #expect(
+                self.causes { tap in
+                    tap.request(Self.get)
+                    tap.response(Self.half)
+                    tap.stopResponses()
+                    tap.finishResponses()
+                    tap.close(ending)
+                } == ["The visitor or the edge gave up before the response was complete."]
+            )
+        }
+        // Behind a complete response it says nothing.
+        #expect(
+            self.causes { tap in
+                tap.request(Self.get)
+                tap.response("HTTP/1.1 204 No Content\r\n\r\n")
+                tap.stopResponses()
+                tap.close(.localFailed)
+            } == [nil]
+        )
+    }
+
+    @Test("A conversation whose server left in order is complete, though the edge then resets the stream")
+    func leftConversation() {
+        for name in ["websocket", "other"] {
+            #expect(
+                self.causes { tap in
+                    tap.request("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: \(name)\r\n\r\n")
+                    tap.response("HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: \(name)\r\n\r\n")
+                    tap.finishResponses()
+                    tap.close(.streamFailed)
+                } == [nil],
+                "\(name)"
+            )
+        }
+    }
+
     @Test("After an upgrade the end of one direction is no cause")
     func upgrade() {
         #expect(

@@ -41,6 +41,10 @@ struct TapScript {
         self.now = self.now + .milliseconds(milliseconds)
     }
 
+    mutating func stopResponses() {
+        self.tap.responsesUnwanted(now: self.now)
+    }
+
     mutating func finishResponses() {
         self.tap.responsesFinished(now: self.now)
     }

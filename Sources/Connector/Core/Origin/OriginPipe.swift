@@ -100,6 +100,7 @@ final class OriginPipe {
     }
 
     func streamStoppedReading() {
+        self.capture?.streamStoppedReading()
         self.perform(self.state.streamStoppedReading())
     }
 

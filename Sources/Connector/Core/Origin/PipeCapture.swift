@@ -26,6 +26,11 @@ final class PipeCapture {
         self.capture.responsesFinished(now: .now())
     }
 
+    /// The edge wants no more of the responses.
+    func streamStoppedReading() {
+        self.capture.responsesUnwanted(now: .now())
+    }
+
     /// Either side is closed; the second call has no effect.
     func closed(_ ending: PipeEnding) {
         self.capture.closed(ending, now: .now())

@@ -49,6 +49,8 @@ package struct HTTPCapture {
     private var download = Body()
     /// What the bytes are counted for that belong to no request.
     private var counted: ExchangeCapture?
+    /// Whether the local server has closed its direction in order.
+    private var isServerFinished = false
     /// Whether a place for an inflater was taken.
     private var inflaters: InflaterQuota.Place?
 
@@ -108,6 +110,7 @@ package struct HTTPCapture {
     /// The origin has closed its direction, which ends a response that has no length (RFC 9112 §6.3), and is the reason
     /// why other requests get none.
     package mutating func responsesFinished(now: NIODeadline) {
+        self.isServerFinished = true
         guard case .reading = self.state else { return }
         if self.responses.endsWithConnection {
             self.download.record?.responseEnded(trailers: [])
@@ -117,12 +120,23 @@ package struct HTTPCapture {
         self.endAll(.localClosed, now: now)
     }
 
+    /// The visitor or the edge wants no more of the responses; what the local server still sends is dropped.
+    ///
+    /// After an upgrade that is how a visitor leaves, and says nothing of what passed before.
+    package mutating func responsesUnwanted(now: NIODeadline) {
+        guard case .reading = self.state else { return }
+        self.endAll(.streamFailed, now: now)
+        self.state = .stopped
+    }
+
     /// The connection is closed.
     ///
     /// - Parameters:
     ///   - ending: How.
     ///   - now: The time.
     package mutating func closed(_ ending: PipeEnding, now: NIODeadline) {
+        // What came first is the cause: an edge gives up a stream on which the local server has nothing more to say.
+        let ending = self.isServerFinished && ending == .streamFailed ? .localClosed : ending
         switch self.state {
         case .closed: return
         case .reading: self.endAll(ending, now: now)
