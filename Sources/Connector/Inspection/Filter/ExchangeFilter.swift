@@ -145,13 +145,17 @@ package struct ExchangeFilter: Equatable, Sendable {
 
     private static func statuses(_ text: String) -> Statuses? {
         let ends = text.split(separator: "-", omittingEmptySubsequences: false)
-        if ends.count == 2, let first = Int(ends[0]), let last = Int(ends[1]), first <= last {
+        if ends.count == 2, ends.allSatisfy({ $0.utf8.allSatisfy(Self.isDigit) }), let first = Int(ends[0]),
+            let last = Int(ends[1]), first <= last
+        {
             return .range(first...last)
         }
         let pattern = text.lowercased()
-        let isPattern = pattern.utf8.count == 3 && pattern.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x78 }
+        let isPattern = pattern.utf8.count == 3 && pattern.utf8.allSatisfy { Self.isDigit($0) || $0 == 0x78 }
         return isPattern ? .digits(pattern) : nil
     }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
     private static func header(_ text: String) -> Test {
         guard let equals = text.firstIndex(of: "=") else { return .header(name: text.lowercased(), value: nil) }
@@ -162,7 +166,11 @@ package struct ExchangeFilter: Equatable, Sendable {
         guard let sign = text.first, sign == ">" || sign == "<" else { return nil }
         let rest = text.dropFirst()
         for (unit, factor) in units where rest.hasSuffix(unit) {
-            guard let number = Double(rest.dropLast(unit.count)) else { continue }
+            let digits = rest.dropLast(unit.count)
+            // Swift reads more than digits and a point as a number: 1e3, 0x10, nan.
+            guard let first = digits.utf8.first, let last = digits.utf8.last, Self.isDigit(first), Self.isDigit(last),
+                digits.utf8.allSatisfy({ Self.isDigit($0) || $0 == UInt8(ascii: ".") }), let number = Double(digits)
+            else { continue }
             return sign == ">" ? .above(number * factor) : .below(number * factor)
         }
         return nil
