@@ -17,7 +17,6 @@ struct InspectorEvents: Sendable {
 
     /// The most streams at a time.
     static let maximum = 64
-    private static let open = Atomic<Int>(0)
     /// How often what has changed is sent.
     private static let pace = Duration.milliseconds(250)
     /// After how many silent rounds a comment is sent.
@@ -27,19 +26,36 @@ struct InspectorEvents: Sendable {
     /// The most summaries in one event.
     private static let batch = 50
 
+    /// The right to one stream, as long as it is held: an answer that is never written gives it back, too.
+    private final class Place: Sendable {
+        private static let taken = Atomic<Int>(0)
+
+        /// Takes one of the places; `nil` if none is free.
+        static func take() -> Place? {
+            guard self.taken.add(1, ordering: .relaxed).newValue <= InspectorEvents.maximum else {
+                self.taken.subtract(1, ordering: .relaxed)
+                return nil
+            }
+            return Place()
+        }
+
+        deinit {
+            Self.taken.subtract(1, ordering: .relaxed)
+        }
+    }
+
     /// Begins a stream.
     func answer() throws -> Response {
-        guard Self.open.add(1, ordering: .relaxed).newValue <= Self.maximum else {
-            Self.open.subtract(1, ordering: .relaxed)
+        guard let place = Place.take() else {
             throw ProblemDetails.inspector(429, "busy", "Too many pages follow this inspector: close some of them.")
         }
         return Response(
             status: .ok,
             headers: [.contentType: "text/event-stream"],
             body: ResponseBody { writer in
-                defer { Self.open.subtract(1, ordering: .relaxed) }
                 try await self.run(&writer)
                 try await writer.finish(nil)
+                withExtendedLifetime(place) {}
             }
         )
     }
