@@ -138,20 +138,15 @@ package struct ResponseHead {
 extension StringProtocol {
     /// With A to Z in lower case, and nothing else changed.
     package func asciiLowercased() -> String {
-        var scalars = String.UnicodeScalarView()
-        for scalar in self.unicodeScalars {
-            scalars.append(
-                ("A"..."Z").contains(scalar) ? Unicode.Scalar(UInt8(truncatingIfNeeded: scalar.value | 0x20)) : scalar
-            )
-        }
-        return String(scalars)
+        // Byte by byte, not by scalars: lists of thousands of heads ask for it.
+        String(decoding: self.utf8.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
     }
 
     /// Without spaces and tabs at either end (RFC 9110 §5.6.3).
     package func trimmingSpaces() -> String {
-        var text = Substring(self)
-        while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
-        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-        return String(text)
+        var bytes = Substring(self).utf8
+        while let first = bytes.first, first == 0x20 || first == 0x09 { bytes.removeFirst() }
+        while let last = bytes.last, last == 0x20 || last == 0x09 { bytes.removeLast() }
+        return String(Substring(bytes))
     }
 }

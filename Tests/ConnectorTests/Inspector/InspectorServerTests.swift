@@ -135,6 +135,33 @@ struct InspectorServerTests {
         }
     }
 
+    @Test("The list goes on from any of its lines, and one line can be asked for alone")
+    func pages() async throws {
+        try await self.withInspector { scene in
+            let ids = try (0..<5).map { number in
+                try #require(scene.capture("GET /\(number % 2) HTTP/1.1\r\nHost: h\r\n\r\n"))
+            }
+            func list(_ query: [(String, String)]) async throws -> [String] {
+                let list: ListAnswer<ExchangeSummary> = try await scene.client.get(
+                    "/api/requests/http",
+                    query: [("fields", "summary")] + query
+                )
+                return list.requests.map(\.id)
+            }
+            let youngest = ids.reversed().map { "\($0)" }
+            #expect(try await list([("limit", "2")]) == Array(youngest[..<2]))
+            #expect(try await list([("limit", "2"), ("before", youngest[1])]) == Array(youngest[2..<4]))
+            #expect(try await list([("filter", "path:/1")]) == [youngest[1], youngest[3]])
+            #expect(try await list([("filter", "path:/1"), ("limit", "1")]) == [youngest[1]])
+            #expect(try await list([("tunnel_name", "other")]).isEmpty)
+            let one: ExchangeSummary = try await scene.client.get(
+                "/api/requests/http/\(youngest[0])",
+                query: [("fields", "summary")]
+            )
+            #expect(one.id == youngest[0] && one.path == "/0")
+        }
+    }
+
     @Test("A replay to a local server that is gone is an exchange that failed")
     func unreachable() async throws {
         try await self.withInspector { scene in

@@ -184,9 +184,10 @@ package final class CaptureRing: Sendable {
     }
 
     /// The exchanges, youngest first.
-    package var exchanges: [ExchangeCapture] {
-        self.state.withLock { Array($0.all.values) }.sorted { $0.id > $1.id }
-    }
+    package var exchanges: [ExchangeCapture] { self.unordered.sorted { $0.id > $1.id } }
+
+    /// The exchanges in any order, for who looks at all of them.
+    package var unordered: [ExchangeCapture] { self.state.withLock { Array($0.all.values) } }
 
     /// One exchange.
     package func exchange(_ id: CaptureID) -> ExchangeCapture? {

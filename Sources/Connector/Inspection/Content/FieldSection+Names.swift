@@ -9,7 +9,11 @@ extension FieldSection {
     package func value(named name: String) -> String? {
         let count = name.utf8.count
         for line in self.lines where Int(line.name.count) == count {
-            if self.text(line.name).asciiLowercased() == name { return self.text(line.value).asciiLowercased() }
+            // Byte by byte: a text of each name would cost more than all else that is done for a small response.
+            let isEqual = self.bytes.withUnsafeReadableBytes { bytes in
+                bytes.dropFirst(Int(line.name.start)).prefix(count).elementsEqual(name.utf8) { $0 | 0x20 == $1 }
+            }
+            if isEqual { return self.text(line.value).asciiLowercased() }
         }
         return nil
     }

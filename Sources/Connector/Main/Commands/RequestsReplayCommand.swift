@@ -143,16 +143,10 @@ extension RequestsCommand {
         private func wait(for id: String, _ client: InspectorClient) async throws -> ExchangeSummary {
             let end = ContinuousClock.now + Self.patience
             while true {
-                let list: ListAnswer<ExchangeSummary> = try await client.get(
-                    "/api/requests/http",
-                    query: [("fields", "summary"), ("limit", "10000"), ("filter", "is:replay")]
+                let summary: ExchangeSummary = try await client.get(
+                    "/api/requests/http/\(id)",
+                    query: [("fields", "summary")]
                 )
-                guard let summary = list.requests.first(where: { $0.id == id }) else {
-                    throw CommandFailure(
-                        .unavailable,
-                        "The replay \(id) was cleared, or younger requests took its place."
-                    )
-                }
                 if summary.state != "open" || ContinuousClock.now > end { return summary }
                 try await Task.sleep(for: .milliseconds(50))
             }

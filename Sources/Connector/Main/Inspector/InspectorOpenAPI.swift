@@ -137,7 +137,9 @@ enum InspectorOpenAPI {
             operation(
                 "request",
                 "One request with its response",
-                parameters: [id, query("fields", "string", "detail: without the members raw")],
+                parameters: [
+                    id, query("fields", "string", "detail: without the members raw; summary: its line of the list"),
+                ],
                 answers: [(200, "The request", json)]
             )
         ),

@@ -42,8 +42,11 @@ struct InspectorRoutes: Sendable {
         }
         router.get("api/requests/http/:id") { request, context in
             let view = try self.view(context)
-            let isDetail = request.uri.queryParameters.get("fields") == "detail"
-            return try InspectorJSON.answer(self.answer(view, rawLimit: isDetail ? nil : .max))
+            switch request.uri.queryParameters.get("fields") {
+            case "summary": return try InspectorJSON.answer(ExchangeSummary(view))
+            case "detail": return try InspectorJSON.answer(self.answer(view, rawLimit: nil))
+            default: return try InspectorJSON.answer(self.answer(view, rawLimit: .max))
+            }
         }
         router.delete("api/requests/http/:id") { _, context in
             let id = try self.view(context).exchange.id
@@ -98,7 +101,7 @@ struct InspectorRoutes: Sendable {
     /// The tunnels, with their numbers of requests.
     var tunnels: TunnelsAnswer {
         var counts: [String: UInt64] = [:]
-        for exchange in self.inspection.ring.exchanges { counts[exchange.tunnel, default: 0] += 1 }
+        for exchange in self.inspection.ring.unordered { counts[exchange.tunnel, default: 0] += 1 }
         return TunnelsAnswer(
             self.inspection.directory.answers.map { tunnel in
                 var tunnel = tunnel
@@ -136,7 +139,7 @@ struct InspectorRoutes: Sendable {
 
     private func answer(_ view: ExchangeView, rawLimit: Int?) -> ExchangeAnswer {
         let id = view.exchange.id
-        let replays = self.inspection.ring.exchanges.filter { $0.replayOf == id }.map(\.id)
+        let replays = self.inspection.ring.unordered.filter { $0.replayOf == id }.map(\.id).sorted(by: >)
         var answer = ExchangeAnswer(
             view,
             publicURL: self.inspection.directory.publicURL(of: view.exchange.tunnel),
@@ -154,13 +157,14 @@ struct InspectorRoutes: Sendable {
         let tunnel = query.get("tunnel_name").flatMap { $0.isEmpty ? nil : $0 }
         let before = query.get("before").flatMap { CaptureID($0) }
         let now = NIODeadline.now()
-        let views = self.inspection.ring.exchanges.lazy
-            .filter { exchange in
-                (before.map { exchange.id < $0 } ?? true) && (tunnel ?? exchange.tunnel) == exchange.tunnel
-            }
-            .map { ExchangeView($0.snapshot()) }
-            .filter { filter.isEmpty || filter.matches($0, now: now) }
-            .prefix(limit)
+        var views: [ExchangeView] = []
+        // Not by lazy collections: they make a view anew each time that they look at it.
+        for exchange in self.inspection.ring.exchanges where views.count < limit {
+            if let before, exchange.id >= before { continue }
+            if let tunnel, exchange.tunnel != tunnel { continue }
+            let view = ExchangeView(exchange.snapshot())
+            if filter.isEmpty || filter.matches(view, now: now) { views.append(view) }
+        }
         if query.get("fields") == "summary" {
             return try InspectorJSON.answer(ListAnswer(views.map { ExchangeSummary($0) }))
         }
