@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTP1
+import NIOCore
 
 extension FieldSection {
     /// The first value of a field that the readers have no name for, in lower case.

@@ -296,7 +296,7 @@ struct EdgeServer: Service {
                 logger: Logger(label: "culvert.connect")
             ),
             accessEndpoint: AccessEndpoint(
-                registry: self.registry,
+                registry: self.registry.tunnels,
                 tokens: self.tokens,
                 sessions: self.accessSessions,
                 configuration: self.accessConfiguration,
