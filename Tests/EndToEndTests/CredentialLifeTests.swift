@@ -184,7 +184,7 @@ extension EndToEnd {
             let origin = try await NginxOrigin(in: scratch)
             let edge = try await EdgeProcess(
                 in: scratch,
-                arguments: Self.unlimited + ["--tunnel-heartbeat-interval", "2s"]
+                arguments: Self.unlimited + ["--tunnel-heartbeat-interval", "2s", "--tunnel-resume", "0s"]
             )
             let tunnel = try await edge.createTunnel(in: scratch)
             let connector = try self.connect(tunnel.token, port: origin.port, in: scratch)

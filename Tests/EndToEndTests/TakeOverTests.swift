@@ -17,7 +17,11 @@ extension EndToEnd {
             for (index, origin) in origins.enumerated() {
                 try Data("origin \(index)".utf8).write(to: origin.files.appendingPathComponent("who"))
             }
-            let edge = try await EdgeProcess(in: scratch, arguments: ["--dev", "--tunnel-heartbeat-interval", "2s"])
+            // The session of a connector that vanished would be kept for a while.
+            let edge = try await EdgeProcess(
+                in: scratch,
+                arguments: ["--dev", "--tunnel-heartbeat-interval", "2s", "--tunnel-resume", "0s"]
+            )
             let tunnel = try await edge.createTunnel(in: scratch)
             let url = "\(edge.url)/\(tunnel.id)/files/who"
             func connect(_ round: Int) throws -> RunningProcess {

@@ -47,8 +47,9 @@ extension SessionHandler {
             guard let received = hello.settings.resumed, let key = hello.settings.resumeKey, let context,
                 session.suspension != nil
             else {
-                session.giveUp("the edge does not know the session any more")
-                return self.settle(with: message, now: now)
+                // The new session first, which may take the place of the old one.
+                self.settle(with: message, now: now)
+                return session.giveUp("the edge does not know the session any more")
             }
             let carrier = SessionCarrier(connection: context, sessionLoop: context.eventLoop)
             session.goOn(over: carrier, received: received, key: key, hello: nil)

@@ -103,6 +103,8 @@ package struct SessionStatus: Codable, Equatable, Sendable {
     package var activeStreams: Int
     /// Whether it is about to leave.
     package var draining: Bool
+    /// Since when it has no connection, and waits for its connector to come back; absent while it has one.
+    package var suspendedSince: Date?
 
     /// Makes a session status.
     package init(
@@ -113,7 +115,8 @@ package struct SessionStatus: Codable, Equatable, Sendable {
         roundTripMilliseconds: Double?,
         lastEchoAt: Date? = nil,
         activeStreams: Int,
-        draining: Bool
+        draining: Bool,
+        suspendedSince: Date? = nil
     ) {
         self.sessionID = sessionID
         self.remoteAddress = remoteAddress
@@ -123,6 +126,7 @@ package struct SessionStatus: Codable, Equatable, Sendable {
         self.lastEchoAt = lastEchoAt
         self.activeStreams = activeStreams
         self.draining = draining
+        self.suspendedSince = suspendedSince
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -134,6 +138,7 @@ package struct SessionStatus: Codable, Equatable, Sendable {
         case lastEchoAt = "last_echo_at"
         case activeStreams = "active_streams"
         case draining
+        case suspendedSince = "suspended_since"
     }
 }
 

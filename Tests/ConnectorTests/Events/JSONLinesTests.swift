@@ -41,6 +41,8 @@ struct JSONLinesTests {
         .leaving(signal: "SIGTERM"),
         .stopped(exitCode: 77, message: "The edge refused the credentials."),
         .connection(OriginConnectionSummary(bytesIn: 3, bytesOut: 4, duration: .milliseconds(5), isComplete: true)),
+        .suspended(connection: 0, streams: 12, reason: "the connection was closed"),
+        .resumed(connection: 0, pause: .milliseconds(420), repeated: 3),
     ]
 
     private static func object(_ event: StatusEvent, tunnel: String? = nil) throws -> [String: Any] {

@@ -194,6 +194,17 @@ struct StatusScreenTests {
         #expect(self.picture(state).contains("Session     ◐○ connecting\n"))
     }
 
+    @Test("A connection that was lost says how many streams wait for the next one, and is online with it")
+    func suspension() {
+        var state = Self.online()
+        for connection in 0...1 {
+            state.take(.suspended(connection: connection, streams: 6, reason: "gone"), of: "my-app", at: Self.date)
+        }
+        #expect(self.picture(state).contains("Session     ◐◐ reconnecting · 12 streams kept\n"))
+        state.take(.resumed(connection: 0, pause: .milliseconds(9), repeated: 1), of: "my-app", at: Self.date)
+        #expect(self.picture(state).contains("Session     ●◐ online"))
+    }
+
     @Test("An edge that leaves, a connector that took over, and the end are told")
     func endings() {
         var state = Self.online()

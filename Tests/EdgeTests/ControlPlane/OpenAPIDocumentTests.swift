@@ -59,7 +59,8 @@ struct OpenAPIDocumentTests {
             roundTripMilliseconds: 1,
             lastEchoAt: date,
             activeStreams: 1,
-            draining: false
+            draining: false,
+            suspendedSince: date
         )
         let status = TunnelStatus(
             tunnelID: "t",

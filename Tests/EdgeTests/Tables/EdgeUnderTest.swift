@@ -174,14 +174,18 @@ struct EdgeUnderTest: Sendable {
         _ tunnel: CreateTunnelResponse,
         origin: ScriptedConnector.Origin = .ok,
         bundle: UInt8 = 1,
-        sessions: Double = 1
+        sessions: Double = 1,
+        isResumable: Bool = false,
+        resuming earlier: ScriptedConnector? = nil
     ) async throws -> ScriptedConnector {
         let connector = try await ScriptedConnector.connect(
             to: self,
             token: tunnel.token,
             tunnelID: tunnel.tunnelID,
             origin: origin,
-            bundle: bundle
+            bundle: bundle,
+            isResumable: isResumable || earlier != nil,
+            resuming: earlier
         )
         try await self.until("the session has joined") {
             try await self.metric("culvert_active_sessions") == sessions

@@ -53,6 +53,19 @@ struct MetricCase: Sendable, CustomTestStringConvertible {
                     }
                 }
             },
+            MetricCase("culvert_sessions_suspended") { edge in
+                let tunnel = try await edge.makeTunnel()
+                let connector = try await edge.connect(tunnel, isResumable: true)
+                try await connector.drop()
+                try await edge.until("it rises") { try await edge.metric("culvert_sessions_suspended") == 1 }
+                #expect(try await edge.metric("culvert_active_sessions") == 0)
+                _ = try await edge.connect(tunnel, resuming: connector)
+                #expect(try await edge.metric("culvert_sessions_suspended") == 0)
+                #expect(try await edge.metric("culvert_sessions_total") == 1)
+                #expect(try await edge.get("/\(tunnel.tunnelID)/").body == "ok")
+            },
+            Self.resumption("culvert_sessions_resumed_total", "culvert_sessions_resumed_total"),
+            Self.resumption("culvert_resume_seconds", "culvert_resume_seconds_count"),
             MetricCase("culvert_connectors_refused_total") { edge in
                 _ = try await edge.upgrade(try await edge.makeTunnel().tunnelID, token: "not.a.token")
                 #expect(try await edge.metric("culvert_connectors_refused_total") == 1)
@@ -201,6 +214,17 @@ struct MetricCase: Sendable, CustomTestStringConvertible {
                 try await group.shutdownGracefully()
             },
         ]
+    }
+
+    /// What is one more after each return of a connector.
+    private static func resumption(_ name: String, _ series: String) -> MetricCase {
+        MetricCase(name) { edge in
+            let tunnel = try await edge.makeTunnel()
+            let connector = try await edge.connect(tunnel, isResumable: true)
+            try await connector.drop()
+            _ = try await edge.connect(tunnel, resuming: connector)
+            #expect(try await edge.metric(series) == 1)
+        }
     }
 
     /// A histogram that has one more value after each request.

@@ -50,12 +50,14 @@ struct ScriptedConnector: Sendable {
         token: String,
         tunnelID: String,
         origin: Origin = .ok,
-        bundle: UInt8 = 1
+        bundle: UInt8 = 1,
+        isResumable: Bool = false,
+        resuming earlier: ScriptedConnector? = nil
     ) async throws -> ScriptedConnector {
         let opened = NIOLockedValueBox<[OpenFrame]>([])
         let waiting = NIOLockedValueBox<[NIOLoopBound<StreamChannel>]>([])
         let made = NIOLockedValueBox<NIOLoopBound<SessionHandler>?>(nil)
-        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let loop = earlier?.handler.eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
         let upgraded = loop.makePromise(of: Void.self)
         let address = edge.addresses.listen
         let channel: any Channel
@@ -69,7 +71,11 @@ struct ScriptedConnector: Sendable {
                             index: 0,
                             count: 1
                         )
-                        let session = SessionHandler(configuration: configuration) { stream in
+                        if isResumable { configuration.capabilities.insert(.resume) }
+                        let session = SessionHandler(
+                            configuration: configuration,
+                            purpose: earlier.map { .resume($0.handler.value) } ?? .newSession
+                        ) { stream in
                             if let opening = stream.opening { opened.withLockedValue { $0.append(opening) } }
                             Self.take(stream, origin, waiting)
                         }
@@ -78,6 +84,7 @@ struct ScriptedConnector: Sendable {
                             host: "edge.example",
                             target: "/api/tunnel/connect/\(tunnelID)",
                             fields: [("Authorization", "Bearer \(token)")]
+                                + (earlier == nil ? [] : [("Culvert-Resume", "1")])
                         )
                         try channel.pipeline.syncOperations.addHandler(
                             WebSocketClientHandshakeHandler(handshake: handshake, promise: upgraded) { session }

@@ -63,6 +63,21 @@ extension SettingCase {
                     #expect(try await edge.get("/\(tunnel.tunnelID)/")["Culvert-Error"] == "tunnel_offline")
                 }
             },
+            SettingCase("tunnel.resume") {
+                try await EdgeUnderTest.run(["--tunnel-resume", "45s"]) { edge in
+                    let connector = try await edge.connect(try await edge.makeTunnel(), isResumable: true)
+                    #expect(try await connector.edgeSettings()?.resumeMilliseconds == 45_000)
+                }
+                try await EdgeUnderTest.run(["--tunnel-resume", "0s"]) { edge in
+                    let connector = try await edge.connect(try await edge.makeTunnel(), isResumable: true)
+                    #expect(try await connector.edgeSettings()?.resumeKey == nil)
+                    try await connector.drop()
+                    try await edge.until("the session is over") {
+                        try await edge.metric("culvert_active_sessions") == 0
+                    }
+                    #expect(try await edge.metric("culvert_sessions_suspended") == 0)
+                }
+            },
             SettingCase("tunnel.unknown-hold") {
                 var made: CreateTunnelResponse?
                 try await EdgeUnderTest.run { made = try await $0.makeTunnel() }

@@ -39,6 +39,8 @@ final class ReturningPair: SessionDelegate, Sendable {
                     self.state.withLock { $0.connections.append(channel) }
                     var configuration = SessionConfiguration(role: .edge)
                     configuration.capabilities = .resume
+                    // A busy machine may need long for a connection.
+                    configuration.settings.resumeMilliseconds = 300_000
                     let session = SessionHandler(
                         configuration: configuration,
                         purpose: .resumeOrNew { request, done in done(self.find(request)) },

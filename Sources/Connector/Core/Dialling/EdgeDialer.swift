@@ -63,6 +63,8 @@ package struct EdgeDialer: Sendable {
     /// Opens one connection.
     ///
     /// - Parameters:
+    ///   - fixedLoop: The event loop to use; the next one of the group if `nil`.
+    ///   - resumes: Whether the connection is to go on with a session (docs/protocol.md §B.19).
     ///   - token: The token that the edge is shown.
     ///   - purpose: What the connection is for.
     ///   - network: Reports when the network changes.
@@ -70,12 +72,14 @@ package struct EdgeDialer: Sendable {
     /// - Returns: The value that represents the session.
     /// - Throws: ``EdgeFailure``, ``NetworkChanged``, or `CancellationError` at once when the task is cancelled.
     func open<Value: Sendable>(
+        on fixedLoop: (any EventLoop)? = nil,
+        resumes: Bool = false,
         with token: TunnelToken,
         for purpose: Purpose = .serving,
         network: NetworkWatch,
         makeSession: @escaping @Sendable (any EventLoop) -> Session<Value>
     ) async throws -> Value {
-        let eventLoop = self.group.next()
+        let eventLoop = fixedLoop ?? self.group.next()
         let outcome = eventLoop.makePromise(of: Value.self)
         let start = ContinuousClock.now
         let subscription = network.subscribe {
@@ -83,7 +87,14 @@ package struct EdgeDialer: Sendable {
         }
         defer { network.cancel(subscription) }
         eventLoop.execute {
-            self.connect(on: eventLoop, token: token, purpose: purpose, makeSession: makeSession, outcome: outcome)
+            self.connect(
+                on: eventLoop,
+                resumes,
+                token: token,
+                purpose: purpose,
+                makeSession: makeSession,
+                outcome: outcome
+            )
         }
         do {
             return try await withTaskCancellationHandler {
@@ -103,6 +114,7 @@ package struct EdgeDialer: Sendable {
 
     private func connect<Value: Sendable>(
         on eventLoop: any EventLoop,
+        _ resumes: Bool,
         token: TunnelToken,
         purpose: Purpose,
         makeSession: @escaping (any EventLoop) -> Session<Value>,
@@ -123,6 +135,7 @@ package struct EdgeDialer: Sendable {
                     self.passProxy(on: channel, failing: outcome) {
                         self.shakeHands(
                             on: channel,
+                            resumes,
                             token: token,
                             purpose: purpose,
                             session: makeSession(eventLoop),
@@ -162,6 +175,7 @@ package struct EdgeDialer: Sendable {
 
     private func shakeHands<Value: Sendable>(
         on channel: any Channel,
+        _ resumes: Bool,
         token: TunnelToken,
         purpose: Purpose,
         session: Session<Value>,
@@ -175,7 +189,7 @@ package struct EdgeDialer: Sendable {
             fields: [
                 ("Authorization", "Bearer \(token.secret)"),
                 ("User-Agent", "culvert/\(ProgramVersion.current)"),
-            ]
+            ] + (resumes ? [("Culvert-Resume", "1")] : [])
         )
         do {
             if let tls = self.tls {

@@ -20,6 +20,18 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
     /// The server that answered is not a Culvert edge.
     case notAnEdge(address: String, reason: String)
 
+    /// How long the edge wants to be left alone, if it says so.
+    var retryAfter: Duration? {
+        guard case .refused(_, let retryAfter, _) = self else { return nil }
+        return retryAfter
+    }
+
+    /// Whether the edge refused the token.
+    var isAboutToken: Bool {
+        guard case .refused(let status, _, _) = self else { return false }
+        return [401, 403, 404].contains(status)
+    }
+
     package var description: String {
         switch self {
         case .unresolved(let host): "The name \(host) does not resolve."

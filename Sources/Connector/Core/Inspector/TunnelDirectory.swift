@@ -61,7 +61,8 @@ package final class TunnelDirectory: Sendable {
             switch event {
             case .connecting(let index): entry.connections[index] = .connecting
             case .opened(let index, let session): entry.sessions[index] = session
-            case .active(let index): entry.connections[index] = .connected
+            case .active(let index), .resumed(let index, _, _): entry.connections[index] = .connected
+            case .suspended(let index, _, _): entry.connections[index] = .connecting
             case .replacing(let index, _): entry.connections[index] = .draining
             case .waiting(let index, _, _):
                 entry.connections[index] = .waiting

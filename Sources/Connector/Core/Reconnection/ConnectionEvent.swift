@@ -12,6 +12,10 @@ package enum ConnectionEvent: Sendable {
     case active(index: Int)
     /// The edge drains the session; another one will be opened.
     case replacing(index: Int, ErrorCode)
+    /// The session has lost its connection and waits for another one, with so many streams.
+    case suspended(index: Int, reason: String, streams: Int)
+    /// The session goes on over another connection after the given time.
+    case resumed(index: Int, pause: Duration, repeated: Int)
     /// There is no session; the next attempt begins after the given time.
     case waiting(index: Int, Duration, reason: String)
     /// Another connector has replaced the connection, which is not opened again.

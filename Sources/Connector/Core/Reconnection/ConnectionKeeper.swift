@@ -20,6 +20,8 @@ package struct ConnectionKeeper: Sendable {
 
     private enum Outcome {
         case ended(ErrorCode, reason: String, lived: Duration)
+        /// Another session has taken its place already, over a connection that was to go on with it.
+        case succeeded(by: TunnelSession)
         /// The session goes on for the streams it has.
         case draining(ErrorCode, reconnectAfter: Duration)
         case cancelled
@@ -32,26 +34,35 @@ package struct ConnectionKeeper: Sendable {
         var state = self
         var backoff = ReconnectBackoff()
         var pace = DialPace()
+        var successor: TunnelSession?
         var leavingSessions = LeavingSessions<TunnelSession>()
         try await withThrowingDiscardingTaskGroup { leaving in
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
                 let decision: ReconnectDecision
-                let distance = pace.next(now: .now)
+                let distance = successor == nil ? pace.next(now: .now) : .zero
                 if distance > .zero {
                     await Self.sleep(distance)
                     guard !Task.isShuttingDownGracefully, !Task.isCancelled else { return }
                 }
                 let shown = self.opener.token?.value
                 do {
-                    self.report(.connecting(index: self.index))
-                    let session = try await cancelWhenGracefulShutdown {
-                        try await self.opener.open(bundle: self.bundle, network: self.network)
+                    let session: TunnelSession
+                    if let next = successor.take() {
+                        session = next
+                    } else {
+                        self.report(.connecting(index: self.index))
+                        session = try await cancelWhenGracefulShutdown {
+                            try await self.opener.open(bundle: self.bundle, network: self.network)
+                        }
                     }
                     self.report(.opened(index: self.index, session))
                     switch await state.follow(session, shown: shown) {
                     case .ended(let code, let reason, let lived):
                         backoff.sessionEnded(afterLiving: lived)
                         decision = state.policy.decide(afterEnd: code, reason: reason)
+                    case .succeeded(let next):
+                        successor = next
+                        continue
                     case .draining(let code, let reconnectAfter):
                         leavingSessions.add(session)?.close()
                         let token = self.opener.token
@@ -108,8 +119,11 @@ package struct ConnectionKeeper: Sendable {
             self.network.cancel(subscription)
             renewal?.cancel()
         }
+        let comeBack = SessionReturn(self.opener, self.bundle, self.network, pauses)
         let outcome = await withGracefulShutdownHandler { () -> (Outcome, wasActive: Bool) in
             var activeSince: ContinuousClock.Instant?
+            var returning: Task<TunnelSession?, Never>?
+            defer { returning?.cancel() }
             for await event in session.events {
                 switch event {
                 case .active:
@@ -117,12 +131,24 @@ package struct ConnectionKeeper: Sendable {
                     pauses.cutShort(.edgeFound)
                     renewal?.activate()
                     report(.active(index: index))
+                case .suspended(let reason, let streams):
+                    report(.suspended(index: index, reason: reason, streams: streams))
+                    returning = comeBack.begin(session)
+                case .resumed(let pause, let repeated):
+                    returning?.cancel()
+                    returning = nil
+                    pauses.cutShort(.edgeFound)
+                    report(.resumed(index: index, pause: pause, repeated: repeated))
                 case .handedOver:
                     return (.cancelled, activeSince != nil)
                 case .draining(let code, let reconnectAfter):
                     return (.draining(code, reconnectAfter: reconnectAfter), activeSince != nil)
                 case .ended(let code, let reason):
                     let lived = activeSince.map { .now - $0 } ?? .zero
+                    returning?.cancel()
+                    if let next = await returning?.value {
+                        return (.succeeded(by: next), activeSince != nil)
+                    }
                     return (.ended(code, reason: reason, lived: lived), activeSince != nil)
                 }
             }
@@ -141,7 +167,10 @@ package struct ConnectionKeeper: Sendable {
         renewal?.activate()
         defer { renewal?.cancel() }
         await withGracefulShutdownHandler {
-            for await _ in session.events {}
+            for await event in session.events {
+                // Nothing new is sent over it: what it has is not worth another connection.
+                if case .suspended = event { session.close() }
+            }
         } onGracefulShutdown: {
             session.drain(gracePeriod: Self.gracePeriod)
         }

@@ -56,22 +56,57 @@ package struct OwnSessionOpener: SessionOpener {
         bundle: SessionSettings.Bundle,
         network: NetworkWatch = NetworkWatch()
     ) async throws -> TunnelSession {
-        try await self.dialer.open(with: self.currentToken.value, network: network) { eventLoop in
-            let relay = TunnelSessionRelay()
+        try await self.connect(bundle: bundle, network: network)
+    }
+
+    package func comeBack(
+        to session: TunnelSession,
+        bundle: SessionSettings.Bundle,
+        network: NetworkWatch
+    ) async throws -> TunnelSession? {
+        guard let own = session.own else { return nil }
+        let outcome = own.eventLoop.makePromise(of: ReturnOutcome.self)
+        let next: TunnelSession
+        do {
+            next = try await self.connect(bundle: bundle, network: network, resuming: own, outcome)
+        } catch {
+            outcome.fail(error)
+            throw error
+        }
+        switch try await outcome.futureResult.get() {
+        case .resumed: return nil
+        case .newSession: return next
+        }
+    }
+
+    private func connect(
+        bundle: SessionSettings.Bundle,
+        network: NetworkWatch,
+        resuming session: NIOLoopBound<SessionHandler>? = nil,
+        _ outcome: EventLoopPromise<ReturnOutcome>? = nil
+    ) async throws -> TunnelSession {
+        try await self.dialer.open(
+            on: session?.eventLoop,
+            resumes: session != nil,
+            with: self.currentToken.value,
+            network: network
+        ) { eventLoop in
+            let relay = TunnelSessionRelay(outcome: outcome)
             var configuration = SessionConfiguration(role: .connector, governor: self.governor)
-            configuration.capabilities = .renewal
+            configuration.capabilities = [.renewal, .resume]
             configuration.settings.implementation = "culvert/\(ProgramVersion.current)"
             configuration.settings.bundle = bundle
             let origin = self.makeOrigin(targets: self.targets, on: eventLoop)
             // The handler holds its delegate weakly; the closure that serves its streams retains it.
             let handler = SessionHandler(
                 configuration: configuration,
+                purpose: session.map { .resume($0.value) } ?? .newSession,
                 delegate: relay,
                 logger: self.logger.ofSessions
             ) { [relay] stream in
                 withExtendedLifetime(relay) { origin.serve(stream) }
             }
-            return (handler, TunnelSession(relay.events, control: handler, eventLoop: eventLoop))
+            return (handler, TunnelSession(relay.events, control: handler, own: handler, eventLoop: eventLoop))
         }
     }
 

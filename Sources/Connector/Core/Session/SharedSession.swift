@@ -24,6 +24,12 @@ package final class SharedSession: SessionDelegate {
     let eventLoop: any EventLoop
     /// Whether the edge shares sessions, once its HELLO has arrived; succeeds with `true` if the session ends before.
     let isSharing: EventLoopPromise<Bool>
+    /// Called when the session has lost its connection and waits for another one.
+    var whenSuspended: (() -> Void)?
+    /// Called once, when the edge has begun the session.
+    var whenActive: (() -> Void)?
+    /// What became of the connection, where it was to go on with another session.
+    let returnOutcome: EventLoopPromise<ReturnOutcome>?
     /// Called once, when the session accepts no more tunnels.
     var whenUnusable: (() -> Void)?
     /// All seats that the end of the session ends.
@@ -34,8 +40,9 @@ package final class SharedSession: SessionDelegate {
     private var last: TunnelSeat?
     private var end: (code: ErrorCode, reason: String)?
 
-    private init(eventLoop: any EventLoop) {
+    private init(eventLoop: any EventLoop, returnOutcome: EventLoopPromise<ReturnOutcome>?) {
         self.eventLoop = eventLoop
+        self.returnOutcome = returnOutcome
         self.isSharing = eventLoop.makePromise()
     }
 
@@ -49,17 +56,24 @@ package final class SharedSession: SessionDelegate {
         on eventLoop: any EventLoop,
         bundle: SessionSettings.Bundle,
         governor: MemoryGovernor,
+        resuming earlier: SessionHandler? = nil,
+        _ returnOutcome: EventLoopPromise<ReturnOutcome>? = nil,
         logger: Logger
     ) -> (handler: SessionHandler, session: SharedSession) {
-        let session = SharedSession(eventLoop: eventLoop)
+        let session = SharedSession(eventLoop: eventLoop, returnOutcome: returnOutcome)
         var configuration = SessionConfiguration(role: .connector, governor: governor)
-        configuration.capabilities = [.sharing, .renewal]
+        configuration.capabilities = [.sharing, .renewal, .resume]
         configuration.settings.implementation = "culvert/\(ProgramVersion.current)"
         configuration.settings.bundle = bundle
         configuration.settings.maximumStreams = Self.maximumStreams
         configuration.settings.initialWindow = Self.initialWindow
         configuration.maximumWaitingOpens = Self.maximumWaitingTunnels
-        let handler = SessionHandler(configuration: configuration, delegate: session, logger: logger.ofSessions) {
+        let handler = SessionHandler(
+            configuration: configuration,
+            purpose: earlier.map { .resume($0) } ?? .newSession,
+            delegate: session,
+            logger: logger.ofSessions
+        ) {
             session.serve($0)
         }
         session.handler = handler
@@ -142,7 +156,25 @@ package final class SharedSession: SessionDelegate {
         self.isSharing.succeed(isSharing)
         // Nobody else uses it, and it would count as one of the tunnel's connections.
         if !isSharing { session.close(code: .shutdown, reason: "") }
+        if isSharing { self.whenActive.take()?() }
+        self.returnOutcome?.succeed(.newSession)
     }
+
+    package func sessionDidSuspend(_ session: SessionHandler, reason: String) {
+        for seat in self.seats.values { seat.sessionWasSuspended(reason: reason) }
+        self.whenSuspended?()
+    }
+
+    package func sessionDidResume(_ session: SessionHandler, _ resumption: Resumption) {
+        for seat in self.seats.values { seat.sessionWasResumed(resumption) }
+    }
+
+    package func sessionDidHandOver(_ session: SessionHandler) {
+        self.returnOutcome?.succeed(.resumed)
+    }
+
+    /// Tokens of the tunnels that the session serves, any of which lets a connection in.
+    var tokens: [TunnelToken] { self.seats.values.compactMap(\.token) }
 
     package func sessionPeerIsDraining(
         _ session: SessionHandler,
@@ -158,6 +190,7 @@ package final class SharedSession: SessionDelegate {
 
     package func sessionDidEnd(_ session: SessionHandler, end: SessionEnd) {
         self.end = (end.code, end.reason)
+        self.returnOutcome?.fail(SessionOver(reason: end.reason))
         self.becomeUnusable()
         self.isSharing.succeed(true)
         for seat in self.seats.values { seat.sessionEnded(code: end.code, reason: end.reason) }

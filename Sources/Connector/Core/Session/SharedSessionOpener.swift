@@ -31,6 +31,14 @@ struct SharedSessionOpener: SessionOpener {
         }.get()
     }
 
+    func comeBack(
+        to session: TunnelSession,
+        bundle: SessionSettings.Bundle,
+        network: NetworkWatch
+    ) async throws -> TunnelSession? {
+        try await self.own.comeBack(to: session, bundle: bundle, network: network)
+    }
+
     var token: CurrentToken? { self.own.currentToken }
 
     var edgeFound: Subscribers? { self.pool.edgeFound }

@@ -13,8 +13,8 @@ import Synchronization
 final class SharedSessionPool: Sendable {
     /// Connects to the edge.
     let dialer: EdgeDialer
-    private let governor = MemoryGovernor()
-    private let logger: Logger
+    let governor = MemoryGovernor()
+    let logger: Logger
     private let bundleID = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
 
     private struct State {
@@ -133,7 +133,7 @@ final class SharedSessionPool: Sendable {
         token: TunnelToken,
         network: NetworkWatch
     ) async throws -> NIOLoopBound<SharedSession>? {
-        let bundle = SessionSettings.Bundle(id: self.bundleID, index: index, count: 8)
+        let bundle = self.bundle(at: index)
         let (session, isSharing) = try await self.dialer.open(with: token, network: network) { eventLoop in
             let (handler, session) = SharedSession.make(
                 on: eventLoop,
@@ -142,6 +142,7 @@ final class SharedSessionPool: Sendable {
                 logger: self.logger
             )
             session.whenUnusable = { self.forget(index, attempt) }
+            self.watch(session, at: index, network: network)
             return (handler, (NIOLoopBound(session, eventLoop: eventLoop), session.isSharing.futureResult))
         }
         guard try await isSharing.get() else {
@@ -153,6 +154,24 @@ final class SharedSessionPool: Sendable {
         self.countSession(index)
         self.edgeFound.notify()
         return session
+    }
+
+    /// What a session at an index is called.
+    func bundle(at index: UInt8) -> SessionSettings.Bundle { .init(id: self.bundleID, index: index, count: 8) }
+
+    /// A connection that was to go on with a session has begun another one, which takes its place.
+    func adopt(_ session: SharedSession, at index: UInt8) {
+        let future = session.eventLoop.makeSucceededFuture(
+            Optional(NIOLoopBound(session, eventLoop: session.eventLoop))
+        )
+        let attempt = self.state.withLock { state in
+            let attempt = state.attempts[index, default: 0] + 1
+            state.attempts[index] = attempt
+            state.sessions[index] = future
+            return attempt
+        }
+        session.whenUnusable = { self.forget(index, attempt) }
+        self.edgeFound.notify()
     }
 
     /// How long the next attempt at an index has to wait.
@@ -184,14 +203,6 @@ final class SharedSessionPool: Sendable {
             state.runs += 1
             return state.runs
         }
-    }
-}
-
-extension EdgeFailure {
-    /// Whether the edge refused the token.
-    fileprivate var isAboutToken: Bool {
-        guard case .refused(let status, _, _) = self else { return false }
-        return [401, 403, 404].contains(status)
     }
 }
 

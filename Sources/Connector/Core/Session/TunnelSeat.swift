@@ -33,6 +33,8 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
     private let session: SharedSession
     private let events: AsyncStream<TunnelSessionEvent>.Continuation
     private var stream: StreamChannel?
+    /// What the edge was shown last.
+    private(set) var token: TunnelToken?
     private var phase = Phase.opening
     /// Whether a later run of the tunnel has taken the seat.
     private var isHandedOver = false
@@ -65,6 +67,7 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
     ///
     /// - Throws: ``OpenError`` if the session takes no streams.
     func open(on handler: SessionHandler, token: TunnelToken) throws {
+        self.token = token
         var metadata = OpenMetadata(target: self.tunnelID)
         metadata.token = token.secret
         self.stream = try handler.openStream(kind: .tunnel, metadata: metadata) {
@@ -84,6 +87,19 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
     func sessionIsDraining(code: ErrorCode, reconnectAfter: Duration) {
         guard self.phase == .opening || self.phase == .serving else { return }
         self.events.yield(.draining(code: code, reconnectAfter: reconnectAfter))
+    }
+
+    /// The session has lost its connection, and waits for another one.
+    func sessionWasSuspended(reason: String) {
+        guard self.phase == .opening || self.phase == .serving else { return }
+        self.events.yield(.suspended(reason: reason, streams: self.group.count))
+    }
+
+    /// Another connection goes on with the session.
+    func sessionWasResumed(_ resumption: Resumption) {
+        guard self.phase == .opening || self.phase == .serving else { return }
+        let pause = Duration.nanoseconds(resumption.pause.nanoseconds)
+        self.events.yield(.resumed(pause: pause, repeated: resumption.repeated))
     }
 
     /// The session is over.
@@ -156,6 +172,7 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
         guard self.phase == .serving || self.phase == .draining, let handler = self.session.handler else {
             return outcome(.refused(.draining))
         }
+        self.token = token
         handler.renew(with: token, outcome)
     }
 

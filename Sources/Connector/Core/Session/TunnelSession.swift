@@ -10,6 +10,10 @@ package enum TunnelSessionEvent: Sendable, Equatable {
     case active
     /// The edge drains the session; another one is to be opened after the given time and a random part of it.
     case draining(code: ErrorCode, reconnectAfter: Duration)
+    /// The connection is gone; the session waits for another one with so many streams (docs/protocol.md §B.19).
+    case suspended(reason: String, streams: Int)
+    /// Another connection goes on with the session.
+    case resumed(pause: Duration, repeated: Int)
     /// A later run of the same tunnel in this program has taken the seat. Always the last event.
     case handedOver
     /// The session is over. Always the last event.
@@ -32,6 +36,8 @@ protocol TunnelSessionControl: AnyObject {
 
 extension SessionHandler: TunnelSessionControl {
     func drain(gracePeriod: TimeAmount) {
+        // Without a connection nothing can be finished.
+        guard self.suspension == nil else { return self.endIfSuspended("the connector is leaving") }
         self.drain(code: .shutdown, gracePeriod: gracePeriod, reconnectAfter: .zero)
     }
 
@@ -50,13 +56,21 @@ package struct TunnelSession: Sendable {
     package let events: AsyncStream<TunnelSessionEvent>
     private let continuation: AsyncStream<TunnelSessionEvent>.Continuation
     private let control: NIOLoopBound<any TunnelSessionControl>
+    /// The session, where the tunnel has it for itself: another connection may go on with it.
+    let own: NIOLoopBound<SessionHandler>?
 
     /// A session's events, and where they come from.
     typealias Events = (
         stream: AsyncStream<TunnelSessionEvent>, continuation: AsyncStream<TunnelSessionEvent>.Continuation
     )
 
-    init(_ events: Events, control: any TunnelSessionControl, eventLoop: any EventLoop) {
+    init(
+        _ events: Events,
+        control: any TunnelSessionControl,
+        own: SessionHandler? = nil,
+        eventLoop: any EventLoop
+    ) {
+        self.own = own.map { NIOLoopBound($0, eventLoop: eventLoop) }
         self.events = events.stream
         self.continuation = events.continuation
         self.control = NIOLoopBound(control, eventLoop: eventLoop)
@@ -97,19 +111,46 @@ package struct TunnelSession: Sendable {
         self.control.eventLoop.execute { [control] in control.value.verify() }
     }
 
+    /// Ends the session if it has no connection.
+    func endIfSuspended(_ reason: String) {
+        guard let own else { return }
+        own.eventLoop.execute { own.value.endIfSuspended(reason) }
+    }
+
     /// Ends the session at once.
     package func close() {
         self.control.eventLoop.execute { [control] in control.value.end() }
     }
 }
 
+/// The connection that was to go on with a session ended before that was decided.
+struct SessionOver: Error {
+    /// What is known of why.
+    var reason: String
+}
+
+/// What became of a connection that was to go on with a session.
+enum ReturnOutcome: Sendable {
+    /// The session goes on.
+    case resumed
+    /// The edge does not know it: the connection has begun another one.
+    case newSession
+}
+
 /// Passes the events of a session's handler to the task that follows the session.
 final class TunnelSessionRelay: SessionDelegate, Sendable {
     let events: TunnelSession.Events = AsyncStream.makeStream(of: TunnelSessionEvent.self)
     private var continuation: AsyncStream<TunnelSessionEvent>.Continuation { self.events.continuation }
+    /// Told what becomes of a connection that is to go on with a session.
+    private let outcome: EventLoopPromise<ReturnOutcome>?
+
+    init(outcome: EventLoopPromise<ReturnOutcome>? = nil) {
+        self.outcome = outcome
+    }
 
     func sessionDidBecomeActive(_ session: SessionHandler, peer: SessionSettings) {
         self.continuation.yield(.active)
+        self.outcome?.succeed(.newSession)
     }
 
     func sessionPeerIsDraining(
@@ -121,7 +162,22 @@ final class TunnelSessionRelay: SessionDelegate, Sendable {
         self.continuation.yield(.draining(code: code, reconnectAfter: .nanoseconds(reconnectAfter.nanoseconds)))
     }
 
+    func sessionDidSuspend(_ session: SessionHandler, reason: String) {
+        self.continuation.yield(.suspended(reason: reason, streams: session.activeStreamCount))
+    }
+
+    func sessionDidResume(_ session: SessionHandler, _ resumption: Resumption) {
+        let pause = Duration.nanoseconds(resumption.pause.nanoseconds)
+        self.continuation.yield(.resumed(pause: pause, repeated: resumption.repeated))
+    }
+
+    func sessionDidHandOver(_ session: SessionHandler) {
+        self.outcome?.succeed(.resumed)
+        self.continuation.finish()
+    }
+
     func sessionDidEnd(_ session: SessionHandler, end: SessionEnd) {
+        self.outcome?.fail(SessionOver(reason: end.reason))
         self.continuation.yield(.ended(code: end.code, reason: end.reason))
         self.continuation.finish()
     }

@@ -17,6 +17,10 @@ enum StatusEvent: Equatable, Sendable {
     case connected(connection: Int)
     /// The edge drains the session; another connection is being opened.
     case draining(connection: Int, code: ErrorCode)
+    /// A connection was lost, and another one is being opened for the streams that are under way.
+    case suspended(connection: Int, streams: Int, reason: String)
+    /// Another connection goes on with them after the given time; so many messages were sent again.
+    case resumed(connection: Int, pause: Duration, repeated: Int)
     /// A connection was lost or could not be opened; the next attempt begins after the given time.
     case waiting(connection: Int, retryIn: Duration, reason: String)
     /// Another connector has replaced the connection, which is not opened again.
@@ -51,6 +55,8 @@ enum StatusEvent: Equatable, Sendable {
         case connecting
         case connected
         case draining
+        case suspended
+        case resumed
         case waiting
         case replaced
         case online
@@ -73,6 +79,8 @@ enum StatusEvent: Equatable, Sendable {
         case .connecting: .connecting
         case .connected: .connected
         case .draining: .draining
+        case .suspended: .suspended
+        case .resumed: .resumed
         case .waiting: .waiting
         case .replaced: .replaced
         case .online: .online
@@ -94,11 +102,12 @@ enum StatusEvent: Equatable, Sendable {
     var level: Logger.Level {
         switch self {
         case .connecting: .debug
-        case .connected, .draining, .online, .request, .connection, .originReachable, .alsoServed, .inspecting,
+        case .connected, .draining, .resumed, .online, .request, .connection, .originReachable, .alsoServed,
+            .inspecting,
             .leaving:
             .info
         case .tokenRenewed(_, let problem): problem == nil ? .info : .warning
-        case .waiting, .replaced, .originUnreachable, .retrying, .tokenEnding: .warning
+        case .suspended, .waiting, .replaced, .originUnreachable, .retrying, .tokenEnding: .warning
         case .stopped(let exitCode, _): exitCode == CommandStatus.success.rawValue ? .info : .error
         }
     }
@@ -109,6 +118,10 @@ enum StatusEvent: Equatable, Sendable {
         case .connecting: "connecting"
         case .connected: "connected"
         case .draining: "the edge is leaving; opening another connection"
+        case .suspended(_, let streams, let reason):
+            "\(PeerText.printable(reason)); reconnecting, \(streams) \(streams == 1 ? "stream" : "streams") kept"
+        case .resumed(_, let pause, let repeated):
+            "reconnected after \(pause.inMilliseconds) ms, \(repeated) \(repeated == 1 ? "message" : "messages") sent again"
         case .waiting(_, _, let reason): reason
         case .replaced: "Another connector took over this connection; leaving it alone."
         case .online: "forwarding"
@@ -137,6 +150,13 @@ enum StatusEvent: Equatable, Sendable {
             ["connection": .stringConvertible(connection)]
         case .draining(let connection, let code):
             ["connection": .stringConvertible(connection), "code": "\(code)"]
+        case .suspended(let connection, let streams, _):
+            ["connection": .stringConvertible(connection), "streams": .stringConvertible(streams)]
+        case .resumed(let connection, let pause, let repeated):
+            [
+                "connection": .stringConvertible(connection), "pause_ms": .stringConvertible(pause.inMilliseconds),
+                "messages_again": .stringConvertible(repeated),
+            ]
         case .waiting(let connection, let delay, _):
             ["connection": .stringConvertible(connection), "retry_in": .stringConvertible(delay)]
         case .online(let url, let target):
@@ -216,6 +236,11 @@ extension Logger {
         if let tunnel { metadata["tunnel"] = "\(tunnel)" }
         self.log(level: event.level, "\(event.message)", metadata: metadata)
     }
+}
+
+extension Duration {
+    /// The time in whole milliseconds.
+    fileprivate var inMilliseconds: Int64 { Int64(self / .milliseconds(1)) }
 }
 
 extension TimeAmount {

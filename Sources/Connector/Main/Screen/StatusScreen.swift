@@ -176,6 +176,10 @@ struct StatusScreen: Sendable {
     private func summary(_ connections: [StatusState.Connection]) -> String {
         if connections.contains(.connected) { return "online" }
         if connections.contains(.draining) { return "online, the edge is leaving" }
+        let kept = connections.reduce(into: nil as Int?) { kept, connection in
+            if case .suspended(let streams) = connection { kept = (kept ?? 0) + streams }
+        }
+        if let kept { return "reconnecting · \(kept) \(kept == 1 ? "stream" : "streams") kept" }
         if !connections.isEmpty, connections.allSatisfy({ $0 == .replaced }) {
             return "another connector took over"
         }
@@ -185,7 +189,7 @@ struct StatusScreen: Sendable {
     private func sign(of connection: StatusState.Connection) -> StyledLine {
         switch connection {
         case .connected: StyledLine(self.signs.connected, .good)
-        case .connecting: StyledLine(self.signs.connecting, .warning)
+        case .connecting, .suspended: StyledLine(self.signs.connecting, .warning)
         case .draining: StyledLine(self.signs.connected, .warning)
         case .waiting: StyledLine(self.signs.waiting, .bad)
         case .replaced: StyledLine(self.signs.replaced, .faint)

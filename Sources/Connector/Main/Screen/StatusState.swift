@@ -21,6 +21,8 @@ struct StatusState: Sendable {
         case connecting
         case connected
         case draining
+        /// The connection was lost; another one is being opened for so many streams.
+        case suspended(streams: Int)
         case waiting(until: Date, reason: String)
         case replaced
     }
@@ -141,6 +143,11 @@ struct StatusState: Sendable {
             self.hasBeenOnline = true
         case .draining(let connection, _):
             self.tunnels[index].connections[connection] = .draining
+        case .suspended(let connection, let streams, _):
+            self.tunnels[index].connections[connection] = .suspended(streams: streams)
+            self.tunnels[index].roundTrips[connection] = nil
+        case .resumed(let connection, _, _):
+            self.tunnels[index].connections[connection] = .connected
         case .waiting(let connection, let delay, let reason):
             self.tunnels[index].connections[connection] = .waiting(until: date + delay.inTimeInterval, reason: reason)
             self.tunnels[index].roundTrips[connection] = nil

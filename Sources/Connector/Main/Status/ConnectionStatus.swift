@@ -45,6 +45,10 @@ final class ConnectionStatus: Sendable {
             self.report(.connected(connection: index))
         case .replacing(let index, let code):
             self.report(.draining(connection: index, code: code))
+        case .suspended(let index, let reason, let streams):
+            self.report(.suspended(connection: index, streams: streams, reason: reason))
+        case .resumed(let index, let pause, let repeated):
+            self.report(.resumed(connection: index, pause: pause, repeated: repeated))
         case .waiting(let index, let delay, let reason):
             self.report(.waiting(connection: index, retryIn: delay, reason: reason))
         case .replaced(let index):

@@ -403,6 +403,7 @@ enum OpenAPIDocument {
                   "connected_at": {"type": "string", "format": "date-time"},
                   "round_trip_ms": {"type": "number"},
                   "last_echo_at": {"type": "string", "format": "date-time"},
+                  "suspended_since": {"type": "string", "format": "date-time"},
                   "active_streams": {"type": "integer"},
                   "draining": {"type": "boolean"}
                 }

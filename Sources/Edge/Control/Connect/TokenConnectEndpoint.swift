@@ -24,6 +24,8 @@ package final class TokenConnectEndpoint: ConnectEndpoint {
     private let recorder: any SessionRecorder
     private let logger: Logger
     private let sessionIDs = SessionIDs()
+    /// The sessions that outlive their connection.
+    package let resumableSessions: ResumableSessions
 
     /// Makes the endpoint.
     ///
@@ -48,6 +50,7 @@ package final class TokenConnectEndpoint: ConnectEndpoint {
     ) {
         self.authority = TunnelAuthority(registry: registry, tokens: tokens, ports: ports)
         self.configuration = configuration
+        self.resumableSessions = ResumableSessions(maximumHeldBytes: min(256 << 20, configuration.governor.budget / 2))
         self.readiness = readiness
         self.pace = pace
         self.recorder = recorder
@@ -132,7 +135,12 @@ package final class TokenConnectEndpoint: ConnectEndpoint {
             return answer.refuse(.crowded(retryAfter: seconds))
         }
         let (recorder, configuration, readiness) = (self.recorder, self.configuration, self.readiness)
-        let (authority, sessionIDs) = (self.authority, self.sessionIDs)
+        let (authority, sessionIDs, resumable) = (self.authority, self.sessionIDs, self.resumableSessions)
+        // Only then the session's end waits for the connector's HELLO (docs/protocol.md §B.19).
+        let asksToResume =
+            configuration.capabilities.contains(.resume)
+            && fields.contains { $0.name.lowercased() == "culvert-resume" && $0.value == "1" }
+        let authorisedID = authorised.tunnel.id.description
         return .accept(
             responseFields: responseFields + [("Culvert-Request-Id", requestID.description)],
             makeHandler: { [logger] channel in
@@ -151,11 +159,14 @@ package final class TokenConnectEndpoint: ConnectEndpoint {
                     ),
                     authority: authority,
                     makeID: sessionIDs.next,
+                    resumable: resumable,
                     // The peers' own pings come every third of this.
                     echoInterval: .milliseconds(Int64(configuration.settings.idleTimeoutMilliseconds) * 2 / 3)
                 )
                 return SessionHandler(
                     configuration: configuration,
+                    purpose: asksToResume
+                        ? .resumeOrNew { $1(resumable.find($0, tunnelID: authorisedID)) } : .newSession,
                     delegate: admission,
                     logger: logger,
                     // The closure also keeps the admission alive.

@@ -183,6 +183,12 @@ extension EdgeConfiguration {
             help: "time that requests wait for a connector to come back"
         )
         reader.read(
+            "tunnel.resume",
+            into: &self.tunnels.resume,
+            in: .zero ... .minutes(10),
+            help: "time that what is under way waits for a connector that has lost its connection; 0s: none"
+        )
+        reader.read(
             "tunnel.unknown-hold",
             into: &self.tunnels.unknownHold,
             in: .zero ... .minutes(5),

@@ -40,6 +40,7 @@ struct EdgeConfiguration: Sendable {
         var connectTimeout = TimeAmount.seconds(5)
         var heartbeatInterval = TimeAmount.seconds(10)
         var reconnectHold = TimeAmount.seconds(5)
+        var resume = TimeAmount.seconds(30)
         var unknownHold = TimeAmount.zero
         var idleExpiry = TimeAmount.hours(24)
         var nameLease = TimeAmount.hours(24 * 7)

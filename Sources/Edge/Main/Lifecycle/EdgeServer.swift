@@ -348,6 +348,7 @@ struct EdgeServer: Service {
         let idle = self.configuration.tunnels.heartbeatInterval.nanoseconds / 1_000_000 * 3
         configuration.settings.idleTimeoutMilliseconds = UInt32(clamping: idle)
         configuration.settings.implementation = "culvert-edge"
+        EdgeSessions.resume(within: self.configuration.tunnels.resume, &configuration)
         return configuration
     }
 

@@ -6,6 +6,7 @@ import EdgeProxy
 import EdgeTCP
 import EdgeTunnels
 import Metrics
+import NIOCore
 import Program
 import Protocol
 
@@ -19,6 +20,9 @@ final class EdgeMetrics: SessionRecorder {
 
     private let activeSessions: Meter
     private let sessions: Counter
+    private let suspendedSessions: Meter
+    private let resumedSessions: Counter
+    private let resumption: Timer
     private let refusedConnectors: Counter
     private let putOffConnectors: Counter
     private let activeRequests: Meter
@@ -51,6 +55,9 @@ final class EdgeMetrics: SessionRecorder {
         ).set(1)
         self.activeSessions = Meter(label: "culvert_active_sessions", factory: registry)
         self.sessions = Counter(label: "culvert_sessions_total", factory: registry)
+        self.suspendedSessions = Meter(label: "culvert_sessions_suspended", factory: registry)
+        self.resumedSessions = Counter(label: "culvert_sessions_resumed_total", factory: registry)
+        self.resumption = Timer(label: "culvert_resume_seconds", factory: registry)
         self.refusedConnectors = Counter(label: "culvert_connectors_refused_total", factory: registry)
         self.putOffConnectors = Counter(label: "culvert_connectors_put_off_total", factory: registry)
         self.activeRequests = Meter(label: "culvert_active_requests", factory: registry)
@@ -102,6 +109,25 @@ final class EdgeMetrics: SessionRecorder {
     /// A session that had joined has ended.
     func sessionClosed() {
         self.activeSessions.decrement()
+    }
+
+    /// A session has lost its connection and is kept.
+    func sessionSuspended(tunnels: Int) {
+        self.suspendedSessions.increment()
+        self.activeSessions.decrement(by: Double(tunnels))
+    }
+
+    /// Such a session is over.
+    func sessionSuspensionEnded() {
+        self.suspendedSessions.decrement()
+    }
+
+    /// Such a session has a connection again.
+    func sessionResumed(tunnels: Int, after pause: TimeAmount) {
+        self.suspendedSessions.decrement()
+        self.activeSessions.increment(by: Double(tunnels))
+        self.resumedSessions.increment()
+        self.resumption.recordSeconds(Double(pause.nanoseconds) / 1e9)
     }
 
     /// A connector's connection is over.
@@ -185,6 +211,13 @@ extension EdgeMetrics {
         MetricDescription("culvert_build_info", .gauge, "Always 1; the labels say what runs"),
         MetricDescription("culvert_active_sessions", .gauge, "Connector sessions"),
         MetricDescription("culvert_sessions_total", .counter, "Sessions so far"),
+        MetricDescription(
+            "culvert_sessions_suspended",
+            .gauge,
+            "Sessions that have lost their connection and wait for another one"
+        ),
+        MetricDescription("culvert_sessions_resumed_total", .counter, "Sessions that went on over another connection"),
+        MetricDescription("culvert_resume_seconds", .histogram, "How long these had no connection"),
         MetricDescription("culvert_connectors_refused_total", .counter, "Connectors whose token was refused"),
         MetricDescription(
             "culvert_connectors_put_off_total",

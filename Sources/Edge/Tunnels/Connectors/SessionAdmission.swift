@@ -32,6 +32,9 @@ package final class SessionAdmission: SessionDelegate {
     private let authority: TunnelAuthority
     private let acceptor: SharingAcceptor
     private let sampler: SessionSampler
+    private let resumable: ResumableSessions
+    /// Whether the session has no connection.
+    private var isSuspended = false
     // From the session's beginning to its end: a weak reference would make each retain of the handler dearer.
     private var handler: SessionHandler?
     /// The tunnels that the session serves.
@@ -45,14 +48,17 @@ package final class SessionAdmission: SessionDelegate {
     ///   - connection: The connection.
     ///   - authority: Decides on the tokens of further tunnels.
     ///   - makeID: Gives the seats of further tunnels their numbers.
+    ///   - resumable: The sessions that outlive their connection.
     ///   - echoInterval: How old the last echo may be before another one is asked for.
     package init(
         authorised: AuthorisedTunnel,
         connection: ConnectorConnection,
         authority: TunnelAuthority,
         makeID: @escaping @Sendable () -> UInt64,
+        resumable: ResumableSessions = ResumableSessions(),
         echoInterval: TimeAmount
     ) {
+        self.resumable = resumable
         self.authorised = authorised
         self.authority = authority
         self.connection = connection
@@ -69,6 +75,11 @@ package final class SessionAdmission: SessionDelegate {
 
     package func sessionDidBecomeActive(_ handler: SessionHandler, peer: SessionSettings) {
         self.handler = handler
+        let isShared = handler.capabilities.contains(.sharing)
+        if let id = handler.resumableID {
+            let bound = NIOLoopBound(handler, eventLoop: self.connection.eventLoop)
+            self.resumable.add(id, bound, tunnelID: isShared ? nil : self.authorised.tunnel.id.description)
+        }
         if !handler.capabilities.contains(.sharing) {
             let (id, eventLoop) = (self.connection.id, self.connection.eventLoop)
             let upstream = ConnectorSession(id: id, handler: handler, eventLoop: eventLoop)
@@ -115,6 +126,7 @@ package final class SessionAdmission: SessionDelegate {
     }
 
     package func sessionSuspicionDidChange(_ handler: SessionHandler) {
+        guard handler.suspension == nil else { return }
         // One that is draining stays so: see ``SessionTable/setAvailability(_:id:)``.
         for place in self.seats.all {
             place.tunnel.setAvailability(handler.isSuspect ? .suspect : .ready, of: place.session)
@@ -123,10 +135,50 @@ package final class SessionAdmission: SessionDelegate {
 
     package func sessionDidEnd(_ handler: SessionHandler, end: SessionEnd) {
         self.sampler.stop(handler)
+        if let id = handler.resumableID { self.resumable.remove(id) }
         for place in self.seats.all {
             self.leave(place.session.id, code: end.code, reason: end.reason, isByPeer: end.isByPeer)
         }
+        if self.isSuspended { self.connection.recorder.sessionSuspensionEnded() }
+        self.isSuspended = false
         self.handler = nil
+    }
+
+    // MARK: Without a connection
+
+    package func sessionMaySuspend(_ handler: SessionHandler) -> Bool {
+        guard let id = handler.resumableID else { return false }
+        return self.resumable.suspend(id, holding: handler.replayByteCount + handler.bufferedByteCount)
+    }
+
+    package func sessionDidSuspend(_ handler: SessionHandler, reason: String) {
+        self.isSuspended = true
+        self.connection.recorder.sessionSuspended(tunnels: self.seats.count)
+        for place in self.seats.all {
+            place.tunnel.setAvailability(.suspended, of: place.session)
+            place.session.setSuspended(since: Date())
+        }
+        self.connection.logger.info(
+            "connector lost its connection",
+            metadata: ["reason": "\(reason)", "streams": "\(handler.activeStreamCount)"]
+        )
+    }
+
+    package func sessionDidResume(_ handler: SessionHandler, _ resumption: Resumption) {
+        if let id = handler.resumableID { self.resumable.resume(id) }
+        self.isSuspended = false
+        self.connection.recorder.sessionResumed(tunnels: self.seats.count, after: resumption.pause)
+        for place in self.seats.all {
+            place.session.setSuspended(since: nil)
+            place.tunnel.setAvailability(.ready, of: place.session)
+        }
+        self.connection.logger.info(
+            "connector came back",
+            metadata: [
+                "pause_ms": "\(resumption.pause.nanoseconds / 1_000_000)",
+                "messages_again": "\(resumption.repeated)",
+            ]
+        )
     }
 
     // MARK: Leaving
@@ -146,7 +198,8 @@ package final class SessionAdmission: SessionDelegate {
         place.session.cancelTimers()
         place.tunnel.leave(place.session)
         self.authority.registry.sessionsChanged(of: place.tunnel)
-        self.connection.recorder.sessionClosed()
+        // Without a connection it counts as none already.
+        if !self.isSuspended { self.connection.recorder.sessionClosed() }
         place.logger.info(
             "connector disconnected",
             metadata: ["code": "\(code)", "reason": "\(reason)", "by": "\(isByPeer ? "peer" : "edge")"]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NIOCore
 import Protocol
 
 /// Counts what happens to connectors and their sessions; called from any thread.
@@ -14,6 +15,18 @@ package protocol SessionRecorder: Sendable {
     func limitsPassed(_ limits: [PeerLimit: Int])
     /// What a session does has changed.
     func sessionChanged(from old: SessionFigures, to new: SessionFigures)
+    /// A session has lost its connection and is kept.
+    ///
+    /// - Parameter tunnels: How many tunnels it serves.
+    func sessionSuspended(tunnels: Int)
+    /// Such a session has a connection again.
+    ///
+    /// - Parameters:
+    ///   - tunnels: How many tunnels it serves.
+    ///   - pause: How long it had none.
+    func sessionResumed(tunnels: Int, after pause: TimeAmount)
+    /// Such a session is over.
+    func sessionSuspensionEnded()
     /// A connector's token was refused.
     func connectorRefused()
     /// A connector was told to come a little later.

@@ -354,8 +354,18 @@ package final class Tunnel: Sendable {
     }
 
     /// Notes that a session became more or less available for new streams.
+    ///
+    /// Requests that wait for a session have one that is ready again.
     func setAvailability(_ availability: SessionTable<TunnelSession>.Availability, of session: TunnelSession) {
-        self.state.withLock { $0.sessions.setAvailability(availability, id: session.id) }
+        let waiters = self.state.withLock { state -> [EventLoopPromise<TunnelSession?>] in
+            state.sessions.setAvailability(availability, id: session.id)
+            guard availability == .ready, !state.waiters.isEmpty, state.sessions.isAvailable(id: session.id) else {
+                return []
+            }
+            defer { state.waiters.removeAll() }
+            return Array(state.waiters.values)
+        }
+        for waiter in waiters { waiter.succeed(session) }
     }
 
     /// Whether the tunnel has had no session for long.
@@ -402,7 +412,7 @@ package final class Tunnel: Sendable {
     var reachability: TunnelState {
         self.state.withLock { state in
             if state.sessions.isAvailable { return .online }
-            return state.sessions.count == 0 ? .offline : .draining
+            return state.sessions.isDraining ? .draining : .offline
         }
     }
 

@@ -78,6 +78,8 @@ extension SessionHandler {
 
     /// Sends the connector to another edge, or here again after a moment.
     package func leave(gracePeriod: TimeAmount, lingering: TimeAmount) {
+        // An edge that leaves takes no connector back.
+        guard self.suspension == nil else { return self.endIfSuspended("the edge is leaving") }
         self.drain(
             code: .shutdown,
             gracePeriod: gracePeriod,

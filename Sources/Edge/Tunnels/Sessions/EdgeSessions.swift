@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Mux
+import NIOCore
 import Protocol
 
 /// What the edge's side of every session brings along.
@@ -19,5 +20,12 @@ package enum EdgeSessions {
         // What these pin at most is set aside, and not to be missed elsewhere.
         configuration.budget += Self.maximumTunnels * 16_384
         return configuration
+    }
+
+    /// Has sessions outlive their connection for so long; not at all for zero.
+    package static func resume(within window: TimeAmount, _ configuration: inout SessionConfiguration) {
+        guard window > .zero else { return }
+        configuration.capabilities.insert(.resume)
+        configuration.settings.resumeMilliseconds = UInt32(clamping: window.nanoseconds / 1_000_000)
     }
 }

@@ -24,6 +24,8 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
         /// Its peer has been silent for suspiciously long, or has yet to show that it is there: only while no other is
         /// left (protocol B.9.2).
         case suspect
+        /// It has no connection, and another one may go on with it: not before.
+        case suspended
         /// It is about to leave: never.
         case draining
     }
@@ -69,7 +71,10 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
     }
 
     /// Whether any session may be given new requests.
-    var isAvailable: Bool { self.entries.contains { $0.availability != .draining } }
+    var isAvailable: Bool { self.entries.contains { $0.availability.takesRequests } }
+
+    /// Whether every session that takes no new requests is about to leave.
+    var isDraining: Bool { !self.entries.isEmpty && self.entries.allSatisfy { $0.availability == .draining } }
 
     /// Adds a session, in place of the one that has the same identity.
     ///
@@ -89,7 +94,15 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
             self.entries[old] = entry
             return .joined(replaced: replaced, probed: self.unreadyOthers(but: id))
         }
-        guard self.entries.count < limit else { return .full }
+        guard self.entries.count < limit else {
+            // A session without a connection holds its place, but not against one that is there.
+            guard let lost = self.entries.firstIndex(where: { $0.availability == .suspended }), limit > 0 else {
+                return .full
+            }
+            let replaced = self.entries[lost].session
+            self.entries[lost] = entry
+            return .joined(replaced: replaced, probed: self.unreadyOthers(but: id))
+        }
         self.entries.append(entry)
         return .joined(replaced: nil, probed: self.unreadyOthers(but: id))
     }
@@ -138,11 +151,11 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
     /// One session of each other connector that a request may go to; `nil` if it is not for this session to know, but for
     /// the first one that its connector has here.
     func otherConnectors(than id: UInt64) -> [Session]? {
-        guard let own = self.entries.first(where: { $0.id == id }), own.availability != .draining else { return nil }
+        guard let own = self.entries.first(where: { $0.id == id }), own.availability.takesRequests else { return nil }
         let isSame = { (one: Entry, other: Entry) in
             one.id == other.id || one.slot != nil && one.slot?.bundleID == other.slot?.bundleID
         }
-        let live = self.entries.filter { $0.availability != .draining }.sorted { $0.id < $1.id }
+        let live = self.entries.filter { $0.availability.takesRequests }.sorted { $0.id < $1.id }
         guard live.first(where: { isSame($0, own) })?.id == id else { return nil }
         var others: [Entry] = []
         for entry in live where !isSame(entry, own) && !others.contains(where: { isSame($0, entry) }) {
@@ -153,7 +166,7 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
 
     /// Whether a session is there and may be given new requests.
     func isAvailable(id: UInt64) -> Bool {
-        self.entries.contains { $0.id == id && $0.availability != .draining }
+        self.entries.contains { $0.id == id && $0.availability.takesRequests }
     }
 
     /// The session for the next request.
@@ -178,7 +191,7 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
             case (.ready, false): rank = 1
             case (.suspect, true): rank = 2
             case (.suspect, false): rank = 3
-            case (.draining, _): continue
+            case (.suspended, _), (.draining, _): continue
             }
             if let best, best.rank <= rank { continue }
             // A request is tried three times at most, and a connector has few connections: a list that short is searched
@@ -189,4 +202,9 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
         }
         return best?.session
     }
+}
+
+extension SessionTable.Availability {
+    /// Whether a session may be given new requests at all.
+    fileprivate var takesRequests: Bool { self == .ready || self == .suspect }
 }

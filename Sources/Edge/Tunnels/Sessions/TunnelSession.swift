@@ -39,6 +39,7 @@ package final class TunnelSession: Upstream, Sendable {
         var lastEcho: Date?
         var activeStreams = 0
         var isDraining = false
+        var suspendedSince: Date?
         var expiry: Scheduled<Void>?
         var expiresAt: Date?
         var tokenIssuedAt: Double
@@ -116,7 +117,8 @@ package final class TunnelSession: Upstream, Sendable {
             roundTripMilliseconds: sample.roundTrip.map { Double($0.nanoseconds / 1000) / 1000 },
             lastEchoAt: sample.lastEcho,
             activeStreams: sample.activeStreams,
-            draining: sample.isDraining
+            draining: sample.isDraining,
+            suspendedSince: sample.suspendedSince
         )
     }
 
@@ -130,6 +132,11 @@ package final class TunnelSession: Upstream, Sendable {
             sample.activeStreams = load.streams
             sample.isDraining = load.isDraining
         }
+    }
+
+    /// Notes since when the session has no connection, if it has none; on the event loop.
+    func setSuspended(since date: Date?) {
+        self.sample.withLock { $0.suspendedSince = date }
     }
 
     /// Asks the connector at once whether it is there, from any thread; until it answers the session is suspect.

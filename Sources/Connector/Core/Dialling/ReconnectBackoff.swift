@@ -18,6 +18,9 @@ struct ReconnectBackoff: Sendable {
     /// Attempts that failed in a row.
     private(set) var failures = 0
 
+    /// For a session that waits for another connection: what is under way waits for each attempt.
+    static let comingBack = ReconnectBackoff(limit: .seconds(2))
+
     /// The most that the next wait can be.
     var ceiling: Duration {
         // 2^20 times any useful start is beyond any useful limit, and still far from overflow.
