@@ -17,7 +17,9 @@ extension EndToEnd {
             try await self.run("raw", cases: 11)
         }
 
-        @Test("nginx, HAProxy, ssh, scp, rsync, psql, pgbench, redis-benchmark, mosquitto and iperf3 work through a tunnel of TCP")
+        @Test(
+            "nginx, HAProxy, ssh, scp, rsync, psql, pgbench, redis-benchmark, mosquitto and iperf3 work through a tunnel of TCP"
+        )
         func programs() async throws {
             try await self.run("programs", cases: 6)
         }

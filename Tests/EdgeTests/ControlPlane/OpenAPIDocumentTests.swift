@@ -83,7 +83,14 @@ struct OpenAPIDocumentTests {
             token: "t",
             expiresAt: date
         )
-        let request = CreateTunnelRequest(name: "n", localPort: 1, policy: TunnelPolicy(), kind: .tcp, port: 1, isPublic: false)
+        let request = CreateTunnelRequest(
+            name: "n",
+            localPort: 1,
+            policy: TunnelPolicy(),
+            kind: .tcp,
+            port: 1,
+            isPublic: false
+        )
         let renewed = TunnelTokenResponse(tunnelID: "t", token: "t", expiresAt: date, previousEndAt: date)
         let successor = TunnelRenewalResponse(tunnelID: "t", token: "t", expiresAt: date)
         let problem = Problem.invalidBody(field: "f", detail: "d").details(requestID: RequestID())

@@ -21,7 +21,8 @@ struct ProblemTests {
         .tunnelNotFound, .methodNotAllowed(allowed: []), .nameTaken("n"), .nameReserved("n"),
         .tooManyTunnels(limit: 1), .bodyTooLarge(limit: 1), .unsupportedMediaType,
         .rateLimited(Self.decision, by: .calls),
-        .draining, .internalError, .crowded(retryAfter: 7), .kindDiffers("n", .http, isPrivate: false), .kindNotServed(.tcp),
+        .draining, .internalError, .crowded(retryAfter: 7), .kindDiffers("n", .http, isPrivate: false),
+        .kindNotServed(.tcp),
         .portTaken(1), .noPortFree(1...2), .registryUnavailable,
     ]
 

@@ -63,7 +63,9 @@ package enum StandardStreams {
             guard count > 0 else { break }
             var written = 0
             while written < count {
-                let step = buffer.withUnsafeBytes { write(output, $0.baseAddress?.advanced(by: written), count - written) }
+                let step = buffer.withUnsafeBytes {
+                    write(output, $0.baseAddress?.advanced(by: written), count - written)
+                }
                 if step < 0, errno == EINTR { continue }
                 guard step > 0 else { return }
                 written += step

@@ -76,7 +76,9 @@ struct TypedCommand {
         return "\(wrong) \((["culvert"] + typed).joined(separator: " ")) --help lists those that there are."
     }
 
-    /// The first flag that the command does not have. The parser may speak of a missing argument first.
+    /// The first flag that the command does not have.
+    ///
+    /// The parser may speak of a missing argument first.
     private func unknownFlag(_ flags: [String]) -> String? {
         let known = flags + ["-h", "--help", "--version"]
         for word in self.understood {

@@ -31,7 +31,10 @@ struct AccessCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("token-file"),
-        help: ArgumentHelp("A file with the access token, - for standard input (CULVERT_ACCESS_TOKEN).", valueName: "file"),
+        help: ArgumentHelp(
+            "A file with the access token, - for standard input (CULVERT_ACCESS_TOKEN).",
+            valueName: "file"
+        ),
         completion: .file()
     )
     var tokenFile: String?
@@ -81,11 +84,16 @@ struct AccessCommand: AsyncParsableCommand {
     private func access(to place: AccessPlace, _ logger: Logger) throws(CommandFailure) -> TunnelAccess {
         let environment = ProgramEnvironment.variables
         let given = self.edgeOptions.edge ?? place.edge
-        let text = try self.tokenFile.map { file throws(CommandFailure) in try SecretFile.read(file, what: "an access token") }
+        let text = try self.tokenFile.map { file throws(CommandFailure) in
+            try SecretFile.read(file, what: "an access token")
+        }
         if let text = text ?? environment["CULVERT_ACCESS_TOKEN"] {
             let token = try Self.token(text)
             guard token.tunnelID == place.tunnel else {
-                throw CommandFailure(.refused, "The access token is for \(token.tunnelID), and not for \(place.tunnel).")
+                throw CommandFailure(
+                    .refused,
+                    "The access token is for \(token.tunnelID), and not for \(place.tunnel)."
+                )
             }
             guard let edge = try given.map(EdgeAccess.address) ?? token.edge else {
                 throw CommandFailure(.configuration, "The token does not say which edge to dial: give --edge URL.")

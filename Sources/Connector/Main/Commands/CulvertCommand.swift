@@ -19,7 +19,8 @@ struct CulvertCommand: AsyncParsableCommand {
             """,
         version: ProgramVersion.description,
         subcommands: [
-            HTTPCommand.self, TCPCommand.self, TLSCommand.self, AccessCommand.self, ConnectCommand.self, StartCommand.self, TunnelsCommand.self,
+            HTTPCommand.self, TCPCommand.self, TLSCommand.self, AccessCommand.self, ConnectCommand.self,
+            StartCommand.self, TunnelsCommand.self,
             RequestsCommand.self, LoginCommand.self, DiagnoseCommand.self, ConfigCommand.self, ServiceCommand.self,
             CompletionsCommand.self, ManualCommand.self,
         ]

@@ -8,7 +8,8 @@ extension TunnelsCommand {
     /// `culvert tunnels access ID`.
     struct Access: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make an access token, with which somebody visits the tunnel by culvert access; or end all of them.",
+            abstract:
+                "Make an access token, with which somebody visits the tunnel by culvert access; or end all of them.",
             discussion: """
                 Examples:
                   culvert tunnels access my-database > token
@@ -20,7 +21,9 @@ extension TunnelsCommand {
         @Argument(help: "The tunnel's id or name.")
         var tunnel: String
 
-        @Option(help: ArgumentHelp("For how long the token is valid, in seconds; a day by default.", valueName: "seconds"))
+        @Option(
+            help: ArgumentHelp("For how long the token is valid, in seconds; a day by default.", valueName: "seconds")
+        )
         var lifetime: Int?
 
         @Flag(help: "End every access token of the tunnel, and the connections of those who came with one.")
@@ -32,7 +35,9 @@ extension TunnelsCommand {
         func validate() throws {
             let bounds = TunnelAccessRequest.lifetimes
             guard self.lifetime.map(bounds.contains) ?? true else {
-                throw ValidationError("--lifetime is a number of seconds from \(bounds.lowerBound) to \(bounds.upperBound).")
+                throw ValidationError(
+                    "--lifetime is a number of seconds from \(bounds.lowerBound) to \(bounds.upperBound)."
+                )
             }
             guard self.lifetime == nil || !self.revoke else {
                 throw ValidationError("--revoke makes no token: leave --lifetime out.")

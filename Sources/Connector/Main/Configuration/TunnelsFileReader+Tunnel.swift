@@ -6,7 +6,8 @@ import Yams
 
 extension TunnelsFileReader {
     private static let settings = [
-        "target", "kind", "name", "port", "public", "token-file", "host-header", "policy", "origin-tls-verify", "origin-ca-file",
+        "target", "kind", "name", "port", "public", "token-file", "host-header", "policy", "origin-tls-verify",
+        "origin-ca-file",
         "inspect",
     ]
 

@@ -194,7 +194,10 @@ private final class AccessVisit: SessionDelegate {
             lifetime: .nanoseconds(Int64(max(0, min(lifetime, 1e9)) * 1e9))
         )
         guard self.place != nil else {
-            return handler.close(code: .enhanceCalm, reason: "the tunnel has as many sessions of visitors as it may have")
+            return handler.close(
+                code: .enhanceCalm,
+                reason: "the tunnel has as many sessions of visitors as it may have"
+            )
         }
         // Whoever ended the token meanwhile did not find the session.
         if self.tokens.checkAccess(self.claims, to: self.tunnelID) != nil {

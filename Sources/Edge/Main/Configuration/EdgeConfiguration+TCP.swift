@@ -53,7 +53,10 @@ extension EdgeConfiguration {
         }
         if let passthrough = self.tcp.passthrough {
             if self.wildcardDomain == nil {
-                reader.report("tls-passthrough.listen", "tunnels of TLS have hosts below public.wildcard-domain, which is not set")
+                reader.report(
+                    "tls-passthrough.listen",
+                    "tunnels of TLS have hosts below public.wildcard-domain, which is not set"
+                )
             }
             if self.isDevelopment, !passthrough.isLoopback {
                 reader.report(

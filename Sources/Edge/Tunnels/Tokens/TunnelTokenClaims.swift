@@ -30,7 +30,9 @@ package struct TunnelTokenClaims: Codable, Equatable, Sendable {
     package var policy: TunnelPolicy?
     /// What the tunnel carries, and where visitors find it; `nil` for HTTP, and in tokens of earlier versions.
     package var form: TunnelForm?
-    /// Whom the token is for; `nil` for connectors. What is for somebody else serves no tunnel.
+    /// Whom the token is for; `nil` for connectors.
+    ///
+    /// What is for somebody else serves no tunnel.
     package var aud: String?
     /// When the owner took the name, or last changed the policy; `nil` in tokens of the first version.
     ///
