@@ -79,10 +79,13 @@ extension EndToEnd {
             let scratch = try ScratchFolder()
             let origin = try await NginxOrigin(in: scratch)
             let certificate = try await SelfSigned(name: "DNS:edge.culvert.test", in: scratch)
+            // Its own URL is one that leads through the proxy, too.
+            let listen = try FreePort.next()
             let edge = try await EdgeProcess(
                 in: scratch,
-                arguments: ["--dev"] + certificate.edgeArguments,
-                scheme: "https"
+                arguments: ["--dev", "--public-url", "https://edge.culvert.test:\(listen)"] + certificate.edgeArguments,
+                scheme: "https",
+                port: listen
             )
             let (proxy, port) = try await self.proxy(in: scratch)
             let name = "https://edge.culvert.test:\(edge.port)"

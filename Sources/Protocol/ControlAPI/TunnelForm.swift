@@ -19,6 +19,9 @@ package struct TunnelForm: Codable, Hashable, Sendable {
     /// Whether nobody reaches it from outside but with an access token.
     package var isPrivate: Bool
 
+    /// Whether visitors reach it through a port of the edge.
+    package var hasPort: Bool { self.kind == .tcp && !self.isPrivate }
+
     /// Describes a tunnel.
     package init(kind: TunnelKind = .http, port: UInt16? = nil, isPrivate: Bool = false) {
         self.kind = kind

@@ -12,7 +12,7 @@ package struct PublicRequest: Sendable {
     private let proxy: ProxyAddress?
 
     /// - Parameters:
-    ///   - edge: The edge that the URL is expected to lead to, for messages.
+    ///   - edge: The edge, for messages about what is no URL.
     ///   - certificateAuthorityFile: A PEM file of the only roots to trust; `nil` means those of the system.
     ///   - proxy: The proxy to use, if any.
     package init(edge: EdgeAddress, certificateAuthorityFile: String?, proxy: ProxyAddress?) {
@@ -36,9 +36,15 @@ package struct PublicRequest: Sendable {
             let body = try await response.body.collect(upTo: 4 << 10)
             outcome = .success((Int(response.status.code), String(buffer: body)))
         } catch {
-            outcome = .failure(EdgeFailure(error, reaching: self.edge, through: self.proxy))
+            outcome = .failure(EdgeFailure(error, reaching: self.place(of: url), through: self.proxy))
         }
         try? await http.shutdown()
         return try outcome.get()
+    }
+
+    /// What the URL leads to, which may be another name than the one by which the edge is known here.
+    private func place(of url: String) -> EdgeAddress {
+        let origin = url.split(separator: "/", omittingEmptySubsequences: false).prefix(3).joined(separator: "/")
+        return (try? EdgeAddress(parsing: origin)) ?? self.edge
     }
 }

@@ -13,6 +13,7 @@ struct AccessCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "access",
         abstract: "Visit a tunnel with an access token, be it public or not.",
+        usage: "culvert access <tunnel> [--listen <address>] [<options>]",
         discussion: """
             Without --listen the tunnel's bytes are standard input and output, as OpenSSH's ProxyCommand wants it.
 

@@ -17,8 +17,10 @@ extension RequestsCommand {
 
                 Examples:
                   culvert requests replay 019ad0c3f2a1b004
-                  culvert requests replay 019ad0c3f2a1b004 --path '/hooks?try=2' --header X-Test:1 --drop-header Cookie
-                  culvert requests replay 019ad0c3f2a1b004 --body-file changed.json --times 10 --concurrency 5
+                  culvert requests replay 019ad0c3f2a1b004 --path '/hooks?try=2'
+                  culvert requests replay 019ad0c3f2a1b004 --drop-header Cookie
+                  culvert requests replay 019ad0c3f2a1b004 --body-file changed.json
+                  culvert requests replay 019ad0c3f2a1b004 --times 10 --concurrency 5
                 """
         )
 

@@ -10,6 +10,7 @@ extension TunnelsCommand {
         static let configuration = CommandConfiguration(
             abstract:
                 "Make an access token, with which somebody visits the tunnel by culvert access; or end all of them.",
+            usage: "culvert tunnels access <tunnel> [<options>]",
             discussion: """
                 Examples:
                   culvert tunnels access my-database > token

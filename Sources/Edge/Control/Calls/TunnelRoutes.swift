@@ -212,7 +212,7 @@ struct TunnelRoutes: Sendable {
     /// Has the edge listen for a tunnel of TCP.
     private func openPort(_ wish: UInt16?, of tunnel: Tunnel) async throws {
         let form = tunnel.form
-        guard form.kind == .tcp, !form.isPrivate else { return }
+        guard form.hasPort else { return }
         do {
             tunnel.listens(on: try await self.ports.open(wish, for: tunnel))
         } catch {

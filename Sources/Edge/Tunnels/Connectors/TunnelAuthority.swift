@@ -68,7 +68,7 @@ package struct TunnelAuthority: Sendable {
             let tunnel = try await self.registry.restore(specification, issuedAt: claims.iat) { [tokens] in
                 (try? tokens.life(of: verified).get()) != nil
             }
-            if tunnel.form.kind == .tcp {
+            if tunnel.form.hasPort {
                 tunnel.listens(on: try await self.ports.open(tunnel.form.port, for: tunnel))
             }
             return .success(AuthorisedTunnel(tunnel: tunnel, token: verified))
