@@ -41,7 +41,8 @@ for family in families:
             problems.append(f"{sample.name} has no environment")
         if sample.value < 0:
             problems.append(f"{sample.name} is negative")
-    if family.type == "histogram":
+    # One that nothing was measured for has no samples yet.
+    if family.type == "histogram" and family.samples:
         buckets = [s for s in family.samples if s.name.endswith("_bucket")]
         values = [s.value for s in sorted(buckets, key=lambda s: float(s.labels["le"]))]
         count = next(s.value for s in family.samples if s.name.endswith("_count"))

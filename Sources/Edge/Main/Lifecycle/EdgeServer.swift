@@ -337,7 +337,10 @@ struct EdgeServer: Service {
 
     /// What the edge's side of a session brings along in which a visitor opens the streams.
     private var accessConfiguration: SessionConfiguration {
-        self.timed(SessionConfiguration(role: .edge))
+        var configuration = SessionConfiguration(role: .edge)
+        configuration.settings.maximumStreams = 1_024
+        configuration.budget = 128 << 20
+        return self.timed(configuration)
     }
 
     private var sessionConfiguration: SessionConfiguration { self.timed(EdgeSessions.configuration) }

@@ -78,7 +78,9 @@ class Edge:
         self._admin = free_port()
         self._folder = folder
         self._command = [
-            program, "--dev", "--listen", f"127.0.0.1:{self.port}", "--admin-listen", f"127.0.0.1:{self._admin}",
+            # Scenes of a lost edge show how it is looked for, not how sessions wait for it.
+            program, "--dev", "--tunnel-resume", "0s",
+            "--listen", f"127.0.0.1:{self.port}", "--admin-listen", f"127.0.0.1:{self._admin}",
             "--limits-api-calls-per-second", "1000",
         ]  # fmt: skip
         self._process = None
