@@ -88,7 +88,8 @@ enum CaptureFuzz {
             self.failure = view.failure
             let parts = [state.request, state.response].compactMap(\.self)
             self.messages = parts.flatMap { [$0.head, $0.body.kept, $0.trailers] } + state.interim.map(\.head)
-            self.sizes = parts.map(\.body.size)
+            // What can't be read is counted as far as it came, which splits change.
+            self.sizes = view.failure == nil ? parts.map(\.body.size) : []
             self.frames = (state.frames.map { Array($0.frames) } ?? []).map { frame in
                 Array("\(frame.number) \(frame.side) \(frame.kind) \(frame.size) \(frame.decodedSize ?? 0)".utf8)
                     + (frame.content ?? [0])

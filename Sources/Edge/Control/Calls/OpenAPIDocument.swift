@@ -283,7 +283,11 @@ enum OpenAPIDocument {
                     "description": "Whether everybody may come; false makes a tunnel that is reached with access tokens alone."
                   },
                   "policy": {"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/TunnelPolicy"}]}
-                }
+                },
+                "anyOf": [
+                  {"properties": {"port": {"type": "null"}}},
+                  {"required": ["kind"], "properties": {"kind": {"const": "tcp"}, "public": {"enum": [true, null]}}}
+                ]
               },
         """#
 
