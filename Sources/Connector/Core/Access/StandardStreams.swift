@@ -3,6 +3,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -42,18 +43,17 @@ package enum StandardStreams {
             if !isInput { Self.copied.signal() }
         }
         thread.start()
-        if !isInput { Self.hasCopier = true }
+        if !isInput { Self.hasCopier.store(true, ordering: .relaxed) }
         return isInput ? ends[0] : ends[1]
     }
 
     /// Waits until everything that was written has left the program.
     package static func drain() {
-        if Self.hasCopier { Self.copied.wait() }
+        if Self.hasCopier.load(ordering: .relaxed) { Self.copied.wait() }
     }
 
     private static let copied = DispatchSemaphore(value: 0)
-    // Set once, before anything is written, and read at the end by the same task.
-    private nonisolated(unsafe) static var hasCopier = false
+    private static let hasCopier = Atomic<Bool>(false)
 
     private static func copy(from input: CInt, to output: CInt) {
         var buffer = [UInt8](repeating: 0, count: 65_536)

@@ -41,49 +41,25 @@ struct TCPCommand: AsyncParsableCommand {
     @OptionGroup(title: "Policy Options") var policyOptions: PolicyOptions<TCPPolicySchema>
 
     func validate() throws {
-        guard (1...8).contains(self.connections) else {
-            throw ValidationError("--connections is a number from 1 to 8.")
-        }
         guard self.port == nil || !self.isPrivate else {
             throw ValidationError("A private tunnel has no port of the edge: leave --port or --private out.")
         }
         guard self.port != 0 else { throw ValidationError("--port is a number from 1 to 65535.") }
-        let most = try self.policyOptions.values()["max_connections"]
-        if case .number(let most) = most, most < self.connections {
-            throw ValidationError(
-                "--max-connections is \(most), and the connector keeps \(self.connections) connections: "
-                    + "raise it, or lower --connections."
-            )
-        }
+        try ConnectionServing.validate(self.connections, try self.policyOptions.values()["max_connections"])
     }
 
     func run() async throws {
         try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-            try await self.credentialOptions.access(self.edgeOptions) { try await self.serve($0) }
+            try await self.credentialOptions.access(self.edgeOptions) { credentials in
+                try await ConnectionServing(
+                    target: try OriginTarget.fromCommandLine(self.target, for: .tcp),
+                    name: self.name,
+                    port: self.port,
+                    isPrivate: self.isPrivate,
+                    connections: self.connections,
+                    policy: try self.policyOptions.policy()
+                ).run(credentials, self.edgeOptions, self.statusOptions)
+            }
         }
-    }
-
-    private func serve(_ credentials: CredentialOptions) async throws {
-        let target = try OriginTarget.fromCommandLine(self.target, for: .tcp)
-        let access = try credentials.resolve(self.edgeOptions)
-        let run = try ServingRun(
-            edgeOptions: self.edgeOptions,
-            statusOptions: self.statusOptions,
-            inspectOptions: nil,
-            targets: [target],
-            connections: self.connections,
-            logger: self.edgeOptions.makeLogger()
-        )
-        let tunnel = TunnelCreation(
-            access: access,
-            name: self.name,
-            port: self.port,
-            isPrivate: self.isPrivate,
-            target: target,
-            policy: try self.policyOptions.policy(),
-            originTrust: OriginTrust(),
-            connections: self.connections
-        )
-        try await run.run(tunnel.prepare)
     }
 }

@@ -35,40 +35,20 @@ struct TLSCommand: AsyncParsableCommand {
     @OptionGroup(title: "Policy Options") var policyOptions: PolicyOptions<TLSPolicySchema>
 
     func validate() throws {
-        guard (1...8).contains(self.connections) else {
-            throw ValidationError("--connections is a number from 1 to 8.")
-        }
-        let most = try self.policyOptions.values()["max_connections"]
-        if case .number(let most) = most, most < self.connections {
-            throw ValidationError(
-                "--max-connections is \(most), and the connector keeps \(self.connections) connections: "
-                    + "raise it, or lower --connections."
-            )
-        }
+        try ConnectionServing.validate(self.connections, try self.policyOptions.values()["max_connections"])
     }
 
     func run() async throws {
         try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-            let target = try OriginTarget.fromCommandLine(self.target, for: .tls)
-            let access = try self.credentialOptions.resolve(self.edgeOptions)
-            let run = try ServingRun(
-                edgeOptions: self.edgeOptions,
-                statusOptions: self.statusOptions,
-                inspectOptions: nil,
-                targets: [target],
-                connections: self.connections,
-                logger: self.edgeOptions.makeLogger()
-            )
-            let tunnel = TunnelCreation(
-                access: access,
-                name: self.name,
-                isPrivate: self.isPrivate,
-                target: target,
-                policy: try self.policyOptions.policy(),
-                originTrust: OriginTrust(),
-                connections: self.connections
-            )
-            try await run.run(tunnel.prepare)
+            try await self.credentialOptions.access(self.edgeOptions) { credentials in
+                try await ConnectionServing(
+                    target: try OriginTarget.fromCommandLine(self.target, for: .tls),
+                    name: self.name,
+                    isPrivate: self.isPrivate,
+                    connections: self.connections,
+                    policy: try self.policyOptions.policy()
+                ).run(credentials, self.edgeOptions, self.statusOptions)
+            }
         }
     }
 }
