@@ -7,6 +7,7 @@ import NIOCore
 /// A class, since the channel may call back from within a write or a flush, and what is called may write.
 final class VisitorOutput {
     private var pieces = WriteCoalescer()
+    private var writes = CompactWrites()
     private var needsFlush = false
 
     /// Writes bytes, which go out with the next flush.
@@ -25,7 +26,7 @@ final class VisitorOutput {
     private func queue(_ bytes: ByteBuffer, _ context: ChannelHandlerContext?) {
         guard let context else { return }
         self.needsFlush = true
-        context.writeCompactly(bytes)
+        context.write(NIOAny(self.writes.next(bytes, to: context)), promise: nil)
     }
 }
 

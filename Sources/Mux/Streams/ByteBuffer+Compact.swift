@@ -26,10 +26,4 @@ extension ChannelHandlerContext {
     package var hasQueuedBytes: Bool {
         ((try? self.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0) > 0
     }
-
-    /// Writes bytes; where others already wait for a socket that takes none, they keep no more memory than they need.
-    package func writeCompactly(_ bytes: ByteBuffer) {
-        let isWaiting = bytes.isWasteful && self.hasQueuedBytes
-        self.write(NIOAny(isWaiting ? bytes.compacted : bytes), promise: nil)
-    }
 }

@@ -34,7 +34,7 @@ struct ServiceUnitTests {
             "ExecReload=/bin/kill -HUP $MAINPID", "DynamicUser=yes", "User=culvert", "NoNewPrivileges=yes",
             "ProtectSystem=strict", "PrivateTmp=yes", "MemoryDenyWriteExecute=yes",
             "SystemCallFilter=@system-service", "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
-            "Restart=on-failure", "RestartPreventExitStatus=64 66 73 77 78", "TimeoutStopSec=40s",
+            "Restart=on-failure", "RestartPreventExitStatus=64 66 73 77 78", "TimeoutStopSec=30s",
             "LoadCredential=etc-culvert-token:/etc/culvert/token", "StateDirectory=culvert",
             "StateDirectoryMode=0700", "WantedBy=multi-user.target",
         ] {

@@ -29,6 +29,8 @@ final class PipeHandler: ChannelDuplexHandler {
     /// When bytes last arrived on the local side.
     private(set) var lastRead: NIODeadline?
     private var hasUnflushedBytes = false
+    /// What was written to the partner's socket.
+    private var writes = CompactWrites()
     private var isReadHeld = false
     private var isReadingStopped = false
     /// Kept here as well as in the pipe, so that where nothing is captured a read costs one comparison.
@@ -90,7 +92,9 @@ final class PipeHandler: ChannelDuplexHandler {
         // After the write, so that the capture does not delay it. The buffer is shared, not copied.
         switch self.side {
         case .stream:
-            self.partner?.context?.writeCompactly(bytes)
+            if let context = self.partner?.context {
+                context.write(NIOAny(self.writes.next(bytes, to: context)), promise: nil)
+            }
             self.capture?.requestBytes(bytes)
         case .local:
             // The session copies by itself what waits for credit.

@@ -13,8 +13,9 @@ package struct ConnectionKeeper: Sendable {
     let network: NetworkWatch
     let report: @Sendable (ConnectionEvent) -> Void
 
-    /// How long requests in flight may take when the program is asked to stop.
-    package static let gracePeriod = TimeAmount.seconds(30)
+    /// How long requests in flight may take when the program is asked to stop: whoever runs it in a pod kills it after 30 s
+    /// (`terminationGracePeriodSeconds`), and it has a word to say to the edge before.
+    package static let gracePeriod = TimeAmount.seconds(20)
 
     private var index: Int { Int(self.bundle.index) }
 
