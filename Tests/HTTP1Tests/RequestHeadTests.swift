@@ -176,6 +176,15 @@ struct RequestHeadTests {
         #expect(Self.outcome(head) == "unsupportedVersion")
     }
 
+    @Test("A method is told from its neighbours by every byte", arguments: ["GET", "GE", "GETS", "get", "HEAD", "G"])
+    func method(_ method: String) throws {
+        var parser = HeadParser()
+        var bytes = ByteBuffer(string: "\(method) / HTTP/1.1\r\nHost: a\r\n\r\n")
+        let head = try #require(try parser.request(&bytes))
+        #expect(head.hasMethod("GET") == (method == "GET"))
+        #expect(head.hasMethod("HEAD") == (method == "HEAD"))
+    }
+
     @Test("A head may be as long as the limit, and not a byte longer, in whatever pieces it comes")
     func length() {
         let start = "GET / HTTP/1.1\r\nHost: a\r\nX: "

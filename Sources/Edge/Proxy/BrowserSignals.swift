@@ -30,13 +30,13 @@ struct BrowserSignals {
 
     /// Whether a browser opens a page of its own, and not in a frame.
     static func opensPage(_ head: RequestHead, _ request: IncomingRequest) -> Bool {
-        guard head.methodText == "GET", !head.isUpgrade else { return false }
+        guard head.hasMethod("GET"), !head.isUpgrade else { return false }
         if let destination = head.section.first(.secFetchDest) { return destination == "document" }
         return request.prefersHTML
     }
 
     private static func isNavigation(_ head: RequestHead) -> Bool {
         if let mode = head.section.first(.secFetchMode) { return mode == "navigate" }
-        return head.methodText == "GET" && ErrorPage.prefersHTML(accept: head.section.values(.accept))
+        return head.hasMethod("GET") && ErrorPage.prefersHTML(accept: head.section.values(.accept))
     }
 }

@@ -11,6 +11,10 @@ struct HopCount: Equatable {
     static let maximum = 5
 
     init(_ section: FieldSection) {
+        guard section.contains(.culvertHops) else {
+            self.value = 0
+            return
+        }
         // What is no number was not written by an edge. Who writes a larger one harms itself.
         self.value = section.values(.culvertHops).compactMap { UInt16($0) }.max().map { Int($0) } ?? 0
     }

@@ -12,8 +12,7 @@ enum MaxForwards: Equatable {
     case next(Int)
 
     init(_ head: RequestHead) {
-        let method = head.methodText
-        guard method == "OPTIONS" || method == "TRACE", let text = head.section.first(.maxForwards),
+        guard let text = head.section.first(.maxForwards), head.hasMethod("OPTIONS") || head.hasMethod("TRACE"),
             let count = UInt32(text), text.utf8.allSatisfy({ (0x30...0x39).contains($0) })
         else {
             self = .unlimited
@@ -24,7 +23,7 @@ enum MaxForwards: Equatable {
 
     /// What the edge answers: to TRACE the request as it came, but for what is secret in it (RFC 9110 §9.3.8).
     static func answer(_ head: RequestHead) -> EdgeAnswer.Content {
-        guard head.methodText == "TRACE" else {
+        guard head.hasMethod("TRACE") else {
             return .whole(HTTPResponse(status: .ok), ByteBuffer(), isLast: false)
         }
         let section = head.section

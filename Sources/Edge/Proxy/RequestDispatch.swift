@@ -22,9 +22,8 @@ struct RequestDispatch {
         if !route.isOwn, HopCount(self.head.section).isLoop { return EdgeAnswer(self.request, .error(.loopDetected)) }
         switch route {
         case .tunnel(let id, let prefixLength):
-            let visit = self.visit(prefixLength > 0 ? .prefix(prefixLength) : .host)
-            if let tunnel = self.services.registry.tunnel(id) { return visit.enter(tunnel) }
-            return prefixLength > 0 ? self.fallback ?? TunnelArrival(id, visit) : TunnelArrival(id, visit)
+            guard let tunnel = self.services.registry.tunnel(id) else { return self.arrival(id, prefixLength) }
+            return self.visit(prefixLength > 0 ? .prefix(prefixLength) : .host).enter(tunnel)
         case .missingSlash(let id): return self.withoutSlash(id)
         case .controlPlane: return ControlCall(self.head, self.request)
         case .foreignCall:
@@ -33,7 +32,7 @@ struct RequestDispatch {
                 : self.fallback
                     ?? ControlCall(self.head, self.request)
         case .connect(let id), .access(let id):
-            guard self.head.methodText != "GET" || self.head.framing == .none else {
+            guard !self.head.hasMethod("GET") || self.head.framing == .none else {
                 return EdgeAnswer(
                     self.request,
                     .error(.badRequest, detail: "An upgrade has no body.")
@@ -45,6 +44,12 @@ struct RequestDispatch {
         case .none: return self.fallback ?? EdgeAnswer(self.request, .error(.tunnelNotFound, detail: self.hint))
         case .refused(let reason): return EdgeAnswer(self.request, .error(.badRequest, detail: reason))
         }
+    }
+
+    /// Who answers a request for a tunnel that is not there, or not yet.
+    private func arrival(_ id: TunnelID, _ prefixLength: Int) -> any Responder {
+        guard prefixLength > 0 else { return TunnelArrival(id, self.visit(.host)) }
+        return self.fallback ?? TunnelArrival(id, self.visit(.prefix(prefixLength)))
     }
 
     private func visit(_ entry: TunnelEntry) -> TunnelVisit {
@@ -67,8 +72,7 @@ struct RequestDispatch {
 
     /// Leads to the path with a slash behind its first segment; `nil` for a request that is not to be led.
     private func withSlash(_ length: Int, _ answer: (ByteBuffer) -> EdgeAnswer.Content) -> EdgeAnswer? {
-        let method = self.head.methodText
-        guard method == "GET" || method == "HEAD", !self.head.isUpgrade else { return nil }
+        guard self.head.hasMethod("GET") || self.head.hasMethod("HEAD"), !self.head.isUpgrade else { return nil }
         var location = ByteBuffer()
         let target = self.head.target
         self.head.section.copy(FieldLine.Span(start: Int(target.start), count: length), to: &location)

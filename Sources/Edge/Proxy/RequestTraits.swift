@@ -25,7 +25,7 @@ extension RequestTraits {
     init(_ head: RequestHead) {
         self.init(
             isHead: head.isHead,
-            isIdempotent: Self.isIdempotent(head.methodText),
+            isIdempotent: Self.isIdempotent(head),
             version: head.version,
             isKeepAlive: head.isKeepAlive,
             isUpgrade: head.isUpgrade,
@@ -35,10 +35,8 @@ extension RequestTraits {
         )
     }
 
-    private static func isIdempotent(_ method: String) -> Bool {
-        switch method {
-        case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE": true
-        default: false
-        }
+    private static func isIdempotent(_ head: RequestHead) -> Bool {
+        head.hasMethod("GET") || head.hasMethod("HEAD") || head.hasMethod("OPTIONS") || head.hasMethod("TRACE")
+            || head.hasMethod("PUT") || head.hasMethod("DELETE")
     }
 }

@@ -35,7 +35,8 @@ struct TunnelVisit {
             guard self.request.reached(tunnel, by: visit.policy) else {
                 return EdgeAnswer(self.request, .error(.tooManyFromVisitor, retryAfter: 1))
             }
-            return self.toRoot(of: tunnel) ?? self.exchange(with: tunnel, dropsAuthorization: stripsAuthorization)
+            if let answer = self.toRoot(of: tunnel) { return answer }
+            return self.exchange(with: tunnel, dropsAuthorization: stripsAuthorization)
         case .addressDenied: return EdgeAnswer(self.request, .error(.accessDenied))
         case .compare(let attempt): return PasswordCheck(attempt, self, tunnel)
         case .credentialsRequired:

@@ -14,7 +14,9 @@ package struct CompactWrites {
 
     package init() {}
 
-    /// The bytes as they are to be written next. The caller writes them: a write may call back.
+    /// The bytes as they are to be written next.
+    ///
+    /// The caller writes them, since a write may call back.
     package mutating func next(_ bytes: ByteBuffer, to context: ChannelHandlerContext) -> ByteBuffer {
         bytes.isWasteful && self.areBytesQueued(context) ? bytes.compacted : bytes
     }

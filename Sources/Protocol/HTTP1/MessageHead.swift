@@ -119,6 +119,18 @@ package struct RequestHead {
     }
 
     package var methodText: String { self.section.text(self.method) }
+
+    /// Whether the method is this one (RFC 9110 §9.1: methods have a case), without a text of it.
+    package func hasMethod(_ name: StaticString) -> Bool {
+        guard Int(self.method.count) == name.utf8CodeUnitCount else { return false }
+        return self.section.bytes.withUnsafeReadableBytes { bytes in
+            let range = Int(self.method.start)..<Int(self.method.start) + name.utf8CodeUnitCount
+            return UnsafeRawBufferPointer(rebasing: bytes[range]).elementsEqual(
+                UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+            )
+        }
+    }
+
     package var targetText: String { self.section.text(self.target) }
 }
 

@@ -123,7 +123,8 @@ private final class StatusLineHandler: ChannelInboundHandler {
 
     private let request: String
     private let answer: EventLoopPromise<Int>
-    private var reader = MessageReader(.responses, fields: .none, maximumHead: 16_384)
+    private var parser = HeadParser(maximumBytes: 16_384)
+    private var unread = ByteBuffer()
 
     init(request: String, _ answer: EventLoopPromise<Int>) {
         self.request = request
@@ -136,17 +137,14 @@ private final class StatusLineHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = self.unwrapInboundIn(data)
-        while true {
-            switch self.reader.next(&bytes) {
-            case .needsMore: return
-            case .head(let head):
-                guard case .response(let status) = head.start, status < 100 || status > 199 else {
-                    self.reader.skipInterim()
-                    continue
-                }
-                return self.answer.succeed(status)
-            case .end, .unreadable: return self.answer.fail(HealthFailure.notHTTP)
+        self.unread.writeBuffer(&bytes)
+        do {
+            while let head = try self.parser.response(&self.unread) {
+                guard head.isInformational else { return self.answer.succeed(head.status) }
             }
+        } catch {
+            self.answer.fail(HealthFailure.notHTTP)
+            context.close(promise: nil)
         }
     }
 

@@ -2,6 +2,7 @@
 
 import ControlAPI
 import Foundation
+import HTTP1
 import HTTPTypes
 import Mux
 import NIOConcurrencyHelpers
@@ -121,6 +122,19 @@ final class ProxyWorld {
     /// Connects a visitor.
     func visit(from address: String = "127.0.0.1", on loop: EmbeddedEventLoop? = nil) throws -> VisitorEnd {
         try VisitorEnd(VisitorConnection(services: self.services), from: address, on: loop ?? self.loop)
+    }
+
+    /// Who would answer a request, which is not begun: whoever works on other threads may not come back to this loop.
+    func responder(to head: String) throws -> any Responder {
+        var (parser, bytes) = (HeadParser(), ByteBuffer(string: head))
+        let head = try #require(try parser.request(&bytes))
+        let request = IncomingRequest(
+            head,
+            services: self.services,
+            eventLoop: self.loop,
+            remoteAddress: try SocketAddress(ipAddress: "127.0.0.1", port: 1)
+        )
+        return RequestDispatch(head: head, request: request).responder
     }
 
     /// Carries bytes between the ends of the sessions until none are left.
