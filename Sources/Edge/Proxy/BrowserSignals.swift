@@ -17,6 +17,7 @@ struct BrowserSignals {
         let isWorker = section.first(.secFetchDest) == "serviceworker" || section.first(.serviceWorker) == "script"
         self.fallback = PathFallback(
             method: head.methodText,
+            target: section.text(head.target, atMost: Self.longestLook),
             isUpgrade: head.isUpgrade,
             isNavigation: Self.isNavigation(head),
             site: section.first(.secFetchSite)?.asciiLowercased(),
@@ -27,6 +28,9 @@ struct BrowserSignals {
             recent: cookie.read(TunnelCookies.recentTunnels(section.values(.cookie)), host: visitor.host, now: now)
         )
     }
+
+    /// How many bytes of a target are looked at: what stands behind the longest id is of no use here.
+    private static let longestLook = 512
 
     /// Whether a browser opens a page of its own, and not in a frame.
     static func opensPage(_ head: RequestHead, _ request: IncomingRequest) -> Bool {

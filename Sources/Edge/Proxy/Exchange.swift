@@ -42,6 +42,7 @@ final class Exchange {
         self.state = ExchangeState(
             request: plan.request.traits,
             passesUpgrade: plan.passesUpgrade,
+            protocols: plan.protocols,
             isComplete: outgoing.isComplete,
             hasSentBody: outgoing.bodyBytes > 0,
             attempt: outgoing.attempt

@@ -13,6 +13,8 @@ struct ExchangePlan {
     let shared: SharedOrigin?
     /// Whether the origin is asked for the protocol that the visitor asks for.
     let passesUpgrade: Bool
+    /// The protocols that it is asked for, in lower case.
+    let protocols: [String]
     /// Whether an origin connection may serve more than one exchange.
     let mayReuse: Bool
 

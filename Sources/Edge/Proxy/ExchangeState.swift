@@ -32,6 +32,8 @@ struct ExchangeState {
     let request: RequestTraits
     /// Whether the origin is asked for another protocol.
     let passesUpgrade: Bool
+    /// The protocols that it is asked for, in lower case.
+    private let protocols: [String]
     private(set) var requestHalf: RequestHalf
     private(set) var responseHalf = ResponseHalf.awaitingHead
     /// Whether bytes of the request's body have gone to the origin's stream.
@@ -50,18 +52,21 @@ struct ExchangeState {
     /// - Parameters:
     ///   - request: The request.
     ///   - passesUpgrade: Whether the origin is asked for the protocol that the visitor asks for.
+    ///   - protocols: What these protocols are, in lower case.
     ///   - isComplete: Whether the whole body is there already, be it that there is none.
     ///   - hasSentBody: Whether bytes of the body are sent with the head.
     ///   - attempt: How often the request has been sent, this time included.
     init(
         request: RequestTraits,
         passesUpgrade: Bool = false,
+        protocols: [String] = ["websocket"],
         isComplete: Bool? = nil,
         hasSentBody: Bool = false,
         attempt: Int = 1
     ) {
         self.request = request
         self.passesUpgrade = passesUpgrade
+        self.protocols = protocols
         self.requestHalf = isComplete ?? !request.hasBody ? .complete : .body
         self.hasSentBody = hasSentBody
         self.isBound = request.bindsConnection
@@ -157,6 +162,10 @@ struct ExchangeState {
         if head.status == 101 {
             guard self.passesUpgrade else { throw .malformed("a 101 that nobody asked for") }
             guard self.requestHalf == .complete else { throw .malformed("a 101 before the end of the request") }
+            // RFC 9110 §7.8: nothing is switched to that was not asked for, whatever would be refused if it were.
+            guard head.section.tokens(.upgrade, atMost: 16)?.allSatisfy(self.protocols.contains) ?? false else {
+                throw .malformed("a 101 to a protocol that nobody asked for")
+            }
             self.requestHalf = .raw
             self.responseHalf = .raw
             return .upgrade

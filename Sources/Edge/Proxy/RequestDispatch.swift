@@ -38,6 +38,10 @@ struct RequestDispatch {
                     .error(.badRequest, detail: "An upgrade has no body.")
                 )
             }
+            // An HTTP/1.0 message can't ask for another protocol (RFC 9110 §7.8).
+            guard self.head.version == .http11 else {
+                return EdgeAnswer(self.request, .error(.badRequest, detail: "HTTP/1.0 has no upgrades."))
+            }
             var endpoint = self.services.connectEndpoint
             if case .access = route { endpoint = self.services.accessEndpoint }
             return ConnectorUpgrade(self.head, self.request, tunnelID: id, endpoint: endpoint)
@@ -100,7 +104,7 @@ struct RequestDispatch {
         let now = services.now()
         let signals = BrowserSignals(self.head, self.request.visitor, services.recentTunnels.cookie, now: now)
         let decision = signals.fallback.decision(now: now) { id in
-            services.registry.tunnel(id).flatMap { services.fallbackKind($0.policy) }
+            services.registry.tunnel(id).map { services.fallbackKind($0.policy) ?? .declined }
         }
         switch decision {
         case .none: return nil

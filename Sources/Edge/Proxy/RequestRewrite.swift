@@ -67,7 +67,7 @@ struct RequestRewrite {
                 case .ifConditions: self.write(line, section, to: &output) { self.requestURLs.conditions($0) }
                 // Nobody waits for a 100 in HTTP/1.0; the origin would think so (RFC 9110 §10.1.1).
                 case .expect where head.version == .http10: continue
-                case .other where self.isClientIPHeader(line, section) && !self.visitor.isFromTrustedProxy: continue
+                case .other where self.isForgedClientIPHeader(line, section): continue
                 default:
                     if !named.isEmpty, named[index] { continue }
                     output.copy(line)
@@ -88,9 +88,12 @@ struct RequestRewrite {
         output.field(named: line) { $0.decimal(count) }
     }
 
-    private func isClientIPHeader(_ line: FieldLine, _ section: FieldSection) -> Bool {
+    /// Whether a visitor wrote the field in which trusted proxies name visitors: nobody but they may, and none with
+    /// underscores for the hyphens.
+    private func isForgedClientIPHeader(_ line: FieldLine, _ section: FieldSection) -> Bool {
         guard let clientIPHeader, Int(line.name.count) == clientIPHeader.utf8.count else { return false }
         let name = section.text(line.name).asciiLowercased()
+        guard !self.visitor.isFromTrustedProxy || name != clientIPHeader else { return false }
         return zip(name.utf8, clientIPHeader.utf8).allSatisfy { byte, wanted in
             byte == wanted || (byte == UInt8(ascii: "_") && wanted == UInt8(ascii: "-"))
         }

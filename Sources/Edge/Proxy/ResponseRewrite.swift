@@ -136,7 +136,7 @@ struct ResponseRewrite {
     private func writeShared(_ shared: SharedOrigin, _ section: FieldSection, to output: inout HeadWriter) {
         if let opened = shared.opened { output.field("Set-Cookie", opened) }
         guard shared.isRoot else { return }
-        if !section.contains(.cacheControl) { output.field("Cache-Control", "private") }
+        if !section.contains(.cacheControl) { output.field("Cache-Control", shared.cacheControl("")) }
         output.field("Vary", "Cookie")
     }
 

@@ -39,6 +39,13 @@ struct TunnelVisit {
             return self.exchange(with: tunnel, dropsAuthorization: stripsAuthorization)
         case .addressDenied: return EdgeAnswer(self.request, .error(.accessDenied))
         case .compare(let attempt): return PasswordCheck(attempt, self, tunnel)
+        case .credentialsRequired where self.entry == .fallback && !self.head.isUpgrade:
+            // A challenge here would be one for `/`, and the browser would show the password to every tunnel.
+            var location = ByteBuffer(string: "/\(tunnel.id)")
+            self.head.section.copy(self.head.target, to: &location)
+            return EdgeAnswer(self.request, .lead(location))
+        case .credentialsRequired where self.entry == .fallback:
+            return EdgeAnswer(self.request, .error(.loginRequired))
         case .credentialsRequired:
             // In path mode tunnels share an origin, so that the realm is what keeps their passwords apart.
             let challenge = "Basic realm=\"\(tunnel.id)\", charset=\"UTF-8\""
@@ -60,6 +67,7 @@ struct TunnelVisit {
             dropsAuthorization: dropsAuthorization,
             clientIPHeader: services.trust.clientIPHeader?.asciiLowercased()
         )
+        let passesUpgrade = rewrite.passesUpgrade(self.head)
         let plan = ExchangePlan(
             request: self.request,
             tunnel: tunnel,
@@ -70,10 +78,12 @@ struct TunnelVisit {
                 host: visitor.host,
                 originHost: rewrite.originHost,
                 outerPrefix: visitor.prefix,
-                wildcardDomain: services.router.wildcardDomain
+                wildcardDomain: services.router.wildcardDomain,
+                keptPrefix: self.entry.keepsPrefix(policy.pathMode) ? "/\(tunnel.id)" : ""
             ),
             shared: self.sharedOrigin(tunnel),
-            passesUpgrade: rewrite.passesUpgrade(self.head),
+            passesUpgrade: passesUpgrade,
+            protocols: passesUpgrade ? self.head.section.tokens(.upgrade, atMost: 16) ?? [] : [],
             mayReuse: policy.originReuse == .safe && services.settings.reusesOriginConnections
         )
         return plan.responder(
@@ -93,8 +103,16 @@ struct TunnelVisit {
             cookies: TunnelCookies(id: tunnel.id),
             keepsSeconds: isFound && isBrowser,
             isRoot: self.entry == .root,
-            opened: opened
+            opened: opened,
+            defaultPath: self.entry == .fallback ? self.defaultCookiePath(tunnel) : nil
         )
+    }
+
+    /// The path that a browser would give to a cookie of the answer if the request had the prefix (RFC 6265 §5.1.4).
+    private func defaultCookiePath(_ tunnel: Tunnel) -> String {
+        let path = self.head.targetText.prefix { $0 != "?" }
+        let folder = path.lastIndex(of: "/").map { path[..<$0] } ?? ""
+        return "\(self.request.visitor.prefix)/\(tunnel.id)\(folder.isEmpty ? "/" : folder)"
     }
 
     /// Whether the request has a cookie that the edge set.

@@ -148,7 +148,10 @@ package struct VisitorTrust: Sendable {
             return Self.address(value)
         }
         let said = section.values(.xForwardedFor)
-        guard !said.isEmpty else { return proxy }
+        guard !said.isEmpty else {
+            // It names somebody in a field that is not read here: that is not the proxy itself.
+            return section.contains(.forwarded) || section.contains(.xRealIP) ? nil : proxy
+        }
         let chain = said.flatMap { $0.split(separator: ",") }.map { $0.trimmingSpaces() }.filter { !$0.isEmpty }
         // Nobody where the field is there and empty.
         var client: IPAddress?

@@ -51,6 +51,9 @@ package enum KnownField: UInt8, CaseIterable {
     case trailer
     case transferEncoding
     case trueClientIP
+    /// A forwarding field with underscores in its name: programs behind CGI take it for the one with hyphens, which is
+    /// what proxies write and read (RFC 9110 §5.1: it is another field).
+    case underscoredForwarding
     case upgrade
     case vary
     case via
@@ -67,10 +70,10 @@ package enum KnownField: UInt8, CaseIterable {
     case xRequestID
     case xScriptName
 
-    /// The name in lower case; underscores are read as hyphens where that could deceive an origin.
+    /// The name in lower case.
     package var name: String {
         switch self {
-        case .other, .xForwardedOther, .clientAddress: ""
+        case .other, .xForwardedOther, .clientAddress, .underscoredForwarding: ""
         case .accept: "accept"
         case .accessControlAllowOrigin: "access-control-allow-origin"
         case .altSvc: "alt-svc"
@@ -133,12 +136,12 @@ package enum KnownField: UInt8, CaseIterable {
         }
     }
 
-    /// Whether the field says how the request came, which only a trusted proxy may say.
+    /// Whether the field says how the request came, which only a trusted proxy may say, and no proxy with underscores.
     package var isForwarding: Bool {
         switch self {
         case .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedPort, .xForwardedPrefix, .xForwardedProto,
             .xForwardedServer, .xRealIP, .xRequestID, .xScriptName, .xForwardedOther, .cfConnectingIP, .trueClientIP,
-            .clientAddress:
+            .clientAddress, .underscoredForwarding:
             true
         default: false
         }
@@ -174,20 +177,27 @@ package enum KnownField: UInt8, CaseIterable {
         "client-ip",
         "cloudfront-viewer-address",
         "do-connecting-ip",
+        "eo-connecting-ip",
         "fastly-client-ip",
         "fly-client-ip",
         "forwarded-for",
         "forwarded-for-ip",
         "incap-client-ip",
+        "proxy-client-ip",
         "remote-addr",
+        "tencent-client-ip",
         "wl-proxy-client-ip",
         "x-appengine-user-ip",
         "x-azure-clientip",
         "x-azure-socketip",
+        "x-cdn-src-ip",
         "x-client-ip",
         "x-cluster-client-ip",
+        "x-coming-from",
         "x-envoy-external-address",
+        "x-forward-for",
         "x-forwarded",
+        "x-ms-forwarded-client-ip",
         "x-nf-client-connection-ip",
         "x-original-forwarded-for",
         "x-originating-ip",
@@ -196,6 +206,7 @@ package enum KnownField: UInt8, CaseIterable {
         "x-remote-addr",
         "x-remote-ip",
         "x-sucuri-clientip",
+        "x-true-ip",
         "x-vercel-forwarded-for",
     ]
 
@@ -214,14 +225,19 @@ package enum KnownField: UInt8, CaseIterable {
         self = .other
         if name.count < Self.byLength.count {
             for candidate in Self.byLength[name.count] where Self.matches(name, candidate.name, candidate.field) {
-                self = candidate.field
+                self = candidate.field.spelt(name)
                 return
             }
         }
         let prefix = Self.forwardedPrefix
-        if name.count > prefix.count, name[0] | 0x20 == prefix[0], Self.matches(name, prefix, .xForwardedOther) {
-            self = .xForwardedOther
+        if name.count >= prefix.count, name[0] | 0x20 == prefix[0], Self.matches(name, prefix, .xForwardedOther) {
+            self = Self.xForwardedOther.spelt(name)
         }
+    }
+
+    /// What the field is in this spelling.
+    private func spelt(_ name: UnsafeRawBufferPointer) -> KnownField {
+        self.isForwarding && name.contains(UInt8(ascii: "_")) ? .underscoredForwarding : self
     }
 
     private static let forwardedPrefix = Array("x-forwarded-".utf8)

@@ -31,6 +31,15 @@ struct ExchangeStateTests {
         return state
     }
 
+    @Test("Nothing is switched to that was not asked for", arguments: ["h2c", "websocket, h2c", "other"])
+    func otherProtocol(_ protocols: String) throws {
+        var state = ExchangeState(request: Self.upgrade, passesUpgrade: true, protocols: ["websocket", "foo"])
+        #expect(throws: HTTPFault.self) {
+            try state.received(self.head("HTTP/1.1 101 Switching Protocols\r\nUpgrade: \(protocols)"))
+        }
+        #expect(try state.received(self.head("HTTP/1.1 101 Switching Protocols\r\nUpgrade: Foo")) == .upgrade)
+    }
+
     // MARK: Heads
 
     @Test("A plain exchange leaves the stream for the next")

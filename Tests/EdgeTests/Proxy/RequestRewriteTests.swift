@@ -136,7 +136,7 @@ struct RequestRewriteTests {
             "X-Forwarded-For", "x-forwarded-for", "X_Forwarded_For", "X-Forwarded_For", "X-Forwarded-Host",
             "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "Forwarded",
             "X-Real-IP", "X_Real_IP", "X-Request-Id", "X-Forwarded-Ssl", "X_Forwarded_Scheme", "CF-Connecting-IP",
-            "True-Client-IP",
+            "True-Client-IP", "Proxy-Client-IP", "EO-Connecting-IP", "X-Forward-For", "X-Forwarded-", "X_True_IP",
         ]
     )
     func strangersClaims(_ name: String) throws {
@@ -321,6 +321,21 @@ struct RequestRewriteTests {
             "GET /my-app/ HTTP/1.1\nHost: edge\nX_Api_Key: k\n_a: 1\nX_Real_IP: 6.6.6.6\nb_: 2"
         )
         #expect(lines.dropFirst(2).prefix(3) == ["X_Api_Key: k", "_a: 1", "b_: 2"])
+        // A proxy that is trusted passes on what a visitor wrote with underscores: it is another field to it.
+        let behindProxy = try self.rewritten(
+            """
+            GET /my-app/ HTTP/1.1
+            Host: edge
+            X-Forwarded-For: 203.0.113.1
+            X_Forwarded_For: 6.6.6.6
+            X_Request_Id: 6.6.6.6
+            CF_Connecting_IP: 6.6.6.6
+            X-Forwarded_Ssl: 6.6.6.6
+            """,
+            proxy: "10.0.0.1"
+        )
+        #expect(behindProxy.contains("X-Forwarded-For: 203.0.113.1, 10.0.0.1"))
+        #expect(!behindProxy.contains { $0.contains("6.6.6.6") })
         #expect(!lines.contains { $0.contains("6.6.6.6") })
     }
 

@@ -47,7 +47,10 @@ struct VisitorTrustTests {
             ("X-Forwarded-For: 1.1.1.1\nX-Forwarded-For: [2001:db8::1]:5, 10.9.9.9:7", "2001:db8::1"),
             ("X-Forwarded-For: 10.2.2.2, 10.3.3.3", "10.2.2.2"), ("X-Forwarded-For: ,", nil), ("X-Forwarded-For:", nil),
             ("X-Forwarded-For: unknown", nil), ("X-Forwarded-For: 1.1.1.1, _x, 10.9.9.9", nil),
-            ("X-Forwarded-For: 1.1.1.1 2.2.2.2", nil),
+            ("X-Forwarded-For: 1.1.1.1 2.2.2.2", nil), ("Forwarded: for=203.0.113.9", nil),
+            ("X-Real-IP: 203.0.113.9", nil),
+            ("X_Forwarded_For: 203.0.113.9", "10.0.0.1"),
+            ("X-Forwarded-For: 203.0.113.9\nX_Forwarded_For: 6.6.6.6", "203.0.113.9"),
         ] as [(String, String?)]
     )
     func chain(fields: String, address: String?) throws {

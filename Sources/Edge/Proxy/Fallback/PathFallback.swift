@@ -6,7 +6,7 @@ import HTTP1
 ///
 /// An app that is served at `/<id>/` and believes itself at `/` asks for `/assets/app.js`. Its pages have a `Referer`
 /// that names the tunnel; what has none is for the tunnel whose page the browser opened last, if there is one alone. What
-/// another site asks for is never led anywhere.
+/// another site asks for is never led anywhere, and what a page of a tunnel that is gone asks for is nobody's.
 struct PathFallback {
     /// How requests of a tunnel are led back to it.
     enum Kind: Equatable {
@@ -14,6 +14,8 @@ struct PathFallback {
         case prefix
         /// Not at all: the tunnel is served at `/` (``PathMode/root``).
         case root
+        /// Not at all: the tunnel, or the edge, wants none of them.
+        case declined
     }
 
     /// What becomes of a request.
@@ -31,6 +33,8 @@ struct PathFallback {
     }
 
     let method: String
+    /// The request target, or its beginning.
+    let target: String
     let isUpgrade: Bool
     /// Whether the browser would show the answer as a page.
     let isNavigation: Bool
@@ -48,29 +52,45 @@ struct PathFallback {
     ///
     /// - Parameters:
     ///   - now: In seconds since 1970.
-    ///   - kind: How requests are led back to a tunnel; `nil` if there is no such tunnel, or if it does not want that.
+    ///   - kind: How requests are led back to a tunnel; `nil` if there is no such tunnel.
     func decision(now: Int, kind: (TunnelID) -> Kind?) -> Decision {
         guard self.isFromHere else { return .none }
+        // The path of a tunnel that this browser opened is no other's, be the tunnel gone or not back yet.
+        if let id = Self.tunnelID(ofPath: self.target[...]), self.wasOpened(id) { return .none }
         if let referer {
             // A page of another site: a link or a form that leads to a path of ours.
             guard let rest = self.own.rest(of: referer) else { return .none }
-            if let id = Self.tunnelID(ofPath: rest), let kind = kind(id) { return self.decision(id, kind) }
+            if let id = Self.tunnelID(ofPath: rest) {
+                if let kind = kind(id) { return self.decision(id, kind) }
+                if self.wasOpened(id) { return .none }
+            }
         }
         let known = self.recent.entries.compactMap { entry in kind(entry.id).map { (entry, $0) } }
+            .filter { $0.1 != .declined }
         guard let (newest, newestKind) = known.first else { return .none }
         // A tunnel at `/` has the whole of it while it is the last one that was opened.
         if newestKind == .root { return .root(newest.id) }
-        let open = known.map(\.0).filter { now - $0.openedAt < RecentTunnels.openTime }.map(\.id)
-        if open.count > 1 { return .ambiguous(open) }
-        // Nothing says that this page is not called from another site, which may not know the tunnel's id.
-        if self.site == nil, self.isNavigation, self.referer == nil, self.origin == nil {
-            return .ambiguous([newest.id])
+        // The page of a tunnel that is gone may be open, and ask, all the same.
+        let open = self.recent.entries.filter { now - $0.openedAt < RecentTunnels.openTime }.map(\.id)
+        if open.count > 1 || open.first.map({ $0 != newest.id }) ?? false {
+            return .ambiguous(known.map(\.0.id).filter { open.contains($0) || $0 == newest.id })
+        }
+        // Nothing says that another site is not behind this, which may not know the tunnel's id: it is not to reach the
+        // tunnel, nor read what it answers.
+        if self.site == nil, self.referer == nil, self.origin == nil {
+            return self.isNavigation ? .ambiguous([newest.id]) : .none
         }
         return self.decision(newest.id, newestKind)
     }
 
+    private func wasOpened(_ id: TunnelID) -> Bool { self.recent.entries.contains { $0.id == id } }
+
     private func decision(_ id: TunnelID, _ kind: Kind) -> Decision {
-        if kind == .root { return .root(id) }
+        switch kind {
+        case .root: return .root(id)
+        case .declined: return .none
+        case .prefix: break
+        }
         let isSafe = (self.method == "GET" || self.method == "HEAD") && !self.isUpgrade
         return isSafe ? .redirect(id) : .route(id)
     }

@@ -41,16 +41,20 @@ struct SignedRecentTunnels: Sendable {
     ///   - host: The host that the request is for.
     ///   - now: In seconds since 1970.
     func read(_ values: [Substring], host: String, now: Int) -> RecentTunnels {
-        // A browser sends one; more would only cost time.
+        // A browser has one of ours. A second one is a neighbour's, whose scripts may set it for all hosts of a domain:
+        // then whatever is in either may be open.
+        var entries: [RecentTunnels.Entry] = []
         for value in values.prefix(2) {
             guard let dot = value.lastIndex(of: "."), value.utf8.count <= 512 else { continue }
             let payload = value[..<dot]
             guard let tag = Self.bytes(value[value.index(after: dot)...]),
                 self.keys.contains(where: { ConstantTime.equal(Self.tag(payload, host: host, key: $0), tag) })
             else { continue }
-            return RecentTunnels(Self.entries(payload).filter { now - $0.openedAt < RecentTunnels.lifetime })
+            for entry in Self.entries(payload) where now - entry.openedAt < RecentTunnels.lifetime {
+                if !entries.contains(where: { $0.id == entry.id }) { entries.append(entry) }
+            }
         }
-        return RecentTunnels()
+        return RecentTunnels(entries.sorted { $0.openedAt > $1.openedAt })
     }
 
     private static func entries(_ payload: Substring) -> [RecentTunnels.Entry] {

@@ -45,6 +45,17 @@ struct TunnelCookies {
         return (["\(self.ownPrefix)\(name)=\(value)", "Path=\(path)", "HttpOnly"] + attributes).joined(separator: "; ")
     }
 
+    /// The cookie with a path, if it has none that browsers take (RFC 6265 §5.2.4).
+    static func withPath(_ path: String, _ value: String) -> String {
+        let paths = value.split(separator: ";").dropFirst().filter {
+            $0.prefix { $0 != "=" }.trimmingSpaces().asciiLowercased() == "path"
+        }
+        // The last one counts.
+        let isUsable = paths.last?.drop { $0 != "=" }.dropFirst().trimmingSpaces().hasPrefix("/") ?? false
+        let isHostOnly = value.trimmingSpaces().asciiLowercased().hasPrefix("__host-")
+        return isUsable || isHostOnly ? value : "\(value); Path=\(path)"
+    }
+
     /// The path without the tunnel's prefix, which an app that sees it has put there itself.
     private func withoutPrefix(_ path: String) -> String {
         let start = "/\(self.id)"
@@ -55,7 +66,9 @@ struct TunnelCookies {
 
     /// Whether the app tries to set a cookie with a name of ours.
     static func isOurs(setCookie value: String) -> Bool {
-        self.isOurs(value.prefix { $0 != "=" && $0 != ";" }.trimmingSpaces()[...])
+        // A cookie without a name is sent back as if its value were one.
+        let pair = value.prefix { $0 != ";" }.trimmingSpaces().drop { $0 == "=" }
+        return self.isOurs(pair.prefix { $0 != "=" }.trimmingSpaces()[...])
     }
 
     // MARK: To the app

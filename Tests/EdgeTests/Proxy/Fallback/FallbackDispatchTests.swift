@@ -134,6 +134,41 @@ struct FallbackDispatchTests {
         }
     }
 
+    @Test("A cookie in the answer to a request without the prefix stays within the tunnel")
+    func cookiePaths() throws {
+        let post = "POST /api2/login?x=/y HTTP/1.1\nReferer: \(Self.page)\nContent-Length: 0"
+        for (cookie, first) in [
+            ("sid=1", "sid=1; Path=/my-tunnel/api2"), ("sid=1; Path=x", "sid=1; Path=x; Path=/my-tunnel/api2"),
+            ("sid=1; Path=/", "sid=1; Path=/my-tunnel/"),
+        ] {
+            let answer = try self.ask(post, answer: Self.ok + "Set-Cookie: \(cookie)\r\n\r\nok")
+            #expect(answer.fields("Set-Cookie").first == first)
+        }
+        // An app that sees its prefix means the host by `/` all the same.
+        let keep = TunnelPolicy { $0.pathMode = .keep }
+        for (path, kept) in [
+            ("/", "/my-tunnel/"), ("/my-tunnel/a", "/my-tunnel/a"), ("/my-tunnels", "/my-tunnel/my-tunnels"),
+        ] {
+            let answer = try self.ask(
+                "GET /my-tunnel/login HTTP/1.1",
+                policy: keep,
+                answer: Self.ok + "Set-Cookie: sid=1; Path=\(path)\r\n\r\nok"
+            )
+            #expect(answer.fields("Set-Cookie") == ["sid=1; Path=\(kept)"])
+        }
+    }
+
+    @Test("A password is asked for below the prefix alone, so that a browser shows it to no other tunnel")
+    func password() throws {
+        let policy = TunnelPolicy {
+            $0.basicAuth = [PasswordHash.hashed(BasicCredential(username: "u", password: "long-password"))]
+        }
+        let post = try self.ask("POST /submit?a HTTP/1.1\nReferer: \(Self.page)\nContent-Length: 0", policy: policy)
+        #expect(post.status == "HTTP/1.1 307 Temporary Redirect")
+        #expect(post.fields("Location") == ["/my-tunnel/submit?a"])
+        #expect(post.fields("WWW-Authenticate").isEmpty)
+    }
+
     @Test("The rules of the tunnel hold for what is led back")
     func rules() throws {
         let denied = TunnelPolicy { $0.ipDeny = ["127.0.0.1"] }
@@ -179,7 +214,7 @@ struct FallbackDispatchTests {
         #expect(page.origin.first == "GET /items/3 HTTP/1.1")
         #expect(page.origin.contains("Cookie: s=1"))
         #expect(!page.origin.contains { $0.hasPrefix("X-Forwarded-Prefix") })
-        #expect(page.fields("Cache-Control") == ["private, max-age=9"])
+        #expect(page.fields("Cache-Control") == ["private, no-cache, max-age=9"])
         #expect(page.fields("Vary") == ["Cookie"])
         #expect(page.fields("Set-Cookie") == ["culvert.my-tunnel.s=2; Path=/; HttpOnly", "t=3"])
         // A program that has no pages, and a path that would name another host.

@@ -10,6 +10,7 @@ struct PathFallbackTests {
     /// What a browser says, with what most requests have.
     struct Signals {
         var method = "GET"
+        var target = "/x"
         var isUpgrade = false
         var isNavigation = false
         var site: String? = "same-origin"
@@ -21,12 +22,14 @@ struct PathFallbackTests {
 
     private static let now = 1_000
 
-    /// What becomes of a request, where the tunnels `one`, `two` and `app` exist, the last at `/`.
+    /// What becomes of a request, where the tunnels `one`, `two`, `app` and `off` exist, the third at `/`, the
+    /// last without fallback.
     private func decision(_ change: (inout Signals) -> Void = { _ in }) throws -> PathFallback.Decision {
         var signals = Signals()
         change(&signals)
         let fallback = PathFallback(
             method: signals.method,
+            target: signals.target,
             isUpgrade: signals.isUpgrade,
             isNavigation: signals.isNavigation,
             site: signals.site,
@@ -44,6 +47,7 @@ struct PathFallbackTests {
             switch id.description {
             case "one", "two": .prefix
             case "app": .root
+            case "off": .declined
             default: nil
             }
         }
@@ -61,6 +65,41 @@ struct PathFallbackTests {
             }
             #expect(decision == .redirect(one), "\(referer)")
         }
+    }
+
+    @Test("What the page of a tunnel that is gone asks for reaches no other tunnel")
+    func gone() throws {
+        for opened in [[("gone", 9), ("one", 100)], [("one", 9), ("gone", 100)]] {
+            let byReferer = try self.decision {
+                $0.method = "POST"
+                $0.referer = "https://edge.test/gone/"
+                $0.opened = opened
+            }
+            let byPath = try self.decision {
+                $0.target = "/gone/save?a=b"
+                $0.opened = opened
+            }
+            let handshake = try self.decision {
+                $0.isUpgrade = true
+                $0.origin = "https://edge.test"
+                $0.opened = opened
+            }
+            #expect(byReferer == .none && byPath == .none)
+            #expect(try handshake == .ambiguous([self.id("one")]))
+        }
+        // A path of the app that looks like a tunnel is the app's all the same.
+        let login = try self.decision {
+            $0.target = "/login"
+            $0.referer = "https://edge.test/login"
+        }
+        #expect(try login == .redirect(self.id("one")))
+    }
+
+    @Test("A tunnel that wants no such requests keeps its pages' from the others")
+    func declined() throws {
+        let decision = try self.decision { $0.referer = "https://edge.test/off/" }
+        #expect(decision == .none)
+        #expect(try self.decision { $0.opened = [("off", 1)] } == .none)
     }
 
     @Test(

@@ -62,8 +62,9 @@ struct TunnelCookiesTests {
     @Test(
         "At / no cache between the edge and the browser keeps an answer",
         arguments: [
-            ("max-age=60", "private, max-age=60"), ("public, s-maxage=9, max-age=1", "private, max-age=1"),
-            ("no-store", "private, no-store"), ("", "private"),
+            ("max-age=60", "private, no-cache, max-age=60"), ("immutable", "private, no-cache"),
+            ("public, s-maxage=9, max-age=1", "private, no-cache, max-age=1"),
+            ("no-store", "private, no-cache, no-store"), ("", "private, no-cache"),
         ]
     )
     func caches(_ value: String, _ changed: String) throws {
@@ -71,5 +72,26 @@ struct TunnelCookiesTests {
         #expect(root.cacheControl(value) == changed)
         let path = SharedOrigin(cookies: try self.cookies(), keepsSeconds: true, isRoot: false)
         #expect(path.cacheControl(value) == value)
+    }
+
+    @Test(
+        "A cookie without a path that browsers take gets that of the tunnel where the request lacked the prefix",
+        arguments: [
+            ("sid=1", "sid=1; Path=/one/api"), ("sid=1; Path=x", "sid=1; Path=x; Path=/one/api"),
+            ("sid=1; Path=/; path=", "sid=1; Path=/; path=; Path=/one/api"), ("sid=1; Path=/one/", "sid=1; Path=/one/"),
+            ("__Host-sid=1; Path=/; Secure", "__Host-sid=1; Path=/; Secure"),
+        ]
+    )
+    func defaultPath(_ cookie: String, _ changed: String) {
+        #expect(TunnelCookies.withPath("/one/api", cookie) == changed)
+    }
+
+    @Test(
+        "A cookie without a name is no way to set one of the edge's",
+        arguments: ["=culvert-tunnel=x", "==culvert.a.b=1"]
+    )
+    func nameless(_ cookie: String) {
+        #expect(TunnelCookies.isOurs(setCookie: cookie))
+        #expect(!TunnelCookies.isOurs(setCookie: "=plain"))
     }
 }
