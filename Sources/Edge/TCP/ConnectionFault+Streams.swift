@@ -18,6 +18,16 @@ extension ConnectionFault {
         }
     }
 
+    /// What the end of a visitor's own stream or socket means.
+    init(ofVisitor error: StreamError) {
+        switch error.code {
+        case .streamIdle: self = .idle
+        case .authExpired: self = .accessDenied
+        // Whichever way a visitor's session ends, the visitor is gone.
+        default: self = .visitorReset
+        }
+    }
+
     /// Whether neither of the two ends wanted it.
     var isMadeByEdge: Bool {
         switch self {

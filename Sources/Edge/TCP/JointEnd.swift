@@ -12,7 +12,11 @@ protocol JointSupervisor: AnyObject {
     /// - Returns: Whether another stream takes its place.
     func streamWasRefused(_ error: StreamError) -> Bool
     /// The connection breaks off because of this.
-    func jointBroke(_ error: StreamError)
+    ///
+    /// - Parameters:
+    ///   - error: What happened.
+    ///   - byVisitor: Whether it happened at the visitor's end.
+    func jointBroke(_ error: StreamError, byVisitor: Bool)
 }
 
 /// One of the two ends of a joint: the handler that writes what its channel reads to the other end's channel.
@@ -205,7 +209,7 @@ final class JointEnd: ChannelDuplexHandler {
                 self.partner = .none
                 return
             }
-            if !self.state.isOver { supervisor.jointBroke(error) }
+            if !self.state.isOver { supervisor.jointBroke(error, byVisitor: false) }
         }
         guard self.state.told(signal) else { return }
         switch signal {
@@ -221,9 +225,16 @@ final class JointEnd: ChannelDuplexHandler {
     /// the empty write completes behind that.
     private func finish() {
         guard let channel = self.context?.channel else { return }
-        guard !(channel is StreamChannel) else { return channel.close(mode: .output, promise: nil) }
+        guard !(channel is StreamChannel) else {
+            self.state.outputShut()
+            return channel.close(mode: .output, promise: nil)
+        }
         let written = channel.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenSuccess { channel.close(mode: .output, promise: nil) }
+        written.futureResult.assumeIsolated().whenSuccess {
+            // Noted first: if the peer has closed its direction already, the next call closes the channel.
+            self.state.outputShut()
+            channel.close(mode: .output, promise: nil)
+        }
         channel.writeAndFlush(ByteBuffer(), promise: written)
     }
 
@@ -313,13 +324,18 @@ final class JointEnd: ChannelDuplexHandler {
         let error =
             error as? StreamError
             ?? StreamError(code: .cancelled, reason: "\(error)", origin: .resetByPeer, isRetrySafe: false)
-        let signal = self.state.failed(error)
-        if signal != nil { self.supervisor?.jointBroke(error) }
+        self.broke(self.state.failed(error))
+    }
+
+    private func broke(_ signal: JointSignal?) {
+        if case .abort(let error) = signal { self.supervisor?.jointBroke(error, byVisitor: true) }
         self.tell(signal)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        self.tell(self.state.closed())
+        // What was read in the same burst as the end.
+        if self.hasUnflushedBytes { self.channelReadComplete(context: context) }
+        self.broke(self.state.closed())
         self.supervisor = nil
         self.firstBytes = nil
         self.partner = .none

@@ -21,22 +21,30 @@ enum JointSignal: Equatable, Sendable {
 /// | the peer takes no more                | stopReading           |
 /// | reset, or another error               | abort                 |
 /// | closed, both directions finished      |                       |
-/// | closed, our direction finished        | finish                |
+/// | closed, our direction shut            | finish                |
 /// | closed otherwise                      | abort                 |
 ///
-/// Each is told once, and nothing after an abort from either side.
+/// Each is told once, and nothing after an abort from either side. Our direction is finished when the other end says so,
+/// and shut once all that was queued for the peer is written: a close between the two has cut off what was queued.
 struct JointEndState: Equatable, Sendable {
-    private enum Direction: Equatable {
+    private enum Input: Equatable {
         case open
         case finished
     }
 
+    private enum Output: Equatable {
+        case open
+        /// The half-close waits behind what is queued.
+        case finishing
+        case shut
+    }
+
     /// From this end's peer to the other end.
-    private var input = Direction.open
+    private var input = Input.open
     /// Whether the peer has sent its last byte.
     var hasInputEnded: Bool { self.input == .finished }
     /// From the other end to this end's peer.
-    private var output = Direction.open
+    private var output = Output.open
     private var hasStopped = false
     /// Whether nothing is told or carried out any more.
     private(set) var isOver = false
@@ -70,14 +78,19 @@ struct JointEndState: Equatable, Sendable {
         guard !self.isOver else { return nil }
         self.isOver = true
         switch (self.input, self.output) {
-        case (.finished, .finished): return nil
-        case (.open, .finished):
+        case (.finished, .shut): return nil
+        case (.open, .shut):
             self.input = .finished
             return .finish
-        case (_, .open):
+        case (_, .open), (_, .finishing):
             let error = StreamError(code: .cancelled, reason: "closed", origin: .resetByPeer, isRetrySafe: false)
             return .abort(error)
         }
+    }
+
+    /// The half-close that a ``JointSignal/finish`` asked for is done.
+    mutating func outputShut() {
+        if self.output == .finishing { self.output = .shut }
     }
 
     /// The other end has something to tell.
@@ -88,7 +101,7 @@ struct JointEndState: Equatable, Sendable {
         switch signal {
         case .finish:
             guard self.output == .open else { return false }
-            self.output = .finished
+            self.output = .finishing
         case .stopReading:
             guard self.input == .open else { return false }
         case .abort:

@@ -100,8 +100,10 @@ package final class TunnelConnection {
         )
         let bound = NIOLoopBound(connection, eventLoop: channel.eventLoop)
         let sni = SNIHandler { result in
-            bound.value.named(result, domain: domain)
-            return bound.eventLoop.makeSucceededVoidFuture()
+            // The handler leaves in the next tick, and what it has kept comes then, without a read-complete: the stream is
+            // opened in the tick behind that, and takes all of it along.
+            let loop = bound.eventLoop
+            return loop.submit { loop.execute { bound.value.named(result, domain: domain) } }
         }
         try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(sni))
         guard try connection.begin() else { return }
@@ -348,8 +350,8 @@ extension TunnelConnection: JointSupervisor {
         return self.tryAgain()
     }
 
-    func jointBroke(_ error: StreamError) {
-        self.fault = self.fault ?? ConnectionFault(error)
+    func jointBroke(_ error: StreamError, byVisitor: Bool) {
+        self.fault = self.fault ?? (byVisitor ? ConnectionFault(ofVisitor: error) : ConnectionFault(error))
     }
 }
 

@@ -70,6 +70,38 @@ struct PipeCloseStateTests {
         #expect(state.streamFinished() == .nothing)
     }
 
+    @Test("A connection that is reset after its end of input is reset at the stream, too, unless that is finished")
+    func resetAfterEndOfConnection() {
+        var open = PipeCloseState(.connection)
+        #expect(open.localFinished() == .finishStream)
+        #expect(open.localFailed(.localReset) == .resetStream(.localReset))
+        #expect(open.localClosed() == .nothing)
+        #expect(open.streamFinished() == .nothing)
+        // NIO says of a write that failed only that the socket is closed.
+        var unsaid = PipeCloseState(.connection)
+        #expect(unsaid.localFinished() == .finishStream)
+        #expect(unsaid.localClosed() == .resetStream(.localReset))
+        var unwanted = PipeCloseState(.connection)
+        #expect(unwanted.streamStoppedReading() == .stopReadingLocal)
+        #expect(unwanted.localFailed(.localReset) == .resetStream(.localReset))
+        var finished = PipeCloseState(.connection)
+        #expect(finished.localFinished() == .finishStream)
+        #expect(finished.streamFinished() == .finishLocal)
+        #expect(finished.localFailed(.localReset) == .nothing)
+    }
+
+    @Test("A stream that has finished both ways leaves what is queued for the local connection in its queue")
+    func finishedStreamSparesTheQueue() {
+        for traffic in [PipeCloseState.Traffic.exchange, .connection] {
+            var state = PipeCloseState(traffic)
+            #expect(state.localFinished() == .finishStream)
+            #expect(state.streamFinished() == .finishLocal)
+            #expect(state.streamClosed() == .nothing)
+            state.localOutputShut()
+            #expect(state.localClosed() == .nothing)
+        }
+    }
+
     @Test("When the edge wants no more, the local connection is left unread and its end is not told")
     func stopSending() {
         var state = PipeCloseState()

@@ -17,6 +17,7 @@ struct JointEndStateTests {
         #expect(state.does { $0.inputEnded() } == nil)
         #expect(state.does { $0.told(.finish) })
         #expect(!state.does { $0.told(.finish) })
+        state.does { $0.outputShut() }
         #expect(state.does { $0.closed() } == nil)
         #expect(state.does { $0.failed(Self.reset) } == nil)
     }
@@ -25,7 +26,26 @@ struct JointEndStateTests {
     func closeInPlaceOfEndOfInput() {
         let state = Held(JointEndState())
         #expect(state.does { $0.told(.finish) })
+        state.does { $0.outputShut() }
         #expect(state.does { $0.closed() } == .finish)
+        #expect(state.does { $0.closed() } == nil)
+    }
+
+    @Test(
+        "A close while the half-close waits behind what is queued breaks the connection off",
+        arguments: [false, true]
+    )
+    func closeBeforeTheQueueIsWritten(hasInputEnded: Bool) {
+        let state = Held(JointEndState())
+        if hasInputEnded { _ = state.does { $0.inputEnded() } }
+        #expect(state.does { $0.told(.finish) })
+        guard case .abort(let error) = state.does({ $0.closed() }) else {
+            Issue.record("the visitor's reset became an end")
+            return
+        }
+        #expect(error.code == .cancelled)
+        // What comes too late changes nothing.
+        state.does { $0.outputShut() }
         #expect(state.does { $0.closed() } == nil)
     }
 

@@ -28,6 +28,9 @@ package struct AccessListener: Sendable {
                 .childChannelOption(.allowRemoteHalfClosure, value: true)
                 .childChannelOption(.maxMessagesPerRead, value: 4)
                 .childChannelInitializer { channel in
+                    let isReady = channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(EarlyInput())
+                    }
                     Task {
                         do {
                             try await access.join(channel) { logger.warning("\($0)") }
@@ -36,7 +39,7 @@ package struct AccessListener: Sendable {
                             channel.close(promise: nil)
                         }
                     }
-                    return channel.eventLoop.makeSucceededVoidFuture()
+                    return isReady
                 }
                 .bind(host: host, port: port)
                 .get()

@@ -22,6 +22,9 @@ package enum StandardStreams {
         try await NIOPipeBootstrap(group: eventLoop)
             .channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(EarlyInput()) }
+            }
             .takingOwnershipOfDescriptors(
                 input: try Self.pollable(STDIN_FILENO, isInput: true),
                 output: try Self.pollable(STDOUT_FILENO, isInput: false)

@@ -59,7 +59,7 @@ package actor TunnelAccess {
     /// Joins a local connection to a stream of the tunnel.
     ///
     /// - Parameters:
-    ///   - local: The connection, on ``eventLoop``, whose automatic reading is off.
+    ///   - local: The connection, on ``eventLoop``, whose automatic reading is off, with ``EarlyInput``.
     ///   - failed: Called with what the edge says when the stream breaks, on ``eventLoop``.
     /// - Throws: ``EdgeFailure`` or ``CommandFailure``; the connection is left as it is.
     package func join(_ local: any Channel, failed: @escaping @Sendable (String) -> Void) async throws {
@@ -74,13 +74,15 @@ package actor TunnelAccess {
         over session: SessionHandler,
         failed: @escaping @Sendable (String) -> Void
     ) throws {
+        // Whoever broke off meanwhile needs no stream.
+        guard local.isActive else { return }
         var made: OriginPipe?
         let stream = try session.openStream(
             kind: .tcp,
             metadata: OpenMetadata(target: TargetName.primary),
             deadline: .seconds(10)
         ) { stream in
-            let pipe = OriginPipe(stream: stream)
+            let pipe = OriginPipe(stream: stream, carrying: .connection)
             pipe.onStreamFailure = { error in failed(Self.reason(of: error)) }
             try pipe.attachStream()
             made = pipe
@@ -91,6 +93,7 @@ package actor TunnelAccess {
             stream.reset(code: .cancelled)
         }
         try pipe.join()
+        try EarlyInput.release(of: local)
     }
 
     private static func reason(of error: any Error) -> String {

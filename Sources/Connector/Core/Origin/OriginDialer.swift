@@ -70,6 +70,7 @@ package final class OriginDialer {
         let isHTTP = opening.kind == .http && target.kind == .http
         let pipe = OriginPipe(
             stream: stream,
+            carrying: opening.kind == .http ? .exchange : .connection,
             capture: isHTTP ? self.observer.makeCapture() : nil,
             meter: isHTTP ? nil : self.observer.makeMeter()
         )

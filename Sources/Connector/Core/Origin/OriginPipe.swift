@@ -22,7 +22,9 @@ final class OriginPipe {
     private var local: (any Channel)?
     private var streamEnd: PipeHandler?
     private var localEnd: PipeHandler?
-    private var state = PipeCloseState()
+    private var state: PipeCloseState
+    /// When what was queued before FIN has gone out; `nil` before FIN.
+    private var sentBeforeFinish: EventLoopFuture<Void>?
     private var onReady: (() -> Void)?
     private var onFailure: ((any Error) -> Void)?
     private(set) var isStreamOver = false
@@ -33,8 +35,14 @@ final class OriginPipe {
     /// Counts the bytes that pass; `nil` where nobody looks.
     let meter: ConnectionMeter?
 
-    init(stream: StreamChannel, capture: PipeCapture? = nil, meter: ConnectionMeter? = nil) {
+    init(
+        stream: StreamChannel,
+        carrying traffic: PipeCloseState.Traffic,
+        capture: PipeCapture? = nil,
+        meter: ConnectionMeter? = nil
+    ) {
         self.stream = stream
+        self.state = PipeCloseState(traffic)
         self.capture = capture
         self.meter = meter
     }
@@ -170,12 +178,17 @@ final class OriginPipe {
         case .abortLocal:
             self.abortLocal()
         case .finishStream:
-            self.stream.close(mode: .output, promise: nil)
+            self.finishStream()
         case .stopReadingStream(let code):
             self.stream.stopReading(code: code)
         case .resetStream(let code):
             self.resetStream(code)
         }
+    }
+
+    private func finishStream() {
+        self.sentBeforeFinish = self.stream.writeAndFlush(ByteBuffer())
+        self.stream.close(mode: .output, promise: nil)
     }
 
     /// Half-closes the local socket once everything queued for it is written.
@@ -217,14 +230,13 @@ final class OriginPipe {
         let failedAt = NIODeadline.now()
         let hasJustRead = self.localEnd?.lastRead.map { failedAt - $0 < Self.readingTime } ?? false
         stream.stopReading(code: code)
-        let sent = stream.eventLoop.makePromise(of: Void.self)
-        sent.futureResult.assumeIsolated().whenComplete { _ in
+        let sent = self.sentBeforeFinish ?? stream.writeAndFlush(ByteBuffer())
+        sent.assumeIsolated().whenComplete { _ in
             let reset = { stream.reset(code: code, reason: "the local connection was reset") }
             let hadToWait = NIODeadline.now() - failedAt > .milliseconds(1)
             guard hasJustRead || hadToWait else { return reset() }
             stream.eventLoop.assumeIsolated().scheduleTask(in: Self.readingTime, reset)
         }
-        stream.writeAndFlush(ByteBuffer(), promise: sent)
     }
 
     /// How long the edge gets to pass on the last bytes of a response whose connection was reset.

@@ -10,8 +10,11 @@ import Protocol
 /// STOP_SENDING                                       read the local connection no more
 /// local end of input                                 FIN on the stream
 /// stream reset or lost abort the local connection (close it if the code is NO_ERROR)
-/// local reset          STOP_SENDING                  RESET behind what is queued, unless FIN was sent
+/// local reset          STOP_SENDING                  RESET behind what is queued; of an exchange unless FIN was sent
 /// ```
+///
+/// A stream that has finished in both directions leaves the local connection to the half-close that waits behind what is
+/// queued for it, which closes it.
 struct PipeCloseState: Equatable {
     /// What the pipe has to do; each case at most once in its life.
     enum Action: Equatable {
@@ -32,17 +35,30 @@ struct PipeCloseState: Equatable {
         case resetStream(ErrorCode)
     }
 
+    /// What the ends mean to each other.
+    enum Traffic: Equatable {
+        /// HTTP, where what came before FIN is a complete response: a reset behind it must not cut it off on its way.
+        case exchange
+        /// Anything else: a reset behind FIN is news, as it is to whoever is connected directly.
+        case connection
+    }
+
     private enum ToVisitor {
         case open
         case finished
         case unwanted
     }
 
+    private let traffic: Traffic
     private var isFinishedToOrigin = false
     private var toVisitor = ToVisitor.open
     private var isLocalOutputShut = false
     private var isStreamOver = false
     private var isLocalOver = false
+
+    init(_ traffic: Traffic = .exchange) {
+        self.traffic = traffic
+    }
 
     /// The stream received FIN.
     mutating func streamFinished() -> Action {
@@ -69,7 +85,11 @@ struct PipeCloseState: Equatable {
 
     /// The stream is closed.
     mutating func streamClosed() -> Action {
-        self.streamFailed(.noError)
+        guard self.isFinishedToOrigin, self.toVisitor == .finished, !self.isLocalOver else {
+            return self.streamFailed(.noError)
+        }
+        self.isStreamOver = true
+        return .nothing
     }
 
     /// The origin half-closed the local connection.
@@ -89,8 +109,9 @@ struct PipeCloseState: Equatable {
             self.toVisitor = .finished
             return .resetStream(code)
         case .finished, .unwanted:
+            guard !self.isFinishedToOrigin else { return .nothing }
             // The response is complete, or not wanted; only the rest of the request has no reader any more.
-            return self.isFinishedToOrigin ? .nothing : .stopReadingStream(code)
+            return self.traffic == .exchange ? .stopReadingStream(code) : .resetStream(code)
         }
     }
 

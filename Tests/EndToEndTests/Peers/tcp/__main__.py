@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds tunnels of TCP to what they promise, and prints JSON: `done`, `failures` and `figures`.
 
-    tcp BINARIES raw|programs|access|passthrough [CASE...]
+    tcp BINARIES raw|ends|programs|access|passthrough [CASE...]
 """
 import json
 import sys
 import traceback
 
 import access
+import ends
 import passthrough
 import programs
 import raw
 
 binaries, group, *names = sys.argv[1:]
-cases = {"raw": raw.CASES, "programs": programs.CASES, "access": access.CASES, "passthrough": passthrough.CASES}[group]
+cases = {
+    "raw": raw.CASES, "ends": ends.CASES, "programs": programs.CASES, "access": access.CASES,
+    "passthrough": passthrough.CASES,
+}[group]
 done, failures, figures = [], [], {}
 for case in cases:
     if names and case.__name__ not in names:

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 
-from programs import LONG, SSH, shell, tool
+from programs import LONG, SSH, listens, shell, tool
 from raw import echo, is_reset
 from stage import KEY, Origin, Stage, free_port, read_all, read_exactly, until
 
@@ -107,6 +107,7 @@ def private(binaries):
         port = free_port()
         stage.run(["python3", "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(folder)],
                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        listens(port)
         serve(stage, port, "--name", "site", kind="http")
         serve(stage, port, "--name", "wire")
         for name in ("site", "wire"):

@@ -205,6 +205,14 @@ class Stage:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
+    def visit_narrow(self, port):
+        """A connection that takes little before it is read."""
+        connection = socket.socket()
+        connection.settimeout(20)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
+        connection.connect(("127.0.0.1", port))
+        return connection
+
     def lines(self):
         """The lines of the access log that are about connections."""
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
