@@ -20,6 +20,8 @@ extension EndToEnd {
             var nginx: Tally?
             var traefik: Tally?
             var rest: Tally?
+            /// How many exchanges the inspectors have kept.
+            var captured: Int?
         }
 
         private func report(
@@ -61,6 +63,17 @@ extension EndToEnd {
             print("Request smuggling: edge \(report.edge)")
             #expect(report.edge.failures == [])
             #expect(report.edge.cases >= 190)
+        }
+
+        @Test("With the inspector on, every byte is the same", arguments: [("exchanges", 430), ("smuggling", 190)])
+        func inspected(suite: String, cases: Int) async throws {
+            let scratch = try ScratchFolder()
+            let report = try await self.report([suite, "--inspect"], in: scratch)
+            print("Conformance with the inspector, \(suite): edge \(report.edge), \(report.captured ?? 0) kept")
+            #expect(report.edge.failures == [])
+            #expect(report.edge.cases >= cases)
+            // Most cases reach the origin, and are looked at.
+            #expect(report.captured ?? 0 >= cases / 4)
         }
 
         @Test("Nobody holds a connection by sending next to nothing, and nobody who is at work is cut off")

@@ -12,11 +12,14 @@ extension EndToEnd {
             var failures: [String]
         }
 
-        @Test("Messages cut anywhere, and slow and half-closed visitors, lose no byte")
-        func nothingIsLost() async throws {
+        @Test(
+            "Messages cut anywhere, and slow and half-closed visitors, lose no byte, whether anybody looks or not",
+            arguments: ["off", "on"]
+        )
+        func nothingIsLost(inspect: String) async throws {
             let scratch = try ScratchFolder()
             let port = try FreePort.next()
-            let tunnel = try await TunnelFixture(originPort: port, in: scratch)
+            let tunnel = try await TunnelFixture(originPort: port, options: ["--inspect", inspect], in: scratch)
             let peer = try RunningProcess(
                 Programs.python,
                 [Programs.peer("raw_exchanges.py"), "\(port)", tunnel.url],

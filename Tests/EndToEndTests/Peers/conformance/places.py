@@ -114,8 +114,10 @@ class Tunnels(_Programs):
         "password": {"basic_auth": [{"username": "me", "password": "secret"}]},
     }
 
-    def __init__(self, edge, culvert, origin, allow=messages.as_it_is):
+    def __init__(self, edge, culvert, origin, allow=messages.as_it_is, is_inspected=False):
         super().__init__()
+        self.is_inspected = is_inspected
+        self.inspectors = []
         self.edge = edge
         self.address = _address(edge)
         self.culvert = culvert
@@ -146,7 +148,8 @@ class Tunnels(_Programs):
     def _open(self, policy):
         made = self._call("POST", "/api/tunnels/create", {"local_port": self.origin.port, "policy": policy})
         self.processes.append(_start(
-            [self.culvert, "connect", "--to", str(self.origin.port), "--edge", self.edge, "--connections", "1"],
+            [self.culvert, "connect", "--to", str(self.origin.port), "--edge", self.edge, "--connections", "1"]
+            + self._inspection(),
             env={**os.environ, "CULVERT_TOKEN": made["token"]},
         ))
         tunnel = made["tunnel_id"]
@@ -155,6 +158,22 @@ class Tunnels(_Programs):
                 return tunnel
             time.sleep(0.05)
         raise SystemExit(f"the tunnel with {policy} did not come online")
+
+    def _inspection(self):
+        if not self.is_inspected:
+            return ["--inspect", "off"]
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.inspectors.append(f"127.0.0.1:{free.getsockname()[1]}")
+        return ["--inspect", self.inspectors[-1]]
+
+    def captured(self):
+        """How many exchanges the inspectors have kept."""
+        count = 0
+        for address in self.inspectors:
+            with urllib.request.urlopen(f"http://{address}/api/requests/http?limit=10000&fields=summary") as answer:
+                count += len(json.load(answer)["requests"])
+        return count
 
     def _call(self, method, path, body=None):
         request = urllib.request.Request(
