@@ -112,12 +112,15 @@ def speed(stage, window):
     elements = page.evaluate("() => document.querySelectorAll('*').length")
     assert elements < 1_000, elements
     # Twenty new requests a second, five at a time.
-    before = busy()
+    before, program = busy(), stage.processor_seconds()
     stage.trickle(seconds=5, each_second=20)
     share = (busy() - before) / 5
+    of_program = (stage.processor_seconds() - program) / 5
+    stage.figures["20 new requests a second, share of a core in the connector"] = round(of_program, 4)
     stage.figures["20 new requests a second, share of a core in the page"] = round(share, 3)
-    # The aim is 5 % of a core on a machine that does nothing else; a busy one takes longer for the same.
-    assert share <= 0.15, share
+    # Processor time, which a busy machine hardly changes. Programs of a release take 1 %, these are not optimised.
+    assert share <= 0.05, share
+    assert of_program <= 0.05, of_program
     stage.clear()
 
 

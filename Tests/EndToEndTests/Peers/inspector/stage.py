@@ -60,6 +60,10 @@ class FakeStage:
         """The last request that was sent again, as the local server saw it."""
         return self.program.posted[-1]
 
+    def processor_seconds(self):
+        """Nothing: there is no connector."""
+        return 0
+
     def trickle(self, seconds, each_second):
         for _ in range(seconds * 4):
             for number in range(each_second // 4):
