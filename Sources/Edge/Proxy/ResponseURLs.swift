@@ -19,8 +19,6 @@ struct ResponseURLs: Equatable {
     private(set) var outerPrefix = ""
     /// The domain below which each tunnel has a host of its own, in lower case.
     private(set) var wildcardDomain: String?
-    /// `/<id>` where the origin sees it and a cookie for the whole host would be every tunnel's; else empty.
-    private(set) var keptPrefix = ""
 
     /// The reference as the visitor should see it.
     func publicURL(_ reference: String) -> String {
@@ -108,7 +106,7 @@ struct ResponseURLs: Equatable {
             case "path" where text.hasPrefix("/"):
                 let leading = attribute.prefix { $0 == " " || $0 == "\t" }
                 let trailing = attribute.dropFirst(leading.count + text.count)
-                return "\(part[...equals])\(leading)\(self.publicCookiePath(text))\(trailing)"
+                return "\(part[...equals])\(leading)\(self.publicPath(text))\(trailing)"
             case "domain":
                 // Dots around the name change nothing for those browsers that take the attribute (RFC 6265 §5.2.3).
                 let name = text.drop { $0 == "." }
@@ -119,11 +117,6 @@ struct ResponseURLs: Equatable {
             }
         }
         return ([String(pair)] + changed).joined(separator: ";")
-    }
-
-    private func publicCookiePath(_ path: String) -> String {
-        let isWithin = path == self.keptPrefix || path.hasPrefix("\(self.keptPrefix)/")
-        return self.publicPath(self.keptPrefix.isEmpty || isWithin ? path : self.keptPrefix + path)
     }
 
     /// Whether a cookie of this domain would reach other tunnels, or, being the origin's own, no visitor at all.

@@ -15,14 +15,6 @@ enum TunnelEntry: Equatable {
     /// Whether the tunnel shares its host, and so a browser's origin, with others.
     var isShared: Bool { self != .host }
 
-    /// Whether the visitor sees the app below a path that the app sees as well.
-    func keepsPrefix(_ mode: PathMode) -> Bool {
-        switch self {
-        case .host, .root: false
-        case .prefix, .fallback: mode == .keep
-        }
-    }
-
     /// Whether the visitor sees the app below a path that the app itself does not see.
     func hidesPrefix(_ mode: PathMode) -> Bool {
         switch self {

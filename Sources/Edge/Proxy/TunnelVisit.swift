@@ -39,13 +39,11 @@ struct TunnelVisit {
             return self.exchange(with: tunnel, dropsAuthorization: stripsAuthorization)
         case .addressDenied: return EdgeAnswer(self.request, .error(.accessDenied))
         case .compare(let attempt): return PasswordCheck(attempt, self, tunnel)
-        case .credentialsRequired where self.entry == .fallback && !self.head.isUpgrade:
+        case .credentialsRequired where self.isLedToPassword:
             // A challenge here would be one for `/`, and the browser would show the password to every tunnel.
             var location = ByteBuffer(string: "/\(tunnel.id)")
             self.head.section.copy(self.head.target, to: &location)
             return EdgeAnswer(self.request, .lead(location))
-        case .credentialsRequired where self.entry == .fallback:
-            return EdgeAnswer(self.request, .error(.loginRequired))
         case .credentialsRequired:
             // In path mode tunnels share an origin, so that the realm is what keeps their passwords apart.
             let challenge = "Basic realm=\"\(tunnel.id)\", charset=\"UTF-8\""
@@ -53,6 +51,13 @@ struct TunnelVisit {
         case .rateLimited(let retryAfter):
             return EdgeAnswer(self.request, .error(.rateLimited, retryAfter: retryAfter))
         }
+    }
+
+    /// Whether a browser that has not shown the password is led to where it would: below the prefix.
+    private var isLedToPassword: Bool {
+        let section = self.head.section
+        return self.entry == .fallback && !self.head.isUpgrade && section.contains(.secFetchSite)
+            && !section.contains(.authorization)
     }
 
     private func exchange(with tunnel: Tunnel, dropsAuthorization: Bool) -> any Responder {
@@ -78,8 +83,7 @@ struct TunnelVisit {
                 host: visitor.host,
                 originHost: rewrite.originHost,
                 outerPrefix: visitor.prefix,
-                wildcardDomain: services.router.wildcardDomain,
-                keptPrefix: self.entry.keepsPrefix(policy.pathMode) ? "/\(tunnel.id)" : ""
+                wildcardDomain: services.router.wildcardDomain
             ),
             shared: self.sharedOrigin(tunnel),
             passesUpgrade: passesUpgrade,

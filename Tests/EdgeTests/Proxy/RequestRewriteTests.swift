@@ -75,14 +75,15 @@ struct RequestRewriteTests {
     }
 
     @Test(
-        "Fields in which some proxy names the client are dropped, in any spelling, unless a trusted proxy sent them",
+        "Fields in which some proxy names the client are dropped, in any spelling, unless a trusted proxy wrote them",
         arguments: KnownField.clientAddressNames
     )
     func clientAddresses(name: String) throws {
         for spelling in [name, name.uppercased(), name.replacing("-", with: "_")] {
             let request = "GET /my-app/ HTTP/1.1\nHost: edge\n\(spelling): 6.6.6.6"
             #expect(try !self.rewritten(request).contains("\(spelling): 6.6.6.6"))
-            #expect(try self.rewritten(request, proxy: "10.0.0.1").contains("\(spelling): 6.6.6.6"))
+            let passes = try self.rewritten(request, proxy: "10.0.0.1").contains("\(spelling): 6.6.6.6")
+            #expect(passes == !spelling.contains("_"))
         }
     }
 
@@ -175,7 +176,7 @@ struct RequestRewriteTests {
             let strangers = try self.rewritten(request, clientIPHeader: "x-client-address")
             #expect(strangers.dropFirst(2).first == "X-Client-Addres: 1")
             let trusted = try self.rewritten(request, proxy: "10.0.0.1", clientIPHeader: "x-client-address")
-            #expect(trusted.contains("\(name): 6.6.6.6"))
+            #expect(trusted.contains("\(name): 6.6.6.6") == !name.contains("_"))
         }
     }
 

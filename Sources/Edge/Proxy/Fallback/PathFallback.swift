@@ -75,10 +75,9 @@ struct PathFallback {
         if open.count > 1 || open.first.map({ $0 != newest.id }) ?? false {
             return .ambiguous(known.map(\.0.id).filter { open.contains($0) || $0 == newest.id })
         }
-        // Nothing says that another site is not behind this, which may not know the tunnel's id: it is not to reach the
-        // tunnel, nor read what it answers.
-        if self.site == nil, self.referer == nil, self.origin == nil {
-            return self.isNavigation ? .ambiguous([newest.id]) : .none
+        // Nothing says that this page is not called from another site, which may not know the tunnel's id.
+        if self.site == nil, self.isNavigation, self.referer == nil, self.origin == nil {
+            return .ambiguous([newest.id])
         }
         return self.decision(newest.id, newestKind)
     }
