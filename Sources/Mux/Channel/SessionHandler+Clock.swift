@@ -43,6 +43,8 @@ extension SessionHandler {
         self.adaptUnsentLimit(now: now)
         self.dispatchEvents()
         self.pump()
+        // Sessions that rest keep no buffer for what they may send.
+        self.spare = nil
     }
 }
 

@@ -21,6 +21,7 @@ extension SessionHandler {
         self.isPumpScheduled = false
         guard self.eventLoop != nil else { return }
         self.dispatchEvents()
+        if !self.isReading { self.core.compactUnread() }
         if self.isOpen, self.writeOutput(limit: Self.bytesPerTick) { self.transport.flush() }
         self.completePromises()
         self.dispatchEvents()
@@ -52,7 +53,8 @@ extension SessionHandler {
 
     private func nextBatch(messageLimit: Int, now: NIODeadline) -> ByteBuffer? {
         let bytesPerWrite = self.unsentLimit.channel
-        var batch = self.transport.allocator.buffer(capacity: self.core.outputEstimate(limit: bytesPerWrite))
+        let estimate = self.core.outputEstimate(limit: bytesPerWrite)
+        var batch = self.spareBatch(holding: estimate) ?? self.transport.allocator.buffer(capacity: estimate)
         if let pong = self.pongDue.take() { self.encoder.encode(.pong, pong, into: &batch) }
         while batch.readableBytes <= bytesPerWrite - WireFormat.recordLength {
             let start = self.encoder.begin(in: &batch)
@@ -65,9 +67,22 @@ extension SessionHandler {
             // HELLO is never sent again, so nothing that may be is in one buffer with it.
             if isHello { break }
         }
-        guard batch.readableBytes > 0 else { return nil }
+        guard batch.readableBytes > 0 else {
+            // Most looks for something to send find nothing, the last of each round for one.
+            if batch.storageCapacity <= Self.largestSpare { self.spare = batch }
+            return nil
+        }
         self.core.keep(batch)
         return batch
+    }
+
+    /// The largest buffer that is kept for the next look, in bytes.
+    private static let largestSpare = 2_048
+
+    private func spareBatch(holding count: Int) -> ByteBuffer? {
+        guard let spare, spare.storageCapacity >= count else { return nil }
+        self.spare = nil
+        return spare
     }
 
     func writeWebSocketFrame(_ body: (inout WebSocketEncoder, inout ByteBuffer) -> Void) {

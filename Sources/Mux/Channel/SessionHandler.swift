@@ -37,11 +37,16 @@ public final class SessionHandler {
     private var channels: ContiguousArray<StreamChannel?> = []
     /// Streams that were given bytes in this batch and are owed a read-complete.
     private var touched: [StreamChannel] = []
+    /// Empty: the memory of the list before.
+    private var spareTouched: [StreamChannel] = []
     /// Streams with a write whose promise waits for its bytes to be sent.
     var promising: [StreamChannel] = []
 
     /// What the peer's latest WebSocket ping carried, while it is not answered.
     var pongDue: ByteBuffer?
+
+    /// A buffer for the next messages, unused since the last look for some.
+    var spare: ByteBuffer?
 
     var isReading = false
     private var isDispatching = false
@@ -360,9 +365,13 @@ public final class SessionHandler {
 
     func completeReads() {
         while !self.touched.isEmpty {
-            let touched = self.touched
-            self.touched.removeAll(keepingCapacity: true)
+            // Handlers that are told may cause further reads, and end up here again.
+            var touched = self.spareTouched
+            self.spareTouched = []
+            swap(&touched, &self.touched)
             for stream in touched { stream.completeRead() }
+            touched.removeAll(keepingCapacity: true)
+            self.spareTouched = touched
             guard !self.isDispatching else { return }
             self.isDispatching = true
             while let event = self.core.nextEvent() { self.dispatch(event) }

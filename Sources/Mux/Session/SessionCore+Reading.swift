@@ -32,7 +32,8 @@ extension SessionCore {
 
     /// Copies bytes that nobody has read yet out of messages of which they are only a small part.
     ///
-    /// To be called when the consumers have had their chance to read what ``receive(_:now:)`` took in.
+    /// To be called when the consumers have had their chance to read what ``receive(_:now:)`` took in, and when they have
+    /// read some of what was left.
     public mutating func compactUnread() {
         for key in self.unread {
             guard let slot = self.streams.slot(of: key) else { continue }
@@ -48,6 +49,10 @@ extension SessionCore {
     mutating func buffer(_ payload: ByteBuffer, of slot: Int) {
         self.bufferedBytes += payload.readableBytes
         self.streams[slot].receiveQueue.append(payload)
+        self.listUnread(slot)
+    }
+
+    private mutating func listUnread(_ slot: Int) {
         guard !self.streams[slot].isListedUnread else { return }
         if self.unread.count >= Self.maximumUnread { self.compactUnread() }
         self.streams[slot].isListedUnread = true
@@ -56,6 +61,7 @@ extension SessionCore {
 
     private mutating func consumed(_ slot: Int, _ count: Int, now: NIODeadline) {
         self.unbuffer(count)
+        if self.streams[slot].receiveQueue.keepsRuns { self.listUnread(slot) }
         self.streams[slot].receiveWindow.consume(count)
         let held = min(self.streams[slot].held, count)
         if held > 0 {

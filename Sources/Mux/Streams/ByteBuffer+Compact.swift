@@ -5,12 +5,16 @@ import NIOCore
 /// hold many (docs/protocol.md §B.12, buffer retention).
 extension ByteBuffer {
     /// Whether the storage is much larger than what can be read of it.
-    var isWasteful: Bool {
-        // A buffer of its own costs some 100 bytes.
-        if self.readableBytes < 256 { return true }
-        let capacity = self.storageCapacity
-        guard capacity > 4 * self.readableBytes || self.readableBytes < 2_048 else { return false }
-        return capacity > 2 * self.readableBytes + 64
+    var isWasteful: Bool { self.isSliver || Self.isWasteful(self.readableBytes, of: self.storageCapacity) }
+
+    /// Whether there is so little that a buffer of its own, which costs some 100 bytes, would be too much.
+    var isSliver: Bool { self.readableBytes < 256 }
+
+    /// Whether storage is much larger than what is in use of it, both in bytes.
+    static func isWasteful(_ used: Int, of capacity: Int) -> Bool {
+        // A full message of DATA fills a quarter of a read of 64 KiB but for its headers.
+        guard capacity > 4 * used + 1_024 || used < 2_048 else { return false }
+        return capacity > 2 * used + 64
     }
 
     /// The same bytes in storage of their own.
@@ -18,6 +22,14 @@ extension ByteBuffer {
         var copy = ByteBufferAllocator().buffer(capacity: self.readableBytes)
         copy.writeImmutableBuffer(self)
         return copy
+    }
+
+    /// Where in memory the readable bytes are.
+    var place: MemoryPlace {
+        self.withUnsafeReadableBytes {
+            let start = UInt(bitPattern: $0.baseAddress)
+            return MemoryPlace(start: start, end: start + UInt($0.count), capacity: self.storageCapacity)
+        }
     }
 }
 

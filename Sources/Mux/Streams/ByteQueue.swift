@@ -11,6 +11,9 @@ struct ByteQueue {
     private var compacted = 0
     /// Whether the last of those is a copy that more can be gathered in.
     private var isGathering = false
+    /// Whether ``compact()`` has left buffers alone because together they are much of what they were read with: when some
+    /// have been taken, it is to look at the others again.
+    private(set) var keepsRuns = false
 
     /// Up to how many bytes neighbours are gathered into one buffer; what was taken from its front counts, for a queue that
     /// never becomes empty would keep all that passed.
@@ -64,7 +67,10 @@ struct ByteQueue {
 
     private mutating func removeFirst() -> ByteBuffer? {
         if self.compacted > 0 { self.compacted -= 1 }
-        if self.compacted == 0 { self.isGathering = false }
+        if self.compacted == 0 {
+            self.isGathering = false
+            self.keepsRuns = false
+        }
         let first = self.first
         self.first = self.others.isEmpty ? nil : self.others.removeFirst()
         return first
@@ -81,14 +87,20 @@ struct ByteQueue {
     /// Copies bytes out of storage that is much larger than they are, so that a few unread bytes do not keep a whole
     /// message alive (docs/protocol.md §B.12, buffer retention).
     ///
-    /// Small neighbours are gathered into one buffer. Each buffer is looked at once, however often this is called.
+    /// Small neighbours are gathered into one buffer. Messages that came with one read keep it together: they are left
+    /// alone while they are much of it. Other buffers are looked at once, however often this is called.
     mutating func compact() {
+        if self.keepsRuns { self.compactFront() }
         guard self.compacted < self.bufferCount else { return }
+        var run = Run(end: self.compacted, isWasteful: true)
         for index in self.compacted..<self.bufferCount {
             let buffer = self[index]
-            if !buffer.isWasteful {
+            let isWasteful = buffer.isWasteful
+            if isWasteful, index >= run.end { run = self.run(from: index, to: self.bufferCount) }
+            if !isWasteful || (!run.isWasteful && !buffer.isSliver) {
                 self[self.compacted] = buffer
                 self.isGathering = false
+                self.keepsRuns = self.keepsRuns || isWasteful
                 self.compacted += 1
             } else if self.isGathering, self[self.compacted - 1].writerIndex < Self.gatherLimit {
                 self.gather(buffer, into: self.compacted - 1)
@@ -99,6 +111,36 @@ struct ByteQueue {
             }
         }
         self.others.removeLast(self.bufferCount - self.compacted)
+    }
+
+    /// Neighbours that came with one read.
+    private struct Run {
+        /// The index behind the last of them.
+        var end: Int
+        /// Whether they are a small part of what was read.
+        var isWasteful: Bool
+    }
+
+    private func run(from start: Int, to limit: Int) -> Run {
+        var place = self[start].place
+        var bytes = self[start].readableBytes
+        var end = start + 1
+        while end < limit {
+            let next = self[end].place
+            guard next.continues(place) else { break }
+            bytes += self[end].readableBytes
+            place = next
+            end += 1
+        }
+        return Run(end: end, isWasteful: ByteBuffer.isWasteful(bytes, of: place.capacity))
+    }
+
+    /// Looks at the oldest buffers again, of which some have been taken.
+    private mutating func compactFront() {
+        guard let first, ByteBuffer.isWasteful(first.readableBytes, of: first.storageCapacity) else { return }
+        let run = self.run(from: 0, to: self.compacted)
+        guard run.isWasteful else { return }
+        for index in 0..<run.end { self[index] = self[index].compacted }
     }
 
     /// In place: what is copied out of the queue to be changed would be copied as a whole.

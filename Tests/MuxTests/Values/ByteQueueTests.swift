@@ -88,6 +88,46 @@ struct ByteQueueTests {
         #expect(queue.popFirst() == nil)
     }
 
+    /// Messages that came with one read, with headers between them.
+    private func messages(_ count: Int, of size: Int = 16_352, in capacity: Int = 262_144) -> [ByteBuffer] {
+        var read = ByteBufferAllocator().buffer(capacity: capacity)
+        for number in 0..<count {
+            read.writeRepeatingByte(0, count: 16)
+            read.writeRepeatingByte(UInt8(truncatingIfNeeded: number), count: size)
+        }
+        return (0..<count).compactMap { _ in
+            read.moveReaderIndex(forwardBy: 16)
+            return read.readSlice(length: size)
+        }
+    }
+
+    private func capacities(_ queue: ByteQueue) -> [Int] {
+        var queue = queue
+        var sizes: [Int] = []
+        while let buffer = queue.popFirst() { sizes.append(buffer.storageCapacity) }
+        return sizes
+    }
+
+    @Test(
+        "messages that together are much of one read are left alone, and the last of them copied when the others are gone"
+    )
+    func runs() {
+        var queue = ByteQueue()
+        for message in self.messages(16) { queue.append(message) }
+        queue.compact()
+        #expect(self.capacities(queue) == Array(repeating: 262_144, count: 16))
+        for left in (1..<16).reversed() {
+            #expect(queue.popFirst()?.readableBytes == 16_352)
+            #expect(queue.keepsRuns)
+            queue.compact()
+            let sizes = self.capacities(queue)
+            #expect(sizes.count == left)
+            #expect(sizes.allSatisfy { $0 == (left >= 4 ? 262_144 : 16_384) }, "\(left) left: \(sizes)")
+        }
+        #expect(queue.popFirst()?.readableBytes == 16_352)
+        #expect(!queue.keepsRuns)
+    }
+
     @Test("a queue that is never empty keeps what waits, and not what has passed")
     func neverEmpty() {
         var queue = ByteQueue()
