@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import Protocol
 import Synchronization
+import Testing
 
 @testable import Mux
 
@@ -13,11 +14,23 @@ final class ReturningPair: SessionDelegate, Sendable {
     private struct State {
         var edge: NIOLoopBound<SessionHandler>?
         var connections: [any Channel] = []
+        /// Whether the edge's session has had a connection since the last cut.
+        var isWhole = true
+        /// How many cuts wait for the session to have one.
+        var owedCuts = 0
+        var cuts = 0
         var resumptions = 0
         var repeated = 0
         var isOver = false
         var ends: [SessionEnd] = []
         var waiters: [CheckedContinuation<NIOLoopBound<SessionHandler>, Never>] = []
+
+        mutating func cut() -> [any Channel] {
+            defer { self.connections = [] }
+            self.isWhole = false
+            self.cuts += 1
+            return self.connections
+        }
     }
 
     private let state = Mutex(State())
@@ -89,18 +102,31 @@ final class ReturningPair: SessionDelegate, Sendable {
             .connect(to: address)
     }
 
-    /// Breaks every connection there is.
+    /// Breaks every connection there is, once the edge's session has one: each cut is followed by one return, however long
+    /// that takes.
     func cut() {
-        let connections = self.state.withLock { state in
-            defer { state.connections = [] }
-            return state.connections
+        let connections = self.state.withLock { state -> [any Channel] in
+            guard state.isWhole else {
+                state.owedCuts += 1
+                return []
+            }
+            return state.cut()
         }
         for connection in connections { connection.close(promise: nil) }
     }
 
     /// What there was so far.
-    var figures: (resumptions: Int, repeated: Int, ends: [SessionEnd]) {
-        self.state.withLock { ($0.resumptions, $0.repeated, $0.ends) }
+    var figures: (cuts: Int, resumptions: Int, repeated: Int, ends: [SessionEnd]) {
+        self.state.withLock { ($0.cuts, $0.resumptions, $0.repeated, $0.ends) }
+    }
+
+    /// Waits for the return after the last cut.
+    func settle() async throws {
+        let deadline = NIODeadline.now() + .seconds(60)
+        while !self.state.withLock({ $0.owedCuts == 0 && $0.resumptions == $0.cuts }) {
+            try #require(NIODeadline.now() < deadline, "the connector does not come back")
+            try await Task.sleep(for: .milliseconds(1))
+        }
     }
 
     /// Ends the session for good.
@@ -111,7 +137,7 @@ final class ReturningPair: SessionDelegate, Sendable {
         }
         try await edge?.eventLoop.submit { edge?.value.close(code: .shutdown, reason: "") }.get()
         try await listener.close()
-        self.cut()
+        for connection in self.state.withLock({ $0.connections }) { connection.close(promise: nil) }
     }
 
     // MARK: The edge's side
@@ -135,10 +161,16 @@ final class ReturningPair: SessionDelegate, Sendable {
     ) {}
 
     func sessionDidResume(_ session: SessionHandler, _ resumption: Resumption) {
-        self.state.withLock {
-            $0.resumptions += 1
-            $0.repeated += resumption.repeated
+        let connections = self.state.withLock { state -> [any Channel] in
+            state.resumptions += 1
+            state.repeated += resumption.repeated
+            state.isWhole = true
+            guard state.owedCuts > 0 else { return [] }
+            state.owedCuts -= 1
+            return state.cut()
         }
+        // At once: HELLO may not have reached the connector.
+        for connection in connections { connection.close(promise: nil) }
     }
 
     func sessionDidEnd(_ session: SessionHandler, end: SessionEnd) {
