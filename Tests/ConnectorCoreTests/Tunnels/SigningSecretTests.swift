@@ -39,7 +39,7 @@ struct SigningSecretTests {
         }
     }
 
-    @Test("Stripe's, Slack's and GitHub's are codes over what their documentation says")
+    @Test("Stripe's, Slack's, GitHub's and Shopify's are codes over what their documentation says")
     func others() throws {
         let hello = Array("Hello, World!".utf8)
         let head = HeadText(Array("POST / HTTP/1.1\r\n\r\n".utf8))
@@ -51,6 +51,13 @@ struct SigningSecretTests {
                     "x-hub-signature-256",
                     "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
                 )
+            ]
+        )
+        // What `openssl dgst -sha256 -hmac SECRET -binary | base64` makes of the same bytes.
+        let shopify = try #require(SigningSecret(.shopify, secret: "It's a Secret to Everybody"))
+        #expect(
+            shopify.fields(for: hello, in: head, at: 0) == [
+                HeadText.Field("x-shopify-hmac-sha256", "dXEH6g6yUJ/CESIczphLijdXC211hsIsRvQ3nIsEPhc=")
             ]
         )
         // Slack's own example.

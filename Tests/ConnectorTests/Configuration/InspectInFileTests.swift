@@ -94,7 +94,7 @@ struct InspectInFileTests {
             ),
             (
                 "inspect: {signatures: [{scheme: x, secret-file: y}]}",
-                "c.yaml:2: “scheme” has to be one of stripe, slack, standard, svix, github."
+                "c.yaml:2: “scheme” has to be one of stripe, slack, standard, svix, github, shopify."
             ),
             (
                 "inspect: {port: 1}",

@@ -16,6 +16,8 @@ package enum SignatureScheme: String, CaseIterable, Sendable {
     case svix
     /// `X-Hub-Signature-256: sha256=…` over the body alone: only a changed body needs a new one.
     case github
+    /// `X-Shopify-Hmac-Sha256`, the base64 of a code over the body alone.
+    case shopify
 }
 
 /// The secret by which requests of a sender are signed, so that a replay can be signed anew.
@@ -33,7 +35,7 @@ package struct SigningSecret: Equatable, Sendable, CustomStringConvertible {
         self.scheme = scheme
         self.tunnel = tunnel
         switch scheme {
-        case .stripe, .slack, .github:
+        case .stripe, .slack, .github, .shopify:
             self.key = Array(secret.utf8)
         case .standard, .svix:
             let text = secret.hasPrefix("whsec_") ? String(secret.dropFirst(6)) : secret
@@ -76,6 +78,8 @@ package struct SigningSecret: Equatable, Sendable, CustomStringConvertible {
             ]
         case .github:
             return [HeadText.Field("x-hub-signature-256", "sha256=" + Self.hex(self.code("", body)))]
+        case .shopify:
+            return [HeadText.Field("x-shopify-hmac-sha256", Data(self.code("", body)).base64EncodedString())]
         }
     }
 
@@ -86,6 +90,7 @@ package struct SigningSecret: Equatable, Sendable, CustomStringConvertible {
         case .standard: "webhook-signature"
         case .svix: "svix-signature"
         case .github: "x-hub-signature-256"
+        case .shopify: "x-shopify-hmac-sha256"
         }
     }
 
