@@ -28,7 +28,6 @@ package struct WebSocketReader {
     private var header: [UInt8] = []
     private var message: Message?
     private var control: Message?
-    private var scratch: [UInt8] = []
 
     /// The most that one message may decode to, in bytes.
     private static let decodedLimit: UInt64 = 8 << 20
@@ -124,22 +123,22 @@ package struct WebSocketReader {
     ) {
         if isControl {
             self.control?.size += UInt64(piece.count)
-            self.unmask(piece, mask, position)
-            self.control?.content += self.scratch
+            Self.unmask(piece, mask, position) { self.control?.content.append(contentsOf: $0) }
             return
         }
         guard var message = self.message.take() else { return }
         message.size += UInt64(piece.count)
         if message.isDeflated {
             if message.isReadable, self.inflater != nil {
-                self.unmask(piece, mask, position)
-                self.scratch.withUnsafeBytes { self.inflate($0, into: &message) }
+                Self.unmask(piece, mask, position) { self.inflate($0, into: &message) }
             } else {
                 message.isReadable = false
             }
         } else if message.content.count < CaptureBudget.frameContent {
-            self.unmask(piece, mask, position)
-            message.content += self.scratch.prefix(CaptureBudget.frameContent - message.content.count)
+            let kept = piece.prefix(CaptureBudget.frameContent - message.content.count)
+            Self.unmask(UnsafeRawBufferPointer(rebasing: kept), mask, position) {
+                message.content.append(contentsOf: $0)
+            }
         }
         self.message = message
     }
@@ -153,16 +152,27 @@ package struct WebSocketReader {
         if outcome == .broken || outcome == .stopped { message.isReadable = false }
     }
 
-    private mutating func unmask(
+    /// Gives a piece without its mask, in memory of the moment: a WebSocket that is quiet keeps nothing for it.
+    private static func unmask(
         _ piece: UnsafeRawBufferPointer,
         _ mask: (UInt8, UInt8, UInt8, UInt8)?,
-        _ position: Int
+        _ position: Int,
+        _ take: (UnsafeRawBufferPointer) -> Void
     ) {
-        self.scratch.removeAll(keepingCapacity: true)
-        self.scratch.append(contentsOf: piece)
-        guard let mask else { return }
-        let key = [mask.0, mask.1, mask.2, mask.3]
-        for index in self.scratch.indices { self.scratch[index] ^= key[(position + index) & 3] }
+        guard let mask else { return take(piece) }
+        withUnsafeTemporaryAllocation(byteCount: piece.count, alignment: 1) { plain in
+            for index in 0..<piece.count {
+                let key =
+                    switch (position + index) & 3 {
+                    case 0: mask.0
+                    case 1: mask.1
+                    case 2: mask.2
+                    default: mask.3
+                    }
+                plain[index] = piece[index] ^ key
+            }
+            take(UnsafeRawBufferPointer(plain))
+        }
     }
 
     private mutating func end(isControl: Bool, at moment: NIODeadline, _ report: (FrameCapture) -> Void) {

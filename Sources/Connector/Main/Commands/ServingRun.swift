@@ -77,6 +77,7 @@ struct ServingRun: Sendable {
         let settling = Task { await ProgramMemory.settle() }
         defer { settling.cancel() }
         let inspector = self.display.inspection.map { self.inspect($0) }
+        let trimming = self.display.inspection.map { inspection in Task { await QuietTrim.run(inspection.ring) } }
         let edgeAnswers = self.display.inspection.map { inspection in
             let watch = EdgeAnswerWatch(server: self.server) {
                 inspection.directory.subjects
@@ -87,6 +88,7 @@ struct ServingRun: Sendable {
         }
         defer {
             edgeAnswers?.cancel()
+            trimming?.cancel()
             inspector?.cancel()
             InspectorFile().remove()
         }
