@@ -23,13 +23,24 @@ class CountedBench(rows.Bench):
         self.counts: dict[str, mmap.mmap] = {}
 
     def start(self, name: str, *command: str, **environment: str):  # noqa: ANN201
-        if name in ("edge", "connector"):
+        if name in ("edge", "connector", "inspected"):
             path = self.folder / f"{name}.count"
             path.write_bytes(bytes(8))
             with path.open("r+b") as file:
                 self.counts[name] = mmap.mmap(file.fileno(), 8)
             environment |= {"LD_PRELOAD": str(self.counter), "ALLOCATION_COUNT_FILE": str(path)}
         return super().start(name, *command, **environment)
+
+    def start_tunnel(self, origin_port: int) -> None:
+        super().start_tunnel(origin_port)
+        # A connector beside it that keeps what passes.
+        edge = f"http://127.0.0.1:{self.edge_port}"
+        self.start(
+            "inspected", str(self.programs / "culvert"), "http", str(origin_port), "--edge", edge, "--name", "inspected",
+            "--connections", "1", "--log-level", "warning", "--max-requests-per-visitor", "100000", "--inspect", "on",
+            CULVERT_API_KEY=self.key,
+        )  # fmt: skip
+        self.urls["inspected"] = f"{edge}/inspected"
 
     def count(self, name: str) -> int:
         return int.from_bytes(self.counts[name][:8], sys.byteorder)
@@ -46,8 +57,8 @@ def main() -> None:
             each = {f"{program}_{unit}": (bench.count(program) - before[program]) / units for program in before}
             print(json.dumps({"benchmark": name} | {key: round(value, 3) for key, value in each.items()}), flush=True)
 
-        def requests(connections: int, *options: str) -> float:
-            return loads.small(bench, "culvert", connections, 2, *options)["requests"]
+        def requests(connections: int, *options: str, row: str = "culvert") -> float:
+            return loads.small(bench, row, connections, 2, *options)["requests"]
 
         def gigabyte(load) -> float:  # noqa: ANN001
             load(bench, "culvert")
@@ -55,6 +66,7 @@ def main() -> None:
 
         report("small request, 64 connections", "allocations", lambda: requests(64))
         report("small request with Connection: close", "allocations", lambda: requests(64, "-H", "Connection: close"))
+        report("small request, inspected", "allocations", lambda: requests(64, row="inspected"))
         report("1 GiB down", "allocations_per_megabyte", lambda: gigabyte(loads.download))
         report("1 GiB up", "allocations_per_megabyte", lambda: gigabyte(loads.upload))
 
