@@ -97,8 +97,7 @@ struct CaptureRingTests {
                 case 6:
                     guard let index = open.indices.randomElement(using: &random) else { break }
                     let exchange = open.remove(at: index)
-                    exchange.responseEnded(trailers: [1, 2, 3])
-                    exchange.ended(.complete, at: Self.start)
+                    exchange.completed(trailers: [1, 2, 3], at: Self.start)
                 default:
                     guard let exchange = open.randomElement(using: &random), Bool.random(using: &random) else { break }
                     _ = ring.remove(exchange.id)
@@ -172,9 +171,88 @@ struct CaptureRingTests {
         #expect(feed.take().isReset)
         let busy = Self.ring()
         let slow = busy.watch()
-        for _ in 0..<(ChangeFeed.Pending.maximum + 1) { Self.begin(busy)?.ended(.complete, at: Self.start) }
+        for _ in 0..<(busy.budget.exchanges + 1 + ChangeFeed.maximumRemovals) {
+            Self.begin(busy)?.ended(.complete, at: Self.start)
+        }
         #expect(slow.take().isReset)
         #expect(slow.take().isEmpty)
+    }
+
+    @Test("Each reader has its own place, and what changes after its end is seen, too")
+    func readers() throws {
+        let ring = Self.ring()
+        let before = try #require(Self.begin(ring))
+        let first = ring.watch()
+        let early = try #require(Self.begin(ring))
+        let second = ring.watch()
+        let late = try #require(Self.begin(ring))
+        #expect(Set(first.take().changed.map(\.id)) == [early.id, late.id])
+        #expect(second.take().changed.map(\.id) == [late.id])
+        // An answer that was complete before the upload: this goes on, behind younger exchanges that have ended.
+        early.completed(trailers: [], at: Self.start)
+        late.completed(trailers: [], at: Self.start)
+        #expect(first.take().changed.count == 2)
+        [1, 2, 3].withUnsafeBytes { early.requestBody($0, expected: nil) }
+        #expect(first.take().changed.map(\.id) == [early.id])
+        #expect(Set(second.take().changed.map(\.id)) == [early.id, late.id])
+        #expect(ring.remove(early.id))
+        [1, 2, 3].withUnsafeBytes { early.requestBody($0, expected: nil) }
+        let changes = second.take()
+        #expect(changes.changed.isEmpty && changes.removed == [early.id] && !changes.isReset)
+        before.ended(.failed("x"), at: Self.start)
+        #expect(second.take().changed.map(\.id) == [before.id])
+    }
+
+    @Test("An exchange whose body made room is seen to change")
+    func sheddingIsSeen() throws {
+        let ring = Self.ring(bytes: 100_000, body: 60_000)
+        let old = try #require(Self.begin(ring, "/old"))
+        old.responded([], kind: .http, at: Self.start)
+        Self.send(60_000, to: old, expected: 60_000)
+        let feed = ring.watch()
+        let young = try #require(Self.begin(ring, "/young"))
+        young.responded([], kind: .http, at: Self.start)
+        #expect(feed.take().changed.map(\.id) == [young.id])
+        Self.send(60_000, to: young, expected: 60_000)
+        #expect(Set(feed.take().changed.map(\.id)) == [old.id, young.id])
+        // It is open, and is followed on.
+        Self.send(10, to: old)
+        #expect(feed.take().changed.map(\.id) == [old.id])
+    }
+
+    @Test("Behind an exchange that stays open, those that leave cost nothing, and each is found by its id")
+    func holes() throws {
+        let ring = Self.ring(exchanges: 50)
+        let open = try #require(Self.begin(ring, "/open"))
+        for _ in 0..<2_000 {
+            let exchange = try #require(Self.begin(ring))
+            exchange.ended(.complete, at: Self.start)
+            #expect(ring.exchange(exchange.id) === exchange)
+        }
+        #expect(ring.exchange(open.id) === open)
+        #expect(ring.counts.kept == 50 && ring.counts.oldest == open.id)
+        #expect(ring.exchange(CaptureID(open.id.value + 1)) == nil)
+        #expect(ring.remove(open.id) && !ring.remove(open.id))
+        #expect(ring.counts.oldest.map { $0 > open.id } == true)
+    }
+
+    @Test("A ring that nobody has any more is freed with its exchanges, and who writes one of them does no harm")
+    func isFreed() throws {
+        struct Weak {
+            weak var exchange: ExchangeCapture?
+        }
+        func make() throws -> (kept: Weak, written: ExchangeCapture) {
+            let ring = Self.ring()
+            let kept = Weak(exchange: Self.begin(ring, "/kept"))
+            #expect(kept.exchange != nil)
+            return (kept, try #require(Self.begin(ring, "/written")))
+        }
+        let (kept, written) = try make()
+        #expect(kept.exchange == nil)
+        written.responded([1], kind: .http, at: Self.start)
+        Self.send(10, to: written)
+        written.completed(trailers: [], at: Self.start)
+        #expect(written.snapshot().state.response?.body.size == 10)
     }
 
     @Test("Dates come from one comparison of the clocks")

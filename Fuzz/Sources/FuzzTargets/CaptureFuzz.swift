@@ -108,8 +108,6 @@ enum CaptureFuzz {
 
     private static func kept(_ events: [Event], _ pieces: (ByteBuffer) -> [ByteBuffer]) throws -> [Kept] {
         let ring = CaptureRing(budget: CaptureBudget(bytes: 8 << 20, exchanges: 200, body: 2_000))
-        // An exchange knows the ring that has it.
-        defer { ring.clear() }
         try self.play(events, in: ring, pieces: pieces)
         let views = ring.exchanges.map { ExchangeView($0.snapshot()) }
         let total = events.reduce(UInt64(0)) { sum, event in
@@ -138,8 +136,6 @@ enum CaptureFuzz {
         let bytes = [1_000, 1_500, 4_000, 20_000, 200_000][Int(choice >> 2) % 5]
         let budget = CaptureBudget(bytes: bytes, exchanges: 1 + Int(choice >> 5), body: bytes / 2)
         let ring = CaptureRing(budget: budget)
-        // An exchange knows the ring that has it.
-        defer { ring.clear() }
         let check = {
             try Finding.unless((0...bytes).contains(ring.usedBytes), "\(ring.usedBytes) of \(bytes) bytes are used")
             let counts = ring.counts
@@ -197,8 +193,6 @@ enum CaptureFuzz {
             return
         }
         let ring = CaptureRing()
-        // An exchange knows the ring that has it.
-        defer { ring.clear() }
         try self.play([.request(ByteBuffer(bytes: replay.head + replay.body))], in: ring)
         let seen = ring.exchanges.map { $0.snapshot().state.request }
         try Finding.unless(
@@ -217,8 +211,6 @@ enum CaptureFuzz {
             return
         }
         let ring = CaptureRing(budget: CaptureBudget(bytes: 1 << 20, exchanges: 100, body: 1 << 16))
-        // An exchange knows the ring that has it.
-        defer { ring.clear() }
         for state in states {
             guard let exchange = ring.add(ExchangeOrigin(tunnel: "imported", connection: 1), state: state) else {
                 continue

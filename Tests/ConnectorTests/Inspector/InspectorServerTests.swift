@@ -29,8 +29,7 @@ struct InspectorServerTests {
             body.withUnsafeBytes { exchange?.requestBody($0, expected: nil) }
             exchange?.requestEnded(trailers: [], at: moment)
             exchange?.responded(Array(response.utf8), kind: .http, at: moment)
-            exchange?.responseEnded(trailers: [])
-            exchange?.ended(.complete, at: moment)
+            exchange?.completed(trailers: [], at: moment)
             return exchange?.id
         }
     }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Collects for one reader which exchanges have changed since it last asked.
+import Synchronization
+
+/// Tells one reader which exchanges have changed since it last asked.
 ///
-/// It holds ids and not events: however slow the reader is, it costs no more than the ring has exchanges.
+/// It holds the number of the last change that the reader has seen, and nothing else: however slow the reader is, it
+/// costs nobody anything.
 package final class ChangeFeed: Sendable {
     /// What has changed.
     package struct Changes: Sendable {
@@ -17,43 +20,21 @@ package final class ChangeFeed: Sendable {
         package var isEmpty: Bool { self.changed.isEmpty && self.removed.isEmpty && !self.isReset }
     }
 
-    /// What has changed and was not asked for yet.
-    struct Pending: Sendable {
-        private var ids: Set<CaptureID> = []
-        private(set) var isReset = false
+    /// The most exchanges that may go between two looks; with more of them the reader looks at everything again.
+    static let maximumRemovals = 10_000
 
-        /// The most ids; with more of them the reader looks at everything again.
-        static let maximum = 20_000
+    private let store: CaptureStore
+    private let seen: Mutex<UInt64>
 
-        mutating func note(_ id: CaptureID) {
-            guard !self.isReset else { return }
-            self.ids.insert(id)
-            if self.ids.count > Self.maximum { self.reset() }
-        }
-
-        mutating func reset() {
-            self.ids = []
-            self.isReset = true
-        }
-
-        mutating func takeIDs() -> Set<CaptureID> {
-            defer { self.ids = [] }
-            return self.ids
-        }
-    }
-
-    private let ring: CaptureRing
-    private let key: Int
-
-    init(ring: CaptureRing, key: Int) {
-        self.ring = ring
-        self.key = key
+    init(_ store: CaptureStore) {
+        self.store = store
+        self.seen = Mutex(store.watch())
     }
 
     deinit {
-        self.ring.stopWatching(self.key)
+        self.store.stopWatching()
     }
 
     /// What has changed since the last call.
-    package func take() -> Changes { self.ring.take(self.key) }
+    package func take() -> Changes { self.seen.withLock { self.store.changes(after: &$0) } }
 }

@@ -18,22 +18,18 @@ package final class ExchangeCapture: Sendable {
     package let replayOf: CaptureID?
     /// Whether it comes from an archive.
     package let isImported: Bool
-    private let ring: CaptureRing
+    /// The number of the last change that somebody watched for.
+    let change = Atomic<UInt64>(0)
+    private let store: CaptureStore
     private let state: Mutex<ExchangeState>
 
-    init(
-        id: CaptureID,
-        origin: ExchangeOrigin,
-        isImported: Bool = false,
-        state: ExchangeState,
-        ring: CaptureRing
-    ) {
+    init(id: CaptureID, origin: ExchangeOrigin, isImported: Bool, state: ExchangeState, store: CaptureStore) {
         self.id = id
         self.tunnel = origin.tunnel
         self.connection = origin.connection
         self.replayOf = origin.replayOf
         self.isImported = isImported
-        self.ring = ring
+        self.store = store
         self.state = Mutex(state)
     }
 
@@ -43,7 +39,7 @@ package final class ExchangeCapture: Sendable {
             id: self.id,
             tunnel: self.tunnel,
             connection: self.connection,
-            clock: self.ring.clock,
+            clock: self.store.clock,
             replayOf: self.replayOf,
             isImported: self.isImported,
             state: self.state.withLock { $0 }
@@ -53,27 +49,29 @@ package final class ExchangeCapture: Sendable {
     // MARK: What passes
 
     /// The request's head passes now: it was prepared before there was a connection.
-    package func started(at moment: NIODeadline) {
-        self.state.withLock { $0.began = moment }
-        self.ring.changed(self.id)
+    package func started(hasBody: Bool = true, at moment: NIODeadline) {
+        self.state.withLock { state in
+            state.began = moment
+            if !hasBody { state.endRequest(at: moment) }
+        }
+        self.store.changed(self, isOver: false)
     }
 
     /// Bytes of the request's body have passed.
     package func requestBody(_ bytes: UnsafeRawBufferPointer, expected: UInt64?) {
-        self.body(bytes, expected: expected) {
-            $0.request.body
-        } change: { state, append in
-            append(&state.request.body)
-        }
+        self.body(bytes, from: .visitor, expected: expected)
     }
 
     /// The request's end has passed, with its trailers.
     package func requestEnded(trailers: [UInt8], at moment: NIODeadline) {
+        var isOver = false
         self.charge(trailers.count) { state, isKept in
-            state.request.body.isComplete = true
-            state.requestEnd = moment
+            state.endRequest(at: moment)
             if isKept { state.request.trailers = trailers }
+            isOver = state.ending != .open
         }
+        // While it is open, its end is noted.
+        if isOver { self.store.changed(self, isOver: true) }
     }
 
     /// The head of an interim response has passed.
@@ -82,7 +80,7 @@ package final class ExchangeCapture: Sendable {
         self.charge(head.count + CaptureBudget.pieceBytes) { state, isKept in
             if isKept { state.interim.append(ExchangeState.Interim(head: head, moment: moment)) }
         }
-        self.ring.changed(self.id)
+        self.store.changed(self, isOver: false)
     }
 
     /// The head of the final response has passed.
@@ -94,7 +92,7 @@ package final class ExchangeCapture: Sendable {
             if kind == .websocket { state.frames = FrameLog() }
             if state.isGone { state.shed() }
         }
-        self.ring.changed(self.id)
+        self.store.changed(self, isOver: false)
     }
 
     /// Bytes of the response's body have passed.
@@ -109,41 +107,38 @@ package final class ExchangeCapture: Sendable {
                 if isKept { state.response?.body.arrived(at: moment) }
             }
         }
-        self.body(bytes, expected: expected) {
-            $0.response?.body
-        } change: { state, append in
-            guard var response = state.response else { return }
-            state.response = nil
-            append(&response.body)
-            state.response = response
-        }
+        self.body(bytes, from: .server, expected: expected)
     }
 
-    /// The response's end has passed.
-    package func responseEnded(trailers: [UInt8]) {
+    /// The response's end has passed, and with it the exchange.
+    package func completed(trailers: [UInt8], at moment: NIODeadline) {
+        var isFirst = false
         self.charge(trailers.count) { state, isKept in
             state.response?.body.isComplete = true
             if isKept { state.response?.trailers = trailers }
+            isFirst = state.end(.complete, at: moment)
         }
+        if isFirst { self.store.finished(self) }
     }
 
     /// Bytes passed that are not looked at.
     package func passed(_ count: Int, from side: CaptureSide) {
-        self.state.withLock { state in
+        let isOver = self.state.withLock { state in
             switch side {
             case .visitor: state.request.body.count(count)
             case .server:
                 if state.response == nil { state.response = MessageCapture(head: []) }
                 state.response?.body.count(count)
             }
+            return state.ending != .open
         }
-        self.ring.changed(self.id)
+        self.store.changed(self, isOver: isOver)
     }
 
     /// A message of a WebSocket is complete.
     package func frame(_ frame: FrameCapture) {
         let bytes = frame.bytes
-        var isKept = self.ring.reserve(bytes)
+        var isKept = self.store.reserve(bytes)
         if !isKept {
             // Its own older messages make room.
             let freed = self.state.withLock { state in
@@ -151,8 +146,8 @@ package final class ExchangeCapture: Sendable {
                 state.counted -= freed
                 return freed
             }
-            self.ring.release(freed)
-            isKept = freed > 0 && self.ring.reserve(bytes)
+            self.store.release(freed)
+            isKept = freed > 0 && self.store.reserve(bytes)
         }
         let unused = self.state.withLock { state -> Int in
             guard isKept else {
@@ -163,25 +158,22 @@ package final class ExchangeCapture: Sendable {
             state.counted += grown
             return bytes - grown
         }
-        self.ring.release(unused)
-        self.ring.changed(self.id)
+        self.store.release(unused)
+        self.store.changed(self, isOver: false)
     }
 
     /// What follows on the connection can't be read.
     package func lost(_ fault: String) {
-        self.state.withLock { $0.fault = fault }
-        self.ring.changed(self.id)
+        let isOver = self.state.withLock { state in
+            state.fault = fault
+            return state.ending != .open
+        }
+        self.store.changed(self, isOver: isOver)
     }
 
     /// The exchange is over; only the first call has an effect.
     package func ended(_ ending: ExchangeState.Ending, at moment: NIODeadline) {
-        let isFirst = self.state.withLock { state in
-            guard state.ending == .open else { return false }
-            state.ending = ending
-            state.end = moment
-            return true
-        }
-        if isFirst { self.ring.finished(self) }
+        if self.state.withLock({ $0.end(ending, at: moment) }) { self.store.finished(self) }
     }
 
     /// Whether the exchange has ended.
@@ -214,30 +206,44 @@ package final class ExchangeCapture: Sendable {
 
     /// Changes the state by something that counts bytes, if there is room for them.
     private func charge(_ bytes: Int, _ change: (inout ExchangeState, _ isKept: Bool) -> Void) {
-        let isReserved = self.ring.reserve(bytes)
+        let isDone = self.state.withLock { state in
+            let isKept = !state.isGone && self.store.take(bytes)
+            guard isKept || state.isGone else { return false }
+            change(&state, isKept)
+            if isKept { state.counted += bytes }
+            return true
+        }
+        if !isDone { self.makeRoomAndCharge(bytes, change) }
+    }
+
+    /// The same where others have to make room, which may be this one: its lock is not held meanwhile.
+    private func makeRoomAndCharge(_ bytes: Int, _ change: (inout ExchangeState, _ isKept: Bool) -> Void) {
+        let isReserved = self.store.reserve(bytes)
         let isUnused = self.state.withLock { state in
             let isKept = isReserved && !state.isGone
             change(&state, isKept)
             if isKept { state.counted += bytes }
             return isReserved && !isKept
         }
-        if isUnused { self.ring.release(bytes) }
+        if isUnused { self.store.release(bytes) }
     }
 
-    private func body(
-        _ bytes: UnsafeRawBufferPointer,
-        expected: UInt64?,
-        of body: (ExchangeState) -> BodyCapture?,
-        change: (inout ExchangeState, (inout BodyCapture) -> Void) -> Void
-    ) {
-        let limit = self.ring.budget.body
-        let growth = self.state.withLock { state in
-            body(state)?.growth(for: bytes.count, expected: expected, limit: limit) ?? 0
+    private func body(_ bytes: UnsafeRawBufferPointer, from side: CaptureSide, expected: UInt64?) {
+        let limit = self.store.budget.body
+        let (missing, isOver) = self.state.withLock { state -> (Int, Bool) in
+            let growth = state.growth(of: side, for: bytes.count, expected: expected, limit: limit)
+            let isOver = state.ending != .open
+            guard growth == 0 || state.isGone || self.store.take(growth) else { return (growth, isOver) }
+            if !state.isGone { state.counted += growth }
+            state.append(bytes, from: side, growth: growth, isRefused: state.isGone, limit: limit)
+            return (0, isOver)
         }
-        self.charge(growth) { state, isKept in
-            change(&state) { $0.append(bytes, growth: growth, isRefused: !isKept, limit: limit) }
+        if missing > 0 {
+            self.makeRoomAndCharge(missing) { state, isKept in
+                state.append(bytes, from: side, growth: missing, isRefused: !isKept, limit: limit)
+            }
         }
-        self.ring.changed(self.id)
+        self.store.changed(self, isOver: isOver)
     }
 }
 

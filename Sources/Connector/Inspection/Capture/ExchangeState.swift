@@ -67,6 +67,44 @@ package struct ExchangeState: Sendable {
         self.counted = CaptureBudget.exchangeBytes + request.head.count + request.body.kept.count
     }
 
+    /// The request's end has passed.
+    mutating func endRequest(at moment: NIODeadline) {
+        self.request.body.isComplete = true
+        self.requestEnd = moment
+    }
+
+    /// Ends the exchange, if it is open.
+    ///
+    /// - Returns: Whether it was.
+    mutating func end(_ ending: Ending, at moment: NIODeadline) -> Bool {
+        guard case .open = self.ending else { return false }
+        self.ending = ending
+        self.end = moment
+        return true
+    }
+
+    /// How much memory has to be reserved before bytes of a body can be kept.
+    func growth(of side: CaptureSide, for count: Int, expected: UInt64?, limit: Int) -> Int {
+        switch side {
+        case .visitor: self.request.body.growth(for: count, expected: expected, limit: limit)
+        case .server: self.response?.body.growth(for: count, expected: expected, limit: limit) ?? 0
+        }
+    }
+
+    /// Counts bytes of a body, and keeps those that fit.
+    mutating func append(
+        _ bytes: UnsafeRawBufferPointer,
+        from side: CaptureSide,
+        growth: Int,
+        isRefused: Bool,
+        limit: Int
+    ) {
+        switch side {
+        case .visitor: self.request.body.append(bytes, growth: growth, isRefused: isRefused, limit: limit)
+        case .server: self.response?.body.append(bytes, growth: growth, isRefused: isRefused, limit: limit)
+        }
+    }
+
     /// Sets a response that was not captured here.
     mutating func setResponse(_ response: MessageCapture, at moment: NIODeadline) {
         self.response = response

@@ -18,4 +18,25 @@ extension FieldSection {
         }
         return nil
     }
+
+    /// Whether the first value of a field that the readers have no name for begins with a text, in any case.
+    ///
+    /// - Parameters:
+    ///   - name: The field's name in lower case.
+    ///   - text: The text in lower case.
+    func value(named name: StaticString, beginsWith text: StaticString) -> Bool {
+        self.bytes.withUnsafeReadableBytes { bytes in
+            for line in self.lines where line.known == .other && Int(line.name.count) == name.utf8CodeUnitCount {
+                guard ByteClass.equals(Self.part(bytes, line.name), name) else { continue }
+                let value = Self.part(bytes, line.value)
+                let beginning = UnsafeRawBufferPointer(rebasing: value.prefix(text.utf8CodeUnitCount))
+                return ByteClass.equals(beginning, text)
+            }
+            return false
+        }
+    }
+
+    private static func part(_ bytes: UnsafeRawBufferPointer, _ span: FieldLine.Span) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes.dropFirst(Int(span.start)).prefix(Int(span.count)))
+    }
 }

@@ -49,11 +49,12 @@ package struct ExchangeRecorder: Sendable {
     }
 
     /// A request's head has passed.
-    func begin(_ head: ByteBuffer, at moment: NIODeadline) -> ExchangeCapture? {
+    func begin(_ head: ByteBuffer, hasBody: Bool, at moment: NIODeadline) -> ExchangeCapture? {
         guard let prepared = self.prepared else {
-            return self.ring.begin(self.origin, head: Array(head.readableBytesView), at: moment)
+            let head = Array(head.readableBytesView)
+            return self.ring.begin(self.origin, head: head, hasBody: hasBody, at: moment)
         }
-        prepared.started(at: moment)
+        prepared.started(hasBody: hasBody, at: moment)
         return prepared
     }
 

@@ -98,8 +98,7 @@ package struct HTTPCapture {
             case .needsMore: return
             case .response(let head): self.answered(head, now: now)
             case .end(let trailers):
-                download.record?.responseEnded(trailers: Self.bytes(of: trailers))
-                self.endFirst(.complete, now: now)
+                self.completeFirst(trailers: Self.bytes(of: trailers), now: now)
             case .unreadable(let fault): self.stopReading(fault, side: .server, now: now)
             case .request: return
             }
@@ -113,8 +112,7 @@ package struct HTTPCapture {
         self.isServerFinished = true
         guard case .reading = self.state else { return }
         if self.responses.endsWithConnection {
-            self.download.record?.responseEnded(trailers: [])
-            self.endFirst(.complete, now: now)
+            self.completeFirst(trailers: [], now: now)
         }
         self.state = .unanswered
         self.endAll(.localClosed, now: now)
@@ -169,19 +167,21 @@ package struct HTTPCapture {
         }
         var exchange: Exchange?
         if self.listeners.report != nil { exchange = Exchange(method: head.methodText, path: Self.path(of: head)) }
-        let record = self.listeners.recorder?.begin(head.section.bytes, at: now)
+        // Of most requests the end is known with the head.
+        let hasBody = head.framing != .none
+        let record = self.listeners.recorder?.begin(head.section.bytes, hasBody: hasBody, at: now)
         self.open.append(
             Open(
                 exchange: exchange,
                 record: record,
                 began: now,
                 isHead: head.isHead,
-                isConnect: head.methodText == "CONNECT",
+                isConnect: head.method.count == 7 && head.methodText == "CONNECT",
                 asksForWebSocket: head.isUpgrade && head.section.hasToken(.upgrade, "websocket")
             )
         )
         self.listeners.report?(.began)
-        self.upload = Body(record: record, length: Self.length(of: head.framing))
+        self.upload = Body(record: hasBody ? record : nil, length: Self.length(of: head.framing))
         self.requests.begin(head.framing)
     }
 
@@ -261,13 +261,28 @@ package struct HTTPCapture {
         }
     }
 
+    /// The end of the first request's response has passed.
+    private mutating func completeFirst(trailers: [UInt8], now: NIODeadline) {
+        let first = self.removeFirst()
+        first.record?.completed(trailers: trailers, at: now)
+        self.report(first, isComplete: true, now: now)
+    }
+
     private mutating func endFirst(_ ending: ExchangeState.Ending, now: NIODeadline) {
-        let first = self.open.removeFirst()
-        self.download = Body()
+        let first = self.removeFirst()
         first.record?.ended(ending, at: now)
-        guard var exchange = first.exchange else { return }
-        exchange.duration = now - first.began
-        exchange.isComplete = ending == .complete
+        self.report(first, isComplete: ending == .complete, now: now)
+    }
+
+    private mutating func removeFirst() -> Open {
+        self.download = Body()
+        return self.open.removeFirst()
+    }
+
+    private func report(_ ended: Open, isComplete: Bool, now: NIODeadline) {
+        guard var exchange = ended.exchange else { return }
+        exchange.duration = now - ended.began
+        exchange.isComplete = isComplete
         self.listeners.report?(.ended(exchange))
     }
 
@@ -299,8 +314,8 @@ package struct HTTPCapture {
             return isWebSocket ? .websocket : .upgrade
         }
         // Only who keeps the exchange asks.
-        guard request.record != nil, let type = head.section.value(named: "content-type") else { return .http }
-        return type.hasPrefix("text/event-stream") ? .events : .http
+        guard request.record != nil else { return .http }
+        return head.section.value(named: "content-type", beginsWith: "text/event-stream") ? .events : .http
     }
 
     private static func path(of head: RequestHead) -> String {

@@ -101,7 +101,7 @@ struct InspectorRoutes: Sendable {
     /// The tunnels, with their numbers of requests.
     var tunnels: TunnelsAnswer {
         var counts: [String: UInt64] = [:]
-        for exchange in self.inspection.ring.unordered { counts[exchange.tunnel, default: 0] += 1 }
+        for exchange in self.inspection.ring.exchanges { counts[exchange.tunnel, default: 0] += 1 }
         return TunnelsAnswer(
             self.inspection.directory.answers.map { tunnel in
                 var tunnel = tunnel
@@ -139,7 +139,7 @@ struct InspectorRoutes: Sendable {
 
     private func answer(_ view: ExchangeView, rawLimit: Int?) -> ExchangeAnswer {
         let id = view.exchange.id
-        let replays = self.inspection.ring.unordered.filter { $0.replayOf == id }.map(\.id).sorted(by: >)
+        let replays = self.inspection.ring.exchanges.filter { $0.replayOf == id }.map(\.id).sorted(by: >)
         var answer = ExchangeAnswer(
             view,
             publicURL: self.inspection.directory.publicURL(of: view.exchange.tunnel),

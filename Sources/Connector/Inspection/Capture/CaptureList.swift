@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import DequeModule
+
+/// The exchanges of a ring by age, which is the order of their ids: found by halving, with no hash of an id.
+struct CaptureList {
+    private struct Slot {
+        var id: CaptureID
+        /// `nil` if it has left.
+        var exchange: ExchangeCapture?
+    }
+
+    private var slots: Deque<Slot> = []
+    private var lastID: UInt64 = 0
+    /// How many exchanges there are.
+    private(set) var count = 0
+
+    /// The oldest.
+    var oldest: CaptureID? { self.slots.first?.id }
+
+    /// All of them, oldest first.
+    var exchanges: [ExchangeCapture] { self.slots.compactMap(\.exchange) }
+
+    /// The id of the next exchange, which is younger than all before.
+    mutating func nextID(from least: UInt64) -> CaptureID {
+        self.lastID = max(self.lastID + 1, least)
+        return CaptureID(self.lastID)
+    }
+
+    /// Adds the youngest.
+    mutating func append(_ exchange: ExchangeCapture) {
+        self.slots.append(Slot(id: exchange.id, exchange: exchange))
+        self.count += 1
+    }
+
+    /// The exchange with an id.
+    func exchange(_ id: CaptureID) -> ExchangeCapture? {
+        self.index(of: id).flatMap { self.slots[$0].exchange }
+    }
+
+    /// Whether an exchange is there.
+    func contains(_ id: CaptureID) -> Bool {
+        guard let index = self.index(of: id) else { return false }
+        return self.slots[index].exchange != nil
+    }
+
+    /// Removes the exchange with an id.
+    mutating func remove(_ id: CaptureID) -> ExchangeCapture? {
+        guard let index = self.index(of: id), let exchange = self.slots[index].exchange else { return nil }
+        self.slots[index].exchange = nil
+        self.count -= 1
+        while let first = self.slots.first, first.exchange == nil { self.slots.removeFirst() }
+        // Holes stay behind an open exchange that is older: they are dropped when they are more than half.
+        if self.slots.count > 2 * self.count + 64 { self.slots.removeAll { $0.exchange == nil } }
+        return exchange
+    }
+
+    /// Removes all of them; ids go on rising.
+    mutating func removeAll() {
+        self.slots = []
+        self.count = 0
+    }
+
+    private func index(of id: CaptureID) -> Int? {
+        var (low, high) = (0, self.slots.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if self.slots[middle].id < id { low = middle + 1 } else { high = middle }
+        }
+        return low < self.slots.count && self.slots[low].id == id ? low : nil
+    }
+}
