@@ -51,7 +51,7 @@ package struct ExchangeRecorder: Sendable {
     /// A request's head has passed.
     func begin(_ head: ByteBuffer, hasBody: Bool, at moment: NIODeadline) -> ExchangeCapture? {
         guard let prepared = self.prepared else {
-            let head = Array(head.readableBytesView)
+            let head = HTTPCapture.copy(head)
             return self.ring.begin(self.origin, head: head, hasBody: hasBody, at: moment)
         }
         prepared.started(hasBody: hasBody, at: moment)

@@ -190,7 +190,7 @@ package struct HTTPCapture {
             return self.stopReading(.malformed("a response to no request"), side: .server, now: now)
         }
         if head.isInformational, head.status != 101 {
-            first.record?.interim(Array(head.section.bytes.readableBytesView), at: now)
+            first.record?.interim(Self.copy(head.section.bytes), at: now)
             return self.responses.skipInterim()
         }
         let isUpgrade = head.status == 101 || first.isConnect && (200...299).contains(head.status)
@@ -215,7 +215,7 @@ package struct HTTPCapture {
             self.listeners.report?(.responded(exchange))
         }
         let kind = Self.kind(of: head, isUpgrade: isUpgrade, to: first)
-        first.record?.responded(Array(head.section.bytes.readableBytesView), kind: kind, at: now)
+        first.record?.responded(Self.copy(head.section.bytes), kind: kind, at: now)
         guard !isUpgrade else { return self.upgraded(head, kind: kind, record: first.record) }
         self.download = Body(
             record: first.record,
@@ -331,9 +331,14 @@ package struct HTTPCapture {
         if case .length(let length) = framing { length } else { nil }
     }
 
+    /// The bytes of a buffer in memory of their own, by one copy: through a view they take several times as long.
+    static func copy(_ buffer: ByteBuffer) -> [UInt8] {
+        buffer.withUnsafeReadableBytes { [UInt8]($0) }
+    }
+
     private static func bytes(of trailers: FieldSection?) -> [UInt8] {
         // A section without fields is its empty line.
         guard let trailers, !trailers.lines.isEmpty else { return [] }
-        return Array(trailers.bytes.readableBytesView)
+        return Self.copy(trailers.bytes)
     }
 }
