@@ -41,13 +41,16 @@ struct CaptureRingTests {
 
     @Test("A body is cut at its bound, and counted to its end")
     func bodyIsCut() throws {
-        let exchange = try #require(Self.begin(Self.ring(body: 1_000)))
+        let ring = Self.ring(body: 1_000)
+        let exchange = try #require(Self.begin(ring))
         exchange.responded(Array("HTTP/1.1 200 OK\r\n\r\n".utf8), kind: .http, at: Self.start)
         Self.send(600, to: exchange)
         #expect(exchange.snapshot().state.response?.body.isWhole == true)
         for _ in 0..<10 { Self.send(600, to: exchange) }
         let body = try #require(exchange.snapshot().state.response?.body)
         #expect(body.kept.count == 1_000 && body.size == 6_600 && !body.isWhole)
+        // Without its ring nothing would be kept.
+        #expect(ring.exchanges.first === exchange)
     }
 
     @Test("With more exchanges than the bound, those that ended first go")
