@@ -26,7 +26,7 @@ extension EndToEnd {
             "nginx, HAProxy, ssh, scp, rsync, psql, pgbench, redis-benchmark, mosquitto and iperf3 work through a tunnel of TCP"
         )
         func programs() async throws {
-            try await self.run("programs", cases: 6)
+            try await self.run("programs", cases: 7)
         }
 
         @Test(

@@ -27,12 +27,13 @@ as_root() {
 
 # install_missing COMMAND=PACKAGE... installs the Debian package of each command that is not there.
 # python3-venv stands for a module, not a command: it counts as there once Python can make an environment; NAME.h stands
-# for a header.
+# for a header, and NAME.so for a module of nginx.
 install_missing() {
     local pair packages=()
     for pair in "$@"; do
         case "${pair%%=*}" in
         python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=("${pair#*=}") ;;
+        *.so) [ -e "/usr/lib/nginx/modules/${pair%%=*}" ] || packages+=("${pair#*=}") ;;
         *.h) [ -e "/usr/include/${pair%%=*}" ] || packages+=("${pair#*=}") ;;
         *) command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}") ;;
         esac

@@ -15,6 +15,8 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     package typealias OutboundOut = ByteBuffer
 
     private let services: ProxyServices
+    /// Where the connection comes from, as a load balancer in front says; `nil` for where the socket does.
+    private let source: SocketAddress?
     private var context: ChannelHandlerContext?
     private var state = VisitorConnectionState()
     private var input: VisitorInput
@@ -46,8 +48,10 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     /// - Parameters:
     ///   - services: What the listener works with.
     ///   - place: The connection's place among all; `nil` where they are not counted.
-    package init(services: ProxyServices, place: ConnectionPlace? = nil) {
+    ///   - source: Where the connection comes from, as a load balancer in front says; `nil` for where the socket does.
+    package init(services: ProxyServices, place: ConnectionPlace? = nil, source: SocketAddress? = nil) {
         self.services = services
+        self.source = source
         self.connectionPlace = place
         self.input = VisitorInput(services.settings)
         self.deadlines = ConnectionDeadlines(services.settings)
@@ -232,7 +236,7 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
             head,
             services: self.services,
             eventLoop: context.eventLoop,
-            remoteAddress: context.channel.remoteAddress,
+            remoteAddress: self.source ?? context.channel.remoteAddress,
             place: self.place,
             boundOrigin: self.boundOrigin,
             connectionPlace: self.connectionPlace

@@ -45,6 +45,8 @@ package enum ConnectionFault: String, CaseIterable, Sendable {
     case tunnelNotFound = "tunnel_not_found"
     /// The visitor of the port for tunnels of TLS did not say in time, by a server name, which tunnel is meant.
     case noServerName = "no_server_name"
+    /// The load balancer in front sent no right PROXY header in time, or somebody else sent one.
+    case proxyHeader = "proxy_header"
     /// No connector came back in time.
     case tunnelOffline = "tunnel_offline"
     /// The connector has no room for another stream.

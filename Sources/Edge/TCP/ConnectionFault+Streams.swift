@@ -40,7 +40,7 @@ extension ConnectionFault {
     var code: ErrorCode {
         switch self {
         case .tooManyConnections, .tooManyVisitors, .tunnelBusy: .overloaded
-        case .accessDenied: .policyDenied
+        case .accessDenied, .proxyHeader: .policyDenied
         case .tunnelNotFound, .noServerName: .targetUnknown
         case .tunnelOffline: .hostUnreachable
         case .originUnreachable: .connectRefused
@@ -59,6 +59,7 @@ extension ConnectionFault {
         case .accessDenied: "the tunnel lets nobody in from this address"
         case .tunnelNotFound: "there is no such tunnel"
         case .noServerName: "the visitor named no tunnel"
+        case .proxyHeader: "the connection did not begin with the PROXY header that was due"
         case .tunnelOffline: "no connector serves the tunnel"
         case .tunnelBusy: "the connector has no room for another connection"
         case .originUnreachable: "the connector can't reach the local server"

@@ -13,18 +13,22 @@ package struct ConnectionSettings: Sendable {
     package var idleTimeout: TimeAmount?
     /// How long a visitor of TLS may take to name a server (`http.head-timeout`).
     package var nameTimeout: TimeAmount
+    /// Whose headers of the PROXY protocol are demanded and believed (`tcp.proxy-protocol`); `nil` if there are none.
+    package var proxies: [AddressRange]?
 
     /// Makes settings; what is left out has its default.
     package init(
         connectTimeout: TimeAmount = .seconds(5),
         reconnectHold: TimeAmount = .seconds(5),
         idleTimeout: TimeAmount? = nil,
-        nameTimeout: TimeAmount = .seconds(10)
+        nameTimeout: TimeAmount = .seconds(10),
+        proxies: [AddressRange]? = nil
     ) {
         self.connectTimeout = connectTimeout
         self.reconnectHold = reconnectHold
         self.idleTimeout = idleTimeout
         self.nameTimeout = nameTimeout
+        self.proxies = proxies
     }
 }
 

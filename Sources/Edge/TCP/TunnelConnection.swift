@@ -21,24 +21,33 @@ package final class TunnelConnection {
     /// The port that the visitor came to; `nil` for a stream.
     private let port: UInt16?
     /// Where the visitor comes from.
-    private let source: NetworkEndpoint?
+    private var source: NetworkEndpoint?
+    /// Where the visitor came to.
+    private var destination: NetworkEndpoint?
     private var kind: TunnelKind
     /// Whether a stream of the visitor's own session is the channel, rather than a socket of a public port.
     private var isAccess: Bool { self.channel is StreamChannel }
     private let id = RequestID()
     private let begunAt: NIODeadline
-    private let address: IPAddress?
+    private var address: IPAddress?
     private var end: JointEnd?
     private var tunnel: Tunnel?
     private var policy = TunnelPolicy()
     private var tried: [UInt64] = []
     private var fault: ConnectionFault?
-    private var hasPlace = false
+    private var place = Place.none
     private var isCounted = false
     private var isOver = false
     private var naming: Scheduled<Void>?
     private var idleCheck: Scheduled<Void>?
     private var bytesAtLastCheck = 0
+
+    /// The connection's place among all, and among those of its address.
+    private enum Place {
+        case none
+        case entered
+        case claimed(CallerAddress)
+    }
 
     private init(
         _ services: ConnectionServices,
@@ -56,6 +65,7 @@ package final class TunnelConnection {
         self.begunAt = channel.eventLoop.now
         self.address = IPAddress(source)
         self.source = Self.endpoint(source)
+        self.destination = Self.endpoint(channel.localAddress)
     }
 
     /// Takes a connection that was accepted on a port of a tunnel; on its event loop.
@@ -74,7 +84,7 @@ package final class TunnelConnection {
             kind: .tcp,
             from: channel.remoteAddress
         )
-        if try connection.begin() { connection.visit(tunnelID) }
+        try connection.begin { connection.visit(tunnelID) }
     }
 
     /// Takes a connection that was accepted on the port for tunnels of TLS; on its event loop.
@@ -106,10 +116,13 @@ package final class TunnelConnection {
             return loop.submit { loop.execute { bound.value.named(result, domain: domain) } }
         }
         try channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(sni))
-        guard try connection.begin() else { return }
-        connection.end?.readAlone(true)
-        connection.naming = channel.eventLoop.assumeIsolated().scheduleTask(in: services.settings.nameTimeout) {
-            connection.refuse(.noServerName)
+        try connection.begin {
+            connection.end?.readAlone(true)
+            connection.naming = connection.channel.eventLoop.assumeIsolated().scheduleTask(
+                in: services.settings.nameTimeout
+            ) {
+                connection.refuse(.noServerName)
+            }
         }
     }
 
@@ -146,7 +159,7 @@ package final class TunnelConnection {
         do {
             let kind = services.registry.tunnel(tunnelID)?.form.kind ?? .tcp
             let connection = TunnelConnection(services, stream, tunnelID, port: nil, kind: kind, from: source)
-            if try connection.begin() { connection.visit(tunnelID) }
+            try connection.begin { connection.visit(tunnelID) }
             stream.accept()
         } catch {
             stream.reject(code: .internalError, reason: "the stream could not be set up")
@@ -164,8 +177,8 @@ package final class TunnelConnection {
 
     /// Begins to count the connection.
     ///
-    /// - Returns: Whether there is a place for it.
-    private func begin() throws -> Bool {
+    /// - Parameter next: Runs when it is known where the visitor comes from, if there is a place.
+    private func begin(_ next: @escaping () -> Void) throws {
         self.services.recorder.started(self.kind)
         let end = JointEnd(visitorOn: self.channel.eventLoop, supervisor: self)
         self.end = end
@@ -173,12 +186,39 @@ package final class TunnelConnection {
         _ = self.services.connections.join(self, on: self.channel.eventLoop)
         // A channel that is closed before it is active does not tell its handlers.
         self.channel.closeFuture.assumeIsolated().whenComplete { _ in self.finish() }
-        guard self.services.places.enter(self.address) else {
-            self.refuse(.tooManyConnections)
-            return false
+        guard self.services.places.enter() else { return self.refuse(.tooManyConnections) }
+        self.place = .entered
+        guard !self.isAccess, let proxies = self.services.settings.proxies else { return self.admit(next) }
+        let isTrusted = self.address.map { address in proxies.contains { $0.contains(address) } } ?? false
+        let timeout = self.services.settings.nameTimeout
+        let handler = ProxyHeaderHandler(isTrusted: isTrusted, timeout: timeout) { [weak self] result in
+            self?.arrived(result, next)
         }
-        self.hasPlace = true
-        return true
+        try self.channel.pipeline.syncOperations.addHandler(handler, position: .first)
+        if isTrusted { end.readAlone(true) } else { self.admit(next) }
+    }
+
+    /// The header of a load balancer in front has been read, or should have been.
+    private func arrived(_ result: Result<ProxyHeader?, ProxyHeaderFault>, _ next: () -> Void) {
+        guard !self.isOver else { return }
+        switch result {
+        case .success(let header):
+            if let header {
+                self.source = header.source
+                self.destination = header.destination
+                self.address = IPAddress(header.sourceAddress)
+            }
+            self.end?.readAlone(false)
+            self.admit(next)
+        case .failure(.silent): self.refuse(.visitorReset)
+        case .failure: self.refuse(.proxyHeader)
+        }
+    }
+
+    private func admit(_ next: () -> Void) {
+        guard let caller = self.services.places.claim(self.address) else { return self.refuse(.tooManyConnections) }
+        self.place = .claimed(caller)
+        next()
     }
 
     /// Lets the visitor into a tunnel, if its policy does.
@@ -281,13 +321,13 @@ package final class TunnelConnection {
     private func metadata(target: String) -> OpenMetadata {
         var metadata = OpenMetadata(target: target)
         metadata.remoteAddress = self.source
-        metadata.localAddress = Self.endpoint(self.channel.localAddress)
+        metadata.localAddress = self.destination
         metadata.requestID = self.id.bytes
         return metadata
     }
 
     private var proxyHeader: ProxyHeader? {
-        guard let source = self.source, let destination = Self.endpoint(self.channel.localAddress) else { return nil }
+        guard let source = self.source, let destination = self.destination else { return nil }
         return ProxyHeader(source: source, destination: destination)
     }
 
@@ -318,7 +358,11 @@ package final class TunnelConnection {
         self.isOver = true
         self.idleCheck?.cancel()
         self.naming?.cancel()
-        if self.hasPlace { self.services.places.leave(self.address) }
+        switch self.place {
+        case .none: break
+        case .entered: self.services.places.leave(claimed: nil)
+        case .claimed(let caller): self.services.places.leave(claimed: caller)
+        }
         let (received, sent) = (self.end?.readBytes ?? 0, self.end?.writtenBytes ?? 0)
         self.end = nil
         if let tunnel = self.tunnel {

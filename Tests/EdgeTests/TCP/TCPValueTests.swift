@@ -105,16 +105,24 @@ struct TCPValueTests {
     func places() throws {
         let places = ConnectionPlaces(limit: 3, perAddress: 2)
         let (one, other) = (IPAddress("192.0.2.1"), IPAddress("192.0.2.2"))
-        #expect(places.enter(one))
-        #expect(places.enter(one))
-        #expect(!places.enter(one))
-        #expect(places.enter(other))
-        #expect(!places.enter(other))
+        func visit(_ address: IPAddress?) -> CallerAddress? {
+            guard places.enter() else { return nil }
+            guard let caller = places.claim(address) else {
+                places.leave(claimed: nil)
+                return nil
+            }
+            return caller
+        }
+        let first = try [#require(visit(one)), #require(visit(one))]
+        #expect(visit(one) == nil)
+        #expect(places.count == 2)
+        let second = try #require(visit(other))
+        #expect(visit(other) == nil)
         #expect(places.count == 3)
-        places.leave(one)
-        #expect(places.enter(other))
-        for address in [one, other, other] { places.leave(address) }
+        places.leave(claimed: first[0])
+        let third = try #require(visit(other))
+        for caller in [first[1], second, third] { places.leave(claimed: caller) }
         #expect(places.count == 0)
-        #expect(places.enter(one))
+        #expect(visit(one) != nil)
     }
 }

@@ -59,6 +59,43 @@ extension SettingCase {
                     try await edge.until("the visitor sees it") { visitor.isClosed }
                 }
             },
+            SettingCase("tcp.proxy-protocol") {
+                let trusted = ["--proxies-trusted", "127.0.0.1", "--tcp-proxy-protocol", "true"]
+                try await EdgeUnderTest.run(tcpPort: { ["--tcp-ports", "\($0)"] + trusted }) { edge, port in
+                    let tunnel = try await edge.makeTunnel(
+                        #"{"kind":"tcp","policy":{"ip_allow":["192.0.2.7/32"]}}"#
+                    )
+                    _ = try await edge.connect(tunnel, origin: .says("hello"))
+                    let visitor = try await edge.visit(port)
+                    try await visitor.send("PROXY TCP4 192.0.2.7 198.51.100.1 51000 22\r\n")
+                    #expect(try await visitor.text(until: "hello") == "hello")
+                    let other = try await edge.visit(port)
+                    try await other.send("PROXY TCP4 192.0.2.8 198.51.100.1 51000 22\r\n")
+                    try await edge.until("the other one is refused") {
+                        try await edge.metric("culvert_connection_errors_total", "access_denied") == 1
+                    }
+                    let stranger = try await edge.visit(port)
+                    try await stranger.send("no header at all")
+                    try await edge.until("who sends no header is refused") {
+                        try await edge.metric("culvert_connection_errors_total", "proxy_header") == 1
+                    }
+                    try await edge.until("it is closed") { stranger.isClosed }
+                }
+                let lonely = EdgeUnderTest.read(["--tcp-proxy-protocol", "true"]).problems
+                #expect(lonely.contains { $0.contains("names nobody") })
+            },
+            SettingCase("http.proxy-protocol") {
+                for (trusted, status) in [("127.0.0.1", 404), ("192.0.2.1", 400)] {
+                    let settings = ["--http-proxy-protocol", "true", "--proxies-trusted", trusted]
+                    try await EdgeUnderTest.run(settings) { edge in
+                        let visitor = try await RawVisitor.connect(to: edge.addresses.listen)
+                        try await visitor.send(
+                            "PROXY TCP4 192.0.2.7 198.51.100.1 51000 80\r\nGET /nobody/ HTTP/1.1\r\nHost: e\r\n\r\n"
+                        )
+                        #expect(try await visitor.answer().status == status)
+                    }
+                }
+            },
             SettingCase("tls-passthrough.listen") {
                 let settings = ["--tls-passthrough-listen", "127.0.0.1:0", "--public-wildcard-domain", "tunnels.test"]
                 try await EdgeUnderTest.run(settings) { edge in

@@ -134,6 +134,11 @@ extension EdgeConfiguration {
             help: "what all unfinished requests hold together; beyond it the oldest is given up"
         )
         reader.read(
+            "http.proxy-protocol",
+            into: &self.http.takesProxyHeaders,
+            help: "whether proxies.trusted begin public connections with a PROXY header"
+        )
+        reader.read(
             "errors.status-map",
             into: &self.http.statusMap,
             help: "cdn: no 502 and 504, whose bodies some networks replace"

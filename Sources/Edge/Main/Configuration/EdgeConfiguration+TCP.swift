@@ -32,6 +32,11 @@ extension EdgeConfiguration {
             help: "time without a byte after which such a connection is ended; never by default"
         )
         reader.read(
+            "tcp.proxy-protocol",
+            into: &self.tcp.takesProxyHeaders,
+            help: "whether proxies.trusted begin such connections, and those of TLS, with a PROXY header"
+        )
+        reader.read(
             "tls-passthrough.listen",
             into: &self.tcp.passthrough,
             help: "where tunnels of TLS are reached, each by its host as the server name; nowhere by default"
@@ -50,6 +55,11 @@ extension EdgeConfiguration {
         }
         if let timeout = self.tcp.idleTimeout, timeout < .seconds(1) {
             reader.report("tcp.idle-timeout", "\(timeout.settingText) is not 1s or more")
+        }
+        for (key, takesHeaders) in [
+            ("tcp.proxy-protocol", self.tcp.takesProxyHeaders), ("http.proxy-protocol", self.http.takesProxyHeaders),
+        ] where takesHeaders && self.http.trustedProxies.isEmpty {
+            reader.report(key, "proxies.trusted names nobody whose headers could be believed")
         }
         if let passthrough = self.tcp.passthrough {
             if self.wildcardDomain == nil {

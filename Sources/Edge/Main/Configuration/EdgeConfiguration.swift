@@ -31,6 +31,8 @@ struct EdgeConfiguration: Sendable {
         var maxUnfinishedSize = ByteCount(32 << 20)
         var statusMap = VisitorError.StatusMap.rfc
         var trustedProxies: [AddressRange] = []
+        /// Whether connections of these begin with a header of the PROXY protocol.
+        var takesProxyHeaders = false
         var clientIPHeader: String?
     }
 
@@ -60,6 +62,8 @@ struct EdgeConfiguration: Sendable {
         var maxConnections = 10_000
         var maxConnectionsPerAddress = 1_000
         var idleTimeout: TimeAmount?
+        /// Whether connections of ``HTTP/trustedProxies`` begin with a header of the PROXY protocol.
+        var takesProxyHeaders = false
         /// Where tunnels of TLS are reached.
         var passthrough: ListenAddress?
     }

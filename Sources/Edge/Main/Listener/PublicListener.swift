@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import EdgeProxy
+import EdgeTCP
 import EdgeTunnels
+import Logging
 import Mux
 import NIOCore
 import NIOPosix
@@ -32,6 +34,7 @@ struct PublicListener: Sendable {
             perAddress: self.configuration.http.maxConnectionsPerAddress,
             proxies: self.configuration.http.trustedProxies
         )
+        let headers = self.configuration.http.takesProxyHeaders ? self.configuration.http : nil
         let refusals = ConnectionCount(limit: RefusingHandler.maximumCount)
         return try await ServerBootstrap.listener(group: group, backlog: 4_096)
             // Set once, here: the kernel hands it on to the connections that it accepts, as it does TCP_NODELAY, which
@@ -47,18 +50,52 @@ struct PublicListener: Sendable {
                     channel.closeFuture.whenComplete { _ in
                         if let place { place.leave() } else { refusals.leave() }
                     }
-                    let pipeline = channel.pipeline.syncOperations
-                    if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
-                    if let place {
-                        try pipeline.addHandler(VisitorConnection(services: services, place: place))
-                    } else {
-                        let status = VisitorError.tooManyConnections.status(services.settings.statusMap)
-                        try pipeline.addHandler(RefusingHandler(status: status))
+                    try Self.afterProxyHeader(on: channel, headers) { channel, source in
+                        let pipeline = channel.pipeline.syncOperations
+                        if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
+                        if let place {
+                            try pipeline.addHandler(VisitorConnection(services: services, place: place, source: source))
+                        } else {
+                            let status = VisitorError.tooManyConnections.status(services.settings.statusMap)
+                            try pipeline.addHandler(RefusingHandler(status: status))
+                        }
                     }
                 }
             }
             .bind(host: self.configuration.listen.host, port: self.configuration.listen.port)
             .get()
+    }
+
+    /// Sets a connection up, where its peer is a trusted proxy that begins with a header of the PROXY protocol behind that.
+    ///
+    /// - Parameters:
+    ///   - channel: The accepted channel.
+    ///   - http: Who is trusted, and how long the header may take; `nil` where there are no headers.
+    ///   - setUp: Adds the handlers; given where the connection comes from, if the header says so.
+    private static func afterProxyHeader(
+        on channel: any Channel,
+        _ http: EdgeConfiguration.HTTP?,
+        _ setUp: @escaping (any Channel, SocketAddress?) throws -> Void
+    ) throws {
+        guard let http, let peer = IPAddress(channel.remoteAddress),
+            http.trustedProxies.contains(where: { $0.contains(peer) })
+        else { return try setUp(channel, nil) }
+        let bound = NIOLoopBound(channel, eventLoop: channel.eventLoop)
+        let handler = ProxyHeaderHandler(isTrusted: true, timeout: http.headTimeout) { result in
+            let channel = bound.value
+            do {
+                try setUp(channel, try result.get()?.sourceAddress)
+            } catch {
+                if (error as? ProxyHeaderFault) != .silent {
+                    Logger(label: "culvert.listener").notice(
+                        "a connection was closed",
+                        metadata: ["error": "proxy_header", "why": "\(error)", "remote": "\(peer)"]
+                    )
+                }
+                channel.closeWithReset()
+            }
+        }
+        try channel.pipeline.syncOperations.addHandler(handler)
     }
 
     private var services: ProxyServices {

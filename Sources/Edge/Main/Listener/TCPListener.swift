@@ -63,7 +63,8 @@ struct TCPListener: Sendable {
                 connectTimeout: self.configuration.tunnels.connectTimeout,
                 reconnectHold: self.configuration.tunnels.reconnectHold,
                 idleTimeout: self.configuration.tcp.idleTimeout,
-                nameTimeout: self.configuration.http.headTimeout
+                nameTimeout: self.configuration.http.headTimeout,
+                proxies: self.configuration.tcp.takesProxyHeaders ? self.configuration.http.trustedProxies : nil
             ),
             registry: self.registry,
             places: ConnectionPlaces(

@@ -15,8 +15,8 @@ import urllib.error
 import urllib.request
 
 from programs import LONG, SSH, listens, shell, tool
-from raw import echo, is_reset
-from stage import KEY, Origin, Stage, free_port, read_all, read_exactly, until
+from raw import echo
+from stage import KEY, Origin, Stage, free_port, is_reset, read_all, read_exactly, until
 
 
 class Visitor:

@@ -8,7 +8,6 @@ import time
 
 import access
 from passthrough import DOMAIN, Passthrough
-from raw import is_reset
 from stage import Origin, read_all, read_exactly, reset, until
 
 # What a TLS client says first, with a server name; the edge looks at no more, so that the rest may be anything.

@@ -9,8 +9,7 @@ import threading
 import time
 
 from programs import shell, tool
-from raw import is_reset
-from stage import KEY, Stage, free_port, read_exactly, until
+from stage import KEY, Stage, free_port, is_reset, read_exactly, until
 
 DOMAIN = "tunnels.test"
 

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import time
 
-from stage import Stage, free_port, until
+from stage import Stage, free_port, is_reset, until
 
 LONG = os.environ.get("CULVERT_LONG") == "1"
 
@@ -234,4 +234,90 @@ frontend balancer
                 assert answer == f"127.0.0.1 {own} {port}", (server == web, version, answer)
 
 
-CASES = [proxy_protocol, openssh, postgresql, redis, mqtt, iperf]
+BALANCER = "127.0.0.8"
+
+
+def balancers(stage, listeners):
+    """HAProxy (both versions) and nginx (version 1) in front of ports, as BALANCER; their ports, by name and target."""
+    ports = {(name, target): free_port() for name in ("haproxy v1", "haproxy v2", "nginx v1") for target in listeners}
+    parts = ["defaults", "    mode tcp", "    timeout client 10s", "    timeout server 10s", "    timeout connect 5s"]
+    servers = []
+    for (name, target), port in ports.items():
+        if name.startswith("haproxy"):
+            option = "send-proxy" if name.endswith("v1") else "send-proxy-v2"
+            parts += [f"listen l{port}", f"    bind 127.0.0.1:{port}", f"    source {BALANCER}",
+                      f"    server edge 127.0.0.1:{target} {option}"]
+        else:
+            servers.append(f"server {{ listen 127.0.0.1:{port}; proxy_pass 127.0.0.1:{target}; "
+                           f"proxy_bind {BALANCER}; proxy_protocol on; }}")
+    (stage.folder / "front.cfg").write_text("\n".join(parts) + "\n")
+    stage.run([tool("haproxy"), "-f", str(stage.folder / "front.cfg")], stderr=subprocess.DEVNULL)
+    module = next(iter(glob.glob("/usr/lib/nginx/modules/ngx_stream_module.so")), None)
+    if module is None:
+        raise RuntimeError("the stream module of nginx is missing: scripts/test installs it")
+    (stage.folder / "front.conf").write_text(
+        f"load_module {module}; daemon off; pid {stage.folder}/front.pid; error_log /dev/null; events {{}}\n"
+        f"stream {{ {' '.join(servers)} }}\n"
+    )
+    stage.run([tool("nginx"), "-c", str(stage.folder / "front.conf"), "-p", str(stage.folder)], stderr=subprocess.DEVNULL)
+    for port in ports.values():
+        listens(port)
+    return ports
+
+
+def proxy_headers_in(binaries):
+    """What HAProxy and nginx in front say of the visitor the edge believes, for tunnels of TCP and the public listener."""
+    settings = ["--proxies-trusted", BALANCER, "--tcp-proxy-protocol", "true", "--http-proxy-protocol", "true"]
+    with Stage(binaries, *settings, "--http-head-timeout", "1s") as stage:
+        if os.geteuid() == 0:
+            stage.folder.chmod(0o755)
+        web, plain = free_port(), free_port()
+        (stage.folder / "origin.conf").write_text(f"""
+            daemon off; pid {stage.folder}/origin.pid; error_log /dev/null; events {{}}
+            http {{
+              access_log off;
+              server {{
+                listen 127.0.0.1:{web} proxy_protocol;
+                location / {{ return 200 "$proxy_protocol_addr $proxy_protocol_port"; }}
+              }}
+              server {{ listen 127.0.0.1:{plain}; location / {{ return 200 "$http_x_forwarded_for"; }} }}
+            }}""")
+        stage.run([tool("nginx"), "-c", str(stage.folder / "origin.conf"), "-p", str(stage.folder)], stderr=subprocess.DEVNULL)
+        for port in (web, plain):
+            listens(port)
+        # Only the visitor's own address may come, which neither balancer has.
+        visitor = "127.0.0.9"
+        _, port = stage.connect(web, "--proxy-protocol", "v2", "--ip-allow", visitor)
+        site = stage.connect_web(plain, "--name", "site", "--ip-allow", visitor)
+        assert site.endswith("/site/"), site
+        ports = balancers(stage, [port, stage.listen])
+        for (name, target), front in ports.items():
+            own = free_port()
+            answer = shell("curl", "-sS", "--interface", visitor, "--local-port", own, f"http://127.0.0.1:{front}/site/")
+            assert answer == (f"{visitor} {own}" if target == port else visitor), (name, target == port, answer)
+            refused = subprocess.run(["curl", "-sS", f"http://127.0.0.1:{front}/site/"], capture_output=True)
+            assert refused.returncode != 0 or b"access_denied" in refused.stdout or b"403" in refused.stdout, (name, refused)
+        # Every fault ends the connection, and has a line.
+        faults = [b"GET / HTTP/1.1\r\nHost: e\r\n\r\n", b"PROXY TCP4 1.2.3.4 nobody 1 2\r\n", b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\0", b"PROX"]
+        lines = len(stage.lines())
+        for number, fault in enumerate(faults):
+            for target in (port, stage.listen):
+                with stage.visit(target, source_address=(BALANCER, 0)) as connection:
+                    begun = time.monotonic()
+                    connection.sendall(fault)
+                    assert is_reset(connection), (fault, target == port)
+                    assert time.monotonic() - begun < 5, fault
+            assert stage.line(lines + number + 1)["error"] == "proxy_header", fault
+        notes = [line for line in stage.log.read_text().splitlines() if '"proxy_header"' in line and "a connection was closed" in line]
+        assert len(notes) == len(faults), notes
+        # Whoever is not trusted can't say who he is.
+        with stage.visit(port, source_address=(visitor, 0)) as connection:
+            connection.sendall(b"PROXY TCP4 127.0.0.9 127.0.0.1 1 2\r\nGET / HTTP/1.1\r\n\r\n")
+            assert is_reset(connection)
+        assert stage.line(lines + len(faults) + 1)["error"] == "proxy_header"
+        with stage.visit(stage.listen, source_address=(visitor, 0)) as connection:
+            connection.sendall(b"PROXY TCP4 127.0.0.9 127.0.0.1 1 2\r\nGET /site/ HTTP/1.1\r\nHost: e\r\n\r\n")
+            assert connection.recv(64).startswith(b"HTTP/1.1 400")
+
+
+CASES = [proxy_protocol, proxy_headers_in, openssh, postgresql, redis, mqtt, iperf]

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Raw sockets at both ends of a tunnel of TCP: what ends how, and what is bounded."""
 import hashlib
+import multiprocessing
 import os
 import resource
+import selectors
 import socket
 import struct
 import threading
 import time
 
-from stage import Origin, Stage, free_port, read_all, read_exactly, reset, until
+from stage import Origin, Stage, free_port, is_reset, read_all, read_exactly, reset, until
 
 LARGE = 8 << 20
+LONG = os.environ.get("CULVERT_LONG") == "1"
 
 
 def echo(connection):
@@ -18,15 +21,6 @@ def echo(connection):
         connection.sendall(part)
     connection.sendall(b"bye")
     connection.close()
-
-
-def is_reset(connection):
-    try:
-        while connection.recv(1 << 16):
-            pass
-        return False
-    except ConnectionResetError:
-        return True
 
 
 def half_close(binaries):
@@ -315,24 +309,48 @@ def drain(binaries):
             pass
 
 
-def crowds(binaries, idle=1500, flood=1500):
+def echo_for_many(port):
+    """An origin that echoes, in a process of its own: its descriptors are not the visitors'."""
+    with socket.create_server(("127.0.0.1", port), backlog=4096) as listener, selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is listener:
+                    selector.register(listener.accept()[0], selectors.EVENT_READ)
+                    continue
+                try:
+                    part = key.fileobj.recv(1 << 12)
+                    key.fileobj.sendall(part)
+                except OSError:
+                    part = b""
+                if not part:
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()
+
+
+def crowds(binaries, idle=10_000 if LONG else 1500, flood=10_000 if LONG else 1500):
     """Thousands of idle connections and a flood to one port harm nobody else, and memory stays bounded."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(65_536, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
-    with Stage(binaries, "--tcp-max-connections-per-address", str(idle + flood), "--tcp-idle-timeout", "60s") as stage:
-        origin = Origin(echo)
-        _, port = stage.connect(origin.port, "--max-visitors", str(idle + 10), "--connections", "4")
-        _, other = stage.connect(origin.port, "--max-visitors", "100")
-        _, quiet = stage.connect(origin.port)
+    settings = ["--tcp-max-connections-per-address", "--tcp-max-connections"]
+    with Stage(binaries, *(part for name in settings for part in (name, str(idle + 1000))), "--tcp-idle-timeout", "10m") as stage:
+        origin = free_port()
+        process = multiprocessing.get_context("fork").Process(target=echo_for_many, args=(origin,), daemon=True)
+        process.start()
+        stage.stack.callback(process.kill)
+        _, port = stage.connect(origin, "--max-visitors", str(idle + 10), "--connections", "16" if LONG else "4")
+        _, other = stage.connect(origin, "--max-visitors", "100")
+        _, quiet = stage.connect(origin)
         before = stage.resident_mib()
         crowd = []
         for _ in range(idle):
             visitor = stage.visit(port)
             crowd.append(visitor)
-        until("all are there", 30, lambda: stage.metric("culvert_active_connections") >= idle)
+        until("all are there", 60, lambda: stage.metric("culvert_active_connections") >= idle)
         per_connection = (stage.resident_mib() - before) * 1024 / idle
         assert per_connection < 64, f"{per_connection:.0f} KiB a connection"
-        crowd[-1].sendall(b"x")
-        assert read_exactly(crowd[-1], 1) == b"x"
+        for visitor in crowd[:: idle // 100]:
+            visitor.sendall(b"x")
+            assert read_exactly(visitor, 1) == b"x"
         slowest = 0
         for round_ in range(flood // 100):
             for _ in range(100):
@@ -347,8 +365,9 @@ def crowds(binaries, idle=1500, flood=1500):
         assert slowest < 2, f"another tunnel's visitor waited {slowest:.1f} s"
         for visitor in crowd:
             visitor.close()
-        until("all are gone", 30, lambda: stage.metric("culvert_active_connections") == 0)
+        until("all are gone", 60, lambda: stage.metric("culvert_active_connections") == 0)
         assert stage.metric("culvert_connections_total") == len(stage.lines())
+        return {"idle": idle, "kib_a_connection": round(per_connection, 1), "slowest_other_seconds": round(slowest, 2)}
 
 
 def idle_end(binaries):

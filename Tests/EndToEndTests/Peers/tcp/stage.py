@@ -85,6 +85,15 @@ def reset(connection):
     connection.close()
 
 
+def is_reset(connection):
+    try:
+        while connection.recv(1 << 16):
+            pass
+        return False
+    except ConnectionResetError:
+        return True
+
+
 def read_all(connection):
     parts = []
     while True:
@@ -204,6 +213,16 @@ class Stage:
         connection = socket.create_connection(("127.0.0.1", port), timeout=20, **options)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
+
+    def connect_web(self, target, *arguments):
+        """Starts a connector of a tunnel of HTTP; its URL."""
+        output = self.folder / f"connector-{time.monotonic_ns()}"
+        with open(output, "wb") as out, open(f"{output}.err", "wb") as errors:
+            process = self.run(
+                [self.binaries / "culvert", "http", str(target), "--edge", self.url, *arguments],
+                stdout=out, stderr=errors, env={**os.environ, "CULVERT_API_KEY": KEY, "HOME": str(self.folder)},
+            )
+        return until("the tunnel's URL", 20, lambda: output.read_text().strip() or process.poll() is not None)
 
     def visit_narrow(self, port):
         """A connection that takes little before it is read."""
