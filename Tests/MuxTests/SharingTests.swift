@@ -179,4 +179,26 @@ struct SharingTests {
         #expect(try await String(buffer: ends[2].get()) == "hello")
         try await pair.close()
     }
+
+    @Test("of a group that ends, a stream that is relayed is reset with the code, and one that nobody took is refused")
+    func relayedGroup() async throws {
+        let pair = try await SessionPair.make { stream in
+            let group = StreamGroup()
+            stream.join(group)
+            if case .success(let metadata)? = stream.opening?.metadata, metadata.target == "relayed" { stream.relay() }
+            stream.session.reset(group, code: .sessionClosing, reason: "gone")
+        }
+        let loop = pair.edge.eventLoop
+        for (target, code, isRetrySafe) in [("relayed", ErrorCode.sessionClosing, false), ("web", .draining, true)] {
+            let promise = loop.makePromise(of: ByteBuffer.self)
+            try await loop.submit {
+                _ = try pair.edge.value.openStream(kind: .http, metadata: OpenMetadata(target: target)) {
+                    try $0.pipeline.syncOperations.addHandler(CollectHandler(promise: promise))
+                }
+            }.get()
+            let error = await #expect(throws: StreamError.self) { try await promise.futureResult.get() }
+            #expect(error?.code == code && error?.isRetrySafe == isRetrySafe)
+        }
+        try await pair.close()
+    }
 }

@@ -284,7 +284,7 @@ public final class SessionHandler {
     /// Ends the streams of a group at once, as if the session had ended under them.
     ///
     /// What the peer has sent in full may still be read; a stream that is not accepted yet is refused with DRAINING, as
-    /// nothing of it was delivered.
+    /// nothing of it was delivered. One that is relayed is reset, since something of it may have been.
     ///
     /// - Parameters:
     ///   - group: Whose streams.
@@ -300,7 +300,8 @@ public final class SessionHandler {
         // Handlers that are told may open further streams, which are not meant.
         for stream in self.channels.compactMap({ $0 }) where stream.group === group {
             guard !self.core.isOver(stream.key) else { continue }
-            stream.reset(code: stream.isUnanswered ? .draining : code, reason: reason, telling: error)
+            let isUndelivered = stream.isUnanswered && !stream.isRelaying
+            stream.reset(code: isUndelivered ? .draining : code, reason: reason, telling: error)
         }
     }
 
