@@ -49,7 +49,7 @@ TOGGLES = {
     "traefik.serversTransport.rootCAsSecrets": ["{ca}"],
     "tls.existingSecret": ["edge-tls"],
     "auth.existingSecret": ["culvert-auth"],
-    "autoscaling.enabled": ["true"],
+    "autoscaling.enabled": ["true,config.cluster.redis.url=redis://redis.example"],
     "podDisruptionBudget.enabled": ["false"],
     "networkPolicy.enabled": ["false"],
     "networkPolicy.adminFrom": ["null"],
@@ -62,7 +62,7 @@ TOGGLES = {
     "serviceAccount.create": ["false"],
     "serviceAccount.name": ["edge"],
     "service.type": ["NodePort", "LoadBalancer"],
-    "replicaCount": ["3"],
+    "replicaCount": ["3,config.cluster.redis.url=redis://redis.example"],
     "image.digest": ["sha256:" + "0a" * 32],
     "imagePullSecrets[0].name": ["registry"],
     "fullnameOverride": ["e", "x" * 70],
@@ -79,6 +79,7 @@ TOGGLES = {
     "config.cluster.redis.url": ["rediss://culvert@redis.example:6379"],
     "config.cluster.redis.prefix": ["edges:"],
     "config.cluster.lease": ["30s"],
+    "config.cluster.max-guests": ["100"],
     "config.log.format": ["text"],
     "config.log.timezone": ["+02:00"],
     "config.log": ["null"],
@@ -116,6 +117,8 @@ REFUSED = {
     "config.proxies.client-ip-header=CF-Connecting-IP": "config.proxies.trusted",
     "traefik.enabled=true,traefik.certResolver=le,traefik.tlsSecret=tls": "leave one out",
     "gateway.enabled=true": "gateway.parentRefs is required",
+    "replicaCount=2": "config.cluster.redis.url",
+    "autoscaling.enabled=true": "config.cluster.redis.url",
 }
 # Kinds whose schemas come with an operator and not with Kubernetes: the keys of `spec` that we may use.
 CUSTOM = {
@@ -137,6 +140,8 @@ CHART_OWNS = {
     "listen",
     "event-loops",
     "admin.listen",
+    "cluster.listen",
+    "cluster.advertise",
     "auth.api-keys-file",
     "auth.signing-keys-file",
     "auth.api-key",
@@ -250,7 +255,14 @@ def check_edge(edge, objects, name, folder):
     flags = ["--auth-api-keys-file", f"{folder}/api-keys.json", "--auth-signing-keys-file", f"{folder}/signing-keys.json"]
     if "tls:" in file.read_text():
         flags += ["--tls-certificate", f"{folder}/tls.crt", "--tls-key", f"{folder}/tls.key"]
-    result = run(edge, "config", "check", "--config", str(file), *flags, env={"PATH": os.environ["PATH"]})
+    # As the kubelet puts addresses into the variables that the chart names.
+    variables = {
+        variable["name"]: variable["value"].replace("$(POD_IP)", "fd00::7")
+        for variable in by_kind["Deployment"]["spec"]["template"]["spec"]["containers"][0].get("env", [])
+        if variable["name"].startswith("CULVERT_") and "value" in variable
+    }
+    environment = {"PATH": os.environ["PATH"]} | variables
+    result = run(edge, "config", "check", "--config", str(file), *flags, env=environment)
     if result.returncode != 0:
         problems.append(f"{name}: culvert-edge refuses the configuration: {result.stderr}")
         return {}

@@ -25,4 +25,7 @@ somebody reads it, and not by a pod that starts again and again.
 {{- if and .Values.gateway.enabled (not .Values.gateway.parentRefs) -}}
 {{- fail "gateway.parentRefs is required: the Gateway that the HTTPRoute belongs to, such as [{name: public, namespace: gateways}]" -}}
 {{- end -}}
+{{- if and (gt (ternary .Values.autoscaling.maxReplicas .Values.replicaCount .Values.autoscaling.enabled | int) 1) (not .Values.config.cluster.redis.url) -}}
+{{- fail "more than one pod needs config.cluster.redis.url: without it a pod knows nothing of the tunnels of others, and answers their visitors with 404" -}}
+{{- end -}}
 {{- end -}}

@@ -99,6 +99,9 @@ tls:
 {{ $section }}: {{ toString $settings | quote }}
 {{- else }}
 {{- $lines := list }}
+{{- if and (eq $section "cluster") $settings.redis.url }}
+{{- $lines = append $lines (printf "listen: %s" (printf "%s:8991" (include "culvert-edge.bind" $.Values.bindAddress) | quote)) }}
+{{- end }}
 {{- range $key, $value := $settings }}
 {{- if kindIs "slice" $value }}
 {{- if $value }}{{ $lines = append $lines (printf "%s: %s" $key (join "," $value | quote)) }}{{ end }}
