@@ -149,6 +149,21 @@ let package = Package(
             path: "Sources/Edge/TCP",
             swiftSettings: settings
         ),
+        .target(
+            name: "EdgeLinks",
+            dependencies: [
+                "ControlAPI",
+                "EdgeTCP",
+                "EdgeTunnels",
+                "Mux",
+                "Protocol",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Sources/Edge/Links",
+            swiftSettings: settings
+        ),
         .systemLibrary(
             name: "CHiredis",
             providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]
@@ -196,6 +211,7 @@ let package = Package(
                 "ControlAPI",
                 "EdgeControl",
                 "EdgeDirectory",
+                "EdgeLinks",
                 "EdgeProxy",
                 "EdgeTCP",
                 "EdgeTunnels",
@@ -379,7 +395,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        // A redis-server that tests start; for two suites of tests.
+        // A redis-server that tests start; for three suites of tests.
         .target(name: "RedisServer", path: "Tests/RedisServer", swiftSettings: settings),
         .testTarget(
             name: "DirectoryTests",
@@ -459,6 +475,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
+                "RedisServer",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],

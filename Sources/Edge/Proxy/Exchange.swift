@@ -370,7 +370,7 @@ extension Exchange: OriginLinkConsumer {
     private func lost(_ error: VisitorError, detail: String?, _ failure: ExchangeState.Failure) {
         switch self.state.failed(failure, isRepeatable: self.outgoing.isWhole) {
         case .retry(let place, let mayWait):
-            if !self.retry(at: place, mayWait: mayWait) {
+            if !self.retry(at: place, mayWait: mayWait, isCapacity: failure.isCapacity) {
                 self.fail(error, detail: self.explain(error, detail, failure))
             }
         case .answer: self.fail(error, detail: self.explain(error, detail, failure))
@@ -381,11 +381,14 @@ extension Exchange: OriginLinkConsumer {
     }
 
     /// Whether somebody goes on with the request.
-    private func retry(at place: ExchangeState.Place, mayWait: Bool) -> Bool {
+    private func retry(at place: ExchangeState.Place, mayWait: Bool, isCapacity: Bool) -> Bool {
         var outgoing = self.outgoing
         switch place {
         case .anySession: outgoing.failed(on: [])
-        case .otherSession: outgoing.failed(on: [self.link.sessionID])
+        case .otherSession:
+            outgoing.failed(on: [self.link.sessionID])
+            // A way to another edge that leads nowhere any more is not offered again.
+            if !isCapacity { self.plan.tunnel.wasRefused(by: self.session) }
         case .otherConnector:
             outgoing.failed(on: self.plan.tunnel.sessionIDs(ofConnectorWith: self.link.sessionID))
         }

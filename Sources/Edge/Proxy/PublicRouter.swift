@@ -41,6 +41,13 @@ package struct PublicRouter: Sendable {
         return router
     }
 
+    /// Finds nothing but the place where one side asks for an upgrade.
+    package static var upgradesAlone: PublicRouter {
+        var router = PublicRouter(wildcardDomain: nil)
+        router.onlyRoute = .connect(tunnelID: "")
+        return router
+    }
+
     func route(_ head: RequestHead) -> Route {
         if let onlyRoute { return onlyRoute }
         // What stands behind the longest id is of no use here.

@@ -28,10 +28,16 @@ final class SessionWait: Responder {
         )
         .whenSuccess { session in
             let wait = bound.value
-            guard let session else { return wait.answer(.tunnelOffline) }
+            guard let session else { return wait.answerOffline() }
             guard let sink = wait.sink.take() else { return }
             sink.handOver(to: Exchange(wait.plan, wait.outgoing, on: session))
         }
+    }
+
+    private func answerOffline() {
+        guard self.plan.tunnel.couldNotLook else { return self.answer(.tunnelOffline) }
+        // The connector may be at another edge, which can't be looked for now.
+        self.sink.take()?.handOver(to: EdgeAnswer(self.plan.request, .error(.registryUnavailable, retryAfter: 1)))
     }
 
     private func answer(_ error: VisitorError, detail: String? = nil) {

@@ -241,6 +241,8 @@ final class JointEnd: ChannelDuplexHandler {
     private func abort(_ error: StreamError) {
         guard let channel = self.context?.channel else { return }
         guard let stream = channel as? StreamChannel else { return channel.closeWithReset() }
+        // One that is relayed: what the connector refused is refused here, nothing was delivered.
+        if stream.isUnanswered, error.isRetrySafe { return stream.reject(code: error.code, reason: error.reason) }
         stream.reset(code: error.code, reason: error.reason)
     }
 
@@ -259,6 +261,8 @@ final class JointEnd: ChannelDuplexHandler {
 
     private func partnerWasAccepted() {
         self.firstBytes = nil
+        // One that is relayed has waited for this.
+        (self.context?.channel as? StreamChannel)?.accept()
         self.releaseRead()
     }
 

@@ -65,6 +65,47 @@ extension SettingCase {
                 // And an edge that has stopped left nothing.
                 #expect(try server.ask(["ZCARD", "cv:pods"]) == "0")
             },
+            SettingCase("cluster.listen") {
+                let (server, port) = (try RedisServer(), try RedisServer.freePort())
+                let arguments = ["--cluster-redis-url", "redis://127.0.0.1:\(server.port)", "--cluster-listen"]
+                try await EdgeUnderTest.run(arguments + ["127.0.0.1:\(port)"]) { _ in
+                    let visitor = try await RawVisitor.connect(to: ListenAddress(host: "127.0.0.1", port: port))
+                    try await visitor.send("GET /peer HTTP/1.1\r\nHost: edge\r\n\r\n")
+                    #expect(try await visitor.answer().status == 426)
+                    // And other edges are told.
+                    #expect(try server.ask(["HVALS", "cv:podinfo"]).contains("127.0.0.1:\(port)"))
+                }
+                Self.refuses(["--cluster-listen", "127.0.0.1:1"], "cluster.redis.url")
+                Self.refuses(arguments + ["0.0.0.0:1"], "cluster.advertise")
+            },
+            SettingCase("cluster.advertise") {
+                let server = try RedisServer()
+                let arguments = [
+                    "--cluster-redis-url", "redis://127.0.0.1:\(server.port)", "--cluster-listen", "0.0.0.0:0",
+                    "--cluster-advertise", "10.0.0.7:8991",
+                ]
+                try await EdgeUnderTest.run(arguments) { (_: EdgeUnderTest) async throws -> Void in
+                    #expect(try server.ask(["HVALS", "cv:podinfo"]).contains("10.0.0.7:8991"))
+                }
+                Self.refuses(["--cluster-advertise", "10.0.0.7:1"], "no cluster.listen")
+            },
+            SettingCase("cluster.max-guests") {
+                let server = try RedisServer()
+                let url = ["--cluster-redis-url", "redis://127.0.0.1:\(server.port)", "--cluster-lease", "1s"]
+                try await EdgeUnderTest.run(url) { one in
+                    try await EdgeUnderTest.run(url + ["--cluster-max-guests", "2"]) { other in
+                        for name in ["one", "two", "three", "four"] {
+                            _ = try await one.makeTunnel(#"{"name":"\#(name)"}"#)
+                            #expect(try await other.get("/\(name)/")["Culvert-Error"] == "tunnel_offline")
+                        }
+                        try await other.until("they are counted") {
+                            let count = try await other.metric("culvert_guests")
+                            return count > 0 && count <= 2
+                        }
+                    }
+                }
+                Self.refuses(url + ["--cluster-max-guests", "0"], "from 1 to")
+            },
         ]
     }
 

@@ -9,6 +9,7 @@ final class EdgeProcess {
     let port: Int
     let adminPort: Int
     private let arguments: [String]
+    private let environment: [String: String]
     private let scheme: String
     private let scratch: ScratchFolder
     private(set) var process: RunningProcess
@@ -21,12 +22,15 @@ final class EdgeProcess {
     ///   - arguments: Its flags beside those that say where it listens.
     ///   - scheme: How it is spoken to.
     ///   - port: Where it listens, if its arguments say that, too.
+    ///   - environment: Its variables beside that of its key.
     init(
         in scratch: ScratchFolder,
         arguments: [String] = ["--dev"],
         scheme: String = "http",
-        port: Int? = nil
+        port: Int? = nil,
+        environment: [String: String] = [:]
     ) async throws {
+        self.environment = environment
         self.port = try port ?? FreePort.next()
         self.adminPort = try FreePort.next()
         self.arguments = arguments
@@ -37,6 +41,7 @@ final class EdgeProcess {
             adminPort: self.adminPort,
             apiKey: self.apiKey,
             arguments: arguments,
+            environment: environment,
             in: scratch
         )
         try await self.waitUntilReady()
@@ -55,6 +60,7 @@ final class EdgeProcess {
             adminPort: self.adminPort,
             apiKey: self.apiKey,
             arguments: self.arguments,
+            environment: self.environment,
             in: self.scratch
         )
         try await self.waitUntilReady()
@@ -66,12 +72,13 @@ final class EdgeProcess {
         adminPort: Int,
         apiKey: String,
         arguments: [String] = ["--dev"],
+        environment: [String: String] = [:],
         in scratch: ScratchFolder
     ) throws -> RunningProcess {
         try RunningProcess(
             Programs.product("culvert-edge"),
             arguments + ["--listen", "127.0.0.1:\(port)", "--admin-listen", "127.0.0.1:\(adminPort)"],
-            environment: ["CULVERT_AUTH_API_KEY": apiKey],
+            environment: ["CULVERT_AUTH_API_KEY": apiKey].merging(environment) { _, new in new },
             in: scratch
         )
     }

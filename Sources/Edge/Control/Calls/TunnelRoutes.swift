@@ -152,6 +152,7 @@ struct TunnelRoutes: Sendable {
     @Sendable
     private func status(_ request: Request, _ context: ControlContext) async throws -> Response {
         let tunnel = try await self.tunnel(context)
+        await self.registry.lookAround(for: tunnel)
         return try JSONBody.response(.ok, tunnel.status(urls: self.settings.urls(of: tunnel.id, tunnel.form)))
     }
 

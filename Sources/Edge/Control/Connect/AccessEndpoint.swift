@@ -129,9 +129,13 @@ package struct AccessEndpoint: ConnectEndpoint {
         audit.note(tunnelID: tunnelID.description)
         audit.note(principal: access.claims.own)
         audit.note(tokenID: access.claims.jti)
-        guard let tunnel = self.registry.tunnel(tunnelID), tunnel.owner == access.claims.own else {
-            return answer.refuse(.tunnelNotFound)
+        let found: Tunnel?
+        do {
+            found = try await self.registry.find(tunnelID)
+        } catch {
+            return answer.refuse(.registryUnavailable)
         }
+        guard let tunnel = found, tunnel.owner == access.claims.own else { return answer.refuse(.tunnelNotFound) }
         return .accept(responseFields: responseFields) { [self] channel in
             let visit = AccessVisit(access, tunnelID: tunnelID, tokens: self.tokens, sessions: self.sessions)
             visit.eventLoop = channel.eventLoop

@@ -80,10 +80,15 @@ package final class TunnelTokens: TunnelTokenVerifier {
             form: specification.form == .http ? nil : specification.form,
             ver: specification.version
         )
+        return (try await self.sign(claims), claims)
+    }
+
+    /// Signs claims with the first key.
+    func sign(_ claims: some JWTPayload) async throws -> String {
         let (keyID, keys) = self.ring.withLock { ($0.signingKeyID, $0.keys[$0.signingKeyID] ?? $0.decoy) }
         var header = JWTHeader()
         header.kid = keyID
-        return (try await keys.sign(claims, header: header), claims)
+        return try await keys.sign(claims, header: header)
     }
 
     /// Verifies a token.
@@ -178,10 +183,7 @@ package final class TunnelTokens: TunnelTokenVerifier {
             jti: RequestID().description,
             own: specification.owner
         )
-        let (keyID, keys) = self.ring.withLock { ($0.signingKeyID, $0.keys[$0.signingKeyID] ?? $0.decoy) }
-        var header = JWTHeader()
-        header.kid = keyID
-        return (try await keys.sign(claims, header: header), claims)
+        return (try await self.sign(claims), claims)
     }
 
     /// Verifies an access token.

@@ -28,7 +28,42 @@ extension EdgeConfiguration {
             in: .seconds(1) ... .minutes(5),
             help: "time after which an edge that says nothing counts as dead"
         )
+        reader.read(
+            "cluster.listen",
+            into: &self.cluster.listen,
+            help: "where other edges come for tunnels whose connectors are here, such as 0.0.0.0:8991"
+        )
+        reader.read(
+            "cluster.advertise",
+            into: &self.cluster.advertise,
+            help: "where they reach it, where that differs: the address of this edge alone"
+        )
+        reader.read(
+            "cluster.max-guests",
+            into: &self.cluster.maxGuests,
+            in: 1...10_000_000,
+            help: "most tunnels that an edge keeps only because visitors came for them"
+        )
         self.checkCluster(&reader)
+        self.checkLinks(&reader)
+    }
+
+    private func checkLinks(_ reader: inout SettingsReader) {
+        guard let listen = self.cluster.listen else {
+            if self.cluster.advertise != nil {
+                reader.report("cluster.advertise", "there is no cluster.listen that this could be for")
+            }
+            return
+        }
+        if self.cluster.redisURL == nil {
+            reader.report("cluster.listen", "edges find each other by cluster.redis.url, which is not set")
+        }
+        if self.cluster.advertise == nil, ["0.0.0.0", "::"].contains(listen.host) {
+            reader.report(
+                "cluster.listen",
+                "\(listen.host) is no address that other edges could dial: set cluster.advertise"
+            )
+        }
     }
 
     private func checkCluster(_ reader: inout SettingsReader) {

@@ -76,6 +76,11 @@ struct EdgeConfiguration: Sendable {
         var redisCAFile: String?
         var redisPrefix = "cv:"
         var lease = TimeAmount.seconds(10)
+        /// Where other edges come for tunnels that are here; `nil` for an edge that serves its own alone.
+        var listen: ListenAddress?
+        /// Where they reach that, as `HOST:PORT`.
+        var advertise: ListenAddress?
+        var maxGuests = 65_536
     }
 
     /// Where credentials come from.

@@ -18,6 +18,8 @@ struct EdgeLifecycleRunner: Sendable {
     let ports: TunnelPorts?
     /// The sessions of visitors with access tokens.
     let accessSessions: AccessSessions
+    /// The links to other edges, if there are any.
+    let links: ClusterLinks?
     /// Every event loop that connections live on.
     let group: any EventLoopGroup
     let logger: Logger
@@ -64,7 +66,10 @@ struct EdgeLifecycleRunner: Sendable {
             for eventLoop in self.group.makeIterator() { try? await eventLoop.submit {}.get() }
         case .closeIdleVisitors:
             self.visitors.enter(.closing)
-            self.visitors.whenEmpty { _ = told.yield(.visitorsGone) }
+            self.visitors.whenEmpty { [links = self.links] in
+                // What other edges have under way here is for visitors, too.
+                if let links { links.leave { _ = told.yield(.visitorsGone) } } else { _ = told.yield(.visitorsGone) }
+            }
         case .awaitSessions: self.awaitSessions(told)
         case .stop(let isCutOff):
             if isCutOff { self.logger.notice("stopping with requests in flight") }

@@ -23,7 +23,9 @@ struct EdgeRegistry: Sendable {
     let tunnels: any TunnelRegistry
     /// What remembers beyond the end of the process.
     let directory: (any TunnelDirectory)?
-    private let registry: DirectoryTunnelRegistry?
+    /// The tunnels with the directory behind them.
+    let registry: DirectoryTunnelRegistry?
+    private let metrics: EdgeMetrics
     /// What was done at other edges; `nil` where something may have been missed.
     private let events: AsyncStream<DirectoryEvent?>
     /// Whether more came than could be taken.
@@ -56,6 +58,7 @@ struct EdgeRegistry: Sendable {
         )
         self.events = events
         self.local = local
+        self.metrics = metrics
         self.lease = configuration.cluster.lease
         #if Redis
         if let url = configuration.cluster.redisURL.flatMap({ RedisURL($0) }) {
@@ -77,7 +80,8 @@ struct EdgeRegistry: Sendable {
                 local,
                 directory: directory,
                 tokens: tokens,
-                tunnelsPerOwner: configuration.tunnels.maxPerKey
+                tunnelsPerOwner: configuration.tunnels.maxPerKey,
+                maxGuests: configuration.cluster.maxGuests
             )
             self.tunnels = registry
             self.directory = directory
@@ -168,6 +172,7 @@ struct EdgeRegistry: Sendable {
     private func beat(_ publisher: SessionPublisher) async {
         while !Task.isCancelled {
             let isHeard = (try? await publisher.beat()) != nil
+            if let registry = self.registry { self.metrics.links.guestsCounted(registry.guestCount) }
             // Soon again while it is away, so that little time passes between its return and what it is told then.
             let pause = isHeard ? self.lease.nanoseconds / 3 : 500_000_000
             try? await Task.sleep(for: .nanoseconds(pause))
@@ -179,6 +184,7 @@ struct EdgeRegistry: Sendable {
             while let ids = try? await directory.removeIdle(limit: 100), !ids.isEmpty {
                 for id in ids { self.logger.info("idle tunnel forgotten", metadata: ["tunnel": "\(id)"]) }
             }
+            await self.registry?.dropIdleGuests()
             try? await Task.sleep(for: .seconds(30))
         }
     }

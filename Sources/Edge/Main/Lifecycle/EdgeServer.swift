@@ -56,6 +56,8 @@ struct EdgeServer: Service {
     private let ports: TunnelPorts?
     private let connectionServices: ConnectionServices
     private let accessSessions = AccessSessions()
+    /// The links to other edges, if there are any.
+    private let links: ClusterLinks?
 
     /// Makes the parts that need no socket.
     ///
@@ -104,20 +106,35 @@ struct EdgeServer: Service {
         self.tcpListener = listener
         self.connectionServices = listener.makeServices()
         self.ports = listener.makePorts(self.connectionServices)
+        self.links = try await ClusterLinks(
+            configuration,
+            registry: self.registry,
+            sessions: Self.timed(EdgeSessions.configuration, configuration),
+            keys: credentials.signingKeys,
+            metrics: self.metrics,
+            group: group
+        )
     }
 
     /// Serves until the service group asks to stop; then drains.
     func run() async throws {
+        let linkListener = try await self.bindLinks()
         await self.registry.start()
         try await withThrowingTaskGroup { group in
             group.addTask { await self.registry.run(ports: self.ports ?? NoPorts()) }
             defer { group.cancelAll() }
-            try await self.serve()
+            try await self.serve(linkListener: linkListener)
         }
         await self.registry.stop()
     }
 
-    private func serve() async throws {
+    /// Listens for other edges before they are told where.
+    private func bindLinks() async throws -> (any Channel)? {
+        guard let links = self.links, let address = self.configuration.cluster.listen else { return nil }
+        return try await self.listen(on: address, setting: "cluster-listen") { try await links.bind(group: self.group) }
+    }
+
+    private func serve(linkListener: (any Channel)?) async throws {
         let admin = try await self.listen(on: self.configuration.adminListen, setting: "admin-listen") {
             try await AdminListener(
                 endpoint: AdminEndpoint(readiness: self.readiness, metrics: self.metrics, limits: self.limits)
@@ -185,10 +202,12 @@ struct EdgeServer: Service {
             passthrough: passthrough,
             ports: self.ports,
             accessSessions: self.accessSessions,
+            links: self.links,
             group: self.group,
             logger: self.logger
         )
         .run(lifecycle)
+        try? await linkListener?.close()
         try? await admin.close()
     }
 
@@ -228,6 +247,7 @@ struct EdgeServer: Service {
                 // Everything is read before anything is replaced, so that a wrong file changes nothing.
                 _ = try APIKeyStore(credentials.apiKeys)
                 try await self.tokens.replaceKeys(with: credentials.signingKeys)
+                try await self.links?.replaceKeys(with: credentials.signingKeys)
                 self.recentTunnels.replace(with: credentials.signingKeys.compactMap(\.bytes))
                 try self.keys.replace(with: credentials.apiKeys)
                 self.limits.replace(with: configuration.limits)
@@ -340,18 +360,20 @@ struct EdgeServer: Service {
         var configuration = SessionConfiguration(role: .edge)
         configuration.settings.maximumStreams = 1_024
         configuration.budget = 128 << 20
-        return self.timed(configuration)
+        return Self.timed(configuration, self.configuration)
     }
 
-    private var sessionConfiguration: SessionConfiguration { self.timed(EdgeSessions.configuration) }
+    private var sessionConfiguration: SessionConfiguration {
+        Self.timed(EdgeSessions.configuration, self.configuration)
+    }
 
-    private func timed(_ base: SessionConfiguration) -> SessionConfiguration {
+    private static func timed(_ base: SessionConfiguration, _ edge: EdgeConfiguration) -> SessionConfiguration {
         var configuration = base
         // Protocol B.9.1: a side pings after a third of its idle time-out.
-        let idle = self.configuration.tunnels.heartbeatInterval.nanoseconds / 1_000_000 * 3
+        let idle = edge.tunnels.heartbeatInterval.nanoseconds / 1_000_000 * 3
         configuration.settings.idleTimeoutMilliseconds = UInt32(clamping: idle)
         configuration.settings.implementation = "culvert-edge"
-        EdgeSessions.resume(within: self.configuration.tunnels.resume, &configuration)
+        EdgeSessions.resume(within: edge.tunnels.resume, &configuration)
         return configuration
     }
 

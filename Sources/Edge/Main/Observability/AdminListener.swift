@@ -52,8 +52,8 @@ struct AdminListener: Sendable {
     }
 }
 
-/// Probes and scrapes are nobody's visits.
-private final class NoRecord: ExchangeRecorder {
+/// Probes, scrapes and the upgrades of links are nobody's visits.
+final class NoRecord: ExchangeRecorder {
     func started() {}
     func retried() {}
     func finished(_ entry: AccessLogEntry) {}

@@ -40,6 +40,8 @@ final class EdgeMetrics: SessionRecorder {
     private let rememberedCallers: Meter
     private let loopLag: Timer
     private let connections: ConnectionMetrics
+    /// Those of links to other edges.
+    let links: LinkMetrics
 
     /// Makes figures that are all zero.
     ///
@@ -85,6 +87,7 @@ final class EdgeMetrics: SessionRecorder {
         self.rememberedCallers = Meter(label: "culvert_rate_limit_callers", factory: registry)
         self.loopLag = Timer(label: "culvert_event_loop_lag_seconds", factory: registry)
         self.connections = ConnectionMetrics(registry)
+        self.links = LinkMetrics(registry)
     }
 
     private static func requests(ofClass hundreds: Int, _ registry: MetricRegistry) -> Counter {
@@ -205,7 +208,9 @@ final class EdgeMetrics: SessionRecorder {
 
 extension EdgeMetrics {
     /// What docs/operations.md explains, in its order.
-    private static var descriptions: [MetricDescription] { Self.ownDescriptions + ConnectionMetrics.descriptions }
+    private static var descriptions: [MetricDescription] {
+        Self.ownDescriptions + LinkMetrics.descriptions + ConnectionMetrics.descriptions
+    }
 
     private static let ownDescriptions = [
         MetricDescription("culvert_build_info", .gauge, "Always 1; the labels say what runs"),

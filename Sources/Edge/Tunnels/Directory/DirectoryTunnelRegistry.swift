@@ -31,6 +31,9 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     private let directory: any TunnelDirectory
     private let tokens: any CutoffLearner
     private let tunnelsPerOwner: Int
+    /// Finds the edges that have sessions of a tunnel.
+    package let seeker: RouteSeeker
+    private let guests: Mutex<Guests>
     private let absent = Mutex(RecentAbsences<TunnelID>())
 
     /// Puts a directory behind a registry.
@@ -41,18 +44,30 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     ///   - tokens: What is told of tokens that ended.
     ///   - pod: This edge.
     ///   - tunnelsPerOwner: The most tunnels that one API key may have.
+    ///   - maxGuests: The most tunnels that are kept only because visitors came for them.
     package init(
         _ local: InMemoryTunnelRegistry,
         directory: any TunnelDirectory,
         tokens: any CutoffLearner,
         pod: PodID = PodID(),
-        tunnelsPerOwner: Int = 100
+        tunnelsPerOwner: Int = 100,
+        maxGuests: Int = 65_536
     ) {
         self.local = local
         self.directory = directory
         self.tokens = tokens
         self.tunnelsPerOwner = tunnelsPerOwner
-        self.publisher = SessionPublisher(local, directory: directory, tokens: tokens, pod: pod)
+        let publisher = SessionPublisher(local, directory: directory, tokens: tokens, pod: pod)
+        self.publisher = publisher
+        self.guests = Mutex(Guests(limit: maxGuests))
+        self.seeker = RouteSeeker(directory, tokens: tokens, pod: pod, pods: publisher.pods) {
+            await publisher.refreshPods()
+        }
+        local.seek(by: self.seeker)
+        self.seeker.whenGone { [weak self] tunnel in
+            guard let self, self.guests.withLock({ $0.contains(tunnel.id) }), tunnel.sessions.isEmpty else { return }
+            await self.forget(tunnel)
+        }
     }
 
     package func tunnel(_ id: TunnelID) -> Tunnel? { self.local.tunnel(id) }
@@ -68,7 +83,19 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
             return nil
         }
         self.tokens.learn(entry.cutoffs, of: id)
-        return try await self.local.restore(entry.specification)
+        let tunnel = try await self.local.restore(entry.specification)
+        let isOverfull = self.guests.withLock { guests in
+            guests.insert(id, now: Self.time)
+            return guests.isOverfull
+        }
+        if isOverfull { await self.dropIdleGuests() }
+        await self.seeker.found(entry, of: tunnel)
+        return tunnel
+    }
+
+    package func lookAround(for tunnel: Tunnel) async {
+        guard let entry = try? await self.directory.find(tunnel.id) else { return }
+        await self.seeker.found(entry, of: tunnel)
     }
 
     package func create(_ specification: TunnelSpecification) async throws -> Tunnel {
@@ -106,6 +133,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         case nil: break
         }
         self.absent.withLock { $0.remove(id) }
+        self.guests.withLock { $0.remove(id) }
         return try await self.local.restore(specification, issuedAt: issuedAt, provided: isValid)
     }
 
@@ -139,7 +167,13 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     package func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> TunnelPage {
         do {
             let entries = try await self.directory.list(owner: owner, after: cursor, limit: limit)
-            return TunnelPage(entries.map { self.local.tunnel($0.specification.id) ?? Tunnel($0.specification) })
+            return TunnelPage(
+                entries.map { entry in
+                    let tunnel = self.local.tunnel(entry.specification.id) ?? Tunnel(entry.specification)
+                    tunnel.keepWays(to: Set(entry.places.map(\.pod)).subtracting([self.publisher.pod]))
+                    return tunnel
+                }
+            )
         } catch {
             var page = await self.local.list(owner: owner, after: cursor, limit: limit)
             page.isPartial = true
@@ -149,6 +183,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
 
     /// Forgets a tunnel here; what the directory knows of it stays until it has been idle there.
     package func remove(_ id: TunnelID, keepingNameFor lease: TimeAmount) async -> Tunnel? {
+        self.guests.withLock { $0.remove(id) }
         defer { self.publisher.mark(id) }
         return await self.local.remove(id, keepingNameFor: lease)
     }
@@ -156,6 +191,24 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     package func sessionsChanged(of tunnel: Tunnel) {
         self.publisher.mark(tunnel.id)
     }
+
+    // MARK: Guests
+
+    /// How many tunnels are here only because visitors came for them.
+    package var guestCount: Int { self.guests.withLock { $0.count } }
+
+    /// Forgets those of them that nobody uses; the directory knows them.
+    package func dropIdleGuests() async {
+        let leaving = self.guests.withLock { guests in
+            guests.takeLeaving(now: Self.time) { self.local.tunnel($0)?.lastActiveAt?.timeIntervalSince1970 }
+        }
+        for id in leaving {
+            guard let tunnel = self.local.tunnel(id), tunnel.sessions.isEmpty else { continue }
+            await self.forget(tunnel)
+        }
+    }
+
+    private static var time: Double { Date().timeIntervalSince1970 }
 
     // MARK: What other edges do
 
@@ -189,7 +242,12 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     /// This edge may have missed something: everything is told again, which shows whether it may go on.
     package func mayHaveMissed() async {
         self.publisher.tellEverything()
-        for tunnel in self.local.all where tunnel.sessions.isEmpty { await self.lookAgain(at: tunnel) }
+        for tunnel in self.local.all {
+            tunnel.suspectWays()
+            // What visitors came for is looked at when they come again.
+            guard tunnel.sessions.isEmpty, !self.guests.withLock({ $0.contains(tunnel.id) }) else { continue }
+            await self.lookAgain(at: tunnel)
+        }
     }
 
     private func lookAgain(at tunnel: Tunnel) async {

@@ -32,6 +32,10 @@ package final class SessionPublisher: Sendable {
     private let tokens: any CutoffLearner
     /// This edge.
     package let pod: PodID
+    /// The edges that live, as of the last beat.
+    package let pods = PodTable()
+    private let info = Mutex(PodInfo())
+    private let lastRefresh = Mutex(NIODeadline.distantPast)
     private let state = Mutex(State())
     private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
@@ -146,7 +150,8 @@ package final class SessionPublisher: Sendable {
     /// - Returns: The pods that live.
     @discardableResult
     package func beat() async throws -> DirectoryBeat {
-        let beat = try await self.directory.beat(self.pod, info: "{}")
+        let beat = try await self.directory.beat(self.pod, info: self.info.withLock { $0.text })
+        self.pods.update(beat.live)
         if beat.hadLease {
             self.state.withLock { $0.dirty.retry() }
             self.signal.yield()
@@ -156,6 +161,21 @@ package final class SessionPublisher: Sendable {
         }
         for pod in beat.dead where pod != self.pod { try await self.reap(pod, isLeaving: false) }
         return beat
+    }
+
+    /// Says something else of this edge, from the next beat on.
+    package func tell(_ info: PodInfo) {
+        self.info.withLock { $0 = info }
+    }
+
+    /// Learns of edges that have come since the last beat, a few times a second at most.
+    func refreshPods() async {
+        let isDue = self.lastRefresh.withLock { last in
+            guard NIODeadline.now() - last >= .milliseconds(250) else { return false }
+            last = .now()
+            return true
+        }
+        if isDue { _ = try? await self.beat() }
     }
 
     /// A directory that was emptied has forgotten what this edge heard of ended tokens.

@@ -13,6 +13,7 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
     private struct State {
         var tunnels: [TunnelID: Tunnel] = [:]
         var leases = NameLeases()
+        var seeker: (any SessionSeeker)?
     }
 
     private let state = Mutex(State())
@@ -31,6 +32,11 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
         self.now = now
         self.tunnelsPerOwner = tunnelsPerOwner
         self.limits = limits
+    }
+
+    /// Has somebody look for sessions of the tunnels that are made from now on.
+    func seek(by seeker: any SessionSeeker) {
+        self.state.withLock { $0.seeker = seeker }
     }
 
     package func tunnel(_ id: TunnelID) -> Tunnel? {
@@ -85,7 +91,7 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
     }
 
     private func add(_ specification: TunnelSpecification, to state: inout State) -> Tunnel {
-        let tunnel = Tunnel(specification, limits: self.limits)
+        let tunnel = Tunnel(specification, limits: self.limits, seeker: state.seeker)
         state.tunnels[specification.id] = tunnel
         state.leases.release(specification.id)
         return tunnel

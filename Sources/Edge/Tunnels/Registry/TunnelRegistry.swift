@@ -25,6 +25,9 @@ package protocol TunnelRegistry: Sendable {
     /// - Throws: ``TunnelRegistryError/unavailable``.
     func find(_ id: TunnelID) async throws -> Tunnel?
 
+    /// Finds out how a tunnel does at other edges, before somebody is told.
+    func lookAround(for tunnel: Tunnel) async
+
     /// Adds a tunnel; from then on its name is its owner's.
     ///
     /// - Throws: ``TunnelRegistryError``.
@@ -104,6 +107,8 @@ extension TunnelRegistry {
     package var looksFurther: Bool { false }
 
     package func find(_ id: TunnelID) async throws -> Tunnel? { self.tunnel(id) }
+
+    package func lookAround(for tunnel: Tunnel) async {}
 
     package func change(_ tunnel: Tunnel, to policy: TunnelPolicy, at now: Double) async throws {
         tunnel.change(to: policy, at: now)

@@ -177,7 +177,12 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
     /// - Parameters:
     ///   - loop: The caller's event loop.
     ///   - tried: The numbers of sessions that the request has been on already.
-    mutating func pick(preferring loop: ObjectIdentifier, excluding tried: [UInt64] = []) -> Session? {
+    ///   - sparesSuspects: Whether only a ready one is wanted.
+    mutating func pick(
+        preferring loop: ObjectIdentifier,
+        excluding tried: [UInt64] = [],
+        sparingSuspects sparesSuspects: Bool = false
+    ) -> Session? {
         guard !self.entries.isEmpty else { return nil }
         self.turn &+= 1
         let start = Int(UInt(bitPattern: self.turn) % UInt(self.entries.count))
@@ -193,6 +198,7 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
             case (.suspect, false): rank = 3
             case (.suspended, _), (.draining, _): continue
             }
+            if sparesSuspects, rank > 1 { continue }
             if let best, best.rank <= rank { continue }
             // A request is tried three times at most, and a connector has few connections: a list that short is searched
             // faster than a set is made.

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds the edge to HTTP, byte for byte, with raw sockets at both ends.
 
-    conformance exchanges|smuggling|limits --edge URL --culvert PROGRAM [--nginx FOLDER] [--inspect] [--only TEXT]
+    conformance exchanges|smuggling|limits --edge URL --culvert PROGRAM [--visited URL] [--nginx FOLDER] [--inspect]
+        [--only TEXT]
     conformance exchanges --edge URL --culvert PROGRAM --traefik URL --origin-port PORT [--everything]
 
 The API key is in CULVERT_API_KEY. With --nginx the exchanges run through nginx as a plain proxy too, for reference.
+With --visited the visitors come to that edge, and connectors to the other one.
+
 With --traefik the edge's URL is that of a Traefik in front of it, and the other one that of a Traefik which leads to the
 origin's port: what passes through Traefik alone has to pass through Traefik and the edge. What does not is Traefik's own
 doing, and is tried through both only with --everything. With --inspect the connectors keep what passes, and `captured`
@@ -57,7 +60,10 @@ def tally(cases, failures):
 def hold_to_bytes(arguments, cases):
     """Every byte counts on the way through the edge."""
     origin = Origin()
-    with places.Tunnels(arguments.edge, arguments.culvert, origin, is_inspected=arguments.inspect) as tunnels:
+    tunnels = places.Tunnels(
+        arguments.edge, arguments.culvert, origin, visited=arguments.visited, is_inspected=arguments.inspect
+    )
+    with tunnels:
         result = {"edge": tally(cases, failures_of(cases, origin, tunnels.place))}
         if arguments.inspect:
             result["captured"] = tunnels.captured()
@@ -97,6 +103,7 @@ def main():
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--edge", required=True)
     parser.add_argument("--culvert", required=True)
+    parser.add_argument("--visited")
     parser.add_argument("--nginx")
     parser.add_argument("--inspect", action="store_true")
     parser.add_argument("--traefik")

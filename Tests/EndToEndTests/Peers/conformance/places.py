@@ -114,12 +114,13 @@ class Tunnels(_Programs):
         "password": {"basic_auth": [{"username": "me", "password": "secret"}]},
     }
 
-    def __init__(self, edge, culvert, origin, allow=messages.as_it_is, is_inspected=False):
+    def __init__(self, edge, culvert, origin, allow=messages.as_it_is, visited=None, is_inspected=False):
         super().__init__()
         self.is_inspected = is_inspected
         self.inspectors = []
         self.edge = edge
-        self.address = _address(edge)
+        # Visitors may come to another edge than connectors do.
+        self.address = _address(visited or edge)
         self.culvert = culvert
         self.origin = origin
         self.allow = allow

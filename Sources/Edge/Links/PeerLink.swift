@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import EdgeTCP
+import EdgeTunnels
+import Logging
+import Mux
+import NIOCore
+import Protocol
+
+/// A session between this edge and another one (docs/protocol.md §B.20), whichever of the two has dialled.
+///
+/// It lives on the session's event loop. The table holds it from its HELLO to its end.
+final class PeerLink: SessionDelegate {
+    /// The edge at the other end.
+    let pod: PodID
+    let eventLoop: any EventLoop
+    /// Whether that edge can be reached.
+    let reach = LinkReach()
+    /// Whether this edge has dialled.
+    private let isDialled: Bool
+    private let table: LinkTable
+    private let logger: Logger
+    // From the session's beginning to its end.
+    private var handler: SessionHandler?
+    private var ways: [TunnelID: Way] = [:]
+    private var idleLooks = 0
+    private var look: Scheduled<Void>?
+
+    /// A tunnel's way over the link, as long as somebody has it.
+    private struct Way {
+        weak var session: TunnelSession?
+    }
+
+    /// How often it is looked whether the link is used.
+    private static let lookInterval = TimeAmount.seconds(15)
+    /// After how many looks in a row without a stream the link ends.
+    private static let mostIdleLooks = 4
+
+    /// Prepares a link.
+    ///
+    /// - Parameters:
+    ///   - pod: The edge at the other end, as its token or the directory names it.
+    ///   - eventLoop: The event loop of the connection.
+    ///   - isDialled: Whether this edge dials.
+    ///   - table: Is told of the link's beginning and end.
+    init(with pod: PodID, on eventLoop: any EventLoop, isDialled: Bool, table: LinkTable, logger: Logger) {
+        self.isDialled = isDialled
+        self.pod = pod
+        self.eventLoop = eventLoop
+        self.table = table
+        self.logger = logger
+    }
+
+    /// How many streams are under way, idle ones included.
+    var streamCount: Int { self.handler?.activeStreamCount ?? 0 }
+
+    // MARK: Ways
+
+    /// Gives a tunnel a way over the link.
+    func attach(_ tunnel: Tunnel) {
+        guard let handler, self.reach.state != .over else { return }
+        if self.ways[tunnel.id]?.session != nil, tunnel.hasWay(to: self.pod) { return }
+        let session = TunnelSession.way(of: tunnel.id, over: handler, on: self.eventLoop)
+        self.ways[tunnel.id] = Way(session: session)
+        tunnel.attach(session, at: self.pod, self.reach)
+    }
+
+    // MARK: Streams of the other edge
+
+    /// Passes a stream on to a connector of this edge, and to no other edge: one hop, and no loop.
+    func accept(_ stream: StreamChannel) {
+        guard self.handler != nil, let opening = stream.opening else {
+            return stream.reject(code: .draining, reason: "the link is not ready")
+        }
+        guard opening.kind == .http || opening.kind == .tcp || opening.kind == .tls else {
+            return stream.reject(code: .unsupportedKind)
+        }
+        guard case .success(let metadata) = opening.metadata, let id = TunnelID(metadata.target),
+            let session = self.table.tunnels.tunnel(id)?.pickLocalSession(preferring: self.eventLoop)
+        else {
+            self.table.recorder.streamRefused()
+            return stream.reject(code: .draining, reason: "no connector of the tunnel is here")
+        }
+        self.table.recorder.streamRelayed()
+        StreamJoint.relay(stream, over: session)
+    }
+
+    // MARK: What the session tells
+
+    func sessionDidBecomeActive(_ handler: SessionHandler, peer: SessionSettings) {
+        guard handler.capabilities.contains(.peer), peer.pod == self.pod.description else {
+            return handler.close(code: .protocolError, reason: "the other side is not the edge that was meant")
+        }
+        self.handler = handler
+        self.table.opened(self)
+        self.logger.info(
+            "link opened",
+            metadata: ["pod": "\(self.pod)", "implementation": "\(peer.implementation ?? "-")"]
+        )
+        self.scheduleLook()
+    }
+
+    func sessionSuspicionDidChange(_ handler: SessionHandler) {
+        self.reach.state = handler.isSuspect ? .suspect : .ready
+    }
+
+    func sessionPeerIsDraining(
+        _ handler: SessionHandler,
+        code: ErrorCode,
+        gracePeriod: TimeAmount,
+        reconnectAfter: TimeAmount
+    ) {
+        self.close()
+    }
+
+    func sessionDidEnd(_ handler: SessionHandler, end: SessionEnd) {
+        self.close()
+        self.look?.cancel()
+        guard self.handler != nil else {
+            if self.isDialled { self.table.failed(self.pod, end) }
+            return
+        }
+        self.handler = nil
+        self.table.ended(self)
+        self.logger.info(
+            "link closed",
+            metadata: ["pod": "\(self.pod)", "code": "\(end.code)", "reason": "\(end.reason)"]
+        )
+    }
+
+    // MARK: The end
+
+    /// Opens no more streams; what is under way goes on.
+    private func close() {
+        self.reach.state = .over
+        // Nothing but idle connections to origins would keep the other edge from leaving.
+        for way in self.ways.values { way.session?.pool.value.close() }
+        self.ways.removeAll()
+        self.table.closing(self)
+    }
+
+    /// Ends the link in good order.
+    func drain(gracePeriod: TimeAmount) {
+        self.close()
+        self.handler?.drain(code: .shutdown, gracePeriod: gracePeriod, reconnectAfter: .zero)
+    }
+
+    private func scheduleLook() {
+        self.look = self.eventLoop.assumeIsolated().scheduleTask(in: Self.lookInterval) {
+            guard let handler = self.handler else { return }
+            self.ways = self.ways.filter { $0.value.session != nil }
+            self.idleLooks = handler.activeStreamCount == 0 ? self.idleLooks + 1 : 0
+            if self.idleLooks >= Self.mostIdleLooks {
+                self.drain(gracePeriod: .seconds(10))
+            } else {
+                self.scheduleLook()
+            }
+        }
+    }
+}

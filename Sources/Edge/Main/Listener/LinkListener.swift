@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EdgeProxy
+import EdgeTunnels
+import HTTPTypes
+import NIOCore
+import NIOPosix
+
+/// The listener on which other edges ask for links, apart from the public one so that nobody outside can reach it.
+///
+/// Its connections are read as visitors' are until the upgrade, with the same time-outs.
+struct LinkListener: Sendable {
+    let endpoint: any ConnectEndpoint
+
+    /// The most connections.
+    static let maximumConnections = 2_048
+
+    /// Listens.
+    ///
+    /// - Returns: The channel that accepts connections.
+    func bind(to address: ListenAddress, group: any EventLoopGroup) async throws -> any Channel {
+        let services = ProxyServices(
+            settings: ProxySettings(),
+            router: .upgradesAlone,
+            trust: VisitorTrust(trustedProxies: [], clientIPHeader: nil, isTLS: false),
+            registry: InMemoryTunnelRegistry(),
+            controlPlane: NoControlPlane(),
+            connectEndpoint: self.endpoint,
+            recorder: NoRecord()
+        )
+        let admission = ConnectionAdmission(
+            limit: Self.maximumConnections,
+            share: Self.maximumConnections,
+            perAddress: Self.maximumConnections
+        )
+        return try await ServerBootstrap.listener(group: group, backlog: 256)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let place = admission.enter(channel) else { return channel.close(promise: nil) }
+                    channel.closeFuture.whenComplete { _ in place.leave() }
+                    try VisitorConnection.setOptions(of: channel)
+                    try channel.pipeline.syncOperations.addHandler(VisitorConnection(services: services, place: place))
+                }
+            }
+            .bind(host: address.host, port: address.port)
+            .get()
+    }
+}
+
+/// Nothing is called here.
+private struct NoControlPlane: ControlPlane {
+    var maximumBodyLength: Int { 0 }
+
+    func respond(
+        to request: HTTPRequest,
+        body: ByteBuffer,
+        remoteAddress: SocketAddress?,
+        requestID: RequestID
+    ) async -> (HTTPResponse, ByteBuffer) {
+        (HTTPResponse(status: .notFound), ByteBuffer())
+    }
+}

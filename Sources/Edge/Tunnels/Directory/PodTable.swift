@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// What an edge tells the others of itself with each beat: one JSON object.
+package struct PodInfo: Codable, Equatable, Sendable {
+    /// Where other edges reach it, as `HOST:PORT`; `nil` for one that has no links.
+    package var address: String?
+    /// Its version, for people.
+    package var version: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case address = "a"
+        case version = "v"
+    }
+
+    /// Describes an edge.
+    package init(address: String? = nil, version: String? = nil) {
+        self.address = address
+        self.version = version
+    }
+
+    /// Reads what an edge tells; one of another version may tell more.
+    package init(text: String) {
+        self = (try? JSONDecoder().decode(PodInfo.self, from: Data(text.utf8))) ?? PodInfo()
+    }
+
+    /// The object.
+    package var text: String {
+        (try? JSONEncoder().encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+}
+
+/// The edges that live, as of the last beat.
+///
+/// While the directory is away they stay as they were then: whether one is there its link shows.
+package final class PodTable: Sendable {
+    private let pods = Mutex<[PodID: PodInfo]>([:])
+
+    /// Makes a table without edges.
+    package init() {}
+
+    /// Takes what a beat told.
+    package func update(_ live: [PodID: String]) {
+        let pods = live.mapValues { PodInfo(text: $0) }
+        self.pods.withLock { $0 = pods }
+    }
+
+    /// Where an edge is reached; `nil` for one that is not known, or has no links.
+    package func address(of pod: PodID) -> String? {
+        self.pods.withLock { $0[pod]?.address }
+    }
+
+    /// Whether an edge is known to live.
+    package func contains(_ pod: PodID) -> Bool {
+        self.pods.withLock { $0[pod] != nil }
+    }
+
+    /// How many live.
+    package var count: Int { self.pods.withLock { $0.count } }
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import NIOCore
+import Synchronization
+
+extension Tunnel {
+    /// The session for a new stream; `nil` while the tunnel is offline.
+    ///
+    /// - Parameters:
+    ///   - loop: The caller's event loop; a session that lives there is preferred.
+    ///   - tried: The numbers of the sessions that the request has been on already.
+    package func pickSession(preferring loop: any EventLoop, excluding tried: [UInt64] = []) -> TunnelSession? {
+        let (session, isOld) = self.state.withLock { state -> (TunnelSession?, Bool) in
+            guard !state.ways.isEmpty else {
+                return (state.sessions.pick(preferring: ObjectIdentifier(loop), excluding: tried), false)
+            }
+            return state.pick(preferring: ObjectIdentifier(loop), excluding: tried)
+        }
+        if isOld { self.seeker?.seek(self) }
+        return session
+    }
+
+    /// The session of this edge for a stream that another edge passes on; `nil` if the tunnel has none here.
+    package func pickLocalSession(preferring loop: any EventLoop) -> TunnelSession? {
+        self.state.withLock { $0.sessions.pick(preferring: ObjectIdentifier(loop)) }
+    }
+
+    /// The numbers of all sessions that the connector of a session has.
+    package func sessionIDs(ofConnectorWith id: UInt64) -> [UInt64] {
+        self.state.withLock { $0.sessions.siblings(of: id) }
+    }
+
+    /// The other connectors that serve the tunnel; `nil` if another session of the same connector is to know.
+    func otherConnectors(than session: TunnelSession) -> [TunnelNotice.Connector]? {
+        guard let others = self.state.withLock({ $0.sessions.otherConnectors(than: session.id) }) else { return nil }
+        return others.map {
+            TunnelNotice.Connector(implementation: $0.implementation, remoteAddress: $0.remoteAddress)
+        }
+    }
+
+    /// Whether a session still serves the tunnel and takes new streams.
+    package func isServed(by session: TunnelSession) -> Bool {
+        self.state.withLock { $0.sessions.isAvailable(id: session.id) || $0.ways.isAvailable(id: session.id) }
+    }
+
+    /// The session for a new stream, as soon as there is one.
+    ///
+    /// Only a tunnel that is likely to be reconnecting is waited for, and only by a bounded number of requests; else
+    /// the future already holds `nil`.
+    ///
+    /// - Parameters:
+    ///   - loop: The event loop of the future.
+    ///   - tried: The numbers of the sessions that the request has been on already.
+    ///   - timeout: For how long to wait before the future is fulfilled with `nil`.
+    package func waitForSession(
+        on loop: any EventLoop,
+        excluding tried: [UInt64] = [],
+        timeout: TimeAmount,
+        now: NIODeadline = .now()
+    ) -> EventLoopFuture<TunnelSession?> {
+        enum Outcome {
+            case answer(TunnelSession?)
+            case wait(UInt64, EventLoopPromise<TunnelSession?>)
+        }
+        let outcome = self.state.withLock { state -> Outcome in
+            if let session = state.pick(preferring: ObjectIdentifier(loop), excluding: tried).session {
+                return .answer(session)
+            }
+            // Links tell no tunnels that they have ended.
+            if state.ways.dropOver(), state.sessions.count == 0 { state.offlineSince = now }
+            guard !state.isClosed, state.waiters.count < self.limits.maxWaiters,
+                self.seeker != nil || state.isLikelyToReturn(within: self.limits.reconnectPeriod, now: now)
+            else { return .answer(nil) }
+            let promise = loop.makePromise(of: TunnelSession?.self)
+            state.nextWaiter += 1
+            state.waiters[state.nextWaiter] = promise
+            return .wait(state.nextWaiter, promise)
+        }
+        switch outcome {
+        case .answer(let session):
+            return loop.makeSucceededFuture(session)
+        case .wait(let waiter, let promise):
+            let giveUp = loop.scheduleTask(in: timeout) {
+                self.state.withLock { $0.waiters.removeValue(forKey: waiter) }?.succeed(nil)
+            }
+            promise.futureResult.whenComplete { _ in giveUp.cancel() }
+            self.seeker?.seek(self)
+            return promise.futureResult
+        }
+    }
+
+    /// Adds a session, and answers the requests that waited for one.
+    ///
+    /// - Parameters:
+    ///   - session: The session.
+    ///   - slot: Its identity; an older session with the same one is replaced.
+    /// - Returns: What became of it; the caller closes the session that was replaced.
+    func join(_ session: TunnelSession, slot: BundleSlot?) -> SessionTable<TunnelSession>.JoinResult {
+        let (result, waiters) = self.state.withLock { state in
+            guard !state.isClosed else {
+                return (SessionTable<TunnelSession>.JoinResult.closed, [EventLoopPromise<TunnelSession?>]())
+            }
+            let result = state.sessions.join(
+                session,
+                slot: slot,
+                limit: min(state.policy.maxConnections ?? self.limits.maxConnections, self.limits.maxConnections)
+            )
+            guard case .joined = result else { return (result, []) }
+            defer { state.waiters.removeAll() }
+            return (result, Array(state.waiters.values))
+        }
+        for waiter in waiters { waiter.succeed(session) }
+        return result
+    }
+
+    /// Removes a session that has ended.
+    package func leave(_ session: TunnelSession, now: NIODeadline = .now()) {
+        self.state.withLock { state in
+            if state.sessions.leave(id: session.id), state.sessions.count == 0 { state.offlineSince = now }
+        }
+    }
+
+    /// Notes that a session became more or less available for new streams.
+    ///
+    /// Requests that wait for a session have one that is ready again.
+    func setAvailability(_ availability: SessionTable<TunnelSession>.Availability, of session: TunnelSession) {
+        let waiters = self.state.withLock { state -> [EventLoopPromise<TunnelSession?>] in
+            state.sessions.setAvailability(availability, id: session.id)
+            guard availability == .ready, !state.waiters.isEmpty, state.sessions.isAvailable(id: session.id) else {
+                return []
+            }
+            defer { state.waiters.removeAll() }
+            return Array(state.waiters.values)
+        }
+        for waiter in waiters { waiter.succeed(session) }
+    }
+
+    /// Whether the tunnel has had no session for long.
+    ///
+    /// - Parameter time: Since when.
+    package func isIdle(since time: NIODeadline) -> Bool {
+        self.state.withLock { $0.sessions.count == 0 && $0.ways.isEmpty && $0.offlineSince < time }
+    }
+
+    /// Ends the tunnel: no session can join any more, and whoever waits for one is told.
+    ///
+    /// - Parameter isDeleted: Whether somebody wanted that; a tunnel that was only forgotten can be made again.
+    /// - Returns: The sessions that served it; the caller closes them.
+    package func close(isDeleted: Bool) -> [TunnelSession] {
+        let (sessions, waiters) = self.state.withLock { state in
+            state.isClosed = true
+            state.isDeleted = isDeleted
+            defer { state.waiters.removeAll() }
+            // What goes to other edges ends there, unless nobody is to be served any more.
+            let ways = state.ways.removeAll()
+            return (state.sessions.removeAll() + (isDeleted ? ways : []), Array(state.waiters.values))
+        }
+        for waiter in waiters { waiter.succeed(nil) }
+        return sessions
+    }
+
+    /// Whether the tunnel was ended because somebody wanted that.
+    package var isDeleted: Bool { self.state.withLock { $0.isDeleted } }
+
+    /// The sessions that serve the tunnel now.
+    package var sessions: [TunnelSession] { self.state.withLock { $0.sessions.sessions } }
+
+    /// The sessions that serve the tunnel now, each with what tells it from the others wherever they are.
+    ///
+    /// - Parameter edge: Whose sessions these are, for those whose connector does not say which it is.
+    func slots(of edge: String) -> [(slot: String, session: TunnelSession)] {
+        self.state.withLock { $0.sessions.slots(of: edge) }
+    }
+
+    /// The most sessions that the tunnel may have.
+    var maxConnections: Int {
+        min(self.policy.maxConnections ?? self.limits.maxConnections, self.limits.maxConnections)
+    }
+
+    /// Whether the tunnel can be reached.
+    var reachability: TunnelState {
+        self.state.withLock { state in
+            if state.sessions.isAvailable || state.ways.isAvailable || state.isElsewhere { return .online }
+            return state.sessions.isDraining ? .draining : .offline
+        }
+    }
+}
+
+extension Tunnel.State {
+    /// The session for the next request: one of this edge before one of another, ready ones before suspect ones.
+    ///
+    /// - Returns: The session, and whether it is long ago that other edges were looked for.
+    fileprivate mutating func pick(
+        preferring loop: ObjectIdentifier,
+        excluding tried: [UInt64]
+    ) -> (session: TunnelSession?, isOld: Bool) {
+        if let session = self.sessions.pick(preferring: loop, excluding: tried, sparingSuspects: true) {
+            return (session, false)
+        }
+        guard let way = self.ways.pick(preferring: loop, excluding: tried) else {
+            return (self.sessions.pick(preferring: loop, excluding: tried), false)
+        }
+        if way.isSuspect, let session = self.sessions.pick(preferring: loop, excluding: tried) {
+            return (session, false)
+        }
+        let now = NIODeadline.now()
+        guard now - self.lookedAt > RemoteWays.lifetime else { return (way.session, false) }
+        self.lookedAt = now
+        return (way.session, true)
+    }
+
+    /// Whether a session is likely to come although none can be used: one that is there, but refuses or is about to
+    /// leave, is likely to be replaced.
+    func isLikelyToReturn(within period: TimeAmount, now: NIODeadline) -> Bool {
+        self.sessions.count > 0 || now - self.offlineSince < period
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import Synchronization
+
+/// Whether the edge at the other end of a link can be reached; read from any thread, with each request.
+package final class LinkReach: Sendable {
+    /// How a link does.
+    package enum State: UInt8, Sendable {
+        /// Streams may be opened.
+        case ready
+        /// Nothing has come for suspiciously long: only while there is nothing else.
+        case suspect
+        /// It is about to end, or has ended.
+        case over
+    }
+
+    private let current = Atomic<UInt8>(State.ready.rawValue)
+
+    /// Makes the state of a link that is ready.
+    package init() {}
+
+    /// How the link does; what is over stays so.
+    package var state: State {
+        get { State(rawValue: self.current.load(ordering: .relaxed)) ?? .over }
+        set {
+            guard self.state != .over else { return }
+            self.current.store(newValue.rawValue, ordering: .relaxed)
+        }
+    }
+}
+
+/// The ways of one tunnel to other edges that have sessions of it; each ends with its link.
+///
+/// A value without locks; ``Tunnel`` owns one behind a lock.
+struct RemoteWays: Sendable {
+    /// After so long it is looked again where sessions are, beside the request.
+    static var lifetime: TimeAmount { .minutes(5) }
+    /// The most ways that a tunnel has.
+    static var limit: Int { 16 }
+
+    private struct Way {
+        let pod: PodID
+        let session: TunnelSession
+        let loop: ObjectIdentifier
+        let reach: LinkReach
+    }
+
+    private var ways: [Way] = []
+    private var turn = 0
+
+    init() {}
+
+    /// Whether there are none, usable or not.
+    var isEmpty: Bool { self.ways.isEmpty }
+
+    /// Whether any can be used.
+    var isAvailable: Bool { self.ways.contains { $0.reach.state != .over } }
+
+    /// Whether a way to an edge can be used.
+    func isAvailable(at pod: PodID) -> Bool {
+        self.ways.contains { $0.pod == pod && $0.reach.state != .over }
+    }
+
+    /// Whether that of a session is there and can be used.
+    func isAvailable(id: UInt64) -> Bool {
+        self.ways.contains { $0.session.id == id && $0.reach.state != .over }
+    }
+
+    /// Adds a way in place of those to the same edge, and of those that are over.
+    mutating func add(_ session: TunnelSession, at pod: PodID, _ reach: LinkReach) {
+        self.ways.removeAll { $0.pod == pod || $0.reach.state == .over }
+        if self.ways.count >= Self.limit { self.ways.removeFirst() }
+        self.ways.append(Way(pod: pod, session: session, loop: ObjectIdentifier(session.eventLoop), reach: reach))
+    }
+
+    /// Removes the way of a session.
+    ///
+    /// - Returns: Whether it was there.
+    mutating func remove(id: UInt64) -> Bool {
+        guard let index = self.ways.firstIndex(where: { $0.session.id == id }) else { return false }
+        self.ways.remove(at: index)
+        return true
+    }
+
+    /// Removes the ways to other edges than these.
+    ///
+    /// - Returns: Whether the last one went.
+    mutating func keep(_ pods: Set<PodID>) -> Bool {
+        let wasEmpty = self.ways.isEmpty
+        self.ways.removeAll { !pods.contains($0.pod) || $0.reach.state == .over }
+        return !wasEmpty && self.ways.isEmpty
+    }
+
+    /// Removes those whose links are over.
+    ///
+    /// - Returns: Whether the last one went.
+    mutating func dropOver() -> Bool {
+        let wasEmpty = self.ways.isEmpty
+        self.ways.removeAll { $0.reach.state == .over }
+        return !wasEmpty && self.ways.isEmpty
+    }
+
+    /// Removes all.
+    mutating func removeAll() -> [TunnelSession] {
+        defer { self.ways.removeAll() }
+        return self.ways.map(\.session)
+    }
+
+    /// The way for the next request: ready before suspect, the caller's event loop before others, in turn among equals.
+    mutating func pick(
+        preferring loop: ObjectIdentifier,
+        excluding tried: [UInt64]
+    ) -> (session: TunnelSession, isSuspect: Bool)? {
+        guard !self.ways.isEmpty else { return nil }
+        self.turn &+= 1
+        let start = Int(UInt(bitPattern: self.turn) % UInt(self.ways.count))
+        var best: (rank: Int, session: TunnelSession)?
+        for step in 0..<self.ways.count {
+            let way = self.ways[(start + step) % self.ways.count]
+            let rank: Int
+            switch way.reach.state {
+            case .ready: rank = way.loop == loop ? 0 : 1
+            case .suspect: rank = way.loop == loop ? 2 : 3
+            case .over: continue
+            }
+            if let best, best.rank <= rank { continue }
+            if !tried.contains(way.session.id) { best = (rank, way.session) }
+        }
+        return best.map { ($0.session, $0.rank > 1) }
+    }
+}

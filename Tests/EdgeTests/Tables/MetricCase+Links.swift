@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import Foundation
+import RedisServer
+import Testing
+
+@testable import Edge
+
+extension MetricCase {
+    /// Those of links between edges.
+    static var links: [MetricCase] {
+        [
+            MetricCase("culvert_links") { _ in
+                try await Self.relay { one, other, _ async throws -> Void in
+                    #expect(try await one.metric("culvert_links") == 1)
+                    #expect(try await other.metric("culvert_links") == 1)
+                }
+            },
+            MetricCase("culvert_link_streams_total") { _ in
+                try await Self.relay { one, other, connector in
+                    #expect(try await one.metric("culvert_link_streams_total", "relayed") == 1)
+                    try await connector.drop()
+                    try await one.until("it has left") { try await one.metric("culvert_active_sessions") == 0 }
+                    _ = try await other.get("/my-app/")
+                    #expect(try await one.metric("culvert_link_streams_total", "refused") == 1)
+                }
+            },
+            MetricCase("culvert_link_failures_total") { _ in
+                try await Self.relay(advertising: ["--cluster-advertise", "127.0.0.1:1"]) {
+                    _,
+                    other,
+                    _ async throws -> Void in
+                    #expect(try await other.metric("culvert_link_failures_total") >= 1)
+                }
+            },
+            MetricCase("culvert_guests") { _ in
+                try await Self.relay { _, other, _ in
+                    try await other.until("it is counted") { try await other.metric("culvert_guests") == 1 }
+                }
+            },
+        ]
+    }
+
+    /// Has an edge asked for a tunnel whose connector is at another one.
+    private static func relay(
+        advertising advertisement: [String] = [],
+        _ body: (EdgeUnderTest, EdgeUnderTest, ScriptedConnector) async throws -> Void
+    ) async throws {
+        let server = try RedisServer()
+        let arguments = [
+            "--cluster-redis-url", "redis://127.0.0.1:\(server.port)", "--cluster-listen", "127.0.0.1:0",
+            "--cluster-lease", "1s", "--tunnel-reconnect-hold", "1s",
+        ]
+        let key = ["CULVERT_AUTH_SIGNING_KEY": Data(repeating: 7, count: 32).base64EncodedString()]
+        try await EdgeUnderTest.run(arguments + advertisement, environment: key) { one in
+            try await EdgeUnderTest.run(arguments, environment: key) { other in
+                let connector = try await one.connect(try await one.makeTunnel(#"{"name":"my-app"}"#))
+                try await one.until("the session is known") {
+                    try server.ask(["HGETALL", "cv:t:my-app"]).contains("s:")
+                }
+                _ = try await other.get("/my-app/")
+                try await body(one, other, connector)
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import Foundation
+import NIOCore
+import NIOEmbedded
+import Synchronization
+import Testing
+
+@testable import EdgeTunnels
+
+@Suite("Ways to other edges")
+struct RemoteWaysTests {
+    /// Counts how often it is asked.
+    private final class Seeker: SessionSeeker {
+        let asked = Atomic<Int>(0)
+        func seek(_ tunnel: Tunnel) { self.asked.add(1, ordering: .relaxed) }
+    }
+
+    private let loop = EmbeddedEventLoop()
+    private let seeker = Seeker()
+    private let (pod, other) = (PodID("aaaaaaaaaa"), PodID("bbbbbbbbbb"))
+
+    private func session(_ id: UInt64) -> TunnelSession {
+        TunnelSession(
+            over: FakeUpstream(id, on: self.loop),
+            remoteAddress: nil,
+            implementation: nil,
+            connectedAt: Date(),
+            tokenIssuedAt: 0
+        )
+    }
+
+    private func tunnel() throws -> Tunnel {
+        let id = try #require(TunnelID("my-app"))
+        let specification = TunnelSpecification(id: id, owner: "ann", policy: TunnelPolicy(), createdAt: Date())
+        return Tunnel(specification, seeker: self.seeker)
+    }
+
+    @Test("A ready session of this edge comes first, then a ready way, then what is suspect")
+    func order() throws {
+        let tunnel = try self.tunnel()
+        let (own, reach) = (self.session(1), LinkReach())
+        guard case .joined = tunnel.join(own, slot: nil) else { throw CancellationError() }
+        tunnel.attach(self.session(2), at: self.pod, reach)
+        let pick = { tunnel.pickSession(preferring: self.loop)?.id }
+        #expect(pick() == 1)
+        tunnel.setAvailability(.suspect, of: own)
+        #expect(pick() == 2)
+        reach.state = .suspect
+        #expect(pick() == 1)
+        tunnel.setAvailability(.suspended, of: own)
+        #expect(pick() == 2)
+        #expect(tunnel.pickSession(preferring: self.loop, excluding: [2]) == nil)
+        // Whoever passes streams on looks at sessions of this edge alone.
+        #expect(tunnel.pickLocalSession(preferring: self.loop) == nil)
+        reach.state = .over
+        reach.state = .ready
+        #expect(pick() == nil)
+    }
+
+    @Test("A way that was refused, or whose edge has no session any more, is gone; others stay")
+    func stale() throws {
+        let tunnel = try self.tunnel()
+        let (one, two) = (self.session(1), self.session(2))
+        tunnel.attach(one, at: self.pod, LinkReach())
+        tunnel.attach(two, at: self.other, LinkReach())
+        tunnel.wasRefused(by: one)
+        #expect(!tunnel.hasWay(to: self.pod) && tunnel.hasWay(to: self.other))
+        tunnel.keepWays(to: [self.pod])
+        #expect(tunnel.pickSession(preferring: self.loop) == nil)
+        #expect(!tunnel.hasWays)
+    }
+
+    @Test("A request without a session has other edges looked for, and goes on as soon as there is a way")
+    func waiting() throws {
+        let tunnel = try self.tunnel()
+        let waiting = tunnel.waitForSession(on: self.loop, timeout: .seconds(5))
+        #expect(self.seeker.asked.load(ordering: .relaxed) == 1 && tunnel.isAwaited)
+        tunnel.attach(self.session(1), at: self.pod, LinkReach())
+        #expect(try waiting.wait()?.id == 1)
+        #expect(!tunnel.isAwaited)
+    }
+
+    @Test("Who waits for a tunnel that has long been offline everywhere is told at once; else the hold counts")
+    func offline() throws {
+        let tunnel = try self.tunnel()
+        let waiting = tunnel.waitForSession(on: self.loop, timeout: .seconds(5))
+        tunnel.soughtInVain(now: .now())
+        #expect(tunnel.isAwaited)
+        tunnel.soughtInVain(now: .now() + .minutes(1))
+        #expect(try waiting.wait() == nil)
+        #expect(!tunnel.couldNotLook)
+        tunnel.soughtNowhere()
+        #expect(tunnel.couldNotLook)
+        tunnel.keepWays(to: [])
+        #expect(!tunnel.couldNotLook)
+    }
+
+    @Test("A tunnel has a bounded number of ways: the oldest goes")
+    func bound() {
+        var ways = RemoteWays()
+        for number in 0..<40 { ways.add(self.session(UInt64(number)), at: PodID("pod\(number)"), LinkReach()) }
+        #expect(!ways.isAvailable(id: 23) && ways.isAvailable(id: 24) && ways.isAvailable(id: 39))
+        let removed = ways.removeAll()
+        #expect(removed.count == RemoteWays.limit && ways.isEmpty)
+    }
+
+    @Test("Guests that nobody uses go after ten minutes, and the longest unused when there are too many")
+    func guests() throws {
+        var guests = Guests(limit: 32)
+        let ids = try (0..<34).map { try #require(TunnelID("guest-\($0)")) }
+        for (number, id) in ids.enumerated() { guests.insert(id, now: Double(number)) }
+        #expect(guests.isOverfull)
+        // Two too many, and a sixteenth of the bound beside.
+        let leaving = guests.takeLeaving(now: 40) { $0 == ids[0] ? 39 : nil }
+        #expect(Set(leaving) == Set(ids[1...4]) && guests.count == 30 && guests.contains(ids[0]))
+        let idle = guests.takeLeaving(now: 630) { _ in nil }
+        #expect(Set(idle) == Set([ids[0]] + ids[5...30]) && guests.count == 3)
+    }
+}
