@@ -11,7 +11,7 @@ WORKDIR /source
 # What the programs are built with beside Swift's own. Their newest state is the right one.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libhiredis-dev zlib1g-dev \
+    && apt-get install --yes --no-install-recommends libhiredis-dev libsqlite3-dev zlib1g-dev \
     && rm -rf /var/lib/apt/lists/*
 # The manifest alone first: the packages are fetched again only when it changes.
 COPY Package.swift Package.resolved* ./

@@ -29,6 +29,9 @@ if Context.environment["CULVERT_FUZZ"] == "1" {
     }
 }
 
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let database = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+
 let package = Package(
     name: "culvert",
     platforms: [.macOS(.v15)],
@@ -46,6 +49,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.9.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
@@ -86,9 +90,26 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "EdgeInbox",
+            dependencies: ["ControlAPI", crypto],
+            path: "Sources/Edge/Inbox",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "InboxFile",
+            dependencies: ["ControlAPI", "EdgeInbox", crypto, database],
+            path: "Sources/Edge/InboxFile",
+            swiftSettings: settings,
+            // Statically, so that a program runs where there is no SQLite: GRDB asks for it, and it is looked for there first.
+            linkerSettings: [
+                .unsafeFlags(["-L\(Context.packageDirectory)/Sources/CSQLite"], .when(platforms: [.linux]))
+            ]
+        ),
+        .target(
             name: "EdgeTunnels",
             dependencies: [
                 "ControlAPI",
+                "EdgeInbox",
                 "Mux",
                 "Protocol",
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -105,6 +126,7 @@ let package = Package(
             name: "EdgeControl",
             dependencies: [
                 "ControlAPI",
+                "EdgeInbox",
                 "EdgeTunnels",
                 "JSONText",
                 "Mux",
@@ -124,6 +146,7 @@ let package = Package(
             name: "EdgeProxy",
             dependencies: [
                 "ControlAPI",
+                "EdgeInbox",
                 "EdgeTunnels",
                 "HTTP1",
                 "Mux",
@@ -211,11 +234,13 @@ let package = Package(
                 "ControlAPI",
                 "EdgeControl",
                 "EdgeDirectory",
+                "EdgeInbox",
                 "EdgeLinks",
                 "EdgeProxy",
                 "EdgeTCP",
                 "EdgeTunnels",
                 "HTTP1",
+                "InboxFile",
                 "JSONText",
                 "Mux",
                 "Program",
@@ -382,6 +407,7 @@ let package = Package(
                 "Program",
                 "Protocol",
                 "RedisServer",
+                database,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "JWTKit", package: "jwt-kit"),
@@ -411,6 +437,11 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "InboxTests",
+            dependencies: ["ControlAPI", "EdgeInbox", "InboxFile", crypto, database],
             swiftSettings: settings
         ),
         .testTarget(

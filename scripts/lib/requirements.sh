@@ -10,7 +10,7 @@ require_swift() {
         echo "Swift 6.2 or newer is needed and was not found: https://www.swift.org/install/" >&2
         exit 1
     fi
-    install_missing zlib.h=zlib1g-dev hiredis/hiredis.h=libhiredis-dev || exit 1
+    install_missing zlib.h=zlib1g-dev hiredis/hiredis.h=libhiredis-dev sqlite3.h=libsqlite3-dev || exit 1
 }
 
 # Runs a command as root, by sudo when we are not.
