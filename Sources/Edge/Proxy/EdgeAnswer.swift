@@ -41,6 +41,11 @@ final class EdgeAnswer: Responder {
 
     let turn = Turn.neither
 
+    /// The error that it tells, if it tells one.
+    var error: VisitorError? {
+        if case .error(let error, _, _, _) = self.content { error } else { nil }
+    }
+
     func begin(_ sink: any ResponseSink) {
         switch self.content {
         case .error(let error, let detail, let retryAfter, let challenge):

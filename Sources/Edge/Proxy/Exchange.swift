@@ -207,6 +207,7 @@ extension Exchange: Responder {
 extension Exchange: OriginLinkConsumer {
     func originAccepted() {
         self.outgoing.accepted()
+        self.request.seekRefuge(nil)
         self.sink?.wantsInput()
     }
 
@@ -371,13 +372,18 @@ extension Exchange: OriginLinkConsumer {
         switch self.state.failed(failure, isRepeatable: self.outgoing.isWhole) {
         case .retry(let place, let mayWait):
             if !self.retry(at: place, mayWait: mayWait, isCapacity: failure.isCapacity) {
-                self.fail(error, detail: self.explain(error, detail, failure))
+                self.give(up: error, detail, failure)
             }
-        case .answer: self.fail(error, detail: self.explain(error, detail, failure))
+        case .answer: self.give(up: error, detail, failure)
         case .cut: self.cut(error)
         case .over: self.conclude(self.state.abandonedRequest())
         case .leave: self.leave()
         }
+    }
+
+    private func give(up error: VisitorError, _ detail: String?, _ failure: ExchangeState.Failure) {
+        if failure.isUnseen, let refuge = self.request.unreached(error) { return self.handOver(to: refuge) }
+        self.fail(error, detail: self.explain(error, detail, failure))
     }
 
     /// Whether somebody goes on with the request.

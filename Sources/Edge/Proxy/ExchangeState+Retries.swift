@@ -18,6 +18,8 @@ extension ExchangeState {
         /// Whether the session was lost before the edge heard that the connector had taken the stream: the origin has
         /// probably seen nothing.
         private(set) var isLostUnaccepted = false
+        /// Whether the origin can have seen nothing of the request.
+        var isUnseen: Bool { self.isUndelivered || self.isUnreachable }
         /// Whether it ended after all that either side had to say.
         private(set) var isAfterEnd = false
     }

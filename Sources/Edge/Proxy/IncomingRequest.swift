@@ -27,6 +27,8 @@ final class IncomingRequest {
     /// What the request has among those of its address, once a tunnel has let it in.
     private(set) var ticket: VisitorTicket?
     private let observer: (any ExchangeObserver)?
+    /// Who takes the request in if nobody sees anything of it; mostly nobody.
+    private(set) var refuge: (any Refuge)?
     private var isFinished = false
     private let connectionPlace: ConnectionPlace?
 
@@ -128,7 +130,11 @@ final class IncomingRequest {
     ///
     /// - Parameter isFinal: Whether the status is the one that counts.
     func answered(_ head: ByteBuffer, status: Int, isFinal: Bool) {
-        if isFinal { self.record.status = status }
+        if isFinal {
+            self.record.status = status
+            // Whoever has an answer needs no other; and it holds the request.
+            self.refuge = nil
+        }
         self.place?.used(now: self.eventLoop.now)
         self.observer?.responseHead(head, status: status)
     }
@@ -139,6 +145,16 @@ final class IncomingRequest {
         self.observer?.responseBytes(bytes)
     }
 
+    /// Notes who takes the request in if nobody sees anything of it, or that nobody does any more.
+    func seekRefuge(_ refuge: (any Refuge)?) {
+        self.refuge = refuge
+    }
+
+    /// Who answers a request that nobody has seen anything of; `nil` if the error is to be told.
+    func unreached(_ error: VisitorError) -> (any Responder)? {
+        self.refuge.take()?.takeIn(error)
+    }
+
     func failed(_ error: VisitorError) {
         self.record.error = error
     }
@@ -147,10 +163,17 @@ final class IncomingRequest {
     func finish() {
         guard !self.isFinished else { return }
         self.isFinished = true
+        self.refuge = nil
         if let ticket { self.record.tunnel?.endVisit(ticket) }
         self.record.finish(in: self.services.recorder)
         self.observer?.exchangeEnded(error: self.record.error?.code)
     }
+}
+
+/// Takes in a request that nobody has seen anything of: there is no connector, or it can't reach its origin.
+protocol Refuge: AnyObject {
+    /// Who answers in place of the error; `nil` if it is to be told.
+    func takeIn(_ error: VisitorError) -> (any Responder)?
 }
 
 /// What is noted of a request while it is under way, for the access log.

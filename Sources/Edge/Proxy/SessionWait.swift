@@ -24,7 +24,7 @@ final class SessionWait: Responder {
         self.plan.tunnel.waitForSession(
             on: self.plan.request.eventLoop,
             excluding: self.outgoing.tried,
-            timeout: self.plan.request.services.settings.reconnectHold
+            timeout: self.hold
         )
         .whenSuccess { session in
             let wait = bound.value
@@ -35,13 +35,22 @@ final class SessionWait: Responder {
     }
 
     private func answerOffline() {
-        guard self.plan.tunnel.couldNotLook else { return self.answer(.tunnelOffline) }
+        guard self.plan.tunnel.couldNotLook, self.plan.request.refuge == nil else { return self.answer(.tunnelOffline) }
         // The connector may be at another edge, which can't be looked for now.
         self.sink.take()?.handOver(to: EdgeAnswer(self.plan.request, .error(.registryUnavailable, retryAfter: 1)))
     }
 
+    /// A request that is kept need not wait for long: senders of webhooks are impatient.
+    private var hold: TimeAmount {
+        let hold = self.plan.request.services.settings.reconnectHold
+        return self.plan.request.refuge == nil ? hold : min(hold, .seconds(1))
+    }
+
     private func answer(_ error: VisitorError, detail: String? = nil) {
         guard let sink = self.sink.take() else { return }
+        if error == .tunnelOffline, let refuge = self.plan.request.unreached(error) {
+            return sink.handOver(to: refuge)
+        }
         sink.handOver(to: EdgeAnswer(self.plan.request, .error(error, detail: detail)))
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
+import EdgeInbox
 import EdgeTunnels
 import HTTP1
 import NIOCore
@@ -36,7 +37,7 @@ struct TunnelVisit {
                 return EdgeAnswer(self.request, .error(.tooManyFromVisitor, retryAfter: 1))
             }
             if let answer = self.toRoot(of: tunnel) { return answer }
-            return self.exchange(with: tunnel, dropsAuthorization: stripsAuthorization)
+            return self.exchange(with: tunnel, visit.inbox, dropsAuthorization: stripsAuthorization)
         case .addressDenied: return EdgeAnswer(self.request, .error(.accessDenied))
         case .compare(let attempt): return PasswordCheck(attempt, self, tunnel)
         case .credentialsRequired where self.isLedToPassword:
@@ -60,8 +61,22 @@ struct TunnelVisit {
             && !section.contains(.authorization)
     }
 
-    private func exchange(with tunnel: Tunnel, dropsAuthorization: Bool) -> any Responder {
+    private func exchange(
+        with tunnel: Tunnel,
+        _ inbox: TunnelInbox?,
+        dropsAuthorization: Bool
+    ) -> any Responder {
         if MaxForwards(self.head) == .endsHere { return EdgeAnswer(self.request, MaxForwards.answer(self.head)) }
+        let (plan, outgoing) = self.plan(with: tunnel, dropsAuthorization: dropsAuthorization)
+        if let inbox {
+            let intake = InboxIntake(self, inbox, plan, outgoing, dropsAuthorization: dropsAuthorization)
+            if let intake { return intake }
+        }
+        return plan.responder(for: outgoing)
+    }
+
+    /// How the request is sent.
+    func plan(with tunnel: Tunnel, dropsAuthorization: Bool) -> (ExchangePlan, SentRequest) {
         let (policy, services, visitor) = (self.request.policy, self.request.services, self.request.visitor)
         let rewrite = RequestRewrite(
             entry: self.entry,
@@ -90,9 +105,7 @@ struct TunnelVisit {
             protocols: passesUpgrade ? self.head.section.tokens(.upgrade, atMost: 16) ?? [] : [],
             mayReuse: policy.originReuse == .safe && services.settings.reusesOriginConnections
         )
-        return plan.responder(
-            for: SentRequest(head: rewrite.head(self.head), hasBody: self.request.traits.hasBody)
-        )
+        return (plan, SentRequest(head: rewrite.head(self.head), hasBody: self.request.traits.hasBody))
     }
 
     // MARK: Tunnels that share their origin

@@ -27,6 +27,10 @@ package enum VisitorError: String, CaseIterable, Error {
     case loginRequired = "login_required"
     case loopDetected = "loop_detected"
     case registryUnavailable = "registry_unavailable"
+    case signatureInvalid = "signature_invalid"
+    case bodyTooLarge = "body_too_large"
+    case inboxFull = "inbox_full"
+    case inboxUnavailable = "inbox_unavailable"
 
     /// The code, in errors and logs.
     package var code: String { self.rawValue }
@@ -46,6 +50,8 @@ package enum VisitorError: String, CaseIterable, Error {
         case .tunnelNotFound: return 404
         case .tunnelAmbiguous: return 409
         case .tunnelOffline, .tooManyStreams, .tooManyConnections, .registryUnavailable: return 503
+        case .inboxFull, .inboxUnavailable: return 503
+        case .bodyTooLarge: return 413
         case .originRefused, .originClosed, .sessionLost: return isCDN ? 503 : 502
         case .originConnectTimeout, .originTimeout: return isCDN ? 503 : 504
         case .originInvalidResponse: return isCDN ? 500 : 502
@@ -55,7 +61,7 @@ package enum VisitorError: String, CaseIterable, Error {
         case .requestTimeout: return 408
         case .versionNotSupported: return 505
         case .accessDenied: return 403
-        case .loginRequired: return 401
+        case .loginRequired, .signatureInvalid: return 401
         case .loopDetected: return 508
         }
     }
@@ -84,6 +90,10 @@ package enum VisitorError: String, CaseIterable, Error {
         case .loginRequired: "The tunnel asks for a name and a password."
         case .loopDetected: "The request has come back to the edge again and again."
         case .registryUnavailable: "The edge can't find out now where this tunnel is."
+        case .signatureInvalid: "The request's signature is missing, too old or wrong."
+        case .bodyTooLarge: "Nothing is connected to the tunnel, and the body is larger than what its inbox keeps."
+        case .inboxFull: "Nothing is connected to the tunnel, and its inbox is full."
+        case .inboxUnavailable: "Nothing is connected to the tunnel, and its inbox can't keep anything now."
         }
     }
 
@@ -105,6 +115,10 @@ package enum VisitorError: String, CaseIterable, Error {
         case .tooManyFromVisitor:
             "End some of them, or ask the tunnel's owner for a higher max_requests_per_visitor."
         case .rateLimited: "Wait as long as Retry-After says."
+        case .signatureInvalid: "Sign with the secret that the tunnel's owner has set for its inbox."
+        case .bodyTooLarge: "Send it again once the connector is back, or have keep.body_bytes of the inbox raised."
+        case .inboxFull: "Start the connector, or have what is dead deleted: culvert inbox list shows it."
+        case .inboxUnavailable: "Send it again in a moment; the edge's log says why."
         case .badRequest: "Correct the program that sent it."
         case .headerTooLarge: "Send fewer or shorter fields: cookies are the usual reason."
         case .requestTimeout: "Send the request again."
@@ -127,9 +141,10 @@ package enum VisitorError: String, CaseIterable, Error {
     /// Which side has to act.
     var side: String {
         switch self {
-        case .tunnelNotFound, .tunnelAmbiguous, .tunnelOffline, .sessionLost, .loopDetected: "tunnel"
+        case .tunnelNotFound, .tunnelAmbiguous, .tunnelOffline, .sessionLost, .loopDetected, .bodyTooLarge: "tunnel"
         case .originRefused, .originConnectTimeout, .originClosed, .originInvalidResponse, .originTimeout: "origin"
         case .tooManyStreams, .tooManyConnections, .rateLimited, .registryUnavailable: "edge"
+        case .inboxFull, .inboxUnavailable: "edge"
         default: "visitor"
         }
     }

@@ -23,7 +23,8 @@ struct ProblemTests {
         .rateLimited(Self.decision, by: .calls),
         .draining, .internalError, .crowded(retryAfter: 7), .kindDiffers("n", .http, isPrivate: false),
         .kindNotServed(.tcp),
-        .portTaken(1), .noPortFree(1...2), .registryUnavailable,
+        .portTaken(1), .noPortFree(1...2), .registryUnavailable, .inboxNotServed, .inboxNotFound, .messageNotFound,
+        .tooManyInboxes(limit: 1), .inboxUnavailable,
     ]
 
     /// Fails to compile when there is a new error, which then has to be added above.
@@ -53,6 +54,11 @@ struct ProblemTests {
         case .portTaken: 21
         case .noPortFree: 22
         case .registryUnavailable: 23
+        case .inboxNotServed: 24
+        case .inboxNotFound: 25
+        case .messageNotFound: 26
+        case .tooManyInboxes: 27
+        case .inboxUnavailable: 28
         }
     }
 

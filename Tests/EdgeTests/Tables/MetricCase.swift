@@ -159,7 +159,7 @@ struct MetricCase: Sendable, CustomTestStringConvertible {
                     try await edge.metric("culvert_event_loop_lag_seconds_count") >= 1
                 }
             },
-        ] + Self.connections + Self.links + [
+        ] + Self.connections + Self.links + Self.inbox + [
             MetricCase("culvert_registry_up", settings: ["--cluster-redis-url", "redis://127.0.0.1:1"]) { edge in
                 #expect(try await edge.metric("culvert_registry_up") == 0)
                 let server = try RedisServer()

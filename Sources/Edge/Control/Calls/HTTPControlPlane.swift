@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlAPI
+import EdgeInbox
 import EdgeTunnels
 import HTTPTypes
 import Hummingbird
@@ -33,6 +34,7 @@ package struct HTTPControlPlane: ControlPlane {
     ///   - policySchema: What the policy of a tunnel may say; the edge's own bounds come on top.
     ///   - ports: Has the ports of tunnels of TCP.
     ///   - accessSessions: The sessions of visitors with access tokens.
+    ///   - inboxes: The webhook inboxes; `nil` if the edge has none.
     ///   - logger: Where calls and failures are logged.
     ///   - now: The clock.
     package init(
@@ -45,6 +47,7 @@ package struct HTTPControlPlane: ControlPlane {
         policySchema: PolicySchema = .tunnel,
         ports: any PortKeeper = NoPorts(),
         accessSessions: AccessSessions = AccessSessions(),
+        inboxes: InboxDesk? = nil,
         logger: Logger,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
@@ -72,11 +75,13 @@ package struct HTTPControlPlane: ControlPlane {
             policySchema: policySchema,
             ports: ports,
             accessSessions: accessSessions,
+            inboxes: inboxes,
             now: now
         )
         routes.add(to: api.group("tunnels").add(middleware: credentials))
         AccessRoutes(tunnels: routes, sessions: accessSessions)
             .add(to: api.group("tunnels").add(middleware: credentials))
+        InboxRoutes(tunnels: routes, desk: inboxes).add(to: api.group("tunnels").add(middleware: credentials))
         RenewalRoute(tunnels: routes, keys: keys)
             .add(to: api.group("tunnels").add(middleware: RenewalMiddleware(credentials: credentials)))
         self.responder = router.buildResponder()

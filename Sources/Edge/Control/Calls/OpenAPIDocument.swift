@@ -9,7 +9,8 @@ enum OpenAPIDocument {
     ///
     /// - Parameter schema: What the policy of a tunnel may say.
     static func json(policy schema: PolicySchema) -> String {
-        self.paths + self.requests + schema.openAPI + self.responses
+        self.paths + self.inboxPaths + self.lastPaths + self.requests + schema.openAPI + self.inboxSchemas
+            + self.responses
     }
 
     private static let paths = #"""
@@ -184,6 +185,9 @@ enum OpenAPIDocument {
                 }
               }
             },
+        """#
+
+    private static let lastPaths = #"""
             "/api/tunnels/{id}": {
               "parameters": [{"$ref": "#/components/parameters/id"}],
               "delete": {
@@ -230,6 +234,10 @@ enum OpenAPIDocument {
               "id": {
                 "name": "id", "in": "path", "required": true, "description": "The tunnel",
                 "schema": {"$ref": "#/components/schemas/TunnelID"}
+              },
+              "message": {
+                "name": "message", "in": "path", "required": true, "description": "The message",
+                "schema": {"$ref": "#/components/schemas/InboxMessageID"}
               },
               "otp": {
                 "name": "Culvert-OTP", "in": "header",

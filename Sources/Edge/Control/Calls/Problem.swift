@@ -31,6 +31,11 @@ enum Problem: Error, Equatable {
     case draining
     case registryUnavailable
     case crowded(retryAfter: Int)
+    case inboxNotServed
+    case inboxNotFound
+    case messageNotFound
+    case tooManyInboxes(limit: Int)
+    case inboxUnavailable
     case internalError
 
     /// The stable code.
@@ -59,6 +64,11 @@ enum Problem: Error, Equatable {
         case .draining: "draining"
         case .registryUnavailable: "registry_unavailable"
         case .crowded: "crowded"
+        case .inboxNotServed: "inbox_not_served"
+        case .inboxNotFound: "inbox_not_found"
+        case .messageNotFound: "message_not_found"
+        case .tooManyInboxes: "too_many_inboxes"
+        case .inboxUnavailable: "inbox_unavailable"
         case .internalError: "internal_error"
         }
     }
@@ -69,14 +79,15 @@ enum Problem: Error, Equatable {
         case .invalidBody, .invalidParameter: .badRequest
         case .missingCredentials, .invalidCredentials, .invalidToken: .unauthorized
         case .oneTimePasswordRequired, .invalidOneTimePassword: .unauthorized
-        case .notFound, .tunnelNotFound: .notFound
+        case .notFound, .tunnelNotFound, .inboxNotFound, .messageNotFound: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .nameTaken, .nameReserved, .tooManyTunnels: .conflict
         case .kindDiffers, .kindNotServed, .portTaken, .noPortFree: .conflict
+        case .inboxNotServed, .tooManyInboxes: .conflict
         case .bodyTooLarge: .contentTooLarge
         case .unsupportedMediaType: .unsupportedMediaType
         case .rateLimited: .tooManyRequests
-        case .draining, .registryUnavailable, .crowded: .serviceUnavailable
+        case .draining, .registryUnavailable, .crowded, .inboxUnavailable: .serviceUnavailable
         case .internalError: .internalServerError
         }
     }
@@ -111,6 +122,12 @@ enum Problem: Error, Equatable {
         case .registryUnavailable:
             "The edge's registry is away, and nothing was changed: try again in a moment. Tunnels that are online stay so."
         case .crowded(let seconds): "Many connectors arrive at once: this one is expected in \(seconds) s."
+        case .inboxNotServed:
+            "This edge keeps no webhooks: whoever runs it sets inbox.directory. Inboxes are for public tunnels of kind http."
+        case .inboxNotFound: "The tunnel has no inbox: make one with PUT /api/tunnels/{id}/inbox."
+        case .messageNotFound: "The inbox has no message of this id, or not any more."
+        case .tooManyInboxes(let limit): "This API key already has \(limit) inboxes: delete one first."
+        case .inboxUnavailable: "The edge can't keep anything now, and nothing was changed: try again in a moment."
         case .internalError: "The edge failed; its log says why under this request id."
         }
     }
@@ -141,6 +158,11 @@ enum Problem: Error, Equatable {
         case .draining: "About to stop"
         case .registryUnavailable: "The registry is away"
         case .crowded: "Many arrive at once"
+        case .inboxNotServed: "The edge has no inboxes"
+        case .inboxNotFound: "No such inbox"
+        case .messageNotFound: "No such message"
+        case .tooManyInboxes: "Too many inboxes"
+        case .inboxUnavailable: "The inbox is away"
         case .internalError: "The edge failed"
         }
     }
@@ -178,7 +200,7 @@ enum Problem: Error, Equatable {
         case .draining:
             // At once: the next edge is there already, and a proxy in front may lead to it the second time.
             fields[.retryAfter] = "0"
-        case .registryUnavailable:
+        case .registryUnavailable, .inboxUnavailable:
             fields[.retryAfter] = "1"
         case .crowded(let seconds):
             fields[.retryAfter] = String(seconds)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlAPI
+import EdgeInbox
 import EdgeTunnels
 import HTTPTypes
 import Hummingbird
@@ -22,6 +23,7 @@ struct TunnelRoutes: Sendable {
     let policySchema: PolicySchema
     let ports: any PortKeeper
     let accessSessions: AccessSessions
+    let inboxes: InboxDesk?
     let now: @Sendable () -> Date
 
     /// Adds the calls to a group, which has to authenticate the caller.
@@ -119,15 +121,7 @@ struct TunnelRoutes: Sendable {
     @Sendable
     private func list(_ request: Request, _ context: ControlContext) async throws -> Response {
         let principal = try context.requirePrincipal()
-        var limit = 50
-        if let text = try self.parameter("limit", of: request) {
-            guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text),
-                (1...200).contains(number)
-            else {
-                throw Problem.invalidParameter(field: "limit", detail: "limit has to be a number from 1 to 200.")
-            }
-            limit = number
-        }
+        let limit = try self.limit(of: request)
         var cursor: TunnelID?
         if let text = try self.parameter("cursor", of: request) {
             guard let id = TunnelID(text) else {
@@ -183,6 +177,7 @@ struct TunnelRoutes: Sendable {
         let tunnel = try await self.tunnel(context)
         // What is refused is refused whole: nobody is told that a tunnel is gone whose token may open it again.
         let cutoff = self.tokens.cutoff()
+        try await InboxRoutes(tunnels: self, desk: self.inboxes).remove(tunnel)
         try await self.asking { try await self.registry.delete(tunnel, ending: cutoff) }
         // Then the tokens, so that no connector that was on its way can make the tunnel again.
         self.tokens.end(cutoff, of: tunnel.id)
@@ -256,8 +251,16 @@ struct TunnelRoutes: Sendable {
         }
     }
 
+    /// How many elements a page is to have.
+    func limit(of request: Request) throws -> Int {
+        guard let text = try self.parameter("limit", of: request) else { return 50 }
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text), (1...200).contains(number)
+        else { throw Problem.invalidParameter(field: "limit", detail: "limit has to be a number from 1 to 200.") }
+        return number
+    }
+
     /// The value of a parameter of the query; `nil` if it is not there.
-    private func parameter(_ name: Substring, of request: Request) throws -> Substring? {
+    func parameter(_ name: Substring, of request: Request) throws -> Substring? {
         let values = request.uri.queryParameters.filter { $0.key == name }.map(\.value)
         guard values.count <= 1 else {
             throw Problem.invalidParameter(field: String(name), detail: "\(name) is there twice.")

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import EdgeControl
+import InboxFile
 import Logging
 import Metrics
 import NIOCore
@@ -66,6 +67,8 @@ struct ServeCommand: AsyncParsableCommand {
         } catch let failure as EdgeServer.ListenFailure {
             throw CommandFailure.exit(.unavailable, "\(failure)")
         } catch let failure as CredentialFiles.Failure {
+            throw CommandFailure.exit(.configuration, "\(failure)")
+        } catch let failure as InboxFileFailure {
             throw CommandFailure.exit(.configuration, "\(failure)")
         } catch let error as CredentialError {
             throw CommandFailure.exit(.configuration, "\(error)")

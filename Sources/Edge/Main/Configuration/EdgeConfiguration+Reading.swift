@@ -18,6 +18,7 @@ extension EdgeConfiguration {
         self.readTCP(from: &reader)
         self.readLimits(from: &reader)
         self.readCluster(from: &reader)
+        self.readInbox(from: &reader)
         self.readOperation(from: &reader)
         reader.reportUnknownKeys()
         self.check(&reader)
@@ -324,6 +325,7 @@ extension EdgeConfiguration {
             }
         }
         self.checkTCP(&reader)
+        self.checkInbox(&reader)
         if self.listen == self.adminListen, self.listen.port != 0 {
             reader.report("admin.listen", "listen has the same address: health and metrics need one of their own")
         }

@@ -123,6 +123,7 @@ struct EdgeConfiguration: Sendable {
     var connectsPerSecond = ConnectPace.defaultPerSecond
     var credentials = Credentials()
     var cluster = Cluster()
+    var inbox = Inbox()
 
     /// The host of ``publicURL``, without a port.
     var publicHost: String? {

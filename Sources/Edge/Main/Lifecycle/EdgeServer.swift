@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EdgeControl
+import EdgeInbox
 import EdgeProxy
 import EdgeTCP
 import EdgeTunnels
@@ -58,6 +59,7 @@ struct EdgeServer: Service {
     private let accessSessions = AccessSessions()
     /// The links to other edges, if there are any.
     private let links: ClusterLinks?
+    private let inboxes: EdgeInboxes
 
     /// Makes the parts that need no socket.
     ///
@@ -67,7 +69,7 @@ struct EdgeServer: Service {
     ///   - group: The event loops.
     ///   - started: Called once everything listens.
     ///   - reload: Reads the configuration and credentials again, for SIGHUP.
-    /// - Throws: ``CredentialError`` or ``CredentialFiles/Failure``.
+    /// - Throws: ``CredentialError``, ``CredentialFiles/Failure`` or ``InboxFileFailure``.
     init(
         configuration: EdgeConfiguration,
         credentials: CredentialSet,
@@ -91,6 +93,7 @@ struct EdgeServer: Service {
             metrics: self.metrics,
             eventLoop: group.next()
         )
+        self.inboxes = try EdgeInboxes(configuration, metrics: self.metrics)
         self.recentTunnels = RecentTunnelsKeys(secrets: credentials.signingKeys.compactMap(\.bytes))
         self.keys = try APIKeyStore(credentials.apiKeys)
         self.limits = APILimits(configuration.limits, directory: self.registry.directory)
@@ -120,11 +123,14 @@ struct EdgeServer: Service {
     func run() async throws {
         let linkListener = try await self.bindLinks()
         await self.registry.start()
+        try await self.inboxes.restore(to: self.registry.tunnels)
         try await withThrowingTaskGroup { group in
             group.addTask { await self.registry.run(ports: self.ports ?? NoPorts()) }
+            group.addTask { await self.inboxes.lookAfter(self.registry.tunnels) }
             defer { group.cancelAll() }
             try await self.serve(linkListener: linkListener)
         }
+        await self.inboxes.desk?.store.close()
         await self.registry.stop()
     }
 
@@ -180,6 +186,8 @@ struct EdgeServer: Service {
             ]
         )
         self.started(addresses)
+        let courier = self.inboxes.desk.map { InboxCourier(listener.services, desk: $0, group: self.group) }
+        let deliveries = Task { await courier?.run() }
 
         let lag = LoopLagMeter(self.group, metrics: self.metrics)
         defer { lag.cancel() }
@@ -207,6 +215,8 @@ struct EdgeServer: Service {
             logger: self.logger
         )
         .run(lifecycle)
+        deliveries.cancel()
+        await deliveries.value
         try? await linkListener?.close()
         try? await admin.close()
     }
@@ -216,7 +226,7 @@ struct EdgeServer: Service {
         let (expiry, lease) = (self.configuration.tunnels.idleExpiry, self.configuration.tunnels.nameLease)
         while !Task.isCancelled {
             let now = NIODeadline.now()
-            for tunnel in self.registry.local.all where tunnel.isIdle(since: now - expiry) {
+            for tunnel in self.registry.local.all where tunnel.isIdle(since: now - expiry) && tunnel.inbox == nil {
                 _ = await self.registry.tunnels.remove(tunnel.id, keepingNameFor: lease)
                 await self.ports?.close(tunnel.id, keepingPortFor: lease)
                 for session in tunnel.close(isDeleted: false) {
@@ -303,6 +313,7 @@ struct EdgeServer: Service {
                 settings: settings,
                 ports: self.ports ?? NoPorts(),
                 accessSessions: self.accessSessions,
+                inboxes: self.inboxes.desk,
                 logger: Logger(label: "culvert.api")
             ),
             connectEndpoint: TokenConnectEndpoint(

@@ -98,7 +98,8 @@ struct PublicListener: Sendable {
         try channel.pipeline.syncOperations.addHandler(handler)
     }
 
-    private var services: ProxyServices {
+    /// What its connections work with.
+    var services: ProxyServices {
         ProxyServices(
             settings: ProxySettings(self.configuration),
             router: PublicRouter(

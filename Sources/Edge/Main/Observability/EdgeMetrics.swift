@@ -42,6 +42,8 @@ final class EdgeMetrics: SessionRecorder {
     private let connections: ConnectionMetrics
     /// Those of links to other edges.
     let links: LinkMetrics
+    /// The figures of webhook inboxes.
+    let inboxes: InboxMetrics
 
     /// Makes figures that are all zero.
     ///
@@ -88,6 +90,7 @@ final class EdgeMetrics: SessionRecorder {
         self.loopLag = Timer(label: "culvert_event_loop_lag_seconds", factory: registry)
         self.connections = ConnectionMetrics(registry)
         self.links = LinkMetrics(registry)
+        self.inboxes = InboxMetrics(registry)
     }
 
     private static func requests(ofClass hundreds: Int, _ registry: MetricRegistry) -> Counter {
@@ -209,7 +212,7 @@ final class EdgeMetrics: SessionRecorder {
 extension EdgeMetrics {
     /// What docs/operations.md explains, in its order.
     private static var descriptions: [MetricDescription] {
-        Self.ownDescriptions + LinkMetrics.descriptions + ConnectionMetrics.descriptions
+        Self.ownDescriptions + LinkMetrics.descriptions + ConnectionMetrics.descriptions + InboxMetrics.descriptions
     }
 
     private static let ownDescriptions = [

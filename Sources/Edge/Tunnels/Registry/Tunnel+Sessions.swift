@@ -107,6 +107,7 @@ extension Tunnel {
                 limit: min(state.policy.maxConnections ?? self.limits.maxConnections, self.limits.maxConnections)
             )
             guard case .joined = result else { return (result, []) }
+            state.inbox?.sessionJoined()
             defer { state.waiters.removeAll() }
             return (result, Array(state.waiters.values))
         }
@@ -127,6 +128,7 @@ extension Tunnel {
     func setAvailability(_ availability: SessionTable<TunnelSession>.Availability, of session: TunnelSession) {
         let waiters = self.state.withLock { state -> [EventLoopPromise<TunnelSession?>] in
             state.sessions.setAvailability(availability, id: session.id)
+            if availability == .ready { state.inbox?.sessionJoined() }
             guard availability == .ready, !state.waiters.isEmpty, state.sessions.isAvailable(id: session.id) else {
                 return []
             }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlAPI
+import EdgeInbox
 import NIOCore
 import Synchronization
 
@@ -9,34 +10,6 @@ import FoundationEssentials
 #else
 import Foundation
 #endif
-
-/// The bounds of every tunnel of an edge.
-package struct TunnelLimits: Sendable {
-    /// The most sessions of a tunnel whose policy says nothing (`tunnel.max-connections`).
-    package var maxConnections = 100
-    /// The most connections that visitors of a tunnel of TCP have, where its policy says nothing: what one connection of a
-    /// connector carries.
-    static let defaultMaxVisitors = 1_024
-    /// The most requests that wait for a connector to come back.
-    var maxWaiters = 256
-    /// For how long after its last session left a tunnel is taken to be reconnecting.
-    package var reconnectPeriod: TimeAmount = .seconds(35)
-    /// How much password hashing all tunnels do together.
-    var hashing = HashingBudget()
-
-    /// Makes the bounds of an edge.
-    package init(
-        maxConnections: Int = 100,
-        maxWaiters: Int = 256,
-        reconnectPeriod: TimeAmount = .seconds(35),
-        hashing: HashingBudget = HashingBudget()
-    ) {
-        self.maxConnections = maxConnections
-        self.maxWaiters = maxWaiters
-        self.reconnectPeriod = reconnectPeriod
-        self.hashing = hashing
-    }
-}
 
 /// An id, a policy and the live sessions that serve them.
 ///
@@ -57,6 +30,7 @@ package final class Tunnel: Sendable {
         /// When the owner gave the policy, in seconds since 1970.
         var version: Double
         var gate: VisitorGate
+        var inbox: TunnelInbox?
         var places = VisitorPlaces()
         var sessions = SessionTable<TunnelSession>()
         /// The ways to other edges that have sessions of the tunnel.
@@ -171,6 +145,17 @@ package final class Tunnel: Sendable {
         package var decision: VisitorDecision
         package var policy: TunnelPolicy
         package var form: TunnelForm
+        /// What keeps the request if nobody can take it; mostly nothing.
+        package var inbox: TunnelInbox?
+    }
+
+    /// What keeps requests that nobody can take; `nil` if there is none.
+    package var inbox: TunnelInbox? {
+        get { self.state.withLock { $0.inbox } }
+        set {
+            self.state.withLock { $0.inbox = newValue }
+            newValue?.sessionJoined()
+        }
     }
 
     /// Decides whether a visitor's request may reach the tunnel, by its policy.
@@ -188,7 +173,8 @@ package final class Tunnel: Sendable {
                 return Visit(
                     decision: .admit(stripsAuthorization: false),
                     policy: state.policy,
-                    form: state.form
+                    form: state.form,
+                    inbox: state.inbox
                 )
             }
             let decision = state.gate.admit(
@@ -197,7 +183,7 @@ package final class Tunnel: Sendable {
                 hashing: self.limits.hashing,
                 now: Double(now.uptimeNanoseconds) / 1e9
             )
-            return Visit(decision: decision, policy: state.policy, form: state.form)
+            return Visit(decision: decision, policy: state.policy, form: state.form, inbox: state.inbox)
         }
     }
 
@@ -209,7 +195,7 @@ package final class Tunnel: Sendable {
     package func concludeVisit(_ attempt: PasswordAttempt, isRight: Bool, now: NIODeadline = .now()) -> Visit {
         self.state.withLock { state in
             let decision = state.gate.conclude(attempt, isRight: isRight, now: Double(now.uptimeNanoseconds) / 1e9)
-            return Visit(decision: decision, policy: state.policy, form: state.form)
+            return Visit(decision: decision, policy: state.policy, form: state.form, inbox: state.inbox)
         }
     }
 

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import EdgeInbox
+import EdgeTunnels
+import InboxFile
+import Logging
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// The inboxes of a running edge: opened when it begins, looked after while it runs.
+struct EdgeInboxes: Sendable {
+    /// The inboxes; `nil` if the edge has none.
+    let desk: InboxDesk?
+    private let metrics: InboxMetrics
+    private let logger: Logger
+
+    /// How often what is kept long enough is looked for, and figures are taken.
+    private static let interval = Duration.seconds(5)
+
+    /// Opens what a configuration asks for.
+    ///
+    /// - Throws: ``InboxFileFailure`` or ``CredentialFiles/Failure``.
+    init(_ configuration: EdgeConfiguration, metrics: EdgeMetrics) throws {
+        let logger = Logger(label: "culvert.inbox")
+        self.logger = logger
+        self.metrics = metrics.inboxes
+        let recorder = InboxLog(metrics: metrics.inboxes, logger: logger)
+        let store: any InboxStore
+        if let folder = configuration.inbox.directory {
+            var bounds = SQLiteInboxStore.Bounds()
+            bounds.fileBytes = configuration.inbox.maxSize.bytes
+            let keys = try Self.keys(configuration.inbox, folder)
+            store = try SQLiteInboxStore(folder: folder, keys: keys, bounds: bounds)
+        } else if configuration.isDevelopment {
+            store = MemoryInboxStore()
+        } else {
+            self.desk = nil
+            return
+        }
+        self.desk = InboxDesk(store: store, perOwner: configuration.inbox.maxPerKey, recorder: recorder)
+    }
+
+    private static func keys(_ inbox: EdgeConfiguration.Inbox, _ folder: String) throws -> SealingKeys {
+        // With --dev the key lies beside what it seals, which protects nothing and needs no care.
+        let path = inbox.keyFile ?? "\(folder)/key"
+        if inbox.keyFile == nil, !FileManager.default.fileExists(atPath: path) {
+            try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            let attributes: [FileAttributeKey: Any] = [.posixPermissions: 0o600]
+            let text = Data("\(SealingKeys.makeKey())\n".utf8)
+            _ = FileManager.default.createFile(atPath: path, contents: text, attributes: attributes)
+        }
+        let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        guard let data = FileManager.default.contents(atPath: file) else {
+            throw CredentialFiles.Failure(path: path, message: "the file can't be read")
+        }
+        try CredentialFiles.checkPrivate(path)
+        guard let keys = SealingKeys(String(decoding: data, as: UTF8.self)) else {
+            throw CredentialFiles.Failure(path: path, message: "each line has to be a key of 32 bytes in base 64")
+        }
+        return keys
+    }
+
+    /// Makes the tunnels of inboxes again, so that what is sent to them is kept before any connector is back.
+    func restore(to registry: any TunnelRegistry) async throws {
+        guard let desk else { return }
+        for record in try await desk.load() {
+            guard let id = TunnelID(record.tunnelID) else { continue }
+            let specification = TunnelSpecification(
+                id: id,
+                name: record.name,
+                owner: record.owner,
+                policy: record.policy,
+                createdAt: record.createdAt,
+                version: record.version
+            )
+            do {
+                try await registry.restore(specification).inbox = desk.inbox(record, of: id)
+            } catch {
+                self.logger.error("an inbox has no tunnel", metadata: ["tunnel": "\(id)", "why": "\(error)"])
+            }
+        }
+    }
+
+    /// Removes what is kept long enough, keeps what tunnels have become, and takes figures, until the task is cancelled.
+    func lookAfter(_ registry: any TunnelRegistry) async {
+        guard let desk else { return }
+        while !Task.isCancelled {
+            do {
+                for record in desk.records {
+                    guard let id = TunnelID(record.tunnelID), let tunnel = registry.tunnel(id),
+                        tunnel.owner == record.owner, tunnel.version > record.version
+                    else { continue }
+                    var changed = record
+                    (changed.policy, changed.version) = (tunnel.policy, tunnel.version)
+                    _ = try await desk.set(changed, of: id)
+                }
+                let report = try await desk.store.sweep(now: Date())
+                if report.expired > 0 {
+                    self.logger.warning("messages waited too long", metadata: ["count": "\(report.expired)"])
+                }
+                self.metrics.show(try await desk.store.figures(), now: Date())
+            } catch {
+                desk.recorder.storeFailed("\(error)")
+            }
+            try? await Task.sleep(for: Self.interval)
+        }
+    }
+}
+
+/// Counts what inboxes do, and writes down what an operator has to know.
+private struct InboxLog: InboxRecorder {
+    let metrics: InboxMetrics
+    let logger: Logger
+
+    func stored() { self.metrics.stored() }
+
+    func refused(_ reason: InboxRefusal) { self.metrics.refused(reason) }
+
+    func concluded(_ outcome: DeliveryOutcome) { self.metrics.concluded(outcome) }
+
+    func storeFailed(_ why: String) { self.logger.error("the inbox file failed", metadata: ["why": "\(why)"]) }
+}
