@@ -19,8 +19,9 @@ package struct ControlClient: Sendable {
     /// How long one call may take.
     var timeout = TimeAmount.seconds(30)
 
-    /// The largest response that is read, in bytes: a page of a list has some hundred entries at most.
-    static let largestAnswer = 4 << 20
+    /// The largest response that is read, in bytes: a page of a list has some hundred entries at most, and a message of an
+    /// inbox a body of 16 MiB, in base 64.
+    static let largestAnswer = 24 << 20
 
     /// Makes a tunnel.
     package func create(_ request: CreateTunnelRequest) async throws(EdgeFailure) -> CreateTunnelResponse {
@@ -100,7 +101,8 @@ package struct ControlClient: Sendable {
         guard description?.info.title == APIDescription.title else { throw self.notAnEdge }
     }
 
-    private func encode(_ request: some Encodable) throws(EdgeFailure) -> Data {
+    /// Writes the body of a call.
+    func encode(_ request: some Encodable) throws(EdgeFailure) -> Data {
         do {
             return try APICoding.makeEncoder().encode(request)
         } catch {
@@ -108,7 +110,8 @@ package struct ControlClient: Sendable {
         }
     }
 
-    private func call<Answer: Decodable>(
+    /// Makes a call whose answer is JSON.
+    func call<Answer: Decodable>(
         _ method: HTTPMethod,
         _ path: String,
         body: Data? = nil
@@ -136,7 +139,7 @@ package struct ControlClient: Sendable {
     }
 
     /// Sends one call and returns the body of its 2xx answer.
-    private func exchange(
+    func exchange(
         _ method: HTTPMethod,
         _ path: String,
         body: Data?,
@@ -176,7 +179,7 @@ package struct ControlClient: Sendable {
     }
 
     /// Encodes a name that a person typed, so that it can't change the path.
-    private static func percentEncoded(_ text: String) -> String {
+    static func percentEncoded(_ text: String) -> String {
         let allowed = CharacterSet(charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~")
         return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
     }

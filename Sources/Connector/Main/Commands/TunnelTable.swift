@@ -57,7 +57,7 @@ enum TunnelTable {
     }
 
     /// Aligns all columns but the last; what comes from the edge is stripped of control characters.
-    private static func columns(_ rows: [[String]], width: Int? = nil) -> String {
+    static func columns(_ rows: [[String]], width: Int? = nil) -> String {
         let rows = rows.map { $0.map(PeerText.printable) }
         let count = rows.map(\.count).max() ?? 0
         let widths = (0..<count).map { column in rows.map { $0.count > column ? $0[column].count : 0 }.max() ?? 0 }

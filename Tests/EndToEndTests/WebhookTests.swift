@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Webhooks that come while the connector is away, and while the edge is killed.
+    @Suite("Webhooks", .serialized)
+    struct Webhooks {
+        /// What `webhooks.py` prints.
+        private struct Tally: Decodable {
+            var accepted: Int?
+            var delivered: Int?
+            var failures: [String]
+        }
+
+        private func run(_ mode: String, _ numbers: [Int], within limit: Duration) async throws -> Tally {
+            let scratch = try ScratchFolder()
+            let folder = scratch.file(mode)
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            let peer = try RunningProcess.peer(
+                "webhooks.py",
+                [mode, try Programs.product("culvert-edge"), try Programs.product("culvert"), folder.path]
+                    + numbers.map(String.init),
+                in: scratch
+            )
+            return try await peer.decodedOutput(Tally.self, within: limit)
+        }
+
+        @Test("What GitHub, Stripe, Slack and Standard Webhooks would send arrives in order, with valid signatures")
+        func senders() async throws {
+            let count = Programs.isFullSize ? 200 : 20
+            let tally = try await self.run("senders", [count], within: .seconds(180))
+            #expect(tally.failures == [])
+            #expect(tally.delivered == 4 * count)
+        }
+
+        @Test("Whatever was answered 202 arrives, however often the edge is killed")
+        func kills() async throws {
+            let (rounds, senders) = Programs.isFullSize ? (20, 64) : (3, 16)
+            let tally = try await self.run("kills", [rounds, senders], within: .seconds(700))
+            #expect(tally.failures == [])
+            #expect(try #require(tally.accepted) > 0)
+        }
+
+        @Test("A full file refuses what comes, and takes again once there is room")
+        func full() async throws {
+            let tally = try await self.run("full", [], within: .seconds(120))
+            #expect(tally.failures == [])
+        }
+    }
+}
