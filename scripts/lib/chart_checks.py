@@ -95,6 +95,11 @@ TOGGLES = {
     "service.annotations.a": ["b"],
     "service.externalTrafficPolicy": ["Local"],
     "adminService.annotations.a": ["b"],
+    # Last, since it allows no more than one pod.
+    "inbox.enabled": ["true,replicaCount=1,autoscaling.enabled=false,config.cluster.redis.url="],
+    "inbox.existingClaim": ["messages"],
+    "inbox.storageClass": ["fast"],
+    "inbox.keySecret": ["inbox-key"],
 }
 TYPOS = [
     "replicaCounts=2",
@@ -119,6 +124,9 @@ REFUSED = {
     "gateway.enabled=true": "gateway.parentRefs is required",
     "replicaCount=2": "config.cluster.redis.url",
     "autoscaling.enabled=true": "config.cluster.redis.url",
+    "inbox.enabled=true,replicaCount=2": "inbox.enabled is for one pod",
+    "inbox.enabled=true,autoscaling.enabled=true": "inbox.enabled is for one pod",
+    "inbox.enabled=true,config.cluster.redis.url=redis://redis.example": "don't go together",
 }
 # Kinds whose schemas come with an operator and not with Kubernetes: the keys of `spec` that we may use.
 CUSTOM = {
@@ -151,6 +159,8 @@ CHART_OWNS = {
     "log.file",
     "log.file-size",
     "log.file-count",
+    "inbox.directory",
+    "inbox.key-file",
 }
 
 problems = []
@@ -244,7 +254,11 @@ def check_restricted(pod, label):
 
 def check_edge(edge, objects, name, folder):
     """Lets the edge itself read the configuration and the credentials; gives its settings."""
-    by_kind = {thing["kind"]: thing for thing in objects if thing["kind"] in ("Secret", "Deployment")}
+    by_kind = {
+        thing["kind"]: thing
+        for thing in objects
+        if thing["kind"] == "Deployment" or "api-keys.json" in thing.get("data", {})
+    }
     configuration = next(
         thing for thing in objects if thing["kind"] == "ConfigMap" and "edge.yaml" in thing.get("data", {})
     )

@@ -22,6 +22,12 @@ somebody reads it, and not by a pod that starts again and again.
 {{- if and .Values.traefik.enabled .Values.traefik.certResolver .Values.traefik.tlsSecret -}}
 {{- fail "traefik.certResolver and traefik.tlsSecret are two certificates for one route: leave one out" -}}
 {{- end -}}
+{{- if and .Values.inbox.enabled (or (gt (int .Values.replicaCount) 1) .Values.autoscaling.enabled) -}}
+{{- fail "inbox.enabled is for one pod: with replicaCount above 1, or autoscaling, a connector that comes back to another pod would never get what this one has kept" -}}
+{{- end -}}
+{{- if and .Values.inbox.enabled .Values.config.cluster.redis.url -}}
+{{- fail "inbox.enabled and config.cluster.redis.url don't go together: edges that share a registry would each keep messages that no other could hand over" -}}
+{{- end -}}
 {{- if and .Values.gateway.enabled (not .Values.gateway.parentRefs) -}}
 {{- fail "gateway.parentRefs is required: the Gateway that the HTTPRoute belongs to, such as [{name: public, namespace: gateways}]" -}}
 {{- end -}}

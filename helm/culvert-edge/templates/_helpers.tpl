@@ -52,6 +52,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- default (printf "%s-auth" (include "culvert-edge.fullname" .)) .Values.auth.existingSecret -}}
 {{- end -}}
 
+{{- define "culvert-edge.inboxSecret" -}}
+{{- default (printf "%s-inbox" (include "culvert-edge.fullname" .)) .Values.inbox.keySecret -}}
+{{- end -}}
+
+{{- define "culvert-edge.inboxClaim" -}}
+{{- default (printf "%s-inbox" (include "culvert-edge.fullname" .)) .Values.inbox.existingClaim -}}
+{{- end -}}
+
 {{- define "culvert-edge.publicURL" -}}
 {{- required "config.public.url is required: the URL under which visitors reach the edge, such as https://tunnels.example.com" .Values.config.public.url | trimSuffix "/" -}}
 {{- end -}}
@@ -114,6 +122,9 @@ tls:
 {{- else if ne (toString $value) "" }}
 {{- $lines = append $lines (printf "%s: %s" $key (toString $value | quote)) }}
 {{- end }}
+{{- end }}
+{{- if and (eq $section "inbox") $.Values.inbox.enabled }}
+{{- $lines = concat $lines (list "directory: /var/lib/culvert/inbox" "key-file: /etc/culvert/inbox/inbox.key") }}
 {{- end }}
 {{- if $lines }}
 {{ $section }}:
