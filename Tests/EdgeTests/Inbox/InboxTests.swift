@@ -200,13 +200,13 @@ struct InboxTests {
             tunnel.withLockedValue { $0 = made }
             #expect(try await edge.post(body: "before").status == 202)
         }
-        try await EdgeUnderTest.run(["--inbox-directory", folder.path]) { edge in
+        try await EdgeUnderTest.run(["--inbox-directory", folder.path]) { edge async throws in
             #expect(try await edge.post(body: "after").status == 202)
             #expect(try await edge.inbox().waiting == 2)
             #expect(try await edge.call("DELETE", "tunnels/my-app").status == 204)
             #expect(try await edge.post().status == 404)
         }
-        try await EdgeUnderTest.run(["--inbox-directory", folder.path]) { edge in
+        try await EdgeUnderTest.run(["--inbox-directory", folder.path]) { edge async throws in
             #expect(try await edge.post().status == 404)
         }
     }
