@@ -128,7 +128,8 @@ final class EdgeAnswer: Responder {
     private func bytes(_ response: HTTPResponse, _ body: ByteBuffer, isClosing: Bool) -> ByteBuffer {
         let status = response.status
         let date = response.headerFields[.date] == nil ? self.request.services.date : nil
-        var output = HeadWriter.response(status: status.code, reason: status.reasonPhrase) { head in
+        let reason = status.reasonPhrase.isEmpty ? nil : status.reasonPhrase
+        var output = HeadWriter.response(status: status.code, reason: reason) { head in
             if let date { head.field("Date", date.write) }
             for field in response.headerFields { head.field(named: field.name.rawName, field.value) }
             if status != .noContent, response.headerFields[.contentLength] == nil {
