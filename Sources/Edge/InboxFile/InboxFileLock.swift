@@ -60,6 +60,9 @@ final class InboxFileLock: Sendable {
 
     deinit { close(self.descriptor) }
 
+    /// Lets go of the folder.
+    func release() { _ = flock(self.descriptor, LOCK_UN) }
+
     /// Makes a file that nobody else can read, before anybody writes to it.
     static func makePrivate(_ path: String) throws(InboxFileFailure) {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)

@@ -220,5 +220,6 @@ package actor SQLiteInboxStore: InboxStore {
 
     package func close() {
         self.isClosed = true
+        self.lock.release()
     }
 }

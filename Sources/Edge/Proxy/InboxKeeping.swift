@@ -81,11 +81,14 @@ final class InboxKeeping: Responder, Refuge {
 
     private func answer(_ status: Int, _ contentType: String, _ body: String, id: String? = nil) {
         guard let sink = self.sink.take() else { return }
-        var response = HTTPResponse(status: HTTPResponse.Status(code: status))
+        let reason = [200: "OK", 201: "Created", 202: "Accepted", 204: "No Content"][status] ?? ""
+        var response = HTTPResponse(status: HTTPResponse.Status(code: status, reasonPhrase: reason))
         response.headerFields[.contentType] = contentType
         response.headerFields[.cacheControl] = "no-store"
         if let id { response.headerFields[.culvertInbox] = id }
-        sink.handOver(to: EdgeAnswer(self.request, .whole(response, ByteBuffer(string: body), isLast: false)))
+        // These have no content (RFC 9110 §15.3.5, §15.3.6).
+        let content = ByteBuffer(string: status == 204 || status == 205 ? "" : body)
+        sink.handOver(to: EdgeAnswer(self.request, .whole(response, content, isLast: false)))
     }
 
     private func refuse(_ error: VisitorError, retryAfter: Int? = nil) {
