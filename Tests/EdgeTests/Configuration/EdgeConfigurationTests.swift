@@ -31,6 +31,9 @@ struct EdgeConfigurationTests {
         #expect(configuration.listen == ListenAddress(host: "127.0.0.1", port: 8989))
         #expect(configuration.adminListen == ListenAddress(host: "127.0.0.1", port: 8990))
         #expect(configuration.effectivePublicURL(listeningOn: configuration.listen) == "http://127.0.0.1:8989")
+        #expect(configuration.wildcardDomain == "localhost")
+        #expect(self.read(["--dev", "--public-wildcard-domain", "t.test"]).0.wildcardDomain == "t.test")
+        #expect(self.read(["--public-url", "https://a.b"]).0.wildcardDomain == nil)
     }
 
     @Test("A flag outranks the environment, which outranks the file, which outranks the default")

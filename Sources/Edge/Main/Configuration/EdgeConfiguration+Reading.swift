@@ -314,13 +314,15 @@ extension EdgeConfiguration {
             if self.credentials.apiKeysFile == nil, self.credentials.apiKey == nil {
                 reader.report(
                     "auth.api-keys-file",
-                    "there is no API key: make one with culvert-edge credentials new, or try --dev"
+                    "there is no API key: culvert-edge credentials new makes one in api-keys.json, which this setting "
+                        + "has to name; or try --dev"
                 )
             }
             if self.credentials.signingKeysFile == nil, self.credentials.signingKey == nil {
                 reader.report(
                     "auth.signing-keys-file",
-                    "there is no key to sign tokens with: culvert-edge credentials new makes one, too"
+                    "there is no key to sign tokens with: culvert-edge credentials new makes one, too, in "
+                        + "signing-keys.json, which this setting has to name"
                 )
             }
         }

@@ -138,11 +138,11 @@ struct SettingsReader {
         self.report(key, "\(read.settingText) is not from \(least) to \(most)")
     }
 
-    /// Reads a setting that may be absent.
+    /// Reads a setting that may be absent: what is there is kept if nobody has set it to something else.
     ///
     /// - Parameters:
     ///   - key: The key.
-    ///   - value: What was read.
+    ///   - value: The default, if there is one, and then the value.
     ///   - help: What it is about.
     ///   - isSecret: Whether it may come from the environment only, and is never shown.
     mutating func read<Value: SettingValue>(
@@ -151,7 +151,13 @@ struct SettingsReader {
         help: String,
         isSecret: Bool = false
     ) {
-        value = self.optional(key, help: help, isSecret: isSecret)
+        let read: Value? = self.optional(
+            key,
+            help: help,
+            isSecret: isSecret,
+            defaultText: value?.settingText ?? ""
+        )
+        value = read ?? value
     }
 
     /// Adds a problem of a setting that was read.
