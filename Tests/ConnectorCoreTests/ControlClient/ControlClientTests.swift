@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlAPI
+import Foundation
 import Testing
 
 @testable import ConnectorCore
@@ -103,6 +104,15 @@ struct ControlClientTests {
         ) { client async throws(EdgeFailure) in try await client.findEdge() }
         #expect(throws: Never.self) { try found.get() }
         #expect(!request.contains("the-key"))
+        let document = #"{"info":{"title":"Culvert control API"}}"#
+        for (fields, time) in [
+            ("", nil), ("\r\nDate: yesterday", nil), ("\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777.0),
+        ] {
+            let (dated, _) = try await self.call(
+                self.answer("200 OK\(fields)", body: document)
+            ) { client async throws(EdgeFailure) in try await client.findEdge() }
+            #expect(try dated.get()?.timeIntervalSince1970 == time)
+        }
         let (other, _) = try await self.call(self.answer("404 x", body: "{}")) {
             client async throws(EdgeFailure) in try await client.findEdge()
         }

@@ -60,6 +60,13 @@ package struct ControlClient: Sendable {
         _ = try await self.exchange(.DELETE, "/api/tunnels/\(Self.percentEncoded(tunnelID))", body: nil)
     }
 
+    /// Deletes a tunnel of a program that exits, which does not wait long for the edge.
+    package func forget(_ tunnelID: String) async throws(EdgeFailure) {
+        var client = self
+        client.timeout = .seconds(2)
+        try await client.delete(tunnelID)
+    }
+
     /// Asks for the successor of a token, which stays valid; with the token itself or a key.
     func renewToken(of tunnelID: String) async throws(EdgeFailure) -> TunnelRenewalResponse {
         try await self.call(.POST, "/api/tunnels/\(Self.percentEncoded(tunnelID))/renew")
@@ -88,17 +95,30 @@ package struct ControlClient: Sendable {
     }
 
     /// Checks that an edge is there, without a key.
-    package func findEdge() async throws(EdgeFailure) {
-        let answer: Data
+    ///
+    /// - Returns: The time that it is there, to the second; `nil` if its answer does not say.
+    @discardableResult
+    package func findEdge() async throws(EdgeFailure) -> Date? {
+        let answer: Answer
         do {
-            answer = try await self.exchange(.GET, "/api/openapi.json", body: nil, isAuthorized: false)
+            answer = try await self.answer(.GET, "/api/openapi.json", body: nil, isAuthorized: false)
         } catch .refused(_, _, .some(let problem)) where problem.type.hasPrefix("urn:culvert:") {
             // A problem document of ours comes from an edge.
-            return
+            return nil
         }
         // Many servers answer every path with 200.
-        let description = try? JSONDecoder().decode(APIDescription.self, from: answer)
+        let description = try? JSONDecoder().decode(APIDescription.self, from: answer.body)
         guard description?.info.title == APIDescription.title else { throw self.notAnEdge }
+        return answer.headers.first(name: "Date").flatMap(Self.date)
+    }
+
+    /// Reads a time as servers write it (RFC 9110 §5.6.7).
+    private static func date(_ text: String) -> Date? {
+        let format = DateFormatter()
+        format.locale = Locale(identifier: "en_US_POSIX")
+        format.timeZone = TimeZone(secondsFromGMT: 0)
+        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        return format.date(from: text)
     }
 
     /// Writes the body of a call.
@@ -139,12 +159,22 @@ package struct ControlClient: Sendable {
     }
 
     /// Sends one call and returns the body of its 2xx answer.
-    func exchange(
+    func exchange(_ method: HTTPMethod, _ path: String, body: Data?) async throws(EdgeFailure) -> Data {
+        try await self.answer(method, path, body: body, isAuthorized: true).body
+    }
+
+    private struct Answer {
+        var headers: HTTPHeaders
+        var body: Data
+    }
+
+    /// Sends one call and returns its 2xx answer.
+    private func answer(
         _ method: HTTPMethod,
         _ path: String,
         body: Data?,
-        isAuthorized: Bool = true
-    ) async throws(EdgeFailure) -> Data {
+        isAuthorized: Bool
+    ) async throws(EdgeFailure) -> Answer {
         var request = HTTPClientRequest(url: self.edge.url(path))
         request.method = method
         request.headers.add(name: "Accept", value: "application/json, \(ProblemDetails.mediaType)")
@@ -175,7 +205,7 @@ package struct ControlClient: Sendable {
                 problem: ProblemDetails(reading: answer, mediaType: headers.first(name: "Content-Type"))
             )
         }
-        return Data(buffer: answer)
+        return Answer(headers: headers, body: Data(buffer: answer))
     }
 
     /// Encodes a name that a person typed, so that it can't change the path.

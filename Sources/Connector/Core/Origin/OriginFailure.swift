@@ -15,11 +15,16 @@ import Darwin
 
 /// Why the local target can't be reached, as REJECT carries it.
 package struct OriginFailure: Error, Equatable, CustomStringConvertible {
-    var code: ErrorCode
+    package var code: ErrorCode
     /// A sentence that names the address of the target; for logs and for the owner of the tunnel.
     var reason: String
 
     package var description: String { self.reason }
+
+    /// Whether a flag that trusts another certificate helps.
+    package var isAboutTrust: Bool { self.reason.hasSuffix(Self.trustAdvice) }
+
+    private static let trustAdvice = "--origin-ca-file names its authority"
 
     /// Gives an error of connecting its code (docs/protocol.md §B.11) and a sentence.
     package init(_ error: any Error, dialling target: OriginTarget) {
@@ -98,7 +103,7 @@ package struct OriginFailure: Error, Equatable, CustomStringConvertible {
         if case .handshakeFailed(let detail) = error {
             let text = "\(detail)"
             if text.contains("CERTIFICATE_VERIFY_FAILED") {
-                return "the certificate of \(address) is not trusted; --origin-ca-file names its authority"
+                return "the certificate of \(address) is not trusted; \(Self.trustAdvice)"
             }
             if text.contains("WRONG_VERSION_NUMBER") {
                 return "\(address) does not speak TLS; use http:// for it"

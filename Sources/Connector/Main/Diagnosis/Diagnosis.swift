@@ -40,11 +40,18 @@ struct Diagnosis: Sendable {
         steps.append(reach)
         let tls = self.edge.usesTLS ? await self.ifPassed(reach, "edge TLS") { await self.shakeHands() } : reach
         if self.edge.usesTLS { steps.append(tls) }
-        let api = await self.ifPassed(tls, "control API") { await self.callAPI() }
+        var clock: ClockComparison?
+        let api = await self.ifPassed(tls, "control API") { await self.callAPI(&clock) }
         steps.append(api)
-        steps.append(await self.ifPassed(api, "API key") { await self.tryKey() })
+        steps.append(await self.ifPassed(api, "clock") { ClockComparison.step(clock) })
+        let key = await self.ifPassed(api, "API key") { await self.tryKey() }
+        steps.append(key)
         steps.append(await self.ifPassed(api, "tunnel") { await self.openSession() })
-        steps.append(await self.ifPassed(api, "public URL") { await self.passThrough() })
+        steps.append(
+            await key.verdict == .failed
+                ? self.ifPassed(key, "public URL") { key }
+                : self.ifPassed(api, "public URL") { await self.passThrough() }
+        )
         steps.append(await self.tryTarget())
         return DiagnosisReport(steps: steps)
     }
@@ -73,10 +80,15 @@ struct Diagnosis: Sendable {
             return DiagnosisStep(name: name, verdict: .passed, finding: finding, elapsed: .now - start)
         } catch {
             var failureStatus = status
+            var advice = advice
             let failure = EdgeFailure(error, dialling: self.edge, through: self.proxy)
             if case .stop(let end) = ReconnectPolicy(retries: false).decide(afterCall: failure), end.status == .refused
             {
                 failureStatus = .refused
+                if end.wantsOneTimeCode { advice = "Add --otp and the six digits that the authenticator shows now." }
+            }
+            if let failure = error as? OriginFailure, failure.code == .localTLSError, failure.isAboutTrust {
+                advice = "With that flag, or with --origin-tls-verify off, culvert http can serve it."
             }
             let finding = (error as? OriginFailure)?.description ?? failure.description
             return DiagnosisStep(
@@ -169,9 +181,14 @@ struct Diagnosis: Sendable {
         }
     }
 
-    private func callAPI() async -> DiagnosisStep {
-        await self.step("control API", advice: "Is this the address of an edge, and not of something in front of it?") {
-            try await self.withClient(nil) { client async throws(EdgeFailure) in try await client.findEdge() }
+    private func callAPI(_ clock: inout ClockComparison?) async -> DiagnosisStep {
+        let advice = "Is this the address of an edge, and not of something in front of it?"
+        return await self.step("control API", advice: advice) {
+            let before = Date()
+            let edge = try await self.withClient(nil) { client async throws(EdgeFailure) in
+                try await client.findEdge()
+            }
+            clock = edge.map { ClockComparison(edge: $0, asked: before, answered: Date()) }
             return "a Culvert edge answers"
         }
     }
@@ -181,7 +198,9 @@ struct Diagnosis: Sendable {
             return DiagnosisStep(name: "API key", verdict: .skipped, finding: "none given")
         }
         return await self.step("API key", advice: "Ask the operator of the edge for a key, then culvert login.") {
-            let tunnels = try await self.withClient(credentials) { client async throws(EdgeFailure) in
+            // A code is for one call, and asking needs none.
+            let tunnels = try await self.withClient(try Credentials(apiKey: credentials.apiKey)) {
+                client async throws(EdgeFailure) in
                 try await client.list()
             }
             return "accepted; \(tunnels.count) \(tunnels.count == 1 ? "tunnel" : "tunnels")"
