@@ -16,7 +16,8 @@ check_files() {
     while IFS= read -r -d '' file; do
         [ -f "$file" ] || continue
         lines=$(wc -l <"$file")
-        if [ "$lines" -gt "$line_limit" ]; then
+        # The manifest can't be cut in two.
+        if [ "$lines" -gt "$line_limit" ] && [ "$file" != Package.swift ]; then
             echo "$file has $lines lines; at most $line_limit are allowed" >&2
             wrong=1
         fi

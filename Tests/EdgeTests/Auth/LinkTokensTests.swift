@@ -10,7 +10,8 @@ import Testing
 @Suite("What edges show each other")
 struct LinkTokensTests {
     private let key = SigningKey(kid: "k", secret: Data(repeating: 7, count: 32).base64EncodedString())
-    private let (one, other) = (PodID("aaaaaaaaaa"), PodID("bbbbbbbbbb"))
+    private let one = PodID("aaaaaaaaaa")
+    private let other = PodID("bbbbbbbbbb")
 
     private func tokens(_ key: SigningKey? = nil, at time: Double = 1_000_000) async throws -> LinkTokens {
         try await LinkTokens(keys: [key ?? self.key], now: { Date(timeIntervalSince1970: time) })

@@ -19,7 +19,8 @@ struct RemoteWaysTests {
 
     private let loop = EmbeddedEventLoop()
     private let seeker = Seeker()
-    private let (pod, other) = (PodID("aaaaaaaaaa"), PodID("bbbbbbbbbb"))
+    private let pod = PodID("aaaaaaaaaa")
+    private let other = PodID("bbbbbbbbbb")
 
     private func session(_ id: UInt64) -> TunnelSession {
         TunnelSession(
