@@ -43,8 +43,11 @@ struct AdminListenerTests {
     @Test("A probe is heard when more are connected than may be: the oldest gives way")
     func crowd() async throws {
         try await self.withListener { address in
-            var visitors: [RawVisitor] = []
-            for _ in 0...AdminListener.maximumConnections { visitors.append(try await RawVisitor.connect(to: address)) }
+            var visitors = [try await RawVisitor.connect(to: address)]
+            // Connections are set up on several event loops: only one that is heard has come before the others.
+            try await visitors[0].send("GET /healthz HTTP/1.1\r\nHost: admin\r\n\r\n")
+            #expect(try await visitors[0].answer().status == 200)
+            for _ in 0..<AdminListener.maximumConnections { visitors.append(try await RawVisitor.connect(to: address)) }
             try await visitors.last?.send("GET /healthz HTTP/1.1\r\nHost: admin\r\n\r\n")
             #expect(try await visitors.last?.answer().status == 200)
             try await visitors[0].end(within: .seconds(10))

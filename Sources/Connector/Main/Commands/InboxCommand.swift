@@ -58,7 +58,7 @@ struct InboxCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List messages of an inbox, the newest first.",
-            usage: "culvert inbox list <tunnel> [--state <state>] [--limit <number>] [<options>]",
+            usage: "culvert inbox list <tunnel> [--state <state>] [<options>]",
             discussion: """
                 Examples:
                   culvert inbox list my-app

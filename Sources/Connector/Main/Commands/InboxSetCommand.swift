@@ -11,7 +11,7 @@ extension InboxCommand {
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make an inbox for a tunnel, or change it.",
-            usage: "culvert inbox set <tunnel> [--path <path> …] [--verify <scheme>] [<options>]",
+            usage: "culvert inbox set <tunnel> [--path <path> …] [<options>]",
             discussion: """
                 What is left out has its default, also where the inbox is there already.
 

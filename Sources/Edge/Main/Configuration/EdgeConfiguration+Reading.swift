@@ -33,8 +33,6 @@ extension EdgeConfiguration {
         if self.isDevelopment {
             self.listen.host = "127.0.0.1"
             self.environment = .local
-            // Every name below localhost is this machine's own (RFC 6761 §6.3).
-            self.wildcardDomain = "localhost"
         }
         reader.read(
             "environment",
@@ -45,6 +43,8 @@ extension EdgeConfiguration {
         reader.read("listen", into: &self.listen, help: "where visitors, connectors and the API connect")
         reader.read("admin.listen", into: &self.adminListen, help: "health and metrics")
         reader.read("public.url", into: &self.publicURL, help: "the URL under which visitors reach this edge")
+        // Every name below localhost is this machine's own (RFC 6761 §6.3): of no use to who comes from elsewhere.
+        if self.isDevelopment, self.publicURL == nil { self.wildcardDomain = "localhost" }
         reader.read(
             "public.wildcard-domain",
             into: &self.wildcardDomain,
