@@ -27,7 +27,7 @@ extension EndToEnd {
                 in: scratch
             )
             let printed = try await connector.line(startingWith: "http")
-            let url = "\(edge.url)/" + (printed.split(separator: "/").last ?? "") + "/"
+            let url = "\(edge.url)/\(TunnelFixture.id(inURL: printed))/"
             try await eventually("both connections") {
                 try await edge.metric("culvert_active_sessions", in: scratch) == 2 ? () : nil
             }

@@ -47,7 +47,7 @@ extension EndToEnd {
             )
             let trust = ["--cacert", certificate.path]
             let tunnel = try await edge.createTunnel(options: trust, in: scratch)
-            #expect(tunnel.url?.hasPrefix("https://127.0.0.1:") == true)
+            #expect(tunnel.url?.hasPrefix("https://\(tunnel.id).localhost:") == true)
             let connector = try RunningProcess(
                 Programs.product("culvert"),
                 ["connect", "--to", "\(origin.port)", "--ca-file", certificate.path],

@@ -28,7 +28,7 @@ extension EndToEnd {
                 )
                 let printed = try await self.connector.line(startingWith: "http")
                 // Visitors come the direct way: only the connector's path is in trouble.
-                self.url = "\(self.edge.url)/" + (printed.split(separator: "/").last ?? "") + "/saw/"
+                self.url = "\(self.edge.url)/\(TunnelFixture.id(inURL: printed))/saw/"
                 try await self.waitUntilItAnswers("at the start", in: scratch)
                 let edge = self.edge
                 try await eventually("both connections") {

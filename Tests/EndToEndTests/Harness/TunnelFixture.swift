@@ -34,8 +34,14 @@ final class TunnelFixture {
         self.scratch = scratch
         self.edge = edge
         self.connector = connector
-        let name = printed.split(separator: "/").dropFirst().first?.split(separator: ".").first ?? ""
-        self.url = printed.contains(".localhost") ? "\(edge.url)/\(name)/" : printed
+        self.url = "\(edge.url)/\(Self.id(inURL: printed))/"
+    }
+
+    /// The id of a tunnel whose URL a connector prints, by path or at a name below `localhost`.
+    static func id(inURL url: String) -> String {
+        let parts = url.split(separator: "/")
+        guard url.contains(".localhost") else { return parts.last.map { String($0) } ?? "" }
+        return parts.dropFirst().first?.split(separator: ".").first.map { String($0) } ?? ""
     }
 
     /// The tunnel's path at the edge, without a slash at the end.

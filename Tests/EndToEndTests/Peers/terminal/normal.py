@@ -34,7 +34,7 @@ RULES = [
     # The inspector takes the first port that is free.
     (re.compile(r"(?m)^(Inspect +http://127\.0\.0\.1:)404\d"), r"\g<1>4040"),
     # Names that the edge makes up.
-    (re.compile(r"(?<=/)[a-z2-7]{16}(?=/)"), "abcdefghijklmnop"),
+    (re.compile(r"(?<=/)[a-z2-7]{16}(?=/|\.localhost)"), "abcdefghijklmnop"),
 ]
 
 
