@@ -49,4 +49,4 @@ def check_routes(check, render):
     check("annotations" not in other, "another controller gets annotations for nginx")
     rules = objects("prometheusRule.enabled=true", "prometheusRule.runbooks=https://w.example.com/")["PrometheusRule"]
     books = [rule["annotations"].get("runbook_url", "") for group in rules["spec"]["groups"] for rule in group["rules"]]
-    check(all(book.startswith("https://w.example.com/operations.md#") for book in books), f"runbooks: {books}")
+    check(all(re.match(r"https://w\.example\.com/(operations|webhooks)\.md#", book) for book in books), f"runbooks: {books}")

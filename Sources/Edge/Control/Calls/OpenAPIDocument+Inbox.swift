@@ -224,46 +224,51 @@ extension OpenAPIDocument {
                 "type": "object",
                 "additionalProperties": false,
                 "properties": {
-                  "when": {"enum": ["unreachable", "always"]},
+                  "when": {"enum": ["unreachable", "always", null]},
                   "methods": {
-                    "type": "array", "minItems": 1, "maxItems": 16, "items": {"type": "string", "pattern": "^[A-Z]{1,6}$"}
+                    "type": ["array", "null"], "minItems": 1, "maxItems": 16,
+                    "items": {"type": "string", "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"}
                   },
                   "paths": {
-                    "type": "array", "minItems": 1, "maxItems": 64,
-                    "items": {"type": "string", "pattern": "^/[a-z]{0,8}(/[*]{1,2})?$"}
+                    "type": ["array", "null"], "minItems": 1, "maxItems": 64,
+                    "items": {"type": "string", "pattern": "^/[!->@-~]{0,511}$"}
                   },
                   "answer": {
-                    "type": "object",
+                    "type": ["object", "null"],
                     "additionalProperties": false,
                     "properties": {
-                      "status": {"type": "integer", "minimum": 200, "maximum": 299},
-                      "content_type": {"type": "string", "pattern": "^[a-z]{1,20}/[a-z]{1,20}$"},
-                      "body": {"type": "string", "maxLength": 1024}
+                      "status": {"type": ["integer", "null"], "minimum": 200, "maximum": 299},
+                      "content_type": {"type": ["string", "null"], "pattern": "^[ -~]{1,200}$"},
+                      "body": {"type": ["string", "null"], "maxLength": 4096}
                     }
                   },
                   "echo": {
-                    "type": "array", "maxItems": 8, "items": {"type": "string", "pattern": "^(query|json):[a-zA-Z._-]{1,64}$"}
+                    "type": ["array", "null"], "maxItems": 8,
+                    "items": {"type": "string", "pattern": "^(query|json):[!-~]{1,64}$"}
                   },
                   "verify": {
-                    "type": "object",
+                    "type": ["object", "null"],
                     "additionalProperties": false,
-                    "required": ["scheme", "secret"],
+                    "required": ["scheme"],
                     "properties": {
                       "scheme": {"enum": ["github", "stripe", "slack", "standard", "shopify", "generic"]},
-                      "secret": {"type": "string", "pattern": "^[!-~]{1,200}$", "writeOnly": true},
-                      "on_failure": {"enum": ["refuse", "mark"]},
-                      "tolerance_seconds": {"type": "integer", "minimum": 1, "maximum": 86400},
+                      "secret": {
+                        "type": ["string", "null"], "minLength": 1, "maxLength": 1024, "writeOnly": true,
+                        "description": "Without one the inbox keeps the secret that it has."
+                      },
+                      "on_failure": {"enum": ["refuse", "mark", null]},
+                      "tolerance_seconds": {"type": ["integer", "null"], "minimum": 1, "maximum": 86400},
                       "generic": {
-                        "type": "object",
+                        "type": ["object", "null"],
                         "additionalProperties": false,
                         "required": ["field"],
                         "properties": {
-                          "field": {"type": "string", "pattern": "^[A-Za-z-]{1,64}$"},
-                          "prefix": {"type": "string", "maxLength": 64},
-                          "hash": {"enum": ["sha1", "sha256", "sha512"]},
-                          "coding": {"enum": ["hex", "base64"]},
-                          "template": {"type": "string", "pattern": "^[a-z]{0,8}[{]body[}]$"},
-                          "time_field": {"type": "string", "pattern": "^[A-Za-z-]{1,64}$"}
+                          "field": {"type": "string", "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"},
+                          "prefix": {"type": ["string", "null"], "maxLength": 512},
+                          "hash": {"enum": ["sha1", "sha256", "sha512", null]},
+                          "coding": {"enum": ["hex", "base64", null]},
+                          "template": {"type": ["string", "null"], "pattern": "[{]body[}]", "maxLength": 512},
+                          "time_field": {"type": ["string", "null"], "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"}
                         }
                       }
                     },
@@ -272,24 +277,24 @@ extension OpenAPIDocument {
                     "else": {"properties": {"generic": false}}
                   },
                   "delivery": {
-                    "type": "object",
+                    "type": ["object", "null"],
                     "additionalProperties": false,
                     "properties": {
-                      "attempts": {"type": "integer", "minimum": 1, "maximum": 50},
-                      "timeout_seconds": {"type": "integer", "minimum": 1, "maximum": 600},
-                      "order": {"enum": ["strict", "any"]},
-                      "per_second": {"type": "integer", "minimum": 1, "maximum": 1000}
+                      "attempts": {"type": ["integer", "null"], "minimum": 1, "maximum": 50},
+                      "timeout_seconds": {"type": ["integer", "null"], "minimum": 1, "maximum": 600},
+                      "order": {"enum": ["strict", "any", null]},
+                      "per_second": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000}
                     }
                   },
                   "keep": {
-                    "type": "object",
+                    "type": ["object", "null"],
                     "additionalProperties": false,
                     "properties": {
-                      "delivered_hours": {"type": "integer", "minimum": 0, "maximum": 2160},
-                      "waiting_hours": {"type": "integer", "minimum": 1, "maximum": 2160},
-                      "messages": {"type": "integer", "minimum": 1, "maximum": 100000},
-                      "bytes": {"type": "integer", "minimum": 1024, "maximum": 1073741824},
-                      "body_bytes": {"type": "integer", "minimum": 0, "maximum": 16777216}
+                      "delivered_hours": {"type": ["integer", "null"], "minimum": 0, "maximum": 2160},
+                      "waiting_hours": {"type": ["integer", "null"], "minimum": 1, "maximum": 2160},
+                      "messages": {"type": ["integer", "null"], "minimum": 1, "maximum": 100000},
+                      "bytes": {"type": ["integer", "null"], "minimum": 1024, "maximum": 1073741824},
+                      "body_bytes": {"type": ["integer", "null"], "minimum": 0, "maximum": 16777216}
                     }
                   }
                 }
