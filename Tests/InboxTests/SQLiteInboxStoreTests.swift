@@ -41,6 +41,7 @@ struct SQLiteInboxStoreTests {
             let store = try SQLiteInboxStore(folder: place.folder, keys: try #require(SealingKeys(old)))
             try await store.put(record("my-app"))
             try await store.append(sent, to: id, keep: self.keep)
+            await store.close()
         }
         do {
             let store = try SQLiteInboxStore(
@@ -49,6 +50,7 @@ struct SQLiteInboxStoreTests {
             )
             #expect(try await store.message(sent.id, of: id)?.body == sent.body)
             try await store.put(record("my-app"))
+            await store.close()
         }
         #expect(throws: InboxFileFailure.sealedWithAnotherKey("\(place.folder)/inbox.sqlite")) {
             _ = try SQLiteInboxStore(folder: place.folder, keys: try #require(SealingKeys(old)))
@@ -66,10 +68,12 @@ struct SQLiteInboxStoreTests {
             let store = try SQLiteInboxStore(folder: place.folder, keys: try #require(SealingKeys(old)))
             try await store.put(record("my-app"))
             try await store.append(lost, to: id, keep: self.keep)
+            await store.close()
         }
         do {
             let store = try SQLiteInboxStore(folder: place.folder, keys: try #require(SealingKeys("\(new)\n\(old)")))
             try await store.put(record("my-app"))
+            await store.close()
         }
         let store = try SQLiteInboxStore(folder: place.folder, keys: try #require(SealingKeys(new)))
         let found = message(2)
