@@ -28,22 +28,7 @@ struct LinkListener: Sendable {
             connectEndpoint: self.endpoint,
             recorder: NoRecord()
         )
-        let admission = ConnectionAdmission(
-            limit: Self.maximumConnections,
-            share: Self.maximumConnections,
-            perAddress: Self.maximumConnections
-        )
-        return try await ServerBootstrap.listener(group: group, backlog: 256)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    guard let place = admission.enter(channel) else { return channel.close(promise: nil) }
-                    channel.closeFuture.whenComplete { _ in place.leave() }
-                    try VisitorConnection.setOptions(of: channel)
-                    try channel.pipeline.syncOperations.addHandler(VisitorConnection(services: services, place: place))
-                }
-            }
-            .bind(host: address.host, port: address.port)
-            .get()
+        return try await ServerBootstrap.bindInner(to: address, group: group, services, limit: Self.maximumConnections)
     }
 }
 

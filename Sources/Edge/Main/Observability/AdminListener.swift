@@ -21,22 +21,7 @@ struct AdminListener: Sendable {
     /// - Returns: The channel that accepts connections.
     func bind(to address: ListenAddress, group: any EventLoopGroup) async throws -> any Channel {
         let services = self.services
-        let admission = ConnectionAdmission(
-            limit: Self.maximumConnections,
-            share: Self.maximumConnections,
-            perAddress: Self.maximumConnections
-        )
-        return try await ServerBootstrap.listener(group: group, backlog: 64)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    guard let place = admission.enter(channel) else { return channel.close(promise: nil) }
-                    channel.closeFuture.whenComplete { _ in place.leave() }
-                    try VisitorConnection.setOptions(of: channel)
-                    try channel.pipeline.syncOperations.addHandler(VisitorConnection(services: services, place: place))
-                }
-            }
-            .bind(host: address.host, port: address.port)
-            .get()
+        return try await ServerBootstrap.bindInner(to: address, group: group, services, limit: Self.maximumConnections)
     }
 
     private var services: ProxyServices {
