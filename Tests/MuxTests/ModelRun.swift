@@ -284,6 +284,7 @@ struct ModelRun {
 
     /// Lets both sides finish everything, and looks at what is left (I12).
     private mutating func settle() throws {
+        var roundsAtRest = 0
         for _ in 0..<20_000 {
             var hasMoved = false
             for index in 0...1 {
@@ -302,7 +303,9 @@ struct ModelRun {
                 self.now = self.now + .milliseconds(5)
                 try self.check(index)
             }
-            if !hasMoved { break }
+            // What is kept until it is acknowledged takes memory that streams wait for, and an acknowledgement its time.
+            roundsAtRest = hasMoved ? 0 : roundsAtRest + 1
+            if roundsAtRest > (self.hasCuts ? 30 : 0) { break }
         }
         if self.hasCuts { try self.settleAcknowledgements() }
         for index in 0...1 {

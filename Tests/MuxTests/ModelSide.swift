@@ -65,7 +65,7 @@ struct ModelSide {
     mutating func emit(limit: Int, now: NIODeadline) throws -> ByteBuffer? {
         self.turns.begin(self.core)
         var message = ByteBuffer()
-        guard self.core.poll(into: &message, limit: limit, now: now) else { return nil }
+        guard self.core.pollIfDue(into: &message, limit: limit, now: now) else { return nil }
         for (key, stream) in self.streams {
             if let id = self.number(of: key) { self.written[id] = stream.written }
         }

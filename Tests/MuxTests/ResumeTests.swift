@@ -17,7 +17,7 @@ struct ResumeTests {
         frames.compactMap { if case .acknowledge(let count) = $0 { count } else { nil } }
     }
 
-    @Test("what comes is acknowledged with what goes out, else after 250 ms, and an ACK alone is not")
+    @Test("an ACK goes alone after 250 ms, before that with what goes out after 60 ms, and is not acknowledged itself")
     func acknowledging() {
         var session = ScriptedSession.resumable(.edge)
         _ = session.sendKeeping()
@@ -26,17 +26,43 @@ struct ResumeTests {
         #expect(self.acknowledged(first) == [1], "the PONG of the first PING")
         session.receive(.ping(5))
         let answer = session.sendKeeping()
-        #expect(answer == [.pong(5), .acknowledge(2)])
+        #expect(answer == [.pong(5)])
+        session.tick(after: .milliseconds(60))
+        session.receive(.ping(6))
+        let later = session.sendKeeping()
+        #expect(later == [.pong(6), .acknowledge(3)])
         session.receive(.maximumStreams(101))
         let early = session.sendKeeping()
         #expect(early.isEmpty)
         session.tick(after: .milliseconds(250))
         let alone = session.sendKeeping()
-        #expect(alone == [.acknowledge(3)])
+        #expect(alone == [.acknowledge(4)])
         session.receive(.acknowledge(1))
         session.tick(after: .seconds(2))
         let none = session.sendKeeping()
         #expect(self.acknowledged(none).isEmpty)
+    }
+
+    @Test("an ACK rides along once it is for eight messages, or for 16 KiB")
+    func ridingAlong() {
+        var session = ScriptedSession.resumable(.edge)
+        _ = session.sendKeeping()
+        session.tick(after: .milliseconds(300))
+        _ = session.sendKeeping()
+        for number in 1...7 {
+            session.receive(.ping(UInt64(number)))
+            let sent = session.sendKeeping()
+            #expect(sent == [.pong(UInt64(number))])
+        }
+        session.receive(.ping(8))
+        let eighth = session.sendKeeping()
+        #expect(eighth == [.pong(8), .acknowledge(9)])
+        let now = NIODeadline.uptimeNanoseconds(0)
+        var count = ReceivedCount()
+        count.received(16_383, owesAcknowledgement: true, now: now)
+        #expect(!count.ridesAlong(now: now))
+        count.received(1, owesAcknowledgement: false, now: now)
+        #expect(count.ridesAlong(now: now))
     }
 
     @Test("an ACK in a session that can't be resumed is UNSUPPORTED")

@@ -4,8 +4,7 @@ import Protocol
 
 extension SessionHandler {
     /// Schedules the next moment at which the core has to be told the time.
-    func scheduleTick() {
-        let now = NIODeadline.now()
+    func scheduleTick(now: NIODeadline = .now()) {
         guard let eventLoop, let due = self.core.nextTick(now: now) else { return self.cancelTick() }
         // What is not urgent comes when the clock of other sessions does: to wake up for each would cost more than to
         // look at all of them.

@@ -49,7 +49,7 @@ extension SessionHandler {
     /// Sends what is left, then Close, and gives the peer a moment to answer.
     func startClosing(_ code: WebSocketCloseCode, patience: TimeAmount) {
         guard let eventLoop, self.transport.isPresent, self.closing == .open else { return }
-        self.writeOutput(limit: .max)
+        self.writeOutput(limit: .max, now: .now())
         self.closing = .closeSent
         self.writeWebSocketFrame { $0.encodeClose(code, into: &$1) }
         self.transport.flush()

@@ -22,27 +22,23 @@ extension SessionHandler {
         guard self.eventLoop != nil else { return }
         self.dispatchEvents()
         if !self.isReading { self.core.compactUnread() }
-        if self.isOpen, self.writeOutput(limit: Self.bytesPerTick) { self.transport.flush() }
+        let now = NIODeadline.now()
+        if self.isOpen, self.writeOutput(limit: Self.bytesPerTick, now: now) { self.transport.flush() }
         self.completePromises()
-        self.dispatchEvents()
-        self.scheduleTick()
+        if self.core.hasEvents { self.dispatchEvents() }
+        self.scheduleTick(now: now)
     }
 
     /// Whether anything was written to the channel, not flushed yet.
     @discardableResult
-    func writeOutput(limit: Int) -> Bool {
-        let now = NIODeadline.now()
-        // A little less than a TLS record, so that message and WebSocket header fill one (docs/protocol.md §B.1).
-        let messageLimit = WireFormat.recordLength - self.encoder.usualHeaderLength
+    func writeOutput(limit: Int, now: NIODeadline) -> Bool {
         var written = 0
         while written < limit {
             guard self.transport.isWritable || limit == .max else {
                 self.unsentLimit.heldUp()
                 break
             }
-            guard let batch = self.nextAgain() ?? self.nextBatch(messageLimit: messageLimit, now: now) else {
-                return written > 0
-            }
+            guard let batch = self.nextOutput(now: now) else { return written > 0 }
             written += batch.readableBytes
             self.unsentLimit.wrote(batch.readableBytes)
             self.transport.write(batch)
@@ -51,28 +47,25 @@ extension SessionHandler {
         return written > 0
     }
 
-    private func nextBatch(messageLimit: Int, now: NIODeadline) -> ByteBuffer? {
+    /// The next bytes for the connection, whole WebSocket frames.
+    private func nextOutput(now: NIODeadline) -> ByteBuffer? {
         let bytesPerWrite = self.unsentLimit.channel
-        let estimate = self.core.outputEstimate(limit: bytesPerWrite)
-        var batch = self.spareBatch(holding: estimate) ?? self.transport.allocator.buffer(capacity: estimate)
-        if let pong = self.pongDue.take() { self.encoder.encode(.pong, pong, into: &batch) }
-        while batch.readableBytes <= bytesPerWrite - WireFormat.recordLength {
-            let start = self.encoder.begin(in: &batch)
-            let isHello = self.core.isHelloDue
-            guard self.core.poll(into: &batch, limit: messageLimit, now: now) else {
-                self.encoder.cancel(from: start, in: &batch)
-                break
-            }
-            self.encoder.finish(.binary, from: start, in: &batch)
-            // HELLO is never sent again, so nothing that may be is in one buffer with it.
-            if isHello { break }
+        switch self.core.output(limit: bytesPerWrite, now: now) {
+        case .repetition: return self.nextAgain() ?? self.nextBatch(of: 0, limit: bytesPerWrite, now: now)
+        case .messages(let estimate): return self.nextBatch(of: estimate, limit: bytesPerWrite, now: now)
+        case .nothing: return self.pongDue == nil ? nil : self.nextBatch(of: 0, limit: bytesPerWrite, now: now)
         }
+    }
+
+    private func nextBatch(of estimate: Int, limit: Int, now: NIODeadline) -> ByteBuffer? {
+        let capacity = max(estimate, 512)
+        var batch = self.spareBatch(holding: capacity) ?? self.transport.allocator.buffer(capacity: capacity)
+        if let pong = self.pongDue.take() { self.encoder.encode(.pong, pong, into: &batch) }
+        self.core.writeMessages(into: &batch, framedBy: &self.encoder, limit: limit, now: now)
         guard batch.readableBytes > 0 else {
-            // Most looks for something to send find nothing, the last of each round for one.
             if batch.storageCapacity <= Self.largestSpare { self.spare = batch }
             return nil
         }
-        self.core.keep(batch)
         return batch
     }
 
@@ -109,12 +102,61 @@ extension SessionHandler {
 }
 
 extension SessionCore {
+    /// What there is for the connection.
+    enum Output: Equatable {
+        case nothing
+        /// What an earlier connection may not have brought.
+        case repetition
+        /// Messages, and how large the buffer for them should be, in bytes.
+        case messages(estimate: Int)
+    }
+
+    /// Looks whether there is anything to be sent.
+    ///
+    /// Most looks find nothing, the last of each round for one: they cost no buffer.
+    mutating func output(limit: Int, now: NIODeadline) -> Output {
+        if self.replay.isRestarting { return .repetition }
+        guard !self.isQuiet(now: now) else {
+            self.finishBatch()
+            return .nothing
+        }
+        return .messages(estimate: self.outputEstimate(limit: limit))
+    }
+
     /// How large the buffer for the next messages should be, in bytes: what is queued, as far as it may go out.
-    func outputEstimate(limit: Int) -> Int {
-        guard !self.scheduler.isEmpty else { return 512 }
+    private func outputEstimate(limit: Int) -> Int {
         // Streams that wait mostly hold either a small answer or more than a message.
-        guard let first = self.scheduler.peek() else { return 512 }
+        guard !self.scheduler.isEmpty, let first = self.scheduler.peek() else { return 512 }
         let queued = self.streams[first].sendQueue.byteCount
         return min(limit, max(2_048, queued + 512))
+    }
+
+    /// Writes messages, each in a WebSocket frame, and keeps them in case that another connection has to bring them.
+    ///
+    /// - Parameters:
+    ///   - batch: Where to append.
+    ///   - encoder: Frames them.
+    ///   - limit: How long the batch may become, in bytes.
+    ///   - now: The time.
+    mutating func writeMessages(
+        into batch: inout ByteBuffer,
+        framedBy encoder: inout WebSocketEncoder,
+        limit: Int,
+        now: NIODeadline
+    ) {
+        // A little less than a TLS record, so that message and WebSocket header fill one (docs/protocol.md §B.1).
+        let messageLimit = WireFormat.recordLength - encoder.usualHeaderLength
+        while batch.readableBytes <= limit - WireFormat.recordLength, !self.isQuiet(now: now) {
+            let start = encoder.begin(in: &batch)
+            let isHello = self.isHelloDue
+            guard self.poll(into: &batch, limit: messageLimit, now: now) else {
+                encoder.cancel(from: start, in: &batch)
+                break
+            }
+            encoder.finish(.binary, from: start, in: &batch)
+            // HELLO is never sent again, so nothing that may be is in one buffer with it.
+            if isHello { break }
+        }
+        if batch.readableBytes > 0 { self.keep(batch) }
     }
 }

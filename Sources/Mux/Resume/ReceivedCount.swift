@@ -9,11 +9,16 @@ struct ReceivedCount: Hashable {
     private(set) var owedSince: NIODeadline?
     /// What came since the last acknowledgement, in bytes.
     private var bytes = 0
+    /// How many messages came since then.
+    private var messages = 0
 
     /// So many bytes are acknowledged at once.
     static let bytesPerAcknowledgement = 65_536
     /// So long an acknowledgement may wait for something to ride with.
     static let patience = TimeAmount.milliseconds(250)
+    /// From any of these on an acknowledgement rides with whatever goes out: one with every message would cost small
+    /// requests more than the rest of resumption does.
+    static let ridingAlong = (messages: 8, bytes: 16_384, patience: TimeAmount.milliseconds(60))
 
     /// A message has come.
     ///
@@ -24,6 +29,7 @@ struct ReceivedCount: Hashable {
     mutating func received(_ bytes: Int, owesAcknowledgement: Bool, now: NIODeadline) {
         self.count += 1
         self.bytes += bytes
+        self.messages += 1
         if owesAcknowledgement, self.owedSince == nil { self.owedSince = now }
     }
 
@@ -33,10 +39,18 @@ struct ReceivedCount: Hashable {
         return self.bytes >= Self.bytesPerAcknowledgement || now - owedSince >= Self.patience
     }
 
+    /// Whether an acknowledgement goes out with what goes out anyhow.
+    func ridesAlong(now: NIODeadline) -> Bool {
+        guard let owedSince else { return false }
+        return self.messages >= Self.ridingAlong.messages || self.bytes >= Self.ridingAlong.bytes
+            || now - owedSince >= Self.ridingAlong.patience
+    }
+
     /// The count for an acknowledgement that goes out now.
     mutating func take() -> UInt64 {
         self.owedSince = nil
         self.bytes = 0
+        self.messages = 0
         return self.count
     }
 }

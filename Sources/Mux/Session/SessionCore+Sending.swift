@@ -47,13 +47,33 @@ extension SessionCore {
             return false
         }
         let owesAcknowledgement = buffer.writerIndex > content
-        // What has come is acknowledged with whatever goes out.
-        if self.received.owedSince != nil, buffer.writerIndex + Self.acknowledgementLength <= end {
+        if self.received.ridesAlong(now: now), buffer.writerIndex + Self.acknowledgementLength <= end {
             self.writeAcknowledgement(into: &buffer)
         }
         self.numberSent(owesAcknowledgement: owesAcknowledgement, now: now)
         self.finishBatch()
         return true
+    }
+
+    /// Whether ``poll(into:limit:now:)`` has nothing to write: a look that costs no more than these comparisons.
+    func isQuiet(now: NIODeadline) -> Bool {
+        if self.isHelloDue { return false }
+        switch self.suspension == nil ? self.phase : .closed {
+        case .closed, .helloWait: return true
+        case .closing: return self.goAwayDue == nil || self.peer == nil
+        case .active, .draining: break
+        }
+        return self.scheduler.isEmpty && self.controlQueue.isEmpty && self.waitingOpens.isEmpty
+            && !self.isSessionControlDue && !self.isPingDue && !self.received.isDue(now: now)
+    }
+
+    private var isSessionControlDue: Bool {
+        !self.pongs.isEmpty || self.goAwayDue != nil || self.isGreaseDue || self.allowance.isAnnouncementDue
+            || self.credit.isUpdateDue || self.credit.isBlockedDue
+    }
+
+    private var isPingDue: Bool {
+        self.liveness.pings.isWanted || self.barrier.isPingWanted || self.life.drain?.isPingWanted == true
     }
 
     private static let acknowledgementLength = WireFormat.headerLength + 8

@@ -136,6 +136,9 @@ public struct SessionCore {
         self.events.popFirst()
     }
 
+    /// Whether ``nextEvent()`` has one.
+    var hasEvents: Bool { !self.events.isEmpty }
+
     // MARK: State
 
     var role: SessionRole { self.configuration.role }

@@ -35,7 +35,7 @@ extension ScriptedSession {
     mutating func sendKeeping() -> [Frame] {
         var frames: [Frame] = []
         var message = ByteBuffer()
-        while self.core.poll(into: &message, limit: 16_376, now: self.now) {
+        while self.core.pollIfDue(into: &message, limit: 16_376, now: self.now) {
             self.core.keep(message)
             var decoder = FrameDecoder(message: message)
             while let frame = try? decoder.next() { if !frame.isExtension { frames.append(frame) } }

@@ -89,7 +89,7 @@ struct ScriptedSession {
     mutating func messages(limit: Int = 16_376) -> [ByteBuffer] {
         var messages: [ByteBuffer] = []
         var message = ByteBuffer()
-        while self.core.poll(into: &message, limit: limit, now: self.now) {
+        while self.core.pollIfDue(into: &message, limit: limit, now: self.now) {
             messages.append(message)
             message = ByteBuffer()
         }
