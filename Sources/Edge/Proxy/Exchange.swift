@@ -259,11 +259,7 @@ extension Exchange: OriginLinkConsumer {
             self.request.originAnswered()
             let action = try self.state.received(head)
             if head.isInformational, head.status > 101 { sink.originAnsweredInterim() }
-            let rewrite = ResponseRewrite(
-                urls: self.plan.urls,
-                shared: self.plan.shared,
-                date: self.request.services.date
-            )
+            let rewrite = self.plan.rewrite
             switch action {
             case .dropInterim: break
             case .forwardInterim:
@@ -274,14 +270,20 @@ extension Exchange: OriginLinkConsumer {
                     sink
                 )
             case .upgrade:
-                self.send(rewrite.head(head, framing: .asReceived, connection: .kept), head.status, isFinal: true, sink)
+                let bytes = rewrite.head(head, framing: .asReceived, connection: .kept)
+                self.send(bytes, head.status, isFinal: true, sink)
                 sink.switchProtocols()
             case .final(let framing, let visitorFraming, let answer):
                 let connection = sink.decide(answer)
                 self.state.told(connection)
                 self.responseBody = BodyReader(framing, isLenient: true)
                 self.responseFraming = visitorFraming
-                let bytes = rewrite.head(head, framing: visitorFraming, connection: connection)
+                let bytes = rewrite.head(
+                    head,
+                    framing: visitorFraming,
+                    connection: connection,
+                    date: self.request.services.date
+                )
                 self.send(bytes, head.status, isFinal: true, sink)
                 if self.responseBody.isComplete { self.completeResponse(sink) }
             }

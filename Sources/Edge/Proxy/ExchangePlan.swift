@@ -8,9 +8,8 @@ import Protocol
 struct ExchangePlan {
     let request: IncomingRequest
     let tunnel: Tunnel
-    let urls: ResponseURLs
-    /// What the answer has to mind because the tunnel shares its origin.
-    let shared: SharedOrigin?
+    /// What becomes of the answer's head.
+    let rewrite: ResponseRewrite
     /// Whether the origin is asked for the protocol that the visitor asks for.
     let passesUpgrade: Bool
     /// The protocols that it is asked for, in lower case.

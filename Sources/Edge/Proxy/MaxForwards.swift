@@ -12,7 +12,8 @@ enum MaxForwards: Equatable {
     case next(Int)
 
     init(_ head: RequestHead) {
-        guard let text = head.section.first(.maxForwards), head.hasMethod("OPTIONS") || head.hasMethod("TRACE"),
+        guard head.section.contains(.maxForwards), let text = head.section.first(.maxForwards),
+            head.hasMethod("OPTIONS") || head.hasMethod("TRACE"),
             let count = UInt32(text), text.utf8.allSatisfy({ (0x30...0x39).contains($0) })
         else {
             self = .unlimited

@@ -5,7 +5,7 @@ import EdgeTunnels
 import HTTP1
 
 /// Finds the route of a request from its raw, undecoded target and its host.
-package struct PublicRouter: Sendable {
+package final class PublicRouter: Sendable {
     /// Tunnels are reached as `<id>.<wildcardDomain>` too, if set.
     let wildcardDomain: String?
     /// The one host of the control API and of connectors; `nil` for every host that is not a tunnel's.
@@ -15,7 +15,9 @@ package struct PublicRouter: Sendable {
     /// Whether tunnels are reached as `/<id>/`.
     let hasPathMode: Bool
     /// Where every request goes, if all go to one place.
-    private var onlyRoute: Route?
+    private let onlyRoute: Route?
+    /// The same with the dot before it.
+    private let hostSuffix: String?
 
     private static let connectPrefix = "/api/tunnel/connect/"
     private static let accessPrefix = "/api/tunnel/access/"
@@ -27,26 +29,33 @@ package struct PublicRouter: Sendable {
     ///   - apiHost: The one host of the control API and of connectors.
     ///   - publicHost: The host of the edge's public URL, without a port.
     ///   - hasPathMode: Whether tunnels are reached as `/<id>/`.
-    package init(wildcardDomain: String?, apiHost: String? = nil, publicHost: String? = nil, hasPathMode: Bool = true) {
+    package convenience init(
+        wildcardDomain: String?,
+        apiHost: String? = nil,
+        publicHost: String? = nil,
+        hasPathMode: Bool = true
+    ) {
+        self.init(wildcardDomain, apiHost: apiHost, publicHost: publicHost, hasPathMode: hasPathMode, only: nil)
+    }
+
+    private init(_ wildcardDomain: String?, apiHost: String?, publicHost: String?, hasPathMode: Bool, only: Route?) {
         self.wildcardDomain = wildcardDomain?.lowercased()
         self.apiHost = apiHost?.lowercased()
         self.publicHost = publicHost?.lowercased()
         self.hasPathMode = hasPathMode
+        self.onlyRoute = only
+        self.hostSuffix = self.wildcardDomain.map { "." + $0 }
+    }
+
+    private convenience init(only route: Route) {
+        self.init(nil, apiHost: nil, publicHost: nil, hasPathMode: true, only: route)
     }
 
     /// Finds nothing but one place, for a listener that serves nothing else.
-    package static var controlPlaneAlone: PublicRouter {
-        var router = PublicRouter(wildcardDomain: nil)
-        router.onlyRoute = .controlPlane
-        return router
-    }
+    package static var controlPlaneAlone: PublicRouter { PublicRouter(only: .controlPlane) }
 
     /// Finds nothing but the place where one side asks for an upgrade.
-    package static var upgradesAlone: PublicRouter {
-        var router = PublicRouter(wildcardDomain: nil)
-        router.onlyRoute = .connect(tunnelID: "")
-        return router
-    }
+    package static var upgradesAlone: PublicRouter { PublicRouter(only: .connect(tunnelID: "")) }
 
     func route(_ head: RequestHead) -> Route {
         if let onlyRoute { return onlyRoute }
@@ -138,13 +147,25 @@ package struct PublicRouter: Sendable {
     }
 
     private func place(_ host: String) -> Place {
-        guard self.wildcardDomain != nil || self.apiHost != nil, host.first != "[" else { return .shared }
-        var name = host.lowercased().prefix { $0 != ":" }
+        guard self.hostSuffix != nil || self.apiHost != nil, host.utf8.first != UInt8(ascii: "[") else {
+            return .shared
+        }
+        var name = host.utf8.prefix { $0 != UInt8(ascii: ":") }
         // A name that is written with the root's dot is the same name (RFC 1034 §3.1).
-        if name.last == "." { name.removeLast() }
-        if let apiHost, name == apiHost { return .api }
-        if let publicHost, name == publicHost { return .shared }
-        guard let wildcardDomain, name.hasSuffix("." + wildcardDomain) else { return .shared }
-        return TunnelID(name.dropLast(wildcardDomain.count + 1)).map(Place.tunnel) ?? .nobody
+        if name.last == UInt8(ascii: ".") { name.removeLast() }
+        if let apiHost, name.equalsIgnoringCase(apiHost) { return .api }
+        if let publicHost, name.equalsIgnoringCase(publicHost) { return .shared }
+        guard let hostSuffix, name.suffix(hostSuffix.utf8.count).equalsIgnoringCase(hostSuffix) else { return .shared }
+        let label = Substring(name.dropLast(hostSuffix.utf8.count)).lowercased()
+        return TunnelID(label).map(Place.tunnel) ?? .nobody
+    }
+}
+
+extension Substring.UTF8View {
+    /// Whether this is a text in lower case, but for the case of its letters (RFC 9110 §4.2.3).
+    fileprivate func equalsIgnoringCase(_ text: String) -> Bool {
+        self.elementsEqual(text.utf8) { byte, wanted in
+            ((0x41...0x5A).contains(byte) ? byte | 0x20 : byte) == wanted
+        }
     }
 }

@@ -34,8 +34,6 @@ struct ResponseRewrite {
     let urls: ResponseURLs
     /// What is to be minded because the tunnel shares its origin; `nil` on a host of its own.
     private(set) var shared: SharedOrigin?
-    /// When the response was received, for one that does not say when it was made (RFC 9110 §6.6.1).
-    private(set) var date: HTTPDate?
 
     /// Fields that frame the message are never about one connection alone, whoever names them.
     private static let neverNamed: Set<String> = [
@@ -43,7 +41,13 @@ struct ResponseRewrite {
     ]
 
     /// The head as it goes to the visitor.
-    func head(_ head: ResponseHead, framing: Framing, connection: Connection) -> ByteBuffer {
+    ///
+    /// - Parameters:
+    ///   - head: The origin's.
+    ///   - framing: How the body reaches the visitor.
+    ///   - connection: What the visitor is told of the connection.
+    ///   - date: When the response was received, for one that does not say when it was made (RFC 9110 §6.6.1).
+    func head(_ head: ResponseHead, framing: Framing, connection: Connection, date: HTTPDate? = nil) -> ByteBuffer {
         let section = head.section
         let named = section.linesNamedByConnection(except: Self.neverNamed)
         // 101 names the protocol that follows, 426 those that it would take (RFC 9110 §15.5.22). Anywhere else the field

@@ -91,16 +91,18 @@ struct TunnelVisit {
         let plan = ExchangePlan(
             request: self.request,
             tunnel: tunnel,
-            urls: ResponseURLs(
-                prefix: self.entry.hidesPrefix(policy.pathMode) ? "/\(tunnel.id)" : "",
-                isPathMode: self.entry.isShared,
-                scheme: visitor.scheme,
-                host: visitor.host,
-                originHost: rewrite.originHost,
-                outerPrefix: visitor.prefix,
-                wildcardDomain: services.router.wildcardDomain
+            rewrite: ResponseRewrite(
+                urls: ResponseURLs(
+                    prefix: self.entry.hidesPrefix(policy.pathMode) ? "/\(tunnel.id)" : "",
+                    isPathMode: self.entry.isShared,
+                    scheme: visitor.scheme,
+                    host: visitor.host,
+                    originHost: rewrite.originHost,
+                    outerPrefix: visitor.prefix,
+                    wildcardDomain: services.router.wildcardDomain
+                ),
+                shared: self.sharedOrigin(tunnel, policy)
             ),
-            shared: self.sharedOrigin(tunnel),
             passesUpgrade: passesUpgrade,
             protocols: passesUpgrade ? self.head.section.tokens(.upgrade, atMost: 16) ?? [] : [],
             mayReuse: policy.originReuse == .safe && services.settings.reusesOriginConnections
@@ -110,9 +112,9 @@ struct TunnelVisit {
 
     // MARK: Tunnels that share their origin
 
-    private func sharedOrigin(_ tunnel: Tunnel) -> SharedOrigin? {
+    private func sharedOrigin(_ tunnel: Tunnel, _ policy: TunnelPolicy) -> SharedOrigin? {
         guard self.entry.isShared else { return nil }
-        let isFound = self.request.services.fallbackKind(self.request.policy) != nil
+        let isFound = self.request.services.fallbackKind(policy) != nil
         let opened = isFound ? self.opened(tunnel) : nil
         // Programs don't lose the prefix, and get what the app sent.
         let isBrowser = opened != nil || self.entry == .fallback || self.entry == .root || self.hasCookieOfOurs

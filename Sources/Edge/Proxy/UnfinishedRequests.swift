@@ -21,6 +21,9 @@ final class UnfinishedRequests: Sendable {
     struct Share {
         fileprivate var place: ArrivalSlots<Holder>.Place?
         fileprivate var bytes = 0
+
+        /// Whether to hold so many bytes changes nothing: there is little, and was.
+        func isUnchanged(by bytes: Int) -> Bool { self.bytes == 0 && bytes <= UnfinishedRequests.free }
     }
 
     fileprivate struct Holder {

@@ -466,9 +466,9 @@ extension VisitorConnection: ResponseSink {
 
 extension VisitorConnection: UnfinishedRequestHolder {
     private func updateHeldBytes() {
-        guard let context else { return }
         let isOver = self.state.phase == .closed
         let bytes = isOver ? 0 : self.input.heldBytes + (self.responder?.heldBytes ?? 0)
+        guard !self.unfinished.isUnchanged(by: bytes), let context else { return }
         self.services.unfinished.hold(bytes, &self.unfinished, self, on: context.eventLoop)
     }
 

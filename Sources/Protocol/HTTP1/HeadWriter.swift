@@ -117,8 +117,11 @@ package struct HeadWriter: ~Copyable {
 
     /// Adds a text.
     package mutating func text(_ text: String) {
-        var text = text
-        text.withUTF8 { self.bytes(UnsafeRawBufferPointer($0)) }
+        let isContiguous: Void? = text.utf8.withContiguousStorageIfAvailable {
+            self.bytes(UnsafeRawBufferPointer($0))
+        }
+        guard isContiguous == nil else { return }
+        for byte in text.utf8 { self.byte(byte) }
     }
 
     /// Adds what a buffer holds.

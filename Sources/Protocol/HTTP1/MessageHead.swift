@@ -97,18 +97,40 @@ package struct FieldSection {
 }
 
 /// A request's head (RFC 9112 §3).
-package struct RequestHead {
-    package var section: FieldSection
-    package var method: FieldLine.Span
-    package var target: FieldLine.Span
-    package var version: HTTPVersion
+///
+/// An object, though it never changes: half a dozen of those who handle a request hold it.
+package final class RequestHead {
+    package let section: FieldSection
+    package let method: FieldLine.Span
+    package let target: FieldLine.Span
+    package let version: HTTPVersion
     /// How the body is delimited.
-    package var framing: BodyFraming
+    package let framing: BodyFraming
     /// What the visitor wants of the connection after this exchange.
-    package var isKeepAlive: Bool
+    package let isKeepAlive: Bool
     /// Whether the visitor asks for another protocol: `Upgrade` that `Connection` names.
-    package var isUpgrade: Bool
-    package var isHead: Bool
+    package let isUpgrade: Bool
+    package let isHead: Bool
+
+    init(
+        section: FieldSection,
+        method: FieldLine.Span,
+        target: FieldLine.Span,
+        version: HTTPVersion,
+        framing: BodyFraming,
+        isKeepAlive: Bool,
+        isUpgrade: Bool,
+        isHead: Bool
+    ) {
+        self.section = section
+        self.method = method
+        self.target = target
+        self.version = version
+        self.framing = framing
+        self.isKeepAlive = isKeepAlive
+        self.isUpgrade = isUpgrade
+        self.isHead = isHead
+    }
 
     /// Whether the connection can go on after an answer of the edge's own.
     ///
