@@ -97,13 +97,26 @@ let package = Package(
         ),
         .target(
             name: "InboxFile",
-            dependencies: ["ControlAPI", "EdgeInbox", crypto, database],
+            dependencies: ["ControlAPI", "EdgeInbox", database],
             path: "Sources/Edge/InboxFile",
             swiftSettings: settings,
             // Statically, so that a program runs where there is no SQLite: GRDB asks for it, and it is looked for there first.
             linkerSettings: [
                 .unsafeFlags(["-L\(Context.packageDirectory)/Sources/CSQLite"], .when(platforms: [.linux]))
             ]
+        ),
+        .target(
+            name: "InboxRedis",
+            dependencies: [
+                "ControlAPI",
+                "EdgeInbox",
+                "RESP",
+                "Redis",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Sources/Edge/InboxRedis",
+            swiftSettings: settings
         ),
         .target(
             name: "EdgeTunnels",
@@ -241,6 +254,7 @@ let package = Package(
                 "EdgeTunnels",
                 "HTTP1",
                 "InboxFile",
+                "InboxRedis",
                 "JSONText",
                 "Mux",
                 "Program",
@@ -441,7 +455,19 @@ let package = Package(
         ),
         .testTarget(
             name: "InboxTests",
-            dependencies: ["ControlAPI", "EdgeInbox", "InboxFile", crypto, database],
+            dependencies: [
+                "ControlAPI",
+                "EdgeInbox",
+                "InboxFile",
+                "InboxRedis",
+                "Redis",
+                "RedisServer",
+                crypto,
+                database,
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(

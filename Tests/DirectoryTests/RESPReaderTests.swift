@@ -33,6 +33,17 @@ struct RESPReaderTests {
         }
     }
 
+    @Test("A string that is no text keeps its bytes")
+    func bytes() throws {
+        let reader = RESPReader(limit: 1 << 20)
+        try Array("*2\r\n$4\r\n".utf8 + [0xFF, 0, 0x0D, 0x0A] + "\r\n$2\r\nok\r\n".utf8).withUnsafeBytes {
+            try reader.feed($0)
+        }
+        let words = try #require(try reader.next()?.elements)
+        #expect(words == [.bytes([0xFF, 0, 0x0D, 0x0A]), .string("ok")])
+        #expect(words.map(\.content) == [[0xFF, 0, 0x0D, 0x0A], Array("ok".utf8)])
+    }
+
     @Test("What is no reply, and one that is too large, end the reading")
     func refused() {
         #expect(throws: RESPReader.Failure.self) { try self.read(["%1\r\n+a\r\n+b\r\n"]) }

@@ -2,6 +2,8 @@
 
 import ControlAPI
 import Foundation
+import Redis
+import RedisServer
 import Synchronization
 import Testing
 
@@ -283,6 +285,29 @@ struct TunnelDirectoryTests {
             #expect(try await test.directory.take(10, from: "b", limit: fast).granted == 10)
             try await test.pass(0.5)
             #expect((5...9).contains(try await test.directory.take(100, from: "b", limit: fast).granted))
+        }
+    }
+
+    @Test("A tunnel with an inbox is not forgotten, however long nobody is there")
+    func inbox() async throws {
+        let server = try RedisServer()
+        try await RedisUnderTest.run(server) { client in
+            var times = DirectoryTimes()
+            times.idleExpiry = 100
+            let directory = RedisTunnelDirectory(
+                client,
+                times: times,
+                recorder: NoRecorder(),
+                logger: RedisUnderTest.quiet
+            )
+            for id in ["app-a", "app-b"] { _ = try await directory.create(.of(id), limit: 9) }
+            _ = try await client.command(["SADD", "cv:ib", "app-a"])
+            try await Task.sleep(for: .milliseconds(150))
+            #expect(try await directory.removeIdle(limit: 9) == [try tunnelID("app-b")])
+            #expect(try await directory.find(try tunnelID("app-a")) != nil)
+            _ = try await client.command(["SREM", "cv:ib", "app-a"])
+            try await Task.sleep(for: .milliseconds(150))
+            #expect(try await directory.removeIdle(limit: 9) == [try tunnelID("app-a")])
         }
     }
 }

@@ -43,6 +43,14 @@ extension EndToEnd {
             #expect(try #require(tally.accepted) > 0)
         }
 
+        @Test("Webhooks reach three edges, and one hands each over, in order, also when it is killed in the middle")
+        func severalEdges() async throws {
+            let count = Programs.isFullSize ? 600 : 120
+            let tally = try await self.run("edges", [count], within: .seconds(240))
+            #expect(tally.failures == [])
+            #expect(tally.accepted == count)
+        }
+
         @Test("A full file refuses what comes, and takes again once there is room")
         func full() async throws {
             let tally = try await self.run("full", [], within: .seconds(120))

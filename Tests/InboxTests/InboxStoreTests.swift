@@ -2,15 +2,22 @@
 
 import ControlAPI
 import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+import Redis
+import RedisServer
 import Testing
 
 @testable import EdgeInbox
 @testable import InboxFile
+@testable import InboxRedis
 
-/// Both ways to keep inboxes: what one does the other does.
+/// Every way to keep inboxes: what one does the others do.
 enum StoreKind: CaseIterable {
     case memory
     case file
+    case redis
 }
 
 /// A store in a folder of its own.
@@ -22,11 +29,26 @@ struct StoreUnderTest {
         self.keys = try #require(SealingKeys(SealingKeys.makeKey()))
     }
 
-    func open(_ kind: StoreKind, bounds: SQLiteInboxStore.Bounds = .init()) throws -> any InboxStore {
-        switch kind {
-        case .memory: MemoryInboxStore()
-        case .file: try SQLiteInboxStore(folder: self.folder, keys: self.keys, bounds: bounds)
+    /// A store in a Redis, which is there when the call returns.
+    func open(on server: RedisServer, _ options: RedisInboxStore.Options = .init()) async throws -> RedisInboxStore {
+        var configuration = RedisClient.Configuration(
+            url: try #require(RedisURL("redis://127.0.0.1:\(server.port)"))
+        )
+        // The machine may be busy; a server that was killed is noticed all the same.
+        configuration.timeout = .seconds(20)
+        let store = try RedisInboxStore(
+            configuration,
+            keys: self.keys,
+            options: options,
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        )
+        await store.open()
+        let patience = ContinuousClock.now + .seconds(20)
+        while (try? await store.figures()) == nil, ContinuousClock.now < patience {
+            try await Task.sleep(for: .milliseconds(10))
         }
+        return store
     }
 
     func clean() { try? FileManager.default.removeItem(atPath: self.folder) }
@@ -70,8 +92,17 @@ struct InboxStoreTests {
     private func with(_ kind: StoreKind, _ body: (any InboxStore, TunnelID) async throws -> Void) async throws {
         let place = try StoreUnderTest()
         defer { place.clean() }
-        let store = try place.open(kind)
-        try await body(store, try #require(Self.id))
+        let id = try #require(Self.id)
+        switch kind {
+        case .memory: try await body(MemoryInboxStore(), id)
+        case .file: try await body(try SQLiteInboxStore(folder: place.folder, keys: place.keys), id)
+        case .redis:
+            let server = try RedisServer()
+            let store = try await place.open(on: server)
+            try await body(store, id)
+            await store.close()
+            withExtendedLifetime(server) {}
+        }
     }
 
     private func turn(_ store: any InboxStore, _ id: TunnelID, at now: Date = start) async throws -> InboxTurn {

@@ -97,6 +97,7 @@ TOGGLES = {
     "adminService.annotations.a": ["b"],
     # Last, since it allows no more than one pod.
     "inbox.enabled": ["true,replicaCount=1,autoscaling.enabled=false,config.cluster.redis.url="],
+    "inbox.store": ["redis,config.cluster.redis.url=redis://redis.example"],
     "inbox.existingClaim": ["messages"],
     "inbox.storageClass": ["fast"],
     "inbox.keySecret": ["inbox-key"],
@@ -124,9 +125,10 @@ REFUSED = {
     "gateway.enabled=true": "gateway.parentRefs is required",
     "replicaCount=2": "config.cluster.redis.url",
     "autoscaling.enabled=true": "config.cluster.redis.url",
-    "inbox.enabled=true,replicaCount=2": "inbox.enabled is for one pod",
-    "inbox.enabled=true,autoscaling.enabled=true": "inbox.enabled is for one pod",
+    "inbox.enabled=true,replicaCount=2": "inbox.store=file is for one pod",
+    "inbox.enabled=true,autoscaling.enabled=true": "inbox.store=file is for one pod",
     "inbox.enabled=true,config.cluster.redis.url=redis://redis.example": "don't go together",
+    "inbox.enabled=true,inbox.store=redis": "which is empty",
 }
 # Kinds whose schemas come with an operator and not with Kubernetes: the keys of `spec` that we may use.
 CUSTOM = {
@@ -160,6 +162,7 @@ CHART_OWNS = {
     "log.file-size",
     "log.file-count",
     "inbox.directory",
+    "inbox.store",
     "inbox.key-file",
 }
 

@@ -33,7 +33,7 @@ struct DirectoryScripts: Sendable {
     let cut: RedisScript
     /// KEYS tunnel, lease, cut-offs, ids, idle; ARGV id, owner, issued until, ends at, now, life of cut-offs in s.
     let remove: RedisScript
-    /// KEYS idle, ids; ARGV most, name lease in ms.
+    /// KEYS idle, ids; ARGV most, name lease in ms, idle expiry in ms; a tunnel with an inbox is not forgotten.
     let forget: RedisScript
     /// KEYS pods, info; ARGV pod, info, lease in ms.
     let beat: RedisScript
@@ -197,7 +197,8 @@ struct DirectoryScripts: Sendable {
             local key = 'cv:t:' .. id
             redis.call('ZREM', KEYS[1], id)
             local known = redis.call('HMGET', key, 'o', 'v', 'p')
-            if known[1] and redis.call('HLEN', key) <= 4 then
+            if redis.call('SISMEMBER', 'cv:ib', id) == 1 then redis.call('ZADD', KEYS[1], now + ARGV[3], id)
+            elseif known[1] and redis.call('HLEN', key) <= 4 then
                 redis.call('DEL', key)
                 redis.call('ZREM', 'cv:o:' .. known[1], id)
                 redis.call('ZREM', KEYS[2], id)

@@ -237,7 +237,7 @@ package final class RedisTunnelDirectory: TunnelDirectory {
             .forget,
             self.scripts.forget,
             ["idle", "ids"],
-            ["\(limit)", "\(self.times.nameLease)"]
+            ["\(limit)", "\(self.times.nameLease)", "\(self.times.idleExpiry)"]
         )
         return answer.elements?.compactMap { $0.text.flatMap { TunnelID($0) } } ?? []
     }

@@ -47,11 +47,27 @@ package final class InboxDesk: Sendable {
     package func load() async throws -> [InboxRecord] {
         let records = try await self.store.inboxes()
         self.state.withLock { state in
+            state.records = [:]
             for record in records {
                 if let id = TunnelID(record.tunnelID) { state.records[id] = record }
             }
         }
         return records
+    }
+
+    /// Takes up what became of an inbox at another edge.
+    ///
+    /// - Returns: The inbox; `nil` if there is none any more.
+    package func look(at id: TunnelID) async throws -> InboxRecord? {
+        let record = try await self.store.inbox(id)
+        self.state.withLock { $0.records[id] = record }
+        return record
+    }
+
+    /// The inbox of a tunnel that is made now; `nil` if it has none, or another owner has.
+    package func inbox(of id: TunnelID, owner: String) -> TunnelInbox? {
+        guard let record = self.record(id), record.owner == owner else { return nil }
+        return self.inbox(record, of: id)
     }
 
     /// What is known of the inbox of a tunnel.

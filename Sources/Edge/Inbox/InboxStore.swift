@@ -12,8 +12,19 @@ import Foundation
 ///
 /// Every member may be called from any task.
 package protocol InboxStore: Sendable {
+    /// What other edges do to the same inboxes; `nil` where no other edge can.
+    ///
+    /// For one reader.
+    var events: AsyncStream<InboxEvent>? { get }
+
+    /// Begins; returns once it can be asked, or soon, since it may be away for a while.
+    func open() async
+
     /// Every inbox, for an edge that begins.
     func inboxes() async throws -> [InboxRecord]
+
+    /// One inbox; `nil` if there is none.
+    func inbox(_ id: TunnelID) async throws -> InboxRecord?
 
     /// Keeps an inbox, or what is new of it.
     func put(_ record: InboxRecord) async throws
@@ -28,7 +39,7 @@ package protocol InboxStore: Sendable {
     /// - Throws: ``InboxStoreError``.
     func append(_ message: NewMessage, to id: TunnelID, keep: InboxSettings.Keep) async throws(InboxStoreError)
 
-    /// What is to be handed over next.
+    /// What is to be handed over next; of edges that share the store, to one at a time.
     ///
     /// - Parameters:
     ///   - id: The tunnel.
@@ -79,6 +90,27 @@ package protocol InboxStore: Sendable {
 
     /// Ends; nothing is asked of it any more.
     func close() async
+}
+
+/// A store of one edge alone.
+extension InboxStore {
+    package var events: AsyncStream<InboxEvent>? { nil }
+
+    package func open() async {}
+
+    package func inbox(_ id: TunnelID) async throws -> InboxRecord? {
+        try await self.inboxes().first { $0.tunnelID == id.description }
+    }
+}
+
+/// What happened at another edge.
+package enum InboxEvent: Equatable, Sendable {
+    /// There is something to hand over.
+    case due(TunnelID)
+    /// An inbox was made, changed or removed.
+    case changed(TunnelID)
+    /// Anything may have happened.
+    case missed
 }
 
 /// An inbox: whose it is, and all that an edge that begins needs to make its tunnel again.

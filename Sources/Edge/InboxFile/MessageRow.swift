@@ -28,11 +28,10 @@ struct MessageRow: Sendable {
         self.verified = message.verified
         self.size = message.size
         self.bodySize = message.body.count
-        self.head = try keys.seal(SealedHead.bytes(message.head), at: Self.place(message.id, tunnel, "head"))
-        self.body = try keys.seal(message.body, at: Self.place(message.id, tunnel, "body"))
+        let sealed = try SealedMessage(message, keys: keys, tunnel: tunnel)
+        self.head = sealed.head
+        self.body = sealed.body
     }
-
-    private static func place(_ id: String, _ tunnel: TunnelID, _ part: String) -> String { "\(tunnel) \(id) \(part)" }
 
     /// Writes the row if the bounds of the inbox let it; what was delivered makes room, the oldest first.
     func insert(
@@ -127,13 +126,13 @@ extension MessageRow {
         /// The message; `nil` if it can't be opened.
         func message(_ keys: SealingKeys, tunnel: TunnelID) -> StoredMessage? {
             guard let head = self.openHead(keys, tunnel), let body = self.body,
-                let bytes = keys.open(body, at: MessageRow.place(self.id, tunnel, "body"))
+                let bytes = SealedMessage.body(body, of: self.id, keys: keys, tunnel: tunnel)
             else { return nil }
-            return StoredMessage(message: self.summary(head), head: head, body: Array(bytes))
+            return StoredMessage(message: self.summary(head), head: head, body: bytes)
         }
 
         private func openHead(_ keys: SealingKeys, _ tunnel: TunnelID) -> MessageHead? {
-            keys.open(self.head, at: MessageRow.place(self.id, tunnel, "head")).flatMap { SealedHead.head($0) }
+            SealedMessage.head(self.head, of: self.id, keys: keys, tunnel: tunnel)
         }
 
         private func summary(_ head: MessageHead?) -> InboxMessage {
@@ -151,50 +150,6 @@ extension MessageRow {
                 lastStatus: self.status,
                 lastError: self.error
             )
-        }
-    }
-}
-
-/// How a head is written before it is sealed.
-private enum SealedHead {
-    static func bytes(_ head: MessageHead) throws -> Data {
-        // The head itself behind the rest, which is short: bytes in JSON would take four times their place.
-        var rest = head
-        rest.bytes = []
-        let json = try JSONEncoder().encode(rest)
-        var bytes = Data()
-        withUnsafeBytes(of: UInt32(json.count).bigEndian) { bytes.append(contentsOf: $0) }
-        bytes.append(json)
-        bytes.append(contentsOf: head.bytes)
-        return bytes
-    }
-
-    static func head(_ bytes: Data) -> MessageHead? {
-        guard bytes.count >= 4 else { return nil }
-        let length = bytes.prefix(4).reduce(0) { $0 << 8 | Int($1) }
-        guard bytes.count >= 4 + length else { return nil }
-        let json = bytes.dropFirst(4).prefix(length)
-        guard var head = try? JSONDecoder().decode(MessageHead.self, from: json) else { return nil }
-        head.bytes = Array(bytes.dropFirst(4 + length))
-        return head
-    }
-}
-
-extension InboxMessageState {
-    /// How the file writes it.
-    var number: Int {
-        switch self {
-        case .waiting: 0
-        case .delivered: 1
-        case .dead: 2
-        }
-    }
-
-    init(number: Int) {
-        switch number {
-        case 0: self = .waiting
-        case 1: self = .delivered
-        default: self = .dead
         }
     }
 }

@@ -88,7 +88,7 @@ package actor InboxCourier {
     private func deliver(_ id: TunnelID) async -> Date? {
         while !Task.isCancelled {
             guard let tunnel = self.services.registry.tunnel(id), let inbox = tunnel.inbox,
-                let session = tunnel.pickSession(preferring: self.group.next())
+                let session = self.session(of: tunnel)
             else { return nil }
             if let unreached = self.unreached[id], unreached.until > Date() { return unreached.until }
             let began = ContinuousClock.now
@@ -109,6 +109,13 @@ package actor InboxCourier {
             if rest > .zero { try? await Task.sleep(for: rest) }
         }
         return nil
+    }
+
+    /// Of edges that share a store, the one with the connector hands over.
+    private func session(of tunnel: Tunnel) -> TunnelSession? {
+        let loop = self.group.next()
+        guard self.desk.store.events == nil else { return tunnel.pickLocalSession(preferring: loop) }
+        return tunnel.pickSession(preferring: loop)
     }
 
     /// Hands a message over.

@@ -120,7 +120,22 @@ package final class RedisClient: Sendable {
     ///
     /// - Throws: ``RedisError``.
     package func command(_ words: [String]) async throws -> RESPValue {
-        try await self.eventLoop.flatSubmit { self.send(words) }.get()
+        try await self.eventLoop.flatSubmit { self.send { $0.send(words) } }.get()
+    }
+
+    /// Runs a script with arguments that may be any bytes; the server is given the script once.
+    ///
+    /// - Throws: ``RedisError``.
+    package func run(_ script: RedisScript, keys: [String], content: [[UInt8]]) async throws -> RESPValue {
+        func send(_ first: [String]) async throws -> RESPValue {
+            let words = (first + ["\(keys.count)"] + keys).map { Array($0.utf8) } + content
+            return try await self.eventLoop.flatSubmit { self.send { $0.send(words) } }.get()
+        }
+        do {
+            return try await send(["EVALSHA", script.digest])
+        } catch RedisError.refused(let why) where why.hasPrefix("NOSCRIPT") {
+            return try await send(["EVAL", script.text])
+        }
     }
 
     /// Runs a script, which the server is given once.
@@ -135,9 +150,11 @@ package final class RedisClient: Sendable {
         }
     }
 
-    private func send(_ words: [String]) -> EventLoopFuture<RESPValue> {
+    private func send(
+        _ command: (RedisConnection) -> EventLoopFuture<RESPValue>?
+    ) -> EventLoopFuture<RESPValue> {
         let (connection, status) = self.state.withLock { ($0.connection, $0.status) }
-        if let answer = connection?.value.send(words) { return answer }
+        if let answer = (connection?.value).flatMap(command) { return answer }
         let why = if case .down(let why) = status { why } else { "closed" }
         return self.eventLoop.makeFailedFuture(RedisError.notConnected(why))
     }

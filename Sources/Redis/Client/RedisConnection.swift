@@ -63,7 +63,10 @@ final class RedisConnection: ChannelInboundHandler {
     }
 
     /// Sends a command.
-    func send(_ words: [String]) -> EventLoopFuture<RESPValue>? {
+    func send(_ words: [String]) -> EventLoopFuture<RESPValue>? { self.send(words.map(\.utf8)) }
+
+    /// Sends a command whose words may be any bytes.
+    func send<Word: Collection<UInt8>>(_ words: [Word]) -> EventLoopFuture<RESPValue>? {
         guard let context = self.context else { return nil }
         if let end = self.end { return context.eventLoop.makeFailedFuture(RedisError.notConnected("\(end)")) }
         guard self.waiting.count < Self.capacity else { return context.eventLoop.makeFailedFuture(RedisError.busy) }
@@ -73,12 +76,13 @@ final class RedisConnection: ChannelInboundHandler {
         return promise.futureResult
     }
 
-    private static func encode(_ words: [String], _ allocator: ByteBufferAllocator) -> ByteBuffer {
-        var buffer = allocator.buffer(capacity: words.reduce(16) { $0 + $1.utf8.count + 16 })
+    private static func encode<Word: Collection<UInt8>>(_ words: [Word], _ allocator: ByteBufferAllocator) -> ByteBuffer
+    {
+        var buffer = allocator.buffer(capacity: words.reduce(16) { $0 + $1.count + 16 })
         buffer.writeString("*\(words.count)\r\n")
         for word in words {
-            buffer.writeString("$\(word.utf8.count)\r\n")
-            buffer.writeString(word)
+            buffer.writeString("$\(word.count)\r\n")
+            buffer.writeBytes(word)
             buffer.writeString("\r\n")
         }
         return buffer

@@ -76,7 +76,7 @@ package final class RESPReader {
         let value = reply.pointee
         switch value.type {
         case REDIS_REPLY_INTEGER: return .integer(Int(value.integer))
-        case REDIS_REPLY_STRING: return .string(Self.text(of: value))
+        case REDIS_REPLY_STRING: return Self.string(of: value)
         case REDIS_REPLY_STATUS: return .status(Self.text(of: value))
         case REDIS_REPLY_ERROR: return .error(Self.text(of: value))
         case REDIS_REPLY_ARRAY:
@@ -84,6 +84,16 @@ package final class RESPReader {
             return .array(elements.map { $0.map { Self.value(of: $0) } ?? .null })
         default: return .null
         }
+    }
+
+    private static func string(of reply: redisReply) -> RESPValue {
+        guard let start = reply.str else { return .string("") }
+        let bytes = UnsafeBufferPointer(
+            start: UnsafeRawPointer(start).assumingMemoryBound(to: UInt8.self),
+            count: Int(reply.len)
+        )
+        if let text = String(validating: bytes, as: UTF8.self) { return .string(text) }
+        return .bytes(Array(bytes))
     }
 
     private static func text(of reply: redisReply) -> String {

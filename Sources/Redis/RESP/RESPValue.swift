@@ -10,12 +10,24 @@ package enum RESPValue: Equatable, Sendable {
     /// A command that the server refused, and why; its first word is a code.
     case error(String)
     case string(String)
+    /// A string that is no UTF-8.
+    case bytes([UInt8])
     case array([RESPValue])
 
     /// The text of a string or status.
     package var text: String? {
         switch self {
         case .string(let text), .status(let text): text
+        case .bytes(let bytes): String(decoding: bytes, as: UTF8.self)
+        default: nil
+        }
+    }
+
+    /// The bytes of a string, whatever they are.
+    package var content: [UInt8]? {
+        switch self {
+        case .string(let text): Array(text.utf8)
+        case .bytes(let bytes): bytes
         default: nil
         }
     }

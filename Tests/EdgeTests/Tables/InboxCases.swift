@@ -3,6 +3,7 @@
 import ControlAPI
 import Foundation
 import GRDB
+import RedisServer
 import Testing
 
 @testable import Edge
@@ -42,6 +43,21 @@ final class InboxFolder: Sendable {
     let path = NSTemporaryDirectory() + "edge-inbox-" + UUID().uuidString
 
     deinit { try? FileManager.default.removeItem(atPath: self.path) }
+
+    /// The file of a key in it.
+    var file: String { "\(self.path)/secret" }
+
+    /// Makes the folder, with a key.
+    func withKeyFile() throws -> InboxFolder {
+        try FileManager.default.createDirectory(atPath: self.path, withIntermediateDirectories: true)
+        let made = FileManager.default.createFile(
+            atPath: self.file,
+            contents: Data(Data(repeating: 7, count: 32).base64EncodedString().utf8),
+            attributes: [.posixPermissions: 0o600]
+        )
+        try #require(made)
+        return self
+    }
 }
 
 extension SettingCase {
@@ -62,17 +78,36 @@ extension SettingCase {
                 ).problems
                 #expect(problems.contains { $0.contains("would each keep messages") })
             },
+            SettingCase("inbox.store") {
+                let problems = EdgeUnderTest.read(["--inbox-store", "redis", "--inbox-directory", "/x"]).problems
+                for words in ["which is not set", "there is no folder", "inboxes in Redis need a key"] {
+                    #expect(problems.contains { $0.contains(words) })
+                }
+                let server = try RedisServer()
+                let key = try InboxFolder().withKeyFile()
+                let settings = [
+                    "--inbox-store", "redis", "--inbox-key-file", key.file, "--cluster-redis-url",
+                    "redis://127.0.0.1:\(server.port)",
+                ]
+                try await EdgeUnderTest.run(settings) { edge in
+                    _ = try await edge.makeInbox()
+                    #expect(try await edge.post().status == 202)
+                    // An edge that comes later has the inbox, and what is in it.
+                    try await EdgeUnderTest.run(settings) { other in
+                        #expect(try await other.post().status == 202)
+                        #expect(try await other.inbox().waiting == 2)
+                        #expect(try await other.call("DELETE", "tunnels/my-app/inbox").status == 204)
+                        try await edge.until("it has heard so") { try await edge.post().status == 503 }
+                        #expect(try await edge.call("PUT", "tunnels/my-app/inbox", body: "{}").status == 200)
+                        try await other.until("it has heard so") { try await other.post().status == 202 }
+                        server.kill()
+                        #expect(try await other.post()["Culvert-Error"] == "inbox_unavailable")
+                    }
+                }
+            },
             SettingCase("inbox.key-file") {
-                let folder = InboxFolder()
-                try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
-                let file = "\(folder.path)/secret"
-                let key = Data(repeating: 7, count: 32).base64EncodedString()
-                let made = FileManager.default.createFile(
-                    atPath: file,
-                    contents: Data(key.utf8),
-                    attributes: [.posixPermissions: 0o600]
-                )
-                #expect(made)
+                let folder = try InboxFolder().withKeyFile()
+                let file = folder.file
                 let settings = ["--inbox-directory", folder.path, "--inbox-key-file", file]
                 try await EdgeUnderTest.run(settings) { edge in _ = try await edge.makeInbox() }
                 #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/key"))

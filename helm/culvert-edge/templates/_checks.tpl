@@ -22,11 +22,14 @@ somebody reads it, and not by a pod that starts again and again.
 {{- if and .Values.traefik.enabled .Values.traefik.certResolver .Values.traefik.tlsSecret -}}
 {{- fail "traefik.certResolver and traefik.tlsSecret are two certificates for one route: leave one out" -}}
 {{- end -}}
-{{- if and .Values.inbox.enabled (or (gt (int .Values.replicaCount) 1) .Values.autoscaling.enabled) -}}
-{{- fail "inbox.enabled is for one pod: with replicaCount above 1, or autoscaling, a connector that comes back to another pod would never get what this one has kept" -}}
+{{- if and (include "culvert-edge.inboxVolume" .) (or (gt (int .Values.replicaCount) 1) .Values.autoscaling.enabled) -}}
+{{- fail "inbox.store=file is for one pod: with replicaCount above 1, or autoscaling, a connector that comes back to another pod would never get what this one has kept; set inbox.store=redis" -}}
 {{- end -}}
-{{- if and .Values.inbox.enabled .Values.config.cluster.redis.url -}}
-{{- fail "inbox.enabled and config.cluster.redis.url don't go together: edges that share a registry would each keep messages that no other could hand over" -}}
+{{- if and (include "culvert-edge.inboxVolume" .) .Values.config.cluster.redis.url -}}
+{{- fail "inbox.store=file and config.cluster.redis.url don't go together: edges that share a registry would each keep messages that no other could hand over; set inbox.store=redis" -}}
+{{- end -}}
+{{- if and .Values.inbox.enabled (eq .Values.inbox.store "redis") (not .Values.config.cluster.redis.url) -}}
+{{- fail "inbox.store=redis is the Redis of config.cluster.redis.url, which is empty" -}}
 {{- end -}}
 {{- if and .Values.gateway.enabled (not .Values.gateway.parentRefs) -}}
 {{- fail "gateway.parentRefs is required: the Gateway that the HTTPRoute belongs to, such as [{name: public, namespace: gateways}]" -}}

@@ -56,6 +56,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- default (printf "%s-inbox" (include "culvert-edge.fullname" .)) .Values.inbox.keySecret -}}
 {{- end -}}
 
+{{- define "culvert-edge.inboxVolume" -}}
+{{- if and .Values.inbox.enabled (eq .Values.inbox.store "file") }}true{{ end -}}
+{{- end -}}
+
 {{- define "culvert-edge.inboxClaim" -}}
 {{- default (printf "%s-inbox" (include "culvert-edge.fullname" .)) .Values.inbox.existingClaim -}}
 {{- end -}}
@@ -124,7 +128,8 @@ tls:
 {{- end }}
 {{- end }}
 {{- if and (eq $section "inbox") $.Values.inbox.enabled }}
-{{- $lines = concat $lines (list "directory: /var/lib/culvert/inbox" "key-file: /etc/culvert/inbox/inbox.key") }}
+{{- $place := ternary "directory: /var/lib/culvert/inbox" "store: redis" (eq $.Values.inbox.store "file") }}
+{{- $lines = concat $lines (list $place "key-file: /etc/culvert/inbox/inbox.key") }}
 {{- end }}
 {{- if $lines }}
 {{ $section }}:

@@ -118,7 +118,7 @@ struct EdgeRegistry: Sendable {
     }
 
     #if Redis
-    private static func settings(
+    static func settings(
         of cluster: EdgeConfiguration.Cluster,
         url: RedisURL
     ) throws -> RedisClient.Configuration {

@@ -93,7 +93,8 @@ struct EdgeServer: Service {
             metrics: self.metrics,
             eventLoop: group.next()
         )
-        self.inboxes = try EdgeInboxes(configuration, metrics: self.metrics)
+        self.inboxes = try EdgeInboxes(configuration, metrics: self.metrics, eventLoop: group.next())
+        if let desk = self.inboxes.desk { self.registry.local.keepInboxes(of: desk) }
         self.recentTunnels = RecentTunnelsKeys(secrets: credentials.signingKeys.compactMap(\.bytes))
         self.keys = try APIKeyStore(credentials.apiKeys)
         self.limits = APILimits(configuration.limits, directory: self.registry.directory)
@@ -127,6 +128,7 @@ struct EdgeServer: Service {
         try await withThrowingTaskGroup { group in
             group.addTask { await self.registry.run(ports: self.ports ?? NoPorts()) }
             group.addTask { await self.inboxes.lookAfter(self.registry.tunnels) }
+            group.addTask { await self.inboxes.follow(self.registry.tunnels) }
             defer { group.cancelAll() }
             try await self.serve(linkListener: linkListener)
         }

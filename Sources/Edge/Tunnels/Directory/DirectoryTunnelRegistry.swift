@@ -270,6 +270,8 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     }
 
     private func forget(_ tunnel: Tunnel) async {
+        // What is sent to it has to be kept, also while nobody is there.
+        guard tunnel.inbox == nil else { return }
         _ = await self.remove(tunnel.id, keepingNameFor: .zero)
         for session in tunnel.close(isDeleted: false) { session.end(code: .shutdown, reason: "the tunnel was idle") }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlAPI
+import EdgeInbox
 import NIOCore
 import Synchronization
 
@@ -14,6 +15,7 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
         var tunnels: [TunnelID: Tunnel] = [:]
         var leases = NameLeases()
         var seeker: (any SessionSeeker)?
+        var inboxes: InboxDesk?
     }
 
     private let state = Mutex(State())
@@ -37,6 +39,11 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
     /// Has somebody look for sessions of the tunnels that are made from now on.
     func seek(by seeker: any SessionSeeker) {
         self.state.withLock { $0.seeker = seeker }
+    }
+
+    /// Gives the tunnels that are made from now on the inboxes that they have.
+    package func keepInboxes(of desk: InboxDesk) {
+        self.state.withLock { $0.inboxes = desk }
     }
 
     package func tunnel(_ id: TunnelID) -> Tunnel? {
@@ -92,6 +99,7 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
 
     private func add(_ specification: TunnelSpecification, to state: inout State) -> Tunnel {
         let tunnel = Tunnel(specification, limits: self.limits, seeker: state.seeker)
+        if let inbox = state.inboxes?.inbox(of: tunnel.id, owner: tunnel.owner) { tunnel.inbox = inbox }
         state.tunnels[specification.id] = tunnel
         state.leases.release(specification.id)
         return tunnel

@@ -38,7 +38,7 @@ package struct SealingKeys: Sendable {
     /// - Parameters:
     ///   - bytes: What is to be sealed.
     ///   - place: Where they are kept: they can't be opened as if they were kept elsewhere.
-    func seal(_ bytes: some DataProtocol, at place: String) throws -> Data {
+    package func seal(_ bytes: some DataProtocol, at place: String) throws -> Data {
         let (id, key) = self.keys[0]
         // A nonce is given, or made at random: with random ones a key seals far more than an inbox ever sees.
         let box = try AES.GCM.seal(bytes, using: key, authenticating: Data("\(id) \(place)".utf8))
@@ -50,7 +50,7 @@ package struct SealingKeys: Sendable {
     }
 
     /// Opens what was sealed for the same place; `nil` if the key is not there, or the bytes were changed.
-    func open(_ sealed: Data, at place: String) -> Data? {
+    package func open(_ sealed: Data, at place: String) -> Data? {
         guard sealed.count >= 8 + 28 else { return nil }
         let id = String(decoding: sealed.prefix(8), as: UTF8.self)
         guard let key = self.keys.first(where: { $0.id == id })?.key,
