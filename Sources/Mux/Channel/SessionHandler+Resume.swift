@@ -44,12 +44,18 @@ extension SessionHandler {
         switch self.arrival {
         case .settled, .deciding, .carrying: break
         case .resuming(let session):
-            guard let received = hello.settings.resumed, let key = hello.settings.resumeKey, let context,
-                session.suspension != nil
-            else {
+            guard let received = hello.settings.resumed, let key = hello.settings.resumeKey, let context else {
                 // The new session first, which may take the place of the old one.
                 self.settle(with: message, now: now)
                 return session.giveUp("the edge does not know the session any more")
+            }
+            guard let request = session.core.resumeRequest, request == self.core.configuration.settings.resume else {
+                // Another connection has gone on with it since this one said how much had come: what the edge sends over
+                // this one has come already, or it is not what the edge goes on with.
+                self.arrival = .settled
+                self.core.connectionLost(reason: "another connection has gone on with the session")
+                self.letGo()
+                return self.dispatchEvents()
             }
             let carrier = SessionCarrier(connection: context, sessionLoop: context.eventLoop)
             session.goOn(over: carrier, received: received, key: key, hello: nil)

@@ -2,7 +2,6 @@
 
 import ControlAPI
 import Foundation
-import Mux
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -12,6 +11,7 @@ import Protocol
 @testable import Edge
 @testable import EdgeControl
 @testable import EdgeTunnels
+@testable import Mux
 
 /// A connector in this process that comes in by the front door, and an origin behind it that does what a test says.
 struct ScriptedConnector: Sendable {
@@ -35,7 +35,7 @@ struct ScriptedConnector: Sendable {
     }
 
     private let channel: any Channel
-    private let handler: NIOLoopBound<SessionHandler>
+    let handler: NIOLoopBound<SessionHandler>
     /// What OPEN said, for each stream that the edge opened.
     let opened: NIOLockedValueBox<[OpenFrame]>
     /// The streams whose requests wait for ``answer(_:)``.
@@ -43,7 +43,10 @@ struct ScriptedConnector: Sendable {
 
     /// Connects and waits until the session stands.
     ///
-    /// - Parameter bundle: The identity of the connector.
+    /// - Parameters:
+    ///   - bundle: The identity of the connector.
+    ///   - earlier: Whose session is gone on with.
+    ///   - request: What HELLO says of an earlier session, true or not; this side begins a new one whatever the answer is.
     /// - Throws: `WebSocketClientHandshake.Refusal` when the edge refuses it.
     static func connect(
         to edge: EdgeUnderTest,
@@ -52,7 +55,8 @@ struct ScriptedConnector: Sendable {
         origin: Origin = .ok,
         bundle: UInt8 = 1,
         isResumable: Bool = false,
-        resuming earlier: ScriptedConnector? = nil
+        resuming earlier: ScriptedConnector? = nil,
+        claiming request: ResumeRequest? = nil
     ) async throws -> ScriptedConnector {
         let opened = NIOLockedValueBox<[OpenFrame]>([])
         let waiting = NIOLockedValueBox<[NIOLoopBound<StreamChannel>]>([])
@@ -72,6 +76,7 @@ struct ScriptedConnector: Sendable {
                             count: 1
                         )
                         if isResumable { configuration.capabilities.insert(.resume) }
+                        configuration.settings.resume = request
                         let session = SessionHandler(
                             configuration: configuration,
                             purpose: earlier.map { .resume($0.handler.value) } ?? .newSession
@@ -84,7 +89,7 @@ struct ScriptedConnector: Sendable {
                             host: "edge.example",
                             target: "/api/tunnel/connect/\(tunnelID)",
                             fields: [("Authorization", "Bearer \(token)")]
-                                + (earlier == nil ? [] : [("Culvert-Resume", "1")])
+                                + (earlier == nil && request == nil ? [] : [("Culvert-Resume", "1")])
                         )
                         try channel.pipeline.syncOperations.addHandler(
                             WebSocketClientHandshakeHandler(handshake: handshake, promise: upgraded) { session }
@@ -138,6 +143,22 @@ struct ScriptedConnector: Sendable {
             try await stream.eventLoop.submit {
                 stream.value.writeAndFlush(ByteBuffer(string: text), promise: nil)
             }.get()
+        }
+    }
+
+    /// How many streams a silent origin keeps waiting.
+    var waitingCount: Int { self.waiting.withLockedValue { $0.count } }
+
+    /// Loses the connection, and does not wait for that.
+    func close() { self.channel.close(promise: nil) }
+
+    /// What the next HELLO would say, once the session has lost its connection.
+    func resumeRequest() async throws -> ResumeRequest {
+        while true {
+            let request = try await self.handler.eventLoop.submit { [handler] in handler.value.core.resumeRequest }
+                .get()
+            if let request { return request }
+            try await Task.sleep(for: .milliseconds(1))
         }
     }
 

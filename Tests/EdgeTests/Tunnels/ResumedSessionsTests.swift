@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import Foundation
+import NIOCore
+import NIOEmbedded
+import Protocol
+import Testing
+
+@testable import Edge
+@testable import EdgeControl
+@testable import EdgeTunnels
+@testable import Mux
+
+/// Connectors that come back to a whole edge over sockets, rightly and wrongly (docs/protocol.md §B.19).
+@Suite("Sessions without a connection at an edge")
+struct ResumedSessionsTests {
+    private static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+    /// A request that its connector has and has not answered, of a session that has lost its connection.
+    private struct Held {
+        let tunnel: CreateTunnelResponse
+        let connector: ScriptedConnector
+        let visitor: RawVisitor
+        /// What the connector may come back with.
+        let request: ResumeRequest
+    }
+
+    private func held(_ edge: EdgeUnderTest, suspended: Double = 1) async throws -> Held {
+        let tunnel = try await edge.makeTunnel()
+        let connector = try await edge.connect(tunnel, origin: .silent, isResumable: true)
+        let visitor = try await RawVisitor.connect(to: edge.addresses.listen)
+        try await visitor.send("GET /\(tunnel.tunnelID)/ HTTP/1.1\r\nHost: edge.example\r\nConnection: close\r\n\r\n")
+        try await edge.until("the connector has the request") { connector.waitingCount == 1 }
+        try await connector.drop()
+        try await edge.until("the session is kept") {
+            try await edge.metric("culvert_sessions_suspended") == suspended
+        }
+        let request = try await connector.resumeRequest()
+        return Held(tunnel: tunnel, connector: connector, visitor: visitor, request: request)
+    }
+
+    /// What HELLO answers to a claim; `nil` if the session is not given.
+    private func claim(
+        _ request: ResumeRequest,
+        of tunnel: CreateTunnelResponse,
+        bundle: UInt8 = 1,
+        at edge: EdgeUnderTest
+    ) async throws -> UInt64? {
+        let claimant = try await ScriptedConnector.connect(
+            to: edge,
+            token: tunnel.token,
+            tunnelID: tunnel.tunnelID,
+            bundle: bundle,
+            isResumable: true,
+            claiming: request
+        )
+        defer { claimant.close() }
+        return try await claimant.edgeSettings()?.resumed
+    }
+
+    @Test("A session is not given for another tunnel's token, and goes on when its own connector comes back")
+    func otherTunnel() async throws {
+        try await EdgeUnderTest.run { edge in
+            let held = try await self.held(edge)
+            let other = try await edge.makeTunnel()
+            #expect(try await self.claim(held.request, of: other, at: edge) == nil)
+            #expect(try await edge.metric("culvert_sessions_suspended") >= 1)
+            _ = try await ScriptedConnector.connect(
+                to: edge,
+                token: held.tunnel.token,
+                tunnelID: held.tunnel.tunnelID,
+                isResumable: true,
+                resuming: held.connector
+            )
+            try await held.connector.answer(Self.ok)
+            #expect(try await held.visitor.answer().body == "ok")
+            #expect(try await edge.metric("culvert_sessions_resumed_total") == 1)
+        }
+    }
+
+    @Test("A session is not given for a wrong key, an unknown id, a count that can't be or another connector")
+    func wrongClaims() async throws {
+        let claims: [(String, UInt8, (inout ResumeRequest) -> Void)] = [
+            ("another key", 1, { $0.key = ResumeKey() }),
+            ("an id that nobody has", 1, { $0.sessionID = Array(repeating: 9, count: 16) }),
+            ("more than was sent", 1, { $0.received += 1_000 }),
+            ("the most there is", 1, { $0.received = .max }),
+            ("another bundle", 2, { _ in }),
+        ]
+        for (name, bundle, change) in claims {
+            try await EdgeUnderTest.run { edge in
+                let bystander = try await self.held(edge)
+                let held = try await self.held(edge, suspended: 2)
+                var request = held.request
+                change(&request)
+                #expect(try await self.claim(request, of: held.tunnel, bundle: bundle, at: edge) == nil, "\(name)")
+                if bundle == 1 {
+                    // The connector has begun anew, so that nothing is to be expected of the session before it.
+                    #expect(try await held.visitor.answer().status == 502, "\(name)")
+                }
+                _ = try await ScriptedConnector.connect(
+                    to: edge,
+                    token: bystander.tunnel.token,
+                    tunnelID: bystander.tunnel.tunnelID,
+                    isResumable: true,
+                    resuming: bystander.connector
+                )
+                try await bystander.connector.answer(Self.ok)
+                #expect(try await bystander.visitor.answer().body == "ok", "\(name)")
+            }
+        }
+    }
+
+    @Test("Of two returns at once no byte comes wrong, and in the end the tunnel is served", arguments: 1...8)
+    func twoReturns(_ round: Int) async throws {
+        try await EdgeUnderTest.run { edge in
+            let held = try await self.held(edge)
+            let back = { @Sendable () async throws -> ScriptedConnector in
+                try await ScriptedConnector.connect(
+                    to: edge,
+                    token: held.tunnel.token,
+                    tunnelID: held.tunnel.tunnelID,
+                    isResumable: true,
+                    resuming: held.connector
+                )
+            }
+            async let first = back()
+            async let second = back()
+            _ = try await (first, second)
+            try await held.connector.answer(Self.ok)
+            // One that has lost against the other is closed: then the session goes on or is over, as the edge decides.
+            _ = try? await back()
+            let answer = try await held.visitor.answer()
+            #expect(answer.body == "ok" || answer.status == 502)
+            let fresh = try await ScriptedConnector.connect(
+                to: edge,
+                token: held.tunnel.token,
+                tunnelID: held.tunnel.tunnelID,
+                isResumable: true
+            )
+            try await edge.until("the tunnel is served") {
+                try await edge.get("/\(held.tunnel.tunnelID)/").body == "ok"
+            }
+            try await fresh.drop()
+        }
+    }
+
+    @Test(
+        "A session ends when its tunnel is deleted or its token ended, and a return is refused",
+        arguments: [true, false]
+    )
+    func ended(isDeleted: Bool) async throws {
+        try await EdgeUnderTest.run(["--token-overlap", "0s"]) { edge in
+            let held = try await self.held(edge)
+            let path = "tunnels/\(held.tunnel.tunnelID)"
+            let answer =
+                isDeleted ? try await edge.call("DELETE", path) : try await edge.call("POST", "\(path)/token")
+            #expect(answer.status < 300)
+            try await edge.until("the session is over") { try await edge.metric("culvert_sessions_suspended") == 0 }
+            #expect(try await held.visitor.answer().status >= 500)
+            await #expect(throws: (any Error).self) { try await self.claim(held.request, of: held.tunnel, at: edge) }
+            #expect(try await edge.metric("culvert_sessions_resumed_total") == 0)
+        }
+    }
+
+    @Test("Many sessions with much to send again are kept within the bound, the others end, and then nothing is left")
+    func manySessions() throws {
+        let count = ProcessInfo.processInfo.environment["CULVERT_LONG"] == "1" ? 1_000 : 60
+        let bound = count / 4 << 20
+        let table = ResumableSessions(maximumSuspended: 4_096, maximumHeldBytes: bound)
+        let sessions = try (0..<count).map { _ in try SuspendedSession(in: table) }
+        for session in sessions {
+            try session.fill(1 << 20)
+            #expect(session.heldBytes >= 1 << 20)
+        }
+        for session in sessions { session.loseConnection() }
+        let kept = table.figures
+        #expect(kept.heldBytes <= bound)
+        #expect(kept.suspended >= count / 8 && kept.suspended <= count / 4)
+        #expect(sessions.count { $0.isOver } == count - kept.suspended)
+        #expect(sessions.reduce(0) { $0 + $1.heldBytes } == kept.heldBytes, "what has ended holds nothing")
+        // Their time is over.
+        Thread.sleep(forTimeInterval: Double(SuspendedSession.window) / 1_000)
+        for session in sessions { session.wake() }
+        #expect(table.figures.suspended == 0 && table.figures.heldBytes == 0)
+        #expect(sessions.allSatisfy { $0.isOver && $0.heldBytes == 0 })
+    }
+
+    @Test("More sessions than may be kept without a connection: the others end at once")
+    func tooMany() throws {
+        let table = ResumableSessions(maximumSuspended: 3)
+        let sessions = try (0..<5).map { _ in try SuspendedSession(in: table) }
+        for session in sessions { session.loseConnection() }
+        #expect(table.figures.suspended == 3)
+        #expect(sessions.map(\.isOver) == [false, false, false, true, true])
+    }
+}
+
+/// An edge's session on a channel that goes nowhere, in a table of those that may be resumed.
+private final class SuspendedSession: SessionDelegate {
+    /// How long it is kept without a connection, in milliseconds. It looks at the clock when the test says so.
+    static let window = 50
+
+    private let channel: EmbeddedChannel
+    private let table: ResumableSessions
+    private var handler: SessionHandler?
+    private(set) var isOver = false
+
+    init(in table: ResumableSessions) throws {
+        self.table = table
+        self.channel = EmbeddedChannel()
+        var configuration = SessionConfiguration(role: .edge, governor: MemoryGovernor(budget: 1 << 40))
+        configuration.capabilities = .resume
+        configuration.settings.resumeMilliseconds = UInt32(Self.window)
+        let handler = SessionHandler(configuration: configuration, delegate: self)
+        self.handler = handler
+        try self.channel.pipeline.syncOperations.addHandler(handler)
+        try self.channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        var settings = SessionSettings()
+        settings.maximumStreams = 16
+        settings.initialWindow = 1 << 20
+        settings.connectionWindow = 4 << 20
+        var message = ByteBuffer()
+        FrameEncoder.encode(
+            .hello(HelloFrame(role: .connector, capabilities: .resume, settings: settings)),
+            into: &message
+        )
+        var bytes = ByteBuffer()
+        var encoder = WebSocketEncoder(isClient: true)
+        encoder.encode(.binary, message, into: &bytes)
+        try self.channel.writeInbound(bytes)
+    }
+
+    /// What it keeps to send again, in bytes.
+    var heldBytes: Int { self.handler?.replayByteCount ?? 0 }
+
+    /// Sends much that nobody acknowledges.
+    func fill(_ count: Int) throws {
+        let stream = try self.handler?.openStream(kind: .tcp, metadata: OpenMetadata(target: "web")) { _ in }
+        stream?.writeAndFlush(ByteBuffer(repeating: 7, count: count), promise: nil)
+        self.channel.embeddedEventLoop.run()
+        while try self.channel.readOutbound(as: ByteBuffer.self) != nil {}
+    }
+
+    func loseConnection() {
+        self.channel.close(promise: nil)
+        self.channel.embeddedEventLoop.run()
+    }
+
+    /// Lets it look at the clock.
+    func wake() {
+        self.channel.embeddedEventLoop.advanceTime(to: .now() + .seconds(60))
+    }
+
+    // MARK: What the session tells
+
+    func sessionDidBecomeActive(_ session: SessionHandler, peer: SessionSettings) {
+        guard let id = session.resumableID else { return }
+        self.table.add(id, NIOLoopBound(session, eventLoop: self.channel.eventLoop), tunnelID: "web")
+    }
+
+    func sessionPeerIsDraining(
+        _ session: SessionHandler,
+        code: ErrorCode,
+        gracePeriod: TimeAmount,
+        reconnectAfter: TimeAmount
+    ) {}
+
+    func sessionMaySuspend(_ session: SessionHandler) -> Bool {
+        guard let id = session.resumableID else { return false }
+        return self.table.suspend(id, holding: session.replayByteCount + session.bufferedByteCount)
+    }
+
+    func sessionDidEnd(_ session: SessionHandler, end: SessionEnd) {
+        if let id = session.resumableID { self.table.remove(id) }
+        self.isOver = true
+    }
+}
