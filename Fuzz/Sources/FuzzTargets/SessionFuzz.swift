@@ -26,6 +26,8 @@ struct SessionRun {
     private var closed: Set<StreamKey> = []
     /// Those that the owner ended itself: it is not told of their end.
     var abandoned: Set<StreamKey> = []
+    /// The messages that the core has numbered, oldest first.
+    var numbered: [ByteBuffer] = []
     /// How much of each stream was written and read.
     var written: [StreamKey: UInt64] = [:]
     var read: [StreamKey: UInt64] = [:]
@@ -50,6 +52,8 @@ struct SessionRun {
         configuration.maximumWaitingOpens = 8
         if choice & 0x80 != 0 { configuration.fixedWindow = 65_536 }
         var peer = SessionSettings()
+        let isResumable = choice & 32 != 0
+        if isResumable { Self.makeResumable(&configuration, &peer) }
         peer.maximumStreams = choice & 16 == 0 ? 4 : 0
         peer.initialWindow = choice & 32 == 0 ? 16_384 : 1 << 20
         peer.connectionWindow = 262_144
@@ -61,10 +65,21 @@ struct SessionRun {
             role: configuration.role,
             own: configuration.settings,
             peer: peer,
-            opened: self.core.openedCount
+            opened: self.core.openedCount,
+            isResumable: isResumable
         )
         self.core.receive(
-            FrameFuzz.encode([.hello(HelloFrame(role: configuration.role.peer, settings: peer))]),
+            FrameFuzz.encode(
+                [
+                    .hello(
+                        HelloFrame(
+                            role: configuration.role.peer,
+                            capabilities: isResumable ? .resume : [],
+                            settings: peer
+                        )
+                    )
+                ]
+            ),
             now: self.now
         )
         if choice & 64 != 0 { self.feed(FrameFuzz.encode([.maximumStreams(.max)])) }
@@ -85,7 +100,7 @@ struct SessionRun {
                 self.feed(ByteBuffer(bytes: self.reader.take(count)))
             case 16: self.answerPings()
             case 17: self.core.compactUnread()
-            case 18: self.endLocally()
+            case 18: try self.endLocally()
             default: try self.act()
             }
             try self.settle()
@@ -96,6 +111,8 @@ struct SessionRun {
     // MARK: Messages
 
     private mutating func feed(_ message: ByteBuffer) {
+        // Without a connection nothing comes.
+        guard self.core.suspension == nil else { return }
         self.fedBytes += message.readableBytes
         guard self.fedBytes <= Self.bytes else { return }
         if self.core.phase != .closing, self.core.phase != .closed { self.oracle.feed(message) }
@@ -114,6 +131,9 @@ struct SessionRun {
             return try Finding.unless(message.readableBytes == 0, "poll wrote and said that it did not")
         }
         try Finding.unless(message.readableBytes > 0, "poll says that it wrote, and did not")
+        try Finding.unless(self.core.suspension == nil, "a session without a connection speaks")
+        if self.core.replay.sent > self.numbered.count { self.numbered.append(message) }
+        self.core.keep(message)
         self.noteNumbers()
         try self.oracle.judge(message, limit: limit)
     }
@@ -129,11 +149,12 @@ struct SessionRun {
         _ = self.core.nextTick(now: self.now)
     }
 
-    private mutating func endLocally() {
+    private mutating func endLocally() throws {
         switch self.reader.number(below: 16) {
         case 0: self.core.close(code: .internalError, reason: "closed by the fuzzer")
         case 1: self.core.connectionLost(reason: "lost by the fuzzer")
         case 2: self.core.transportFailed(ProtocolViolation(.frameSizeError, "failed by the fuzzer"))
+        case 8..<14: try self.cutOrReturn()
         case 3..<8:
             self.core.startDrain(
                 code: .shutdown,
@@ -163,7 +184,12 @@ struct SessionRun {
     private mutating func take(_ event: SessionEvent) throws {
         switch event {
         case .active, .draining: break
-        case .suspended, .unresponsive: throw Finding("\(event) in a session that can't be resumed")
+        case .suspended:
+            try Finding.unless(self.core.isResumable, "\(event) in a session that can't be resumed")
+        case .unresponsive(let reason):
+            try Finding.unless(self.core.isResumable, "\(event) in a session that can't be resumed")
+            guard !self.core.suspend(reason: reason, now: self.now) else { return }
+            self.core.transportFailed(ProtocolViolation(.keepaliveTimeout, reason))
         case .opened(let key, _):
             try Finding.unless(!self.keys.contains(key), "a stream is opened twice")
             self.keys.append(key)

@@ -48,6 +48,12 @@ extension SessionRun {
         switch self.reader.number(below: 8) {
         case 0: .hello(HelloFrame(role: self.oracle.role.peer, settings: SessionSettings()))
         case 1: .blocked(.session, offset: self.offset(near: self.core.credit.receive.granted))
+        case 2..<5 where self.core.isResumable:
+            .acknowledge(
+                self.reader.element(
+                    of: [self.core.replay.sent, self.core.replay.acknowledged, self.core.replay.sent + 1, 0, .max]
+                )
+            )
         default: .windowUpdate(id, offset: (self.oracle.credit[id] ?? 0) + 4_096)
         }
     }

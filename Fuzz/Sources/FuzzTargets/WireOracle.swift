@@ -7,6 +7,10 @@ struct WireOracle {
     /// The role of the core.
     let role: SessionRole
     private let settings: SessionSettings
+    private let isResumable: Bool
+    /// How many messages were sent to the core since HELLO, and how many it has acknowledged.
+    private var fedMessages: UInt64 = 0
+    private var acknowledged: UInt64 = 0
 
     /// PINGs of the core that have not been answered.
     private(set) var pings: [UInt64] = []
@@ -34,8 +38,10 @@ struct WireOracle {
     ///   - own: The settings of the core.
     ///   - peer: The settings that it was told.
     ///   - opened: How many streams the core is taken to have opened.
-    init(role: SessionRole, own: SessionSettings, peer: SessionSettings, opened: UInt32) {
+    ///   - isResumable: Whether the session outlives its connection.
+    init(role: SessionRole, own: SessionSettings, peer: SessionSettings, opened: UInt32, isResumable: Bool) {
         self.opened = opened
+        self.isResumable = isResumable
         self.role = role
         self.settings = peer
         self.streamLimit = peer.maximumStreams
@@ -53,6 +59,7 @@ struct WireOracle {
 
     /// Notes a message that the core is about to receive; what follows a violation in it does not count.
     mutating func feed(_ message: ByteBuffer) {
+        self.fedMessages += 1
         var decoder = FrameDecoder(message: message)
         while let frame = try? decoder.next() {
             switch frame {
@@ -125,7 +132,11 @@ struct WireOracle {
             self.endedStreams.insert(id)
         case .stopSending(let id, _): try self.judgeAnswered(id, "STOP_SENDING")
         case .data(let id, let payload, let isLast): try self.judgeData(id, payload, isLast)
-        case .acknowledge: throw Finding("ACK in a session that can't be resumed")
+        case .acknowledge(let count):
+            try Finding.unless(self.isResumable, "ACK in a session that can't be resumed")
+            try Finding.unless(count <= self.fedMessages, "ACK of \(count) messages where \(self.fedMessages) came")
+            try Finding.unless(count >= self.acknowledged, "ACK of \(count) messages after one of \(self.acknowledged)")
+            self.acknowledged = count
         case .goAway, .extension: break
         }
     }
