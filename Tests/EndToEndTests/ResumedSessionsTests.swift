@@ -54,6 +54,59 @@ extension EndToEnd {
             if !isSilent { #expect(outcome.worst < 1_000) }
         }
 
+        @Test("The tunnels of one program, which share its connections, outlive connections that break")
+        func sharedSessions() async throws {
+            let scratch = try ScratchFolder()
+            let ports = [try FreePort.next(), try FreePort.next()]
+            let edge = try await EdgeProcess(in: scratch)
+            let path = try await TroubledPath(to: edge.port)
+            let file = scratch.file("tunnels.yaml")
+            let text = """
+                edge: http://127.0.0.1:\(path.port)
+                tunnels:
+                  - {name: one, target: \(ports[0])}
+                  - {name: two, target: \(ports[1])}
+
+                """
+            try Data(text.utf8).write(to: file)
+            let connector = try RunningProcess(
+                Programs.product("culvert"),
+                ["start", "--config", file.path],
+                environment: ["CULVERT_API_KEY": edge.apiKey],
+                in: scratch
+            )
+            // Two connections, and each tunnel has a seat in both.
+            try await eventually("the seats of both tunnels") {
+                try await edge.metric("culvert_active_sessions", in: scratch) == 4 ? () : nil
+            }
+            let seconds = Double(Self.cuts) * Self.interval + 2
+            let one = try await CutExchanges(
+                originPort: ports[0],
+                url: "\(edge.url)/one/",
+                seconds: seconds,
+                in: scratch
+            )
+            let two = try await CutExchanges(
+                originPort: ports[1],
+                url: "\(edge.url)/two/",
+                seconds: seconds,
+                in: scratch
+            )
+            for _ in 0..<Self.cuts {
+                try await Task.sleep(for: .seconds(Self.interval))
+                try await path.breakConnections()
+            }
+            for exchanges in [one, two] {
+                let outcome = try await exchanges.outcome()
+                print("shared, \(Self.cuts) cuts: \(outcome)")
+                #expect(outcome.failures == [])
+                #expect(outcome.downloads >= 3 && outcome.uploads >= 3 && outcome.posts > 50)
+                #expect(outcome.events == 3 * Int(seconds * 10))
+            }
+            #expect(try await edge.metric("culvert_sessions_total", in: scratch) == 4)
+            #expect(connector.isRunning)
+        }
+
         @Test(
             "A connector that leaves is not waited for; what one that was killed had under way ends with its time to return"
         )
@@ -93,6 +146,86 @@ extension EndToEnd {
                     try await edge.metric("culvert_sessions_suspended", in: scratch) == 0 ? () : nil
                 }
             }
+        }
+
+        @Test("nginx in front of the edge is restarted while exchanges of every kind run")
+        func proxyRestarts() async throws {
+            let scratch = try ScratchFolder()
+            let originPort = try FreePort.next()
+            let edge = try await EdgeProcess(in: scratch)
+            let port = try FreePort.next()
+            var proxy = try await self.proxy(port, to: edge.port, in: scratch)
+            let connector = try RunningProcess(
+                Programs.product("culvert"),
+                ["http", "\(originPort)", "--edge", "http://127.0.0.1:\(port)", "--log-format", "json"],
+                environment: ["CULVERT_API_KEY": edge.apiKey],
+                in: scratch
+            )
+            let printed = try await connector.line(startingWith: "http")
+            let url = "\(edge.url)/\(TunnelFixture.id(inURL: printed))/"
+            try await eventually("both connections") {
+                try await edge.metric("culvert_active_sessions", in: scratch) == 2 ? () : nil
+            }
+            let restarts = Programs.isFullSize ? 10 : 2
+            let seconds = Double(restarts) * 4 + 2
+            let exchanges = try await CutExchanges(originPort: originPort, url: url, seconds: seconds, in: scratch)
+            for _ in 0..<restarts {
+                try await Task.sleep(for: .seconds(3))
+                proxy.send(signal: SIGTERM)
+                _ = try await proxy.end()
+                proxy = try await self.proxy(port, to: edge.port, in: scratch)
+            }
+            let outcome = try await exchanges.outcome()
+            let resumed = try await edge.metric("culvert_sessions_resumed_total", in: scratch)
+            print("\(restarts) restarts of nginx: \(outcome), \(resumed) resumptions")
+            #expect(outcome.failures == [])
+            #expect(outcome.downloads >= 3 && outcome.uploads >= 3 && outcome.messages > 20 && outcome.posts > 50)
+            #expect(resumed >= Double(2 * restarts))
+            #expect(try await edge.metric("culvert_sessions_total", in: scratch) == 2)
+        }
+
+        /// nginx as operators have it in front of an edge.
+        private func proxy(_ port: Int, to edgePort: Int, in scratch: ScratchFolder) async throws -> RunningProcess {
+            let root = try scratch.folder("proxy")
+            for name in ["body", "proxy", "fastcgi", "uwsgi", "scgi"] { _ = try scratch.folder("proxy/\(name)") }
+            let file = scratch.file("proxy/nginx.conf")
+            let temporary = [
+                "client_body": "body", "proxy": "proxy", "fastcgi": "fastcgi", "uwsgi": "uwsgi", "scgi": "scgi",
+            ]
+            let paths = temporary.map { "\($0)_temp_path \(root.path)/\($1);" }.sorted().joined(separator: " ")
+            let text = """
+                daemon off;
+                master_process off;
+                pid \(root.path)/nginx.pid;
+                events { worker_connections 1024; }
+                http {
+                    access_log off;
+                    \(paths)
+                    server {
+                        listen 127.0.0.1:\(port);
+                        location / {
+                            proxy_pass http://127.0.0.1:\(edgePort);
+                            proxy_http_version 1.1;
+                            proxy_set_header Upgrade $http_upgrade;
+                            proxy_set_header Connection upgrade;
+                            proxy_set_header Host $http_host;
+                            proxy_read_timeout 1h;
+                        }
+                    }
+                }
+
+                """
+            try Data(text.utf8).write(to: file)
+            let process = try RunningProcess(
+                "nginx",
+                ["-p", root.path, "-c", file.path, "-e", "\(root.path)/error.log"],
+                in: scratch
+            )
+            try await eventually("nginx on port \(port)") {
+                guard process.isRunning else { throw HarnessFailure("nginx has ended\n\(process.transcript)") }
+                return try await Curl.get("http://127.0.0.1:\(port)/api/health", in: scratch).status != 502 ? () : nil
+            }
+            return process
         }
 
         private static var mayMakeNetworks: Bool {
