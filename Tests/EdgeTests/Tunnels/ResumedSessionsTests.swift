@@ -151,7 +151,7 @@ struct ResumedSessionsTests {
         arguments: [true, false]
     )
     func ended(isDeleted: Bool) async throws {
-        try await EdgeUnderTest.run(["--token-overlap", "0s"]) { edge in
+        try await EdgeUnderTest.run(["--tunnel-token-overlap", "0s"]) { edge in
             let held = try await self.held(edge)
             let path = "tunnels/\(held.tunnel.tunnelID)"
             let answer =
@@ -164,33 +164,61 @@ struct ResumedSessionsTests {
         }
     }
 
-    @Test("Many sessions with much to send again are kept within the bound, the others end, and then nothing is left")
-    func manySessions() throws {
-        let count = ProcessInfo.processInfo.environment["CULVERT_LONG"] == "1" ? 1_000 : 60
-        let bound = count / 4 << 20
-        let table = ResumableSessions(maximumSuspended: 4_096, maximumHeldBytes: bound)
-        let sessions = try (0..<count).map { _ in try SuspendedSession(in: table) }
+    private static let isFullSize = ProcessInfo.processInfo.environment["CULVERT_LONG"] == "1"
+
+    @Test("Sessions lost with full replay buffers are kept up to the bound, the others end, and then nothing is left")
+    func fullBuffers() throws {
+        let count = Self.isFullSize ? 1_000 : 18
+        // What an edge has by default, as many of which fit in as are whole.
+        let (bound, full) = (256 << 20, 16 << 20)
+        let table = ResumableSessions(maximumHeldBytes: bound)
+        let governor = MemoryGovernor(budget: 1 << 40)
+        let sessions = try (0..<count).map { _ in try SuspendedSession(in: table, governor: governor) }
         for session in sessions {
-            try session.fill(1 << 20)
-            #expect(session.heldBytes >= 1 << 20)
+            try session.fill()
+            // No more DATA goes out, though there is more.
+            #expect((full..<full + 1 << 20).contains(session.heldBytes))
+            session.loseConnection()
+            #expect(table.figures.heldBytes <= bound)
         }
-        for session in sessions { session.loseConnection() }
         let kept = table.figures
-        #expect(kept.heldBytes <= bound)
-        #expect(kept.suspended >= count / 8 && kept.suspended <= count / 4)
+        #expect((bound / full - 1...bound / full).contains(kept.suspended))
         #expect(sessions.count { $0.isOver } == count - kept.suspended)
         #expect(sessions.reduce(0) { $0 + $1.heldBytes } == kept.heldBytes, "what has ended holds nothing")
-        // Their time is over.
-        Thread.sleep(forTimeInterval: Double(SuspendedSession.window) / 1_000)
-        for session in sessions { session.wake() }
+        #expect(governor.bufferedBytes == kept.heldBytes)
+        SuspendedSession.endAll(sessions)
         #expect(table.figures.suspended == 0 && table.figures.heldBytes == 0)
         #expect(sessions.allSatisfy { $0.isOver && $0.heldBytes == 0 })
+        #expect(governor.bufferedBytes == 0)
+    }
+
+    @Test("Sessions whose connectors acknowledge nothing stay within the memory budget, with a connection and without")
+    func unacknowledged() throws {
+        let count = Self.isFullSize ? 1_000 : 30
+        let governor = MemoryGovernor(budget: count << 20)
+        let bound = min(256 << 20, governor.budget / 2)
+        let table = ResumableSessions(maximumHeldBytes: bound)
+        let sessions = try (0..<count).map { _ in try SuspendedSession(in: table, governor: governor) }
+        for session in sessions { try session.fill() }
+        #expect(governor.bufferedBytes <= governor.budget)
+        #expect(sessions.reduce(0) { $0 + $1.heldBytes } == governor.bufferedBytes)
+        // Each has some, the last of them what is left to one when memory is critical.
+        #expect(sessions.allSatisfy { $0.heldBytes >= 256 << 10 })
+        #expect(governor.level == .critical)
+        for session in sessions { session.loseConnection() }
+        let kept = table.figures
+        #expect(kept.heldBytes <= bound && kept.suspended < count)
+        #expect(governor.bufferedBytes == kept.heldBytes)
+        SuspendedSession.endAll(sessions)
+        #expect(table.figures.suspended == 0 && table.figures.heldBytes == 0)
+        #expect(governor.bufferedBytes == 0)
     }
 
     @Test("More sessions than may be kept without a connection: the others end at once")
     func tooMany() throws {
         let table = ResumableSessions(maximumSuspended: 3)
-        let sessions = try (0..<5).map { _ in try SuspendedSession(in: table) }
+        let governor = MemoryGovernor(budget: 1 << 40)
+        let sessions = try (0..<5).map { _ in try SuspendedSession(in: table, governor: governor) }
         for session in sessions { session.loseConnection() }
         #expect(table.figures.suspended == 3)
         #expect(sessions.map(\.isOver) == [false, false, false, true, true])
@@ -199,7 +227,9 @@ struct ResumedSessionsTests {
 
 /// An edge's session on a channel that goes nowhere, in a table of those that may be resumed.
 private final class SuspendedSession: SessionDelegate {
-    /// How long it is kept without a connection, in milliseconds. It looks at the clock when the test says so.
+    /// How long it is kept without a connection, in milliseconds.
+    ///
+    /// It looks at the clock when the test says so.
     static let window = 50
 
     private let channel: EmbeddedChannel
@@ -207,10 +237,10 @@ private final class SuspendedSession: SessionDelegate {
     private var handler: SessionHandler?
     private(set) var isOver = false
 
-    init(in table: ResumableSessions) throws {
+    init(in table: ResumableSessions, governor: MemoryGovernor) throws {
         self.table = table
         self.channel = EmbeddedChannel()
-        var configuration = SessionConfiguration(role: .edge, governor: MemoryGovernor(budget: 1 << 40))
+        var configuration = SessionConfiguration(role: .edge, governor: governor)
         configuration.capabilities = .resume
         configuration.settings.resumeMilliseconds = UInt32(Self.window)
         let handler = SessionHandler(configuration: configuration, delegate: self)
@@ -219,8 +249,8 @@ private final class SuspendedSession: SessionDelegate {
         try self.channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         var settings = SessionSettings()
         settings.maximumStreams = 16
-        settings.initialWindow = 1 << 20
-        settings.connectionWindow = 4 << 20
+        settings.initialWindow = 16 << 20
+        settings.connectionWindow = 64 << 20
         var message = ByteBuffer()
         FrameEncoder.encode(
             .hello(HelloFrame(role: .connector, capabilities: .resume, settings: settings)),
@@ -235,10 +265,15 @@ private final class SuspendedSession: SessionDelegate {
     /// What it keeps to send again, in bytes.
     var heldBytes: Int { self.handler?.replayByteCount ?? 0 }
 
-    /// Sends much that nobody acknowledges.
-    func fill(_ count: Int) throws {
-        let stream = try self.handler?.openStream(kind: .tcp, metadata: OpenMetadata(target: "web")) { _ in }
-        stream?.writeAndFlush(ByteBuffer(repeating: 7, count: count), promise: nil)
+    /// What is written to a stream, in memory that all of them share.
+    private static let bytes = ByteBuffer(repeating: 7, count: 9 << 20)
+
+    /// Has more to send than is kept, and nobody who acknowledges it.
+    func fill() throws {
+        for _ in 0..<2 {
+            let stream = try self.handler?.openStream(kind: .tcp, metadata: OpenMetadata(target: "web")) { _ in }
+            stream?.writeAndFlush(Self.bytes, promise: nil)
+        }
         self.channel.embeddedEventLoop.run()
         while try self.channel.readOutbound(as: ByteBuffer.self) != nil {}
     }
@@ -248,8 +283,14 @@ private final class SuspendedSession: SessionDelegate {
         self.channel.embeddedEventLoop.run()
     }
 
+    /// Lets the time pass for which they are kept.
+    static func endAll(_ sessions: [SuspendedSession]) {
+        Thread.sleep(forTimeInterval: Double(Self.window) / 1_000)
+        for session in sessions { session.wake() }
+    }
+
     /// Lets it look at the clock.
-    func wake() {
+    private func wake() {
         self.channel.embeddedEventLoop.advanceTime(to: .now() + .seconds(60))
     }
 
