@@ -284,7 +284,7 @@ struct ModelRun {
 
     /// Lets both sides finish everything, and looks at what is left (I12).
     private mutating func settle() throws {
-        var roundsAtRest = 0
+        var quietRounds = 0
         for _ in 0..<20_000 {
             var hasMoved = false
             for index in 0...1 {
@@ -303,9 +303,10 @@ struct ModelRun {
                 self.now = self.now + .milliseconds(5)
                 try self.check(index)
             }
-            // What is kept until it is acknowledged takes memory that streams wait for, and an acknowledgement its time.
-            roundsAtRest = hasMoved ? 0 : roundsAtRest + 1
-            if roundsAtRest > (self.hasCuts ? 30 : 0) { break }
+            quietRounds = hasMoved ? 0 : quietRounds + 1
+            guard hasMoved || self.hasCuts && quietRounds < 3 else { break }
+            // What waits for memory that is kept until it is acknowledged goes on when the ACK comes.
+            if !hasMoved { self.now = self.now + .milliseconds(300) }
         }
         if self.hasCuts { try self.settleAcknowledgements() }
         for index in 0...1 {
