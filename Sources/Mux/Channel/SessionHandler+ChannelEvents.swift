@@ -28,8 +28,7 @@ extension SessionHandler: ChannelInboundHandler {
         case .carrying(let carrier): carrier.received(self.unwrapInboundIn(data))
         case .deciding:
             // The peer waits for HELLO before it says anything else.
-            self.connectionEnded("more than HELLO came before its answer", context)
-            context.close(promise: nil)
+            self.refuseHaste()
         case .settled, .resuming, .asking:
             guard self.isOwn(context) else { return }
             self.read(self.unwrapInboundIn(data))

@@ -58,10 +58,13 @@ extension SessionHandler {
                 return self.dispatchEvents()
             }
             let carrier = SessionCarrier(connection: context, sessionLoop: context.eventLoop)
-            session.goOn(over: carrier, received: received, key: key, hello: nil)
-            self.carry(carrier)
+            // The connection may end while the session begins to speak over it, which the session has to see then: an
+            // attempt that had failed by that would be made again, beside the one that follows.
+            let rest = self.handOver(to: carrier)
+            session.goOn(over: carrier, received: received, key: key, hello: nil, rest: rest)
         case .asking(let find):
             guard let request = hello.settings.resume else { return self.settle(with: message, now: now) }
+            guard !self.decoder.hasRest else { return self.refuseHaste() }
             self.arrival = .deciding
             find(request) { self.found($0, request, hello, message) }
         }
@@ -102,17 +105,28 @@ extension SessionHandler {
         self.pump()
     }
 
-    /// The connection belongs to an earlier session, and this handler's own never was.
+    /// An edge's connection belongs to an earlier session.
     private func carry(_ carrier: SessionCarrier) {
         guard self.transport.isPresent else { return carrier.ended("the connection was closed") }
+        _ = self.handOver(to: carrier)
+    }
+
+    /// The connection belongs to an earlier session, and this handler's own never was.
+    ///
+    /// - Returns: What has come of the session already.
+    private func handOver(to carrier: SessionCarrier) -> ByteBuffer {
         self.arrival = .carrying(carrier)
         self.cancelTick()
         self.core.abandon()
         self.tellHandOver()
-        let rest = self.decoder.takeRest()
-        guard rest.readableBytes > 0 else { return }
-        carrier.received(rest)
-        carrier.completedRead()
+        return self.decoder.takeRest()
+    }
+
+    /// Ends a connection over which more than HELLO came before its answer: nobody knows what session it belongs to.
+    func refuseHaste() {
+        let transport = self.transport
+        self.connectionEnded("more than HELLO came before its answer")
+        transport.close()
     }
 
     // MARK: The session that goes on
@@ -141,12 +155,19 @@ extension SessionHandler {
             self.dispatchEvents()
         }
         begin()
-        self.goOn(over: carrier, received: request.received, key: nil, hello: self.core.helloOfReturn(to: request))
+        let hello = self.core.helloOfReturn(to: request)
+        self.goOn(over: carrier, received: request.received, key: nil, hello: hello, rest: ByteBuffer())
         return true
     }
 
-    /// Goes on over a new connection.
-    private func goOn(over carrier: SessionCarrier, received: UInt64, key: ResumeKey?, hello: HelloFrame?) {
+    /// Goes on over a new connection, of which `rest` has come already.
+    private func goOn(
+        over carrier: SessionCarrier,
+        received: UInt64,
+        key: ResumeKey?,
+        hello: HelloFrame?,
+        rest: ByteBuffer
+    ) {
         let resumption: Resumption
         do {
             resumption = try self.core.resume(received: received, key: key, now: .now())
@@ -168,6 +189,10 @@ extension SessionHandler {
             self.transport.flush()
         }
         self.tellResumption(resumption)
+        if rest.readableBytes > 0 {
+            self.read(rest)
+            self.readCompleted()
+        }
         self.pump()
     }
 

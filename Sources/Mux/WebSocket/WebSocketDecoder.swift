@@ -75,6 +75,11 @@ public struct WebSocketDecoder {
         }
     }
 
+    /// Whether something has come that has not been taken.
+    var hasRest: Bool {
+        self.current.readableBytes > 0 || self.following.readableBytes > 0 || self.fragments != nil
+    }
+
     /// What has come and has not been taken, for another decoder.
     mutating func takeRest() -> ByteBuffer {
         var rest = self.current

@@ -24,8 +24,10 @@ package final class SharedSession: SessionDelegate {
     let eventLoop: any EventLoop
     /// Whether the edge shares sessions, once its HELLO has arrived; succeeds with `true` if the session ends before.
     let isSharing: EventLoopPromise<Bool>
-    /// Called when the session has lost its connection and waits for another one.
-    var whenSuspended: (() -> Void)?
+    /// Called when the session has lost its connection and waits for another one; the task brings it.
+    var whenSuspended: (() -> Task<Void, Never>)?
+    /// Brings another connection, while the session has none: never two of them, as the edge keeps the last that comes.
+    private var returning: Task<Void, Never>?
     /// Called once, when the edge has begun the session.
     var whenActive: (() -> Void)?
     /// What became of the connection, where it was to go on with another session.
@@ -162,10 +164,12 @@ package final class SharedSession: SessionDelegate {
 
     package func sessionDidSuspend(_ session: SessionHandler, reason: String) {
         for seat in self.seats.values { seat.sessionWasSuspended(reason: reason) }
-        self.whenSuspended?()
+        self.returning?.cancel()
+        self.returning = self.whenSuspended?()
     }
 
     package func sessionDidResume(_ session: SessionHandler, _ resumption: Resumption) {
+        self.returning.take()?.cancel()
         for seat in self.seats.values { seat.sessionWasResumed(resumption) }
     }
 
@@ -190,6 +194,7 @@ package final class SharedSession: SessionDelegate {
 
     package func sessionDidEnd(_ session: SessionHandler, end: SessionEnd) {
         self.end = (end.code, end.reason)
+        self.returning.take()?.cancel()
         self.returnOutcome?.fail(SessionOver(reason: end.reason))
         self.becomeUnusable()
         self.isSharing.succeed(true)

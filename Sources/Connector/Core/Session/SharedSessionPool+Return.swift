@@ -11,14 +11,14 @@ extension SharedSessionPool {
     func watch(_ session: SharedSession, at index: UInt8, network: NetworkWatch) {
         var pace = DialPace()
         session.whenSuspended = { [weak session] in
-            guard let session, let handler = session.handler else { return }
+            guard let session, let handler = session.handler else { return Task {} }
             let lost = LostSession(
                 handler: NIOLoopBound(handler, eventLoop: session.eventLoop),
                 tokens: session.tokens,
                 index: index
             )
             let distance = pace.next(now: .now)
-            Task { await self.comeBack(to: lost, after: distance, network: network) }
+            return Task { await self.comeBack(to: lost, after: distance, network: network) }
         }
     }
 
@@ -42,7 +42,7 @@ extension SharedSessionPool {
         try? await Task.sleep(for: distance)
         var backoff = ReconnectBackoff.comingBack
         var tokens = lost.tokens[...]
-        while await lost.isWaiting() {
+        while await lost.isWaiting(), !Task.isCancelled {
             guard let token = tokens.first else { return lost.giveUp("the edge refuses the connection") }
             do {
                 try await self.connect(lost, token: token, network: network)
