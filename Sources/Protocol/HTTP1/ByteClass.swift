@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
 /// What a byte may be part of (RFC 9110 §5.6.2, RFC 9112 §3.2).
 package enum ByteClass {
     // One bit for each byte below 0x40, and for each from there to 0x7F: as numbers they are in the code, where a table
@@ -12,6 +20,12 @@ package enum ByteClass {
 
     private static func isMember(_ byte: UInt8, _ low: UInt64, _ high: UInt64) -> Bool {
         byte < 0x80 && (byte < 0x40 ? low : high) >> UInt64(byte & 0x3F) & 1 == 1
+    }
+
+    /// The first place of a byte in a range of others: the C library looks at many at a time.
+    package static func firstIndex(of byte: UInt8, in bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int? {
+        guard let base = bytes.baseAddress, !range.isEmpty, range.upperBound <= bytes.count else { return nil }
+        return memchr(base + range.lowerBound, Int32(byte), range.count).map { UnsafeRawPointer($0) - base }
     }
 
     /// Letters, digits and the marks of a token.

@@ -67,10 +67,13 @@ package struct HeadParser {
         let limit = self.maximumBytes
         var (searched, lineStart) = (self.searched, self.lineStart)
         let end = try buffer.parse { bytes throws(HTTPFault) -> Int? in
-            while searched < min(bytes.count, limit) {
-                let byte = bytes[searched]
-                searched += 1
-                guard byte == 0x0A else { continue }
+            let end = min(bytes.count, limit)
+            while searched < end {
+                guard let feed = ByteClass.firstIndex(of: 0x0A, in: bytes, searched..<end) else {
+                    searched = end
+                    break
+                }
+                searched = feed + 1
                 let endsWithBoth = searched - 1 > lineStart && bytes[searched - 2] == 0x0D
                 guard endsWithBoth || isLenient else { throw .malformed("a line that does not end with CR LF") }
                 if searched - lineStart == (endsWithBoth ? 2 : 1) { return searched }
@@ -248,7 +251,7 @@ package struct HeadParser {
         isLenient: Bool
     ) throws(HTTPFault) -> FieldLine? {
         guard raw[start] != 0x20, raw[start] != 0x09 else { throw .malformed("a field folded over two lines") }
-        guard let colon = raw[start..<end].firstIndex(of: UInt8(ascii: ":")) else {
+        guard let colon = ByteClass.firstIndex(of: UInt8(ascii: ":"), in: raw, start..<end) else {
             if isLenient, !raw[start..<end].contains(0x0D), !raw[start..<end].contains(0x00) { return nil }
             throw .malformed("a field without a colon")
         }
@@ -273,8 +276,7 @@ package struct HeadParser {
 
     /// Where a line ends and the next one begins; every line is known to end with LF, and before that CR where it must.
     private static func endOfLine(_ raw: UnsafeRawBufferPointer, from start: Int) -> (end: Int, next: Int) {
-        var index = start
-        while raw[index] != 0x0A { index += 1 }
+        let index = ByteClass.firstIndex(of: 0x0A, in: raw, start..<raw.count) ?? raw.count - 1
         return (index > start && raw[index - 1] == 0x0D ? index - 1 : index, index + 1)
     }
 }

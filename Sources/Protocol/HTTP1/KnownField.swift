@@ -210,27 +210,63 @@ package enum KnownField: UInt8, CaseIterable {
         "x-vercel-forwarded-for",
     ]
 
-    /// Names by their length, so that most fields are passed over after one look.
-    private static let byLength: [[(name: [UInt8], field: KnownField)]] = {
-        let named = Self.allCases.filter { !$0.name.isEmpty }.map { (name: $0.name, field: $0) }
-        let names = named + Self.clientAddressNames.map { (name: $0, field: .clientAddress) }
-        let longest = names.map(\.name.utf8.count).max() ?? 0
-        var table = Array(repeating: [(name: [UInt8], field: KnownField)](), count: longest + 1)
-        for (name, field) in names { table[name.utf8.count].append((Array(name.utf8), field)) }
-        return table
-    }()
+    /// The names, those of one length beside each other, so that most fields are passed over after one look.
+    private struct Names {
+        struct Entry {
+            var start: Int
+            var first: UInt8
+            var field: KnownField
+        }
+
+        /// All names one behind the other.
+        var bytes: [UInt8] = []
+        var entries: [Entry] = []
+        /// Which entries have names of a length.
+        var ranges: [Range<Int>] = []
+        /// With which letters the names of a length begin, a bit a letter.
+        var letters: [UInt32] = []
+
+        init() {
+            let named = KnownField.allCases.filter { !$0.name.isEmpty }.map { (name: $0.name, field: $0) }
+            let names = named + KnownField.clientAddressNames.map { (name: $0, field: .clientAddress) }
+            for length in 0...(names.map(\.name.utf8.count).max() ?? 0) {
+                let start = self.entries.count
+                var letters: UInt32 = 0
+                for (name, field) in names where name.utf8.count == length {
+                    let first = name.utf8.first ?? 0
+                    letters |= Self.bit(of: first)
+                    self.entries.append(Entry(start: self.bytes.count, first: first, field: field))
+                    self.bytes.append(contentsOf: name.utf8)
+                }
+                self.ranges.append(start..<self.entries.count)
+                self.letters.append(letters)
+            }
+        }
+
+        static func bit(of letter: UInt8) -> UInt32 { 1 << UInt32(letter & 0x1F) }
+    }
+
+    private static let names = Names()
 
     /// Recognises a name in any case.
     package init(_ name: UnsafeRawBufferPointer) {
         self = .other
-        if name.count < Self.byLength.count {
-            for candidate in Self.byLength[name.count] where Self.matches(name, candidate.name, candidate.field) {
-                self = candidate.field.spelt(name)
-                return
+        guard let first = name.first?.asciiLowercased else { return }
+        let names = Self.names
+        if name.count < names.letters.count, names.letters[name.count] & Names.bit(of: first) != 0 {
+            for index in names.ranges[name.count] where names.entries[index].first == first {
+                let entry = names.entries[index]
+                let known = entry.start..<entry.start + name.count
+                if names.bytes.withUnsafeBytes({ Self.matches(name, $0[known], entry.field) }) {
+                    self = entry.field.spelt(name)
+                    return
+                }
             }
         }
         let prefix = Self.forwardedPrefix
-        if name.count >= prefix.count, name[0] | 0x20 == prefix[0], Self.matches(name, prefix, .xForwardedOther) {
+        if first == prefix[0], name.count >= prefix.count,
+            prefix.withUnsafeBytes({ Self.matches(name, $0[...], .xForwardedOther) })
+        {
             self = Self.xForwardedOther.spelt(name)
         }
     }
@@ -242,13 +278,16 @@ package enum KnownField: UInt8, CaseIterable {
 
     private static let forwardedPrefix = Array("x-forwarded-".utf8)
 
-    private static func matches(_ name: UnsafeRawBufferPointer, _ known: [UInt8], _ field: KnownField) -> Bool {
+    private static func matches(
+        _ name: UnsafeRawBufferPointer,
+        _ known: Slice<UnsafeRawBufferPointer>,
+        _ field: KnownField
+    ) -> Bool {
         for index in 0..<known.count {
-            var byte = name[index]
-            if byte &- 0x41 < 26 { byte |= 0x20 }
+            var byte = name[index].asciiLowercased
             // CGI and its children turn hyphens into underscores: X_Forwarded_For reaches them as X-Forwarded-For.
             if byte == UInt8(ascii: "_"), field.isForwarding { byte = UInt8(ascii: "-") }
-            if byte != known[index] { return false }
+            if byte != known[known.startIndex + index] { return false }
         }
         return true
     }
