@@ -43,10 +43,14 @@ class Watched(rows.Bench):
     def connector(self, row: str, programs: pathlib.Path, *options: str, has_screen: bool = False) -> None:
         name = row.replace(" ", "-")
         edge = f"http://127.0.0.1:{self.edge_port}"
+        program = str(programs / "culvert")
         command = [
-            str(programs / "culvert"), "http", str(self.origin), "--edge", edge, "--name", name,
-            "--connections", "1", "--log-level", "warning", "--max-requests-per-visitor", "100000", *options,
+            program, "http", str(self.origin), "--edge", edge, "--name", name, "--connections", "1", "--log-level", "warning", *options,
         ]  # fmt: skip
+        # Whoever is older has no such limit.
+        limit = "--max-requests-per-visitor"
+        if limit in subprocess.run([program, "http", "--help"], capture_output=True, text=True, check=True).stdout:
+            command += [limit, "100000"]
         if has_screen:
             self.terminal(row, command)
         else:
