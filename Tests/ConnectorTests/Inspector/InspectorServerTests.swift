@@ -38,6 +38,7 @@ struct InspectorServerTests {
     private func withInspector(
         settings: TrafficInspection.Settings = TrafficInspection.Settings(),
         ending: String = "\r\n\r\n",
+        patience: TimeAmount = .seconds(30),
         _ body: (Scene) async throws -> Void
     ) async throws {
         let origin = RecordingOrigin(answer: "HTTP/1.1 201 Made\r\nContent-Length: 2\r\n\r\nok", ending: ending)
@@ -57,13 +58,14 @@ struct InspectorServerTests {
             )
         )
         let (urls, continuation) = AsyncStream.makeStream(of: String.self)
-        let server = InspectorServer(
+        var server = InspectorServer(
             inspection: inspection,
             group: MultiThreadedEventLoopGroup.singleton,
             onOpen: { continuation.yield($0) },
             onFailure: { _ in continuation.finish() }
         )
-        let task = Task { await server.run() }
+        server.patience = patience
+        let task = Task { [server] in await server.run() }
         defer { task.cancel() }
         let url = try #require(await urls.first { _ in true })
         let token = url.split(separator: "=").count > 1 ? url.split(separator: "=").last.map(String.init) : nil
@@ -105,6 +107,47 @@ struct InspectorServerTests {
             )
             #expect(one.request.fields == [["Host", "x"], ["X-Y", "1"], ["x-y", "2"]] && one.request.raw == nil)
             #expect(one.response?.statusCode == 200 && one.url == "https://e.example/my-app/a?b" && one.isReplayable)
+        }
+    }
+
+    @Test("Who says nothing, half a head, or half a body, is cut off; a page that follows is not")
+    func patience() async throws {
+        try await self.withInspector(patience: .milliseconds(200)) { scene in
+            let port = try #require(scene.client.url.split(separator: ":").last.flatMap { Int($0) })
+            func connection(_ text: String) async throws -> any Channel {
+                let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                    .connect(host: "127.0.0.1", port: port).get()
+                try await channel.writeAndFlush(ByteBuffer(string: text))
+                return channel
+            }
+            let host = "Host: 127.0.0.1:\(port)\r\n"
+            let follower = try await connection("GET /api/events HTTP/1.1\r\n\(host)\r\n")
+            let json = "Content-Type: application/json\r\nContent-Length: 100\r\n"
+            for text in [
+                "", "GET /api HT", "GET /api HTTP/1.1\r\n\(host)X: ",
+                "POST /api/requests/http HTTP/1.1\r\n\(host)\(json)\r\n{",
+            ] {
+                let channel = try await connection(text)
+                try await channel.closeFuture.get()
+            }
+            #expect(follower.isActive)
+            try await follower.close()
+        }
+    }
+
+    @Test("More connections than there may be wait until others go, and are served then")
+    func crowd() async throws {
+        try await self.withInspector { scene in
+            let port = try #require(scene.client.url.split(separator: ":").last.flatMap { Int($0) })
+            let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            var idle: [any Channel] = []
+            for _ in 0..<InspectorServer.maximumConnections {
+                idle.append(try await bootstrap.connect(host: "127.0.0.1", port: port).get())
+            }
+            let waiting = Task { await scene.client.answers() }
+            // The queue is the kernel's: that the call is not answered meanwhile is what can be seen of it.
+            for channel in idle { try await channel.close() }
+            #expect(await waiting.value)
         }
     }
 

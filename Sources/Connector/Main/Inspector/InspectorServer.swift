@@ -2,6 +2,7 @@
 
 import ConnectorCore
 import Hummingbird
+import HummingbirdCore
 import Inspection
 import Logging
 import NIOConcurrencyHelpers
@@ -15,6 +16,11 @@ struct InspectorServer: Sendable {
     let onOpen: @Sendable (String) -> Void
     /// Called with a sentence if there is no inspector.
     let onFailure: @Sendable (String) -> Void
+    /// How long a client may take for a head, be silent within a body, and keep a connection open without a call.
+    var patience = TimeAmount.seconds(30)
+
+    /// The most connections at a time: more of them wait, and take no descriptors from the tunnels.
+    static let maximumConnections = 256
 
     /// Serves until the task is cancelled.
     func run() async {
@@ -62,10 +68,15 @@ struct InspectorServer: Sendable {
         let query = self.inspection.token.map { "/?token=\($0)" } ?? ""
         return Application(
             router: router,
+            server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: self.patience)),
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: address.port),
                 // The port of another inspector is not to be shared.
-                reuseAddress: true
+                reuseAddress: true,
+                availableConnectionsDelegate: MaximumAvailableConnections(
+                    Self.maximumConnections,
+                    logger: Self.noLogger
+                )
             ),
             onServerRunning: { channel in
                 isOpen.withLockedValue { $0 = true }
@@ -74,7 +85,9 @@ struct InspectorServer: Sendable {
                 self.onOpen("http://\(address)\(query)")
             },
             eventLoopGroupProvider: .shared(self.group),
-            logger: Logger(label: "culvert.inspector") { _ in SwiftLogNoOpLogHandler() }
+            logger: Self.noLogger
         )
     }
+
+    private static let noLogger = Logger(label: "culvert.inspector") { _ in SwiftLogNoOpLogHandler() }
 }
