@@ -2,6 +2,7 @@
 
 import ConnectorCore
 import ControlAPI
+import DequeModule
 import Foundation
 import Inspection
 import NIOCore
@@ -86,7 +87,7 @@ struct StatusState: Sendable {
     private(set) var connections = Connections()
     private(set) var responseTimes = ResponseTimes()
     /// The latest first.
-    private(set) var requests: [Request] = []
+    private(set) var requests: Deque<Request> = []
     /// The latest last.
     private(set) var messages: [Message] = []
     /// Whether a tunnel has been online.
@@ -183,8 +184,8 @@ struct StatusState: Sendable {
         if let index = self.index(of: id) { self.tunnels[index].edgeAnswers = count }
     }
 
-    /// Takes an event of the capture.
-    mutating func take(_ event: HTTPCapture.Event, of id: String, at date: Date) {
+    /// Takes an event of the capture; only of a request that is shown the date is asked for.
+    mutating func take(_ event: HTTPCapture.Event, of id: String, at date: @autoclosure () -> Date) {
         switch event {
         case .began:
             self.requestCount += 1
@@ -192,14 +193,14 @@ struct StatusState: Sendable {
         case .responded(let exchange):
             if let time = exchange.responseTime { self.responseTimes.add(time) }
             if let status = exchange.status, status >= 500 { self.errorCount += 1 }
-            self.remember(Request(date: date, tunnel: id, exchange: exchange))
+            self.remember(Request(date: date(), tunnel: id, exchange: exchange))
             // The local server has answered, so it can be reached.
             if let index = self.index(of: id) { self.tunnels[index].originFailure = nil }
         case .ended(let exchange):
             self.openCount = max(0, self.openCount - 1)
             guard exchange.status == nil else { return }
             self.errorCount += 1
-            self.remember(Request(date: date, tunnel: id, exchange: exchange))
+            self.remember(Request(date: date(), tunnel: id, exchange: exchange))
         }
     }
 
@@ -231,8 +232,8 @@ struct StatusState: Sendable {
     }
 
     private mutating func remember(_ request: Request) {
-        self.requests.insert(request, at: 0)
-        if self.requests.count > Self.maximumRequests { self.requests.removeLast() }
+        if self.requests.count == Self.maximumRequests { self.requests.removeLast() }
+        self.requests.prepend(request)
     }
 
     private func index(of id: String) -> Int? {
