@@ -143,16 +143,22 @@ struct CaptureRingTests {
         for (size, kept) in [(10, CaptureBudget.frames), (4_096, 248)] {
             let exchange = try #require(Self.begin(ring))
             exchange.responded([], kind: .websocket, at: Self.start)
-            for _ in 0..<30_000 {
-                let content = [UInt8](repeating: 1, count: size)
+            let feed = ring.watch()
+            for number in 0..<30_000 {
+                let content = [UInt8](repeating: UInt8(number & 0x7F), count: size)
                 exchange.frame(
                     FrameCapture(moment: Self.start, side: .visitor, kind: .text, size: UInt64(size), content: content)
                 )
+                // A reader that has a copy while the next message comes.
+                if number % 1_000 == 0 { #expect(feed.take().changed.first?.snapshot().state.frames != nil) }
             }
             let frames = try #require(exchange.snapshot().state.frames)
             #expect(frames.total == 30_000)
             #expect(frames.frames.last?.number == 29_999)
             #expect(frames.frames.count <= kept && frames.frames.count >= kept / 2, "\(frames.frames.count)")
+            #expect(frames.count == frames.frames.count && frames.firstNumber == frames.frames.first?.number)
+            #expect(frames.frames.allSatisfy { $0.content == [UInt8](repeating: UInt8($0.number & 0x7F), count: size) })
+            #expect(frames.frames(after: 29_989, limit: 3).map(\.number) == [29_990, 29_991, 29_992])
             #expect(frames.bytes <= CaptureBudget.frameBytes)
         }
     }
@@ -232,7 +238,10 @@ struct CaptureRingTests {
             exchange.ended(.complete, at: Self.start)
             #expect(ring.exchange(exchange.id) === exchange)
         }
-        #expect(ring.exchange(open.id) === open)
+        #expect(ring.exchange(open.id) === open && ring.countsByTunnel == ["my-app": 50])
+        let other = ring.begin(ExchangeOrigin(tunnel: "other", connection: 1), head: [], at: Self.start)
+        #expect(other != nil && ring.countsByTunnel == ["my-app": 49, "other": 1])
+        #expect(try ring.remove(#require(other).id) && Self.begin(ring) != nil)
         #expect(ring.counts.kept == 50 && ring.counts.oldest == open.id)
         #expect(ring.exchange(CaptureID(open.id.value + 1)) == nil)
         #expect(ring.remove(open.id) && !ring.remove(open.id))

@@ -26,6 +26,7 @@ struct CommandLineTests {
             "service uninstall --root /r --name my-app",
             "http 3000 --inspect on --inspect-memory 20MiB --inspect-body 4MiB --inspect-token",
             "connect --to 3000 --inspect 4041 --inspect-allow-host dev.example", "start --config c.yaml --inspect off",
+            "http 3000 --inspect-drop Authorization --inspect-drop Cookie --inspect-signature stripe:secret",
             "requests list --tunnel x --filter status:5xx --limit 3 --follow --json",
             "requests show 019ad0c3f2a1b004 --body --response --reveal",
             "requests clear --inspector http://localhost:4041",

@@ -50,6 +50,14 @@ struct InspectInFileTests {
         #expect(small.budget == CaptureBudget(bytes: 64 << 10, body: 64 << 10))
     }
 
+    @Test("Fields that are not kept are those of the file and of the command line")
+    func dropped() throws {
+        let text = "inspect: {listen: on, drop: [Authorization, X-Token]}"
+        let settings = try #require(try Self.settings(text, "--inspect-drop Cookie --inspect-drop x-token"))
+        #expect(settings.dropped == DroppedFields(["authorization", "x-token", "cookie"]))
+        #expect(try Self.settings("inspect: on")?.dropped.isEmpty == true)
+    }
+
     @Test("One tunnel can be left out")
     func tunnel() throws {
         let file = try TunnelsFile(
@@ -87,6 +95,8 @@ struct InspectInFileTests {
             ("inspect: [on]", "c.yaml:2: “inspect” has to be on, off, or an address to listen on, as 127.0.0.1:4040."),
             ("inspect: {memory: 1kB}", "c.yaml:2: “memory” has to be a size from 64KiB to 64GiB, as 50MiB."),
             ("inspect: {body: much}", "c.yaml:2: “body” has to be a size up to 64GiB, as 50MiB."),
+            ("inspect: {drop: [a b]}", "c.yaml:2: “drop” has to be a list of names of fields, as Authorization."),
+            ("inspect: {drop: ['']}", "c.yaml:2: “drop” has to be a list of names of fields, as Authorization."),
             ("inspect: {token: yes please}", "c.yaml:2: “token” has to be on or off."),
             (
                 "inspect: {signatures: [{scheme: stripe}]}",
@@ -99,7 +109,7 @@ struct InspectInFileTests {
             (
                 "inspect: {port: 1}",
                 "c.yaml:2: There is no setting “port” of “inspect”: there are listen, memory, body, token, "
-                    + "allow-hosts, signatures."
+                    + "allow-hosts, drop, signatures."
             ),
         ]
     )

@@ -25,6 +25,35 @@ struct InspectorSettingsTests {
         #expect(settings?.budget == CaptureBudget(bytes: 20 << 20, body: 100_000))
     }
 
+    @Test("Secrets of the command line come from files, before those of the file of tunnels")
+    func signatures() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("hush-hush\n", to: "stripe")
+        try folder.write("not base64\n", to: "bad")
+        let line = ["--inspect", "on", "--inspect-signature", "stripe:\(folder.path)/stripe"]
+        let options = try InspectOptions.parse(line)
+        let secret = try #require(SigningSecret(.stripe, secret: "hush-hush"))
+        #expect(try options.signingSecrets() == [secret])
+        let other = try #require(SigningSecret(.slack, secret: "x"))
+        let file = InspectSettings(signingSecrets: [other])
+        let settings = options.settings(isWatched: false, file: file, secrets: try options.signingSecrets())
+        #expect(settings?.signingSecrets == [secret, other])
+        for (argument, problem) in [
+            ("svix:\(folder.path)/bad", "The secret of svix has to be base64, perhaps behind “whsec_”."),
+            ("slack:\(folder.path)/none", "can't be read"),
+        ] {
+            let failure = #expect(throws: CommandFailure.self) {
+                try InspectOptions.parse(["--inspect-signature", argument]).signingSecrets()
+            }
+            #expect(failure.map { "\($0)" }?.contains(problem) == true, "\(argument)")
+        }
+        for line in ["--inspect-signature x:y", "--inspect-signature stripe", "--inspect-drop a:b", "--inspect-drop"] {
+            #expect(throws: (any Error).self, "\(line)") {
+                try InspectOptions.parse(line.split(separator: " ").map(String.init))
+            }
+        }
+    }
+
     @Test("An address of the network needs a token, one of this machine does not")
     func token() throws {
         #expect(TrafficInspection(settings: TrafficInspection.Settings()).token == nil)

@@ -18,6 +18,9 @@ package enum SignatureScheme: String, CaseIterable, Sendable {
     case github
     /// `X-Shopify-Hmac-Sha256`, the base64 of a code over the body alone.
     case shopify
+
+    /// All of them, as they are written in settings.
+    package static var names: String { self.allCases.map(\.rawValue).joined(separator: ", ") }
 }
 
 /// The secret by which requests of a sender are signed, so that a replay can be signed anew.
@@ -43,6 +46,11 @@ package struct SigningSecret: Equatable, Sendable, CustomStringConvertible {
             self.key = Array(data)
         }
         guard !self.key.isEmpty else { return nil }
+    }
+
+    /// Why a secret of a scheme can't be used.
+    package static func refusal(of scheme: SignatureScheme) -> String {
+        "The secret of \(scheme.rawValue) has to be base64, perhaps behind “whsec_”."
     }
 
     /// Without the secret.

@@ -58,6 +58,8 @@ package struct MessageAnswer: Codable, Equatable, Sendable {
     package var headers: [String: [String]]
     package var body: BodyAnswer
     package var trailers: [[String]]?
+    /// The names of fields that passed and are not kept.
+    package var droppedFields: [String]?
     /// The head and the content as they were kept, in base64.
     package var raw: String?
 
@@ -86,6 +88,7 @@ package struct MessageAnswer: Codable, Equatable, Sendable {
         if !message.trailers.isEmpty {
             self.trailers = HeadText(message.trailers, hasLine: false).fields.map { [$0.name, $0.value] }
         }
+        self.droppedFields = message.dropped.isEmpty ? nil : message.dropped
         if let rawLimit {
             self.raw = Data(message.head + message.body.kept.prefix(rawLimit)).base64EncodedString()
         }
@@ -102,6 +105,7 @@ package struct MessageAnswer: Codable, Equatable, Sendable {
         case headers
         case body
         case trailers
+        case droppedFields = "dropped_fields"
         case raw
     }
 }

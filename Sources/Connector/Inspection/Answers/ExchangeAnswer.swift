@@ -133,7 +133,7 @@ package struct ExchangeAnswer: Codable, Equatable, Sendable {
         )
         if let frames = state.frames {
             self.framesURI = uri + "/frames"
-            self.framesDropped = frames.total - frames.frames.count
+            self.framesDropped = frames.total - frames.count
         }
         self.replays = replays?.map(\.description)
         let refusal = ReplayRequest.refusal(of: view)

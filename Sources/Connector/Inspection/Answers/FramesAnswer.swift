@@ -71,8 +71,8 @@ package struct FramesAnswer: Codable, Equatable, Sendable {
     ///   - limit: How many are described.
     package init(_ exchange: ExchangeSnapshot, after: Int, limit: Int) {
         let log = exchange.state.frames ?? FrameLog()
-        self.frames = log.frames.lazy.filter { $0.number > after }.prefix(limit).map { Frame($0, of: exchange) }
+        self.frames = log.frames(after: after, limit: limit).map { Frame($0, of: exchange) }
         self.total = log.total
-        self.first = log.frames.first?.number ?? log.total
+        self.first = log.firstNumber ?? log.total
     }
 }

@@ -21,6 +21,24 @@ struct CaptureList {
     /// All of them, oldest first.
     var exchanges: [ExchangeCapture] { self.slots.compactMap(\.exchange) }
 
+    /// How many there are of each tunnel.
+    ///
+    /// Pages ask each second: neighbours have the same tunnel mostly, whose name is hashed once for all of them.
+    var countsByTunnel: [String: Int] {
+        var counts: [String: Int] = [:]
+        var (tunnel, count) = ("", 0)
+        for index in self.slots.indices {
+            guard let exchange = self.slots[index].exchange else { continue }
+            if exchange.tunnel != tunnel {
+                if count > 0 { counts[tunnel, default: 0] += count }
+                (tunnel, count) = (exchange.tunnel, 0)
+            }
+            count += 1
+        }
+        if count > 0 { counts[tunnel, default: 0] += count }
+        return counts
+    }
+
     /// The id of the next exchange, which is younger than all before.
     mutating func nextID(from least: UInt64) -> CaptureID {
         self.lastID = max(self.lastID + 1, least)

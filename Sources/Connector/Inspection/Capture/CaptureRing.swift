@@ -18,9 +18,14 @@ package final class CaptureRing: Sendable {
     /// - Parameters:
     ///   - budget: What is kept at most.
     ///   - clock: Turns moments into dates.
-    package init(budget: CaptureBudget = CaptureBudget(), clock: CaptureClock? = nil) {
+    ///   - dropped: The fields that are not kept.
+    package init(
+        budget: CaptureBudget = CaptureBudget(),
+        clock: CaptureClock? = nil,
+        dropped: DroppedFields = DroppedFields([])
+    ) {
         let clock = clock ?? CaptureClock(date: Date().timeIntervalSince1970 * 1_000, deadline: .now())
-        self.store = CaptureStore(budget: budget, clock: clock)
+        self.store = CaptureStore(budget: budget, clock: clock, dropped: dropped)
     }
 
     deinit {
@@ -56,7 +61,9 @@ package final class CaptureRing: Sendable {
         hasBody: Bool = true,
         at moment: NIODeadline
     ) -> ExchangeCapture? {
-        var state = ExchangeState(request: MessageCapture(head: head), began: moment)
+        var request = MessageCapture(head: head)
+        if !self.store.dropped.isEmpty { request.drop(self.store.dropped) }
+        var state = ExchangeState(request: request, began: moment)
         state.kind = kind
         if !hasBody { state.endRequest(at: moment) }
         return self.store.insert(origin, state, isImported: false)
@@ -64,6 +71,8 @@ package final class CaptureRing: Sendable {
 
     /// Adds an exchange that is over, from an archive.
     package func add(_ origin: ExchangeOrigin, state: ExchangeState) -> ExchangeCapture? {
+        var state = state
+        if !self.store.dropped.isEmpty { state.drop(self.store.dropped) }
         guard let exchange = self.store.insert(origin, state, isImported: true) else { return nil }
         self.store.finished(exchange)
         return exchange
@@ -76,6 +85,9 @@ package final class CaptureRing: Sendable {
 
     /// How many exchanges there are, how many there were since the start, and the oldest.
     package var counts: (kept: Int, total: UInt64, oldest: CaptureID?) { self.store.counts }
+
+    /// How many exchanges there are of each tunnel.
+    package var countsByTunnel: [String: Int] { self.store.countsByTunnel }
 
     /// The exchanges, youngest first.
     package var exchanges: [ExchangeCapture] { self.store.exchanges.reversed() }

@@ -12,6 +12,8 @@ final class CaptureStore: Sendable {
     let budget: CaptureBudget
     /// Turns moments into dates.
     let clock: CaptureClock
+    /// What is never kept.
+    let dropped: DroppedFields
     private let used = Atomic<Int>(0)
     private let watchers = Atomic<Int>(0)
     /// Numbers changes, as long as somebody watches; and how many of them can be seen at their exchanges.
@@ -37,9 +39,10 @@ final class CaptureStore: Sendable {
         var forgotten: UInt64 = 0
     }
 
-    init(budget: CaptureBudget, clock: CaptureClock) {
+    init(budget: CaptureBudget, clock: CaptureClock, dropped: DroppedFields) {
         self.budget = budget
         self.clock = clock
+        self.dropped = dropped
     }
 
     // MARK: What passes
@@ -189,6 +192,9 @@ final class CaptureStore: Sendable {
     var counts: (kept: Int, total: UInt64, oldest: CaptureID?) {
         self.state.withLock { ($0.all.count, $0.total, $0.all.oldest) }
     }
+
+    /// How many exchanges there are of each tunnel.
+    var countsByTunnel: [String: Int] { self.state.withLock { $0.all.countsByTunnel } }
 
     /// The exchanges, oldest first.
     var exchanges: [ExchangeCapture] { self.state.withLock { $0.all.exchanges } }

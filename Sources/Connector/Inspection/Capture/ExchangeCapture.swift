@@ -64,9 +64,11 @@ package final class ExchangeCapture: Sendable {
 
     /// The request's end has passed, with its trailers.
     package func requestEnded(trailers: [UInt8], at moment: NIODeadline) {
-        var isOver = false
+        var (trailers, isOver) = (trailers, false)
+        let dropped = self.store.dropped.remove(from: &trailers, hasLine: false)
         self.charge(trailers.count) { state, isKept in
             state.endRequest(at: moment)
+            state.request.note(dropped)
             if isKept { state.request.trailers = trailers }
             isOver = state.ending != .open
         }
@@ -77,6 +79,8 @@ package final class ExchangeCapture: Sendable {
     /// The head of an interim response has passed.
     package func interim(_ head: [UInt8], at moment: NIODeadline) {
         guard self.state.withLock({ $0.interim.count < CaptureBudget.interimResponses }) else { return }
+        var head = head
+        _ = self.store.dropped.remove(from: &head)
         self.charge(head.count + CaptureBudget.pieceBytes) { state, isKept in
             if isKept { state.interim.append(ExchangeState.Interim(head: head, moment: moment)) }
         }
@@ -85,9 +89,12 @@ package final class ExchangeCapture: Sendable {
 
     /// The head of the final response has passed.
     package func responded(_ head: [UInt8], kind: ExchangeState.Kind, at moment: NIODeadline) {
+        var head = head
+        let dropped = self.store.dropped.remove(from: &head)
         self.charge(head.count) { state, isKept in
             state.kind = kind
             state.response = MessageCapture(head: isKept ? head : [])
+            state.response?.note(dropped)
             state.responseHead = moment
             if kind == .websocket { state.frames = FrameLog() }
             if state.isGone { state.shed() }
@@ -112,9 +119,11 @@ package final class ExchangeCapture: Sendable {
 
     /// The response's end has passed, and with it the exchange.
     package func completed(trailers: [UInt8], at moment: NIODeadline) {
-        var isFirst = false
+        var (trailers, isFirst) = (trailers, false)
+        let dropped = self.store.dropped.remove(from: &trailers, hasLine: false)
         self.charge(trailers.count) { state, isKept in
             state.response?.body.isComplete = true
+            state.response?.note(dropped)
             if isKept { state.response?.trailers = trailers }
             isFirst = state.end(.complete, at: moment)
         }
@@ -137,29 +146,33 @@ package final class ExchangeCapture: Sendable {
 
     /// A message of a WebSocket is complete.
     package func frame(_ frame: FrameCapture) {
-        let bytes = frame.bytes
-        var isKept = self.store.reserve(bytes)
-        if !isKept {
-            // Its own older messages make room.
-            let freed = self.state.withLock { state in
+        let missing = self.state.withLock { state -> Int in
+            let growth = state.frames?.growth(for: frame) ?? 0
+            guard self.store.take(growth) else { return growth }
+            self.store.release(state.append(frame, growth: growth))
+            return 0
+        }
+        if missing > 0 { self.makeRoomAndAppend(frame, missing) }
+        self.store.changed(self, isOver: false)
+    }
+
+    /// The same where others have to make room, which may be this one: its lock is not held meanwhile.
+    private func makeRoomAndAppend(_ frame: FrameCapture, _ bytes: Int) {
+        var isReserved = self.store.reserve(bytes)
+        self.state.withLock { state in
+            if !isReserved {
+                // Its own older messages make room.
                 let freed = state.frames?.drop(bytes: bytes) ?? 0
                 state.counted -= freed
-                return freed
+                self.store.release(freed)
+                isReserved = self.store.take(bytes)
             }
-            self.store.release(freed)
-            isKept = freed > 0 && self.store.reserve(bytes)
-        }
-        let unused = self.state.withLock { state -> Int in
-            guard isKept else {
+            if isReserved {
+                self.store.release(state.append(frame, growth: bytes))
+            } else {
                 state.frames?.skip()
-                return 0
             }
-            let grown = state.frames?.append(frame) ?? 0
-            state.counted += grown
-            return bytes - grown
         }
-        self.store.release(unused)
-        self.store.changed(self, isOver: false)
     }
 
     /// What follows on the connection can't be read.

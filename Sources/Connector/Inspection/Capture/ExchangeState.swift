@@ -105,11 +105,37 @@ package struct ExchangeState: Sendable {
         }
     }
 
+    /// Keeps a message of a WebSocket.
+    ///
+    /// - Parameters:
+    ///   - frame: The message.
+    ///   - growth: How much memory was reserved for it.
+    /// - Returns: How much of the memory is given back.
+    mutating func append(_ frame: FrameCapture, growth: Int) -> Int {
+        let freed = self.frames?.append(frame, growth: growth) ?? growth
+        self.counted += growth - freed
+        return freed
+    }
+
     /// Sets a response that was not captured here.
     mutating func setResponse(_ response: MessageCapture, at moment: NIODeadline) {
         self.response = response
         self.responseHead = moment
         self.counted += response.head.count + response.body.kept.count
+    }
+
+    /// Takes fields out of what was not captured here.
+    mutating func drop(_ fields: DroppedFields) {
+        let before = self.headBytes
+        self.request.drop(fields)
+        self.response?.drop(fields)
+        for index in self.interim.indices { _ = fields.remove(from: &self.interim[index].head) }
+        self.counted -= before - self.headBytes
+    }
+
+    private var headBytes: Int {
+        let messages = [self.request, self.response].compactMap(\.self)
+        return messages.reduce(0) { $0 + $1.head.count + $1.trailers.count }
     }
 
     /// Drops bodies and messages, and keeps no more of them.
@@ -126,7 +152,7 @@ package struct ExchangeState: Sendable {
     package var isWhole: Bool {
         switch self.kind {
         case .http, .events: self.request.body.isWhole && self.response?.body.isWhole ?? true
-        case .websocket: self.frames.map { $0.total == $0.frames.count } ?? true
+        case .websocket: self.frames.map { $0.total == $0.count } ?? true
         case .upgrade, .opaque: true
         }
     }

@@ -3,14 +3,30 @@
 import NIOCore
 
 /// One message or control frame of a WebSocket (RFC 6455 §5).
-package struct FrameCapture: Sendable {
+package struct FrameCapture: Equatable, Sendable {
     /// What it is.
-    package enum Kind: String, Sendable {
+    package enum Kind: String, CaseIterable, Sendable {
         case text
         case binary
         case close
         case ping
         case pong
+
+        /// The opcode of its first frame.
+        var code: UInt8 {
+            switch self {
+            case .text: 0x1
+            case .binary: 0x2
+            case .close: 0x8
+            case .ping: 0x9
+            case .pong: 0xA
+            }
+        }
+
+        init?(code: UInt8) {
+            guard let kind = Self.allCases.first(where: { $0.code == code }) else { return nil }
+            self = kind
+        }
     }
 
     /// Counts the messages of a WebSocket from zero.
@@ -53,7 +69,4 @@ package struct FrameCapture: Sendable {
 
     /// Whether the content is all of it.
     package var isWhole: Bool { self.content.map { UInt64($0.count) } == self.decodedSize ?? self.size }
-
-    /// What it counts in the budget.
-    var bytes: Int { CaptureBudget.pieceBytes * 2 + (self.content?.capacity ?? 0) }
 }

@@ -11,12 +11,25 @@ package struct MessageCapture: Sendable {
     package var body = BodyCapture()
     /// The trailer section with its empty line; empty if there were no trailers.
     package var trailers: [UInt8] = []
+    /// The names of fields that passed and are not kept.
+    package var dropped: [String] = []
 
     /// Makes a message of which the head has passed.
     package init(head: [UInt8], body: BodyCapture = BodyCapture(), trailers: [UInt8] = []) {
         self.head = head
         self.body = body
         self.trailers = trailers
+    }
+
+    /// Takes fields out of what is kept.
+    mutating func drop(_ fields: DroppedFields) {
+        self.note(fields.remove(from: &self.head))
+        self.note(fields.remove(from: &self.trailers, hasLine: false))
+    }
+
+    /// Notes the names of fields that are not kept.
+    mutating func note(_ names: [String]) {
+        for name in names where !self.dropped.contains(name) { self.dropped.append(name) }
     }
 }
 

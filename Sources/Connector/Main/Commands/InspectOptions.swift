@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import ConnectorCore
 import Inspection
 
 /// The options of every command that serves a tunnel: what is kept of the traffic, and where it can be looked at.
@@ -34,6 +35,21 @@ struct InspectOptions: ParsableArguments {
     )
     var allowedHosts: [String] = []
 
+    @Option(
+        name: .customLong("inspect-drop"),
+        help: ArgumentHelp("A field of heads that is not kept, as Authorization.", valueName: "field")
+    )
+    var droppedFields: [String] = []
+
+    @Option(
+        name: .customLong("inspect-signature"),
+        help: ArgumentHelp(
+            "Sign what is sent again anew: \(SignatureScheme.names), with the secret in a file, as stripe:FILE.",
+            valueName: "scheme:file"
+        )
+    )
+    var signatures: [SignatureArgument] = []
+
     func validate() throws {
         if let memory = self.memory, !InspectSettings.memoryRange.contains(memory.bytes) {
             throw ValidationError("--inspect-memory is a size from 64KiB to 64GiB.")
@@ -42,6 +58,9 @@ struct InspectOptions: ParsableArguments {
         if let body = self.body, !(0...memory).contains(body.bytes) {
             throw ValidationError("--inspect-body is a size of at most --inspect-memory.")
         }
+        guard self.droppedFields.allSatisfy(InspectSettings.isFieldName) else {
+            throw ValidationError("--inspect-drop is the name of a field, as Authorization.")
+        }
     }
 
     /// The settings of a run; `nil` if nothing is kept.
@@ -49,7 +68,12 @@ struct InspectOptions: ParsableArguments {
     /// - Parameters:
     ///   - isWatched: Whether a person watches the run at a terminal.
     ///   - file: What a file of tunnels says, which the command line outranks.
-    func settings(isWatched: Bool, file: InspectSettings = InspectSettings()) -> TrafficInspection.Settings? {
+    ///   - secrets: Those of ``signingSecrets()``.
+    func settings(
+        isWatched: Bool,
+        file: InspectSettings = InspectSettings(),
+        secrets: [SigningSecret] = []
+    ) -> TrafficInspection.Settings? {
         let choice = self.inspect ?? file.choice ?? (isWatched ? .on : .off)
         var settings = TrafficInspection.Settings()
         switch choice {
@@ -65,7 +89,39 @@ struct InspectOptions: ParsableArguments {
         settings.budget = budget
         settings.allowedHosts = self.allowedHosts + file.allowedHosts
         settings.requiresToken = self.requiresToken || file.requiresToken == true
-        settings.signingSecrets = file.signingSecrets
+        settings.dropped = DroppedFields(self.droppedFields)
+        settings.dropped.formUnion(file.dropped)
+        settings.signingSecrets = secrets + file.signingSecrets
         return settings
+    }
+
+    /// Reads the files of the command line's secrets.
+    ///
+    /// - Throws: ``CommandFailure`` if one can't be used.
+    func signingSecrets() throws(CommandFailure) -> [SigningSecret] {
+        var secrets: [SigningSecret] = []
+        for signature in self.signatures { secrets.append(try signature.secret()) }
+        return secrets
+    }
+}
+
+/// How a sender of webhooks signs, and the file of its secret.
+struct SignatureArgument: Equatable, Sendable, ExpressibleByArgument {
+    var scheme: SignatureScheme
+    var path: String
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ":", maxSplits: 1)
+        guard parts.count == 2, let scheme = SignatureScheme(rawValue: String(parts[0])) else { return nil }
+        self.scheme = scheme
+        self.path = String(parts[1])
+    }
+
+    fileprivate func secret() throws(CommandFailure) -> SigningSecret {
+        let text = try SecretFile.read(self.path, what: "a secret for signatures")
+        guard let secret = SigningSecret(self.scheme, secret: text) else {
+            throw CommandFailure(.configuration, SigningSecret.refusal(of: self.scheme))
+        }
+        return secret
     }
 }

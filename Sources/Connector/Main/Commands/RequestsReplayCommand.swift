@@ -99,13 +99,12 @@ extension RequestsCommand {
                     }
                     call.bodyBase64 = data.base64EncodedString()
                 }
-                if !self.headers.isEmpty || !self.dropped.isEmpty {
-                    let original: ExchangeAnswer = try await client.get(
-                        "/api/requests/http/\(id)",
-                        query: [("fields", "detail")]
-                    )
-                    call.fields = self.fields(of: original)
-                }
+                let original: ExchangeAnswer = try await client.get(
+                    "/api/requests/http/\(id)",
+                    query: [("fields", "detail")]
+                )
+                if !self.headers.isEmpty || !self.dropped.isEmpty { call.fields = self.fields(of: original) }
+                self.warn(of: original)
                 call.times = self.times
                 call.concurrency = self.concurrency
                 let answer: IDsAnswer = try await client.post("/api/requests/http", call)
@@ -120,6 +119,15 @@ extension RequestsCommand {
                 }
                 if !isAnswered { throw ExitCode(CommandStatus.unavailable.rawValue) }
             }
+        }
+
+        /// Says which fields are missing, because they were not kept.
+        private func warn(of original: ExchangeAnswer) {
+            let given = Set(self.headers.map { $0.prefix { $0 != ":" }.lowercased() })
+            let missing = (original.request.droppedFields ?? []).filter { !given.contains($0.lowercased()) }
+            guard !missing.isEmpty else { return }
+            let names = PeerText.printable(missing.joined(separator: ", "))
+            StandardStream.error.writeLine("culvert: sent without \(names), which was not kept; --header gives it anew")
         }
 
         private func fields(of original: ExchangeAnswer) -> [[String]] {

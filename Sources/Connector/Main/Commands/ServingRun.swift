@@ -24,7 +24,7 @@ struct ServingRun: Sendable {
     ///   - connections: How many connections a tunnel will keep, at most.
     ///   - companion: The program to start when the tunnel can be reached, if there is one.
     ///   - logger: For everything that happens.
-    /// - Throws: ``CommandFailure`` if the certificates can't be used.
+    /// - Throws: ``CommandFailure`` if the certificates, or secrets for signatures, can't be used.
     init(
         edgeOptions: EdgeOptions,
         statusOptions: StatusOptions,
@@ -36,13 +36,14 @@ struct ServingRun: Sendable {
         logger: Logger
     ) throws(CommandFailure) {
         self.companion = companion
+        let secrets = try inspectOptions?.signingSecrets() ?? []
         self.display = StatusDisplay(
             options: statusOptions,
             format: edgeOptions.logFormat ?? .text,
             logger: logger,
             companion: companion,
             inspection: { isWatched in
-                var settings = inspectOptions?.settings(isWatched: isWatched, file: inspectSettings)
+                var settings = inspectOptions?.settings(isWatched: isWatched, file: inspectSettings, secrets: secrets)
                 settings?.targets = targets
                 return settings.map(TrafficInspection.init)
             }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConnectorCore
+import Inspection
 
 /// What a file of tunnels says about the inspector; what is `nil` is left to the command line and the defaults.
 struct InspectSettings: Equatable, Sendable {
@@ -14,6 +15,8 @@ struct InspectSettings: Equatable, Sendable {
     var requiresToken: Bool?
     /// Other names under which the inspector may be opened.
     var allowedHosts: [String] = []
+    /// The fields that are not kept.
+    var dropped = DroppedFields([])
     /// The secrets by which replays are signed anew.
     var signingSecrets: [SigningSecret] = []
 
@@ -21,4 +24,15 @@ struct InspectSettings: Equatable, Sendable {
     static let memoryRange = 1 << 16...1 << 36
     /// The most names, and the most secrets.
     static let longestList = 100
+
+    /// Whether a text is the name of a field (RFC 9110 §5.1).
+    static func isFieldName(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+                default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+                }
+            }
+    }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConnectorCore
+import Inspection
 import Yams
 
 extension TunnelsFileReader {
-    private static let inspectSettings = ["listen", "memory", "body", "token", "allow-hosts", "signatures"]
+    private static let inspectSettings = ["listen", "memory", "body", "token", "allow-hosts", "drop", "signatures"]
     private static let signatureSettings = ["scheme", "secret-file", "tunnel"]
 
     /// Reads `inspect`: on, off or an address, or settings.
@@ -25,6 +26,10 @@ extension TunnelsFileReader {
             case "allow-hosts":
                 for host in self.list(value, "allow-hosts", atMost: InspectSettings.longestList) {
                     if let text = self.text(host, "allow-hosts") { settings.allowedHosts.append(text) }
+                }
+            case "drop":
+                for name in self.list(value, "drop", atMost: InspectSettings.longestList) {
+                    if let text = self.fieldName(name) { settings.dropped.formUnion(DroppedFields([text])) }
                 }
             case "signatures":
                 for entry in self.list(value, "signatures", atMost: InspectSettings.longestList) {
@@ -47,6 +52,14 @@ extension TunnelsFileReader {
         }
     }
 
+    private mutating func fieldName(_ node: Node) -> String? {
+        guard let text = node.scalar?.string, InspectSettings.isFieldName(text) else {
+            self.report(node, "“drop” has to be a list of names of fields, as Authorization.")
+            return nil
+        }
+        return text
+    }
+
     private mutating func size(_ node: Node, _ name: String, in range: ClosedRange<Int>, _ bounds: String) -> ByteSize?
     {
         guard let size = node.scalar.flatMap({ ByteSize(argument: $0.string) }), range.contains(size.bytes) else {
@@ -66,8 +79,7 @@ extension TunnelsFileReader {
             self.reportUnknown(key, of: " of a signature", among: Self.signatureSettings)
         }
         guard let scheme = schemeNode.string.flatMap(SignatureScheme.init) else {
-            let known = SignatureScheme.allCases.map(\.rawValue).joined(separator: ", ")
-            self.report(schemeNode, "“scheme” has to be one of \(known).")
+            self.report(schemeNode, "“scheme” has to be one of \(SignatureScheme.names).")
             return nil
         }
         guard let path = self.path(fileNode, "secret-file") else { return nil }
@@ -77,7 +89,7 @@ extension TunnelsFileReader {
         guard let text else { return nil }
         let tunnel = mapping["tunnel"].flatMap { self.text($0, "tunnel") }
         guard let secret = SigningSecret(scheme, secret: text, tunnel: tunnel) else {
-            self.report(fileNode, "The secret of \(scheme.rawValue) has to be base64, perhaps behind “whsec_”.")
+            self.report(fileNode, SigningSecret.refusal(of: scheme))
             return nil
         }
         return secret

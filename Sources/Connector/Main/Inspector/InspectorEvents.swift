@@ -86,8 +86,9 @@ struct InspectorEvents: Sendable {
             let changed = changes.changed.sorted { $0.id < $1.id }
             for start in stride(from: 0, to: changed.count, by: Self.batch) {
                 let batch = changed[start..<min(start + Self.batch, changed.count)]
-                let summaries = batch.map { ExchangeSummary(ExchangeView($0.snapshot())) }
-                text.writeImmutableBuffer(try Self.event("requests", summaries))
+                text.writeStaticString("event: requests\ndata: ")
+                ExchangeSummary.write(batch.lazy.map { ExchangeSummary(ExchangeView($0.snapshot())) }, to: &text)
+                text.writeStaticString("\n\n")
                 // Waits for the reader: no more than one batch is held for one that has stopped.
                 try await writer.write(text)
                 text = ByteBuffer()

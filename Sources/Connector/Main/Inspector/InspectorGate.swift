@@ -133,6 +133,18 @@ enum InspectorJSON {
             body: ResponseBody(byteBuffer: try Self.buffer(value))
         )
     }
+
+    /// An answer with a list of lines, as ``ListAnswer`` has it.
+    static func answer(_ summaries: some Sequence<ExchangeSummary>) -> Response {
+        var text = ByteBuffer(string: #"{"uri":"/api/requests/http","requests":"#)
+        ExchangeSummary.write(summaries, to: &text)
+        text.writeStaticString("}")
+        return Response(
+            status: .ok,
+            headers: [.contentType: "application/json"],
+            body: ResponseBody(byteBuffer: text)
+        )
+    }
 }
 
 extension HTTPField.Name {

@@ -100,12 +100,11 @@ struct InspectorRoutes: Sendable {
 
     /// The tunnels, with their numbers of requests.
     var tunnels: TunnelsAnswer {
-        var counts: [String: UInt64] = [:]
-        for exchange in self.inspection.ring.exchanges { counts[exchange.tunnel, default: 0] += 1 }
+        let counts = self.inspection.ring.countsByTunnel
         return TunnelsAnswer(
             self.inspection.directory.answers.map { tunnel in
                 var tunnel = tunnel
-                tunnel.metrics.http.count = counts[tunnel.id] ?? 0
+                tunnel.metrics.http.count = UInt64(counts[tunnel.id] ?? 0)
                 return tunnel
             }
         )
@@ -166,7 +165,7 @@ struct InspectorRoutes: Sendable {
             if filter.isEmpty || filter.matches(view, now: now) { views.append(view) }
         }
         if query.get("fields") == "summary" {
-            return try InspectorJSON.answer(ListAnswer(views.map { ExchangeSummary($0) }))
+            return InspectorJSON.answer(views.lazy.map { ExchangeSummary($0) })
         }
         return try InspectorJSON.answer(
             ListAnswer(

@@ -17,6 +17,8 @@ final class TrafficInspection: Sendable {
         var allowedHosts: [String] = []
         /// The secrets by which replays are signed anew.
         var signingSecrets: [SigningSecret] = []
+        /// The fields that are not kept.
+        var dropped = DroppedFields([])
         /// Whether a token has to be shown.
         var requiresToken = false
         /// The local servers that are exposed, whose addresses are not listened on.
@@ -36,7 +38,7 @@ final class TrafficInspection: Sendable {
 
     init(settings: Settings) {
         self.settings = settings
-        self.ring = CaptureRing(budget: settings.budget)
+        self.ring = CaptureRing(budget: settings.budget, dropped: settings.dropped)
         self.startedMS = Date().timeIntervalSince1970 * 1_000
         let isLoopback = settings.address?.isLoopback ?? true
         self.token = settings.requiresToken || !isLoopback ? Self.makeToken() : nil

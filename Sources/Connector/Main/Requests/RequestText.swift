@@ -19,6 +19,8 @@ enum RequestText {
         if let messages = answer.messages {
             lines.append("\(messages) messages: culvert requests show \(answer.id) --frames")
         }
+        let dropped = (answer.request.droppedFields ?? []) + (answer.response?.droppedFields ?? [])
+        if !dropped.isEmpty { lines.append("Not kept: \(PeerText.printable(dropped.joined(separator: ", ")))") }
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -12,6 +12,7 @@ import time
 import urllib.request
 
 import samples
+from browser import Window
 from haralyzer import HarParser
 from real import eventually
 from recorder import Recorder, certificate
@@ -126,6 +127,46 @@ def signed_anew(stage, _):
                 assert abs(time.time() - int(moment)) < 300, request
                 assert hmac.new(b"whsec_of_the_sender", moment + b"." + sent, "sha256").hexdigest().encode() == code, request
         server.close()
+
+
+def not_kept(stage, _):
+    """A field that is not to be kept reaches the local server and nobody who looks; the command line signs anew as a file does."""
+    secret = "hush-" + "x9" * 20
+    server = Recorder()
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "secret")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("of_the_sender\n")
+        hook = samples.request("POST", "/hook", [("AUTHORIZATION", f"Bearer {secret}"), ("X-Hub-Signature-256", "sha256=00")], b"{}")
+        with stage.connector("http", str(server.port), "--name", "dropping", "--edge", stage.edge, "--inspect-drop", "Authorization",
+                             "--inspect-signature", f"github:{path}") as other:  # fmt: skip
+            eventually("tunnel", lambda: stage.send(hook, "dropping") == 200 or None)
+            passed = eventually("request", lambda: server.received and server.received.pop())
+            assert f"AUTHORIZATION: Bearer {secret}\r\n".encode() in passed, passed
+            (line,) = other.api(LIST)["requests"]
+            detail = other.api(f"requests/http/{line['id']}")
+            assert detail["request"]["dropped_fields"] == ["AUTHORIZATION"], detail
+            for place in (f"http/{line['id']}", f"http/{line['id']}/request/raw", "har?secrets=keep"):
+                with urllib.request.urlopen(f"{other.url}api/requests/{place}") as answer:
+                    assert secret.encode() not in answer.read(), place
+            made = stage.context()
+            page = Window(made, other.url).open()
+            page.rows("/hook").first.click()
+            page.page.locator("#detail").get_by_text("Not kept, as the settings say: AUTHORIZATION.").wait_for()
+            page.close()
+            made.close()
+            server.received.clear()
+            replay = [stage.program, "requests", "replay", line["id"], "--inspector", other.url]
+            said = subprocess.run(replay, check=True, capture_output=True, text=True).stderr
+            assert "sent without AUTHORIZATION, which was not kept" in said, said
+            request = eventually("replay", lambda: server.received and server.received.pop())
+            assert b"authorization" not in request.lower(), request
+            code = hmac.new(b"of_the_sender", b"{}", "sha256").hexdigest()
+            assert f"X-Hub-Signature-256: sha256={code}\r\n".encode() in request, request
+            given = subprocess.run([*replay, "--header", "Authorization: Bearer new"], check=True, capture_output=True, text=True)
+            assert "not kept" not in given.stderr, given.stderr
+            assert b"Authorization: Bearer new\r\n" in eventually("replay", lambda: server.received and server.received.pop())
+    server.close()
 
 
 def curl_lines(stage, _):

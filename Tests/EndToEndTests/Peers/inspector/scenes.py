@@ -50,6 +50,7 @@ REAL_SCENES = {name: scene for name, scene in SCENES.items() if name not in left
     "many-pages": machine.many_pages,
     "every-target": again.every_target,
     "signed-anew": again.signed_anew,
+    "not-kept": again.not_kept,
     "curl-lines": again.curl_lines,
     "archives": again.archives,
     "edge-answers": machine.edge_answers,

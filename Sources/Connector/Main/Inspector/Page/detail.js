@@ -139,8 +139,7 @@ export class DetailPane {
         error && warning(error),
         cannot && note(cannot),
         signatureNote(detail.signature),
-        detail.dropped_fields?.length
-          && note(`Left out before it was kept: ${detail.dropped_fields.join(', ')}. A replay sends it without.`),
+        droppedNote(detail.request?.dropped_fields, detail.response?.dropped_fields),
         detail.replay_of && this.#links('Sent again from ', [detail.replay_of]),
         detail.replays?.length && this.#links('Sent again: ', detail.replays.slice(0, 20)),
       ].filter(Boolean));
@@ -266,6 +265,12 @@ export class DetailPane {
 export function statusClass({status, state}) {
   if (status) return `status-${String(status)[0]}`;
   return state === 'failed' ? 'status-failed' : 'status-open';
+}
+
+function droppedNote(asked = [], answered = []) {
+  if (!asked.length && !answered.length) return null;
+  const without = asked.length ? ` What is sent again is without ${asked.join(', ')}.` : '';
+  return note(`Not kept, as the settings say: ${[...new Set([...asked, ...answered])].join(', ')}.${without}`);
 }
 
 function signatureNote(signature) {
