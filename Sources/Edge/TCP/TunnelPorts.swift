@@ -45,13 +45,21 @@ package actor TunnelPorts: PortKeeper {
         self.bind = bind
     }
 
-    package func open(_ wish: UInt16?, for tunnel: Tunnel) async throws(PortRefusal) -> UInt16 {
+    package func open(_ wish: UInt16?, for tunnel: Tunnel, isReturning: Bool) async throws(PortRefusal) -> UInt16 {
         guard !self.isLeaving else { throw .notServed }
         let former = self.leases.port(of: tunnel.id)
         var unusable: Set<UInt16> = []
         while true {
             let before = self.leases
-            let port = try self.leases.take(wish, for: tunnel.id, except: unusable, now: self.now())
+            let port = try self.leases.take(
+                wish,
+                for: tunnel.id,
+                version: tunnel.version,
+                isReturning: isReturning,
+                except: unusable,
+                now: self.now()
+            )
+            if let loser = before.holder(of: port), loser != tunnel.id { await self.end(loser) }
             if await self.listen(on: port, for: tunnel.id) {
                 if let former, former != port { await self.closeListener(on: former, of: tunnel.id) }
                 return port
@@ -59,13 +67,19 @@ package actor TunnelPorts: PortKeeper {
             if self.leases.port(of: tunnel.id) == port {
                 self.leases.release(tunnel.id)
                 if let former = before.port(of: tunnel.id), former != port {
-                    _ = try? self.leases.take(former, for: tunnel.id, now: self.now())
+                    _ = try? self.leases.take(former, for: tunnel.id, version: tunnel.version, now: self.now())
                 }
             }
             guard wish == nil else { throw .taken(port) }
             unusable.insert(port)
             guard unusable.count < Self.attempts else { throw .noneFree(self.leases.range) }
         }
+    }
+
+    /// Ends a tunnel whose port is another's, by a later word.
+    private func end(_ tunnel: TunnelID) async {
+        let tunnel = await self.services.registry.remove(tunnel, keepingNameFor: .zero)
+        for session in tunnel?.close(isDeleted: true) ?? [] { session.revoke() }
     }
 
     package func close(_ tunnel: TunnelID, keepingPortFor lease: TimeAmount) async {

@@ -31,6 +31,37 @@ struct PortLeasesTests {
         #expect(try leases.does { try $0.take(first, for: other, now: self.start) } == first)
     }
 
+    @Test("Of two tunnels whose tokens say the port is theirs the one with the later word has it, in either order")
+    func laterWord() throws {
+        let (former, present) = (try self.id("former"), try self.id("present"))
+        for isFormerFirst in [true, false] {
+            let leases = Held(PortLeases(range: 20_000...20_009))
+            let returns = { (id: TunnelID, version: Double) in
+                try leases.does {
+                    try $0.take(20_003, for: id, version: version, isReturning: true, now: self.start)
+                }
+            }
+            if isFormerFirst { #expect(try returns(former, 10) == 20_003) }
+            #expect(try returns(present, 20) == 20_003)
+            #expect(throws: PortRefusal.taken(20_003)) { try returns(former, 10) }
+            #expect(leases.does { $0.holder(of: 20_003) } == present)
+            #expect(leases.does { $0.port(of: former) } == nil)
+        }
+    }
+
+    @Test("A later word takes no port from another tunnel that the token does not name, nor by a wish")
+    func noOtherPort() throws {
+        let leases = Held(PortLeases(range: 20_000...20_000))
+        let (one, other) = (try self.id("one"), try self.id("other"))
+        _ = try leases.does { try $0.take(20_000, for: one, version: 10, now: self.start) }
+        #expect(throws: PortRefusal.taken(20_000)) {
+            try leases.does { try $0.take(20_000, for: other, version: 20, now: self.start) }
+        }
+        #expect(throws: PortRefusal.noneFree(20_000...20_000)) {
+            try leases.does { try $0.take(nil, for: other, version: 20, isReturning: true, now: self.start) }
+        }
+    }
+
     @Test("Each port of the range is given, and then none")
     func exhaustion() throws {
         let leases = Held(PortLeases(range: 20_000...20_009))

@@ -139,6 +139,37 @@ struct ReturningConnectorsTests {
         }
     }
 
+    @Test("A token of an earlier kind of tunnel serves nothing of the present one, in either order")
+    func otherKind() async throws {
+        let specification = { (form: TunnelForm, version: Double) in
+            let createdAt = Date(timeIntervalSince1970: version)
+            return TunnelSpecification(
+                id: self.id,
+                owner: "ann",
+                policy: self.open,
+                form: form,
+                createdAt: createdAt,
+                version: version
+            )
+        }
+        let (web, raw) = (specification(.http, 100), specification(TunnelForm(kind: .tcp, port: 20_000), 200))
+        for isWebFirst in [true, false] {
+            let registry = InMemoryTunnelRegistry()
+            let former = isWebFirst ? try await registry.restore(web, issuedAt: 100) { true } : nil
+            let present = try await registry.restore(raw, issuedAt: 200) { true }
+            #expect(former?.isDeleted ?? true)
+            await #expect(throws: TunnelRegistryError.ended) {
+                try await registry.restore(web, issuedAt: 100) { true }
+            }
+            #expect(registry.tunnel(self.id) === present)
+            // Nor while nobody serves it, and only its name is remembered.
+            #expect(await registry.remove(self.id, keepingNameFor: .hours(1)) != nil)
+            await #expect(throws: TunnelRegistryError.ended) {
+                try await registry.restore(web, issuedAt: 100) { true }
+            }
+        }
+    }
+
     @Test("A token that ends while its tunnel is being made makes none")
     func endedMeanwhile() async throws {
         let registry = InMemoryTunnelRegistry()

@@ -210,7 +210,7 @@ struct TunnelRoutes: Sendable {
         let form = tunnel.form
         guard form.hasPort else { return }
         do {
-            tunnel.listens(on: try await self.ports.open(wish, for: tunnel))
+            tunnel.listens(on: try await self.ports.open(wish, for: tunnel, isReturning: false))
         } catch {
             throw Problem(error)
         }

@@ -69,7 +69,8 @@ package struct TunnelAuthority: Sendable {
                 (try? tokens.life(of: verified).get()) != nil
             }
             if tunnel.form.hasPort {
-                tunnel.listens(on: try await self.ports.open(tunnel.form.port, for: tunnel))
+                let port = try await self.ports.open(tunnel.form.port, for: tunnel, isReturning: true)
+                tunnel.listens(on: port)
             }
             return .success(AuthorisedTunnel(tunnel: tunnel, token: verified))
         } catch TunnelRegistryError.ended {

@@ -122,6 +122,9 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         case .joined(let entry, _):
             self.tokens.learn(entry.cutoffs, of: id)
             if entry.specification.version > specification.version {
+                guard entry.specification.form.kind == specification.form.kind else {
+                    throw TunnelRegistryError.ended
+                }
                 (specification.policy, specification.form, specification.version) = (
                     entry.specification.policy, entry.specification.form, entry.specification.version
                 )

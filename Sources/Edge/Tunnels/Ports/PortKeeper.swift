@@ -10,8 +10,10 @@ package protocol PortKeeper: Sendable {
     /// - Parameters:
     ///   - wish: The port that it is to be; `nil` keeps the one that the tunnel has, or takes any that is free.
     ///   - tunnel: The tunnel.
+    ///   - isReturning: Whether a token says that the port is the tunnel's. A tunnel that has it by an earlier word ends
+    ///     then, as one does whose name is somebody else's.
     /// - Throws: ``PortRefusal``; what the tunnel had before stays as it was.
-    func open(_ wish: UInt16?, for tunnel: Tunnel) async throws(PortRefusal) -> UInt16
+    func open(_ wish: UInt16?, for tunnel: Tunnel, isReturning: Bool) async throws(PortRefusal) -> UInt16
 
     /// Listens no more for a tunnel.
     ///
@@ -38,7 +40,7 @@ package struct NoPorts: PortKeeper {
     /// Makes it.
     package init() {}
 
-    package func open(_ wish: UInt16?, for tunnel: Tunnel) async throws(PortRefusal) -> UInt16 {
+    package func open(_ wish: UInt16?, for tunnel: Tunnel, isReturning: Bool) async throws(PortRefusal) -> UInt16 {
         throw .notServed
     }
 

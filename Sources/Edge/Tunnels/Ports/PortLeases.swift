@@ -9,6 +9,8 @@ import NIOCore
 package struct PortLeases: Sendable {
     private struct Lease {
         var tunnel: TunnelID
+        /// When the tunnel's owner gave the word by which it has the port, in seconds since 1970.
+        var version: Double
         /// When others may have the port; `nil` while the tunnel is there.
         var end: NIODeadline?
     }
@@ -26,6 +28,11 @@ package struct PortLeases: Sendable {
     /// The port of a tunnel; `nil` if it has none.
     package func port(of tunnel: TunnelID) -> UInt16? { self.ports[tunnel] }
 
+    /// The tunnel that has a port now; `nil` if it is nobody's, or kept for one that is no more.
+    package func holder(of port: UInt16) -> TunnelID? {
+        self.leases[port].flatMap { $0.end == nil ? $0.tunnel : nil }
+    }
+
     /// Gives a tunnel a port, in place of the one that it has.
     ///
     /// Without a wish the search begins at a place that the tunnel's id tells: tunnels that ask anew after a restart, when
@@ -34,17 +41,24 @@ package struct PortLeases: Sendable {
     /// - Parameters:
     ///   - wish: The port that it is to be.
     ///   - tunnel: The tunnel.
+    ///   - version: When its owner took it, or last changed the policy, in seconds since 1970.
+    ///   - isReturning: Whether a token says that the port is the tunnel's: of two tunnels whose tokens say so, after a
+    ///     restart that nobody remembers, the one with the later word has it, in whatever order they come.
     ///   - unusable: Ports that somebody else on this machine has.
     package mutating func take(
         _ wish: UInt16?,
         for tunnel: TunnelID,
+        version: Double = 0,
+        isReturning: Bool = false,
         except unusable: Set<UInt16> = [],
         now: NIODeadline
     ) throws(PortRefusal) -> UInt16 {
         let port: UInt16
         if let wish {
             guard self.range.contains(wish) else { throw .outside(self.range) }
-            guard self.isFree(wish, for: tunnel, now: now), !unusable.contains(wish) else { throw .taken(wish) }
+            guard self.isFree(wish, for: tunnel, outrankedBy: isReturning ? version : nil, now: now),
+                !unusable.contains(wish)
+            else { throw .taken(wish) }
             port = wish
         } else if let own = self.ports[tunnel], !unusable.contains(own) {
             port = own
@@ -59,7 +73,7 @@ package struct PortLeases: Sendable {
         }
         if let own = self.ports[tunnel], own != port { self.leases[own] = nil }
         if let former = self.leases[port]?.tunnel, former != tunnel { self.ports[former] = nil }
-        self.leases[port] = Lease(tunnel: tunnel, end: nil)
+        self.leases[port] = Lease(tunnel: tunnel, version: version, end: nil)
         self.ports[tunnel] = port
         return port
     }
@@ -76,8 +90,14 @@ package struct PortLeases: Sendable {
         self.leases[port] = nil
     }
 
-    private func isFree(_ port: UInt16, for tunnel: TunnelID, now: NIODeadline) -> Bool {
+    private func isFree(
+        _ port: UInt16,
+        for tunnel: TunnelID,
+        outrankedBy version: Double? = nil,
+        now: NIODeadline
+    ) -> Bool {
         guard let lease = self.leases[port], lease.tunnel != tunnel else { return true }
+        if let version, version > lease.version { return true }
         return lease.end.map { $0 <= now } ?? false
     }
 

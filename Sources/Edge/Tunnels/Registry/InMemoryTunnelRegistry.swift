@@ -73,6 +73,11 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
             // A deletion ends the tokens first, and then comes here: it is seen, or it finds the tunnel.
             guard isValid() else { throw TunnelRegistryError.ended }
             if let tunnel = state.tunnels[specification.id] {
+                if tunnel.owner == specification.owner, tunnel.form.kind != specification.form.kind {
+                    // The owner deleted it, and made one of another kind: what serves the one can't serve the other.
+                    guard specification.version > tunnel.version else { throw TunnelRegistryError.ended }
+                    return (self.add(specification, to: &state), tunnel)
+                }
                 if tunnel.owner == specification.owner {
                     tunnel.adopt(specification)
                     return (tunnel, nil)
@@ -88,6 +93,7 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
                 !specification.outranks(lease.version, of: lease.owner)
             {
                 guard lease.owner == specification.owner else { throw TunnelRegistryError.nameTaken }
+                guard lease.form.kind == specification.form.kind else { throw TunnelRegistryError.ended }
                 (specification.policy, specification.version) = (lease.policy, lease.version)
                 specification.form = lease.form
             }
