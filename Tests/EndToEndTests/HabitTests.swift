@@ -21,6 +21,12 @@ extension EndToEnd {
             return (end, process.standardOutput, process.standardError)
         }
 
+        private func event(_ text: String, of process: RunningProcess) async throws {
+            try await eventually("\(text) of \(process.name)", within: .seconds(20)) {
+                process.standardError.contains(text) ? () : nil
+            }
+        }
+
         @Test("A folder is shared while a program runs that knows its URL, and whose exit code is culvert's")
         func folderAndProgram() async throws {
             let scratch = try ScratchFolder()
@@ -48,6 +54,64 @@ extension EndToEnd {
             let lines = result.output.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
             #expect(result.end == .exited(7), "\(result.error)")
             #expect(lines == [sum, "10", "404", "1"], "\(result.error)")
+        }
+
+        @Test("A tunnel that nobody named has its URL again at the next start, and is forgotten in between")
+        func passing() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            var urls: [String] = []
+            for _ in 0..<2 {
+                let connector = try RunningProcess(
+                    Programs.product("culvert"),
+                    ["http", "3000"],
+                    environment: [
+                        "CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": edge.url,
+                        "XDG_STATE_HOME": scratch.file("state").path,
+                    ],
+                    in: scratch
+                )
+                urls.append(try await connector.line(startingWith: "http"))
+                connector.send(signal: SIGTERM)
+                #expect(try await connector.end() == .exited(0), "\(connector.standardError)")
+                let list = try await self.culvert(["tunnels", "list"], of: edge, in: scratch)
+                #expect(list.output == "No tunnels.\n", "\(list.error)")
+            }
+            #expect(urls.count == 2 && urls[0] == urls[1], "\(urls)")
+        }
+
+        @Test("A name that is served from another place is refused, and shared on purpose")
+        func pool() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            func connector(_ arguments: [String]) throws -> RunningProcess {
+                try RunningProcess(
+                    Programs.product("culvert"),
+                    ["http"] + arguments + ["--log-format", "json"],
+                    environment: ["CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": edge.url],
+                    in: scratch
+                )
+            }
+            let first = try connector(["3000", "--name", "flask"])
+            _ = try await first.line(startingWith: "http")
+            try await self.event(#""event":"online""#, of: first)
+            let second = try connector(["3001", "--name", "flask"])
+            #expect(try await second.end() == .exited(73))
+            #expect(second.standardError.contains("127.0.0.1") && second.standardError.contains("--pool"))
+            // The same command again is no other place, and a pool is what its user wants.
+            for arguments in [["3000", "--name", "flask"], ["3001", "--name", "flask", "--pool"]] {
+                let other = try connector(arguments)
+                try await self.event(#""event":"online""#, of: other)
+                try await self.event(#""event":"also_served""#, of: other)
+                other.send(signal: SIGTERM)
+                #expect(try await other.end() == .exited(0))
+            }
+            #expect(first.standardError.contains(#""event":"also_served""#))
+            // Nobody is left elsewhere.
+            first.send(signal: SIGTERM)
+            #expect(try await first.end() == .exited(0))
+            let next = try connector(["3001", "--name", "flask"])
+            try await self.event(#""event":"online""#, of: next)
         }
 
         @Test("A tunnel is made from the command line, and a connector serves it with what was printed")

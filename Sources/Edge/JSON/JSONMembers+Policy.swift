@@ -10,7 +10,26 @@ extension JSONMembers {
         .object([
             "name": .leaf, "local_port": .number(1...65535), "policy": .policy(schema),
             "kind": .choice(TunnelKind.allCases.map(\.rawValue)), "port": .number(1...65535), "public": .leaf,
+            "served_from": .checked(Self.place), "pool": .leaf,
         ])
+    }
+
+    /// The longest word for a place that a tunnel is served from.
+    package static let longestPlace = 64
+
+    private static func place(_ value: JSONOutline, at path: String) -> JSONFault? {
+        // What is no text is left to the decoder.
+        guard case .string(let text) = value else { return nil }
+        let isWord = text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true
+            default: false
+            }
+        }
+        guard isWord, (1...Self.longestPlace).contains(text.utf8.count) else {
+            return JSONFault(field: path, message: "has to be 1 to \(Self.longestPlace) of a-z, 0-9 and -")
+        }
+        return nil
     }
 
     /// The body of `POST /api/tunnels/{id}/access`.

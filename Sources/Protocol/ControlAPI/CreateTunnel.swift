@@ -20,6 +20,11 @@ package struct CreateTunnelRequest: Codable, Equatable, Sendable {
     package var port: UInt16?
     /// Whether everybody may come; `false` makes a tunnel that is reached with access tokens alone; `nil` is `true`.
     package var isPublic: Bool?
+    /// Names the machine and the local server that the tunnel is to be served from, in a word that means nothing to the
+    /// edge; `nil` where that does not matter.
+    package var servedFrom: String?
+    /// Whether the tunnel may be served from several places at once; `nil` is `false`.
+    package var pool: Bool?
 
     /// Makes a request.
     package init(
@@ -28,7 +33,9 @@ package struct CreateTunnelRequest: Codable, Equatable, Sendable {
         policy: TunnelPolicy? = nil,
         kind: TunnelKind? = nil,
         port: UInt16? = nil,
-        isPublic: Bool? = nil
+        isPublic: Bool? = nil,
+        servedFrom: String? = nil,
+        pool: Bool? = nil
     ) {
         self.name = name
         self.localPort = localPort
@@ -36,6 +43,8 @@ package struct CreateTunnelRequest: Codable, Equatable, Sendable {
         self.kind = kind
         self.port = port
         self.isPublic = isPublic
+        self.servedFrom = servedFrom
+        self.pool = pool
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -45,6 +54,8 @@ package struct CreateTunnelRequest: Codable, Equatable, Sendable {
         case kind
         case port
         case isPublic = "public"
+        case servedFrom = "served_from"
+        case pool
     }
 
     package init(from decoder: any Decoder) throws {
@@ -55,6 +66,8 @@ package struct CreateTunnelRequest: Codable, Equatable, Sendable {
         self.localPort = try Self.port(.localPort, in: container)
         self.port = try Self.port(.port, in: container)
         self.isPublic = try container.decodeIfPresent(Bool.self, forKey: .isPublic)
+        self.servedFrom = try container.decodeIfPresent(String.self, forKey: .servedFrom)
+        self.pool = try container.decodeIfPresent(Bool.self, forKey: .pool)
     }
 
     private static func port(

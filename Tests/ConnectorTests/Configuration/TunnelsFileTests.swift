@@ -140,7 +140,7 @@ struct TunnelsFileTests {
                 "c.yaml:2: “connections” has to be a number from 1 to 8.",
                 "c.yaml:3: “ftp://x” is not the address of an edge: only http://, https://, ws:// and wss:// are understood.",
                 "c.yaml:6: “foo” is not a target: the port is missing, as in localhost:3000.",
-                "c.yaml:7: There is no setting “nmae” of a tunnel: there are target, kind, name, port, public, token-file, "
+                "c.yaml:7: There is no setting “nmae” of a tunnel: there are target, kind, name, port, public, pool, token-file, "
                     + "host-header, policy, origin-tls-verify, origin-ca-file, inspect.",
                 "c.yaml:9: “origin-tls-verify” has to be on or off.",
                 "c.yaml:10: “target” is missing: a port, host:port, http://…, https://… or unix:/path.",

@@ -286,6 +286,26 @@ struct ControlPlaneTests {
         #expect(try await api.call(.get, "/api/tunnels/list", key: Harness.bob).status == 200)
     }
 
+    @Test("A tunnel that is deleted is not counted any more, unless passwords were hashed for it")
+    func deletedAgain() async throws {
+        var limits = APILimits.Settings()
+        limits.calls = RateLimit(1_000, perSeconds: 1)
+        limits.creations = RateLimit(2, perSeconds: 3600)
+        let api = try await Harness(limits: limits)
+        let plain = #"{"name":"my-app"}"#
+        for _ in 0..<5 {
+            #expect(try await api.call(.post, "/api/tunnels/create", key: Harness.alice, body: plain).status == 201)
+            #expect(try await api.call(.delete, "/api/tunnels/my-app", key: Harness.alice).status == 204)
+            #expect(try await api.call(.delete, "/api/tunnels/my-app", key: Harness.alice).status == 404)
+        }
+        let guarded = #"{"name":"my-app","policy":{"basic_auth":[{"username":"u","password":"long enough"}]}}"#
+        for _ in 0..<2 {
+            #expect(try await api.call(.post, "/api/tunnels/create", key: Harness.alice, body: guarded).status == 201)
+            #expect(try await api.call(.delete, "/api/tunnels/my-app", key: Harness.alice).status == 204)
+        }
+        #expect(try await api.call(.post, "/api/tunnels/create", key: Harness.alice, body: plain).status == 429)
+    }
+
     @Test("A tunnel that is taken up again by its name is not a new one, unless there are passwords to hash")
     func takenUpAgain() async throws {
         var limits = APILimits.Settings()

@@ -89,7 +89,9 @@ struct OpenAPIDocumentTests {
             policy: TunnelPolicy(),
             kind: .tcp,
             port: 1,
-            isPublic: false
+            isPublic: false,
+            servedFrom: "a-place",
+            pool: true
         )
         let renewed = TunnelTokenResponse(tunnelID: "t", token: "t", expiresAt: date, previousEndAt: date)
         let successor = TunnelRenewalResponse(tunnelID: "t", token: "t", expiresAt: date)

@@ -25,6 +25,7 @@ struct ProblemTests {
         .kindNotServed(.tcp),
         .portTaken(1), .noPortFree(1...2), .registryUnavailable, .inboxNotServed, .inboxNotFound, .messageNotFound,
         .tooManyInboxes(limit: 1), .inboxUnavailable,
+        .servedElsewhere("n", by: TunnelNotice.Connector(implementation: nil, remoteAddress: nil)),
     ]
 
     /// Fails to compile when there is a new error, which then has to be added above.
@@ -59,6 +60,7 @@ struct ProblemTests {
         case .messageNotFound: 26
         case .tooManyInboxes: 27
         case .inboxUnavailable: 28
+        case .servedElsewhere: 29
         }
     }
 

@@ -67,6 +67,12 @@ extension CodeCase {
                     try await harness.call(.post, "/api/tunnels/create", key: ControlPlaneHarness.bob, body: body)
                 )
             },
+            Self.edge(.caller, "served_elsewhere", 409, field: "name") { edge in
+                let tunnel = try await edge.makeTunnel(#"{"name":"my-app","served_from":"here"}"#)
+                _ = try await edge.connect(tunnel, origin: .silent)
+                let body = #"{"name":"my-app","served_from":"there"}"#
+                return try await edge.call("POST", "tunnels/create", body: body)
+            },
             Self.edge(.caller, "kind_differs", 409, field: "kind", settings: ["--tcp-ports", "1-2"]) { edge in
                 _ = try await edge.makeTunnel(#"{"name":"my-app"}"#)
                 return try await edge.call("POST", "tunnels/create", body: #"{"name":"my-app","kind":"tcp"}"#)

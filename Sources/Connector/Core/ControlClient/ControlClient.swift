@@ -60,6 +60,13 @@ package struct ControlClient: Sendable {
         _ = try await self.exchange(.DELETE, "/api/tunnels/\(Self.percentEncoded(tunnelID))", body: nil)
     }
 
+    /// Deletes a tunnel of a program that exits, which does not wait long for the edge.
+    package func forget(_ tunnelID: String) async throws(EdgeFailure) {
+        var client = self
+        client.timeout = .seconds(2)
+        try await client.delete(tunnelID)
+    }
+
     /// Asks for the successor of a token, which stays valid; with the token itself or a key.
     func renewToken(of tunnelID: String) async throws(EdgeFailure) -> TunnelRenewalResponse {
         try await self.call(.POST, "/api/tunnels/\(Self.percentEncoded(tunnelID))/renew")

@@ -16,7 +16,7 @@ package struct EdgeAccess: Sendable {
     }
 
     /// The same access for a later call: a one-time code is valid for one call.
-    func withoutOneTimeCode() throws(CommandFailure) -> EdgeAccess {
+    package func withoutOneTimeCode() throws(CommandFailure) -> EdgeAccess {
         EdgeAccess(edge: self.edge, credentials: try Credentials(apiKey: self.credentials.apiKey))
     }
 }

@@ -32,6 +32,8 @@ package struct DesiredTunnel: Equatable, Sendable {
     package var port: UInt16?
     /// Whether visitors need an access token.
     package var isPrivate: Bool
+    /// Whether others may serve it, too.
+    package var pools = false
     /// The token of a tunnel that exists; without one, a tunnel is created.
     package var token: TunnelToken? { self.given?.token }
     private let given: GivenToken?

@@ -7,6 +7,8 @@ package struct TunnelCreation: Sendable {
     private let name: String?
     private let port: UInt16?
     private let isPrivate: Bool
+    private let place: ServingPlace?
+    private let pools: Bool
     private let target: OriginTarget
     private let policy: TunnelPolicy
     private let originTrust: OriginTrust
@@ -18,6 +20,8 @@ package struct TunnelCreation: Sendable {
     ///   - name: The name to ask for.
     ///   - port: The port of the edge to ask for; `nil` for any, and for tunnels of HTTP.
     ///   - isPrivate: Whether visitors need an access token.
+    ///   - place: Where it is served from, by which the edge tells this connector from others.
+    ///   - pools: Whether others may serve it, too.
     ///   - target: The local server, and what the tunnel carries.
     ///   - policy: The policy of the tunnel; ``HostPolicy/local`` becomes the target's own address.
     ///   - originTrust: Which certificates of an `https://` target are accepted.
@@ -28,6 +32,8 @@ package struct TunnelCreation: Sendable {
         name: String?,
         port: UInt16? = nil,
         isPrivate: Bool = false,
+        place: ServingPlace? = nil,
+        pools: Bool = false,
         target: OriginTarget,
         policy: TunnelPolicy,
         originTrust: OriginTrust,
@@ -38,6 +44,8 @@ package struct TunnelCreation: Sendable {
         self.name = name
         self.port = port
         self.isPrivate = isPrivate
+        self.place = place
+        self.pools = pools
         self.target = target
         self.policy = policy
         self.originTrust = originTrust
@@ -78,17 +86,19 @@ package struct TunnelCreation: Sendable {
 
     /// Creates the tunnel.
     package func prepare(_ server: TunnelServer) async throws -> ServedTunnel {
-        let request = Self.request(
+        var request = Self.request(
             name: self.name,
             port: self.port,
             isPrivate: self.isPrivate,
             target: self.target,
             policy: self.policy
         )
+        request.servedFrom = self.place?.description
+        request.pool = self.pools ? true : nil
         var trust = self.originTrust
         if case .rewrite(let host) = request.policy?.host { trust = trust.naming(host) }
         let access = self.access
-        let tunnel = try await server.callControl(access) { client async throws(EdgeFailure) in
+        let tunnel = try await server.callControl(access) { [request] client async throws(EdgeFailure) in
             try await client.create(request)
         }
         guard self.target.kind == .http || tunnel.kind == self.target.kind else {

@@ -10,6 +10,7 @@ struct ConnectionServing {
     let name: String?
     var port: UInt16?
     let isPrivate: Bool
+    let pools: Bool
     let connections: Int
     let policy: TunnelPolicy
 
@@ -22,6 +23,11 @@ struct ConnectionServing {
                     + "raise it, or lower --connections."
             )
         }
+    }
+
+    /// Checks that only a tunnel with a name is shared: nobody else could have another one.
+    static func validatePool(_ pools: Bool, _ name: String?) throws {
+        guard !pools || name != nil else { throw ValidationError("--pool is for a tunnel with a name: add --name.") }
     }
 
     /// Serves until the program is asked to stop.
@@ -41,6 +47,8 @@ struct ConnectionServing {
             name: self.name,
             port: self.port,
             isPrivate: self.isPrivate,
+            place: ServingPlace("\(self.target)"),
+            pools: self.pools,
             target: self.target,
             policy: self.policy,
             originTrust: OriginTrust(),

@@ -5,6 +5,7 @@ import ConnectorCore
 import ControlAPI
 import Foundation
 import Logging
+import Program
 
 /// `culvert http TARGET`: makes a tunnel and serves it.
 struct HTTPCommand: AsyncParsableCommand {
@@ -43,6 +44,9 @@ struct HTTPCommand: AsyncParsableCommand {
     @Flag(name: .customLong("private"), help: "No public address: visitors use culvert access, with an access token.")
     var isPrivate = false
 
+    @Flag(help: "Serve a tunnel that is served from elsewhere, too, and share its visitors; needs --name.")
+    var pool = false
+
     @OptionGroup(title: "Edge Options") var edgeOptions: EdgeOptions
     @OptionGroup(title: "Edge Options") var credentialOptions: CredentialOptions
     @OptionGroup(title: "Serving Options") var originOptions: OriginOptions
@@ -51,6 +55,7 @@ struct HTTPCommand: AsyncParsableCommand {
     @OptionGroup(title: "Policy Options") var policyOptions: PolicyOptions<TunnelPolicySchema>
 
     func validate() throws {
+        try ConnectionServing.validatePool(self.pool, self.name)
         let most = try self.policyOptions.values()["max_connections"]
         if case .number(let most) = most, most < self.originOptions.connections {
             throw ValidationError(
@@ -68,14 +73,16 @@ struct HTTPCommand: AsyncParsableCommand {
 
     private func serve(_ credentials: CredentialOptions) async throws {
         guard FolderServer.isFolder(self.target) else {
-            return try await self.serve(try OriginTarget.fromCommandLine(self.target), credentials)
+            let target = try OriginTarget.fromCommandLine(self.target)
+            return try await self.serve(target, at: ServingPlace("\(target)"), credentials)
         }
-        let folder = try await FolderServer.start(sharing: (self.target as NSString).expandingTildeInPath)
+        let path = (self.target as NSString).expandingTildeInPath
+        let folder = try await FolderServer.start(sharing: path)
         defer { folder.stop() }
-        try await self.serve(folder.target, credentials)
+        try await self.serve(folder.target, at: ServingPlace(URL(fileURLWithPath: path).path), credentials)
     }
 
-    private func serve(_ target: OriginTarget, _ credentials: CredentialOptions) async throws {
+    private func serve(_ target: OriginTarget, at place: ServingPlace, _ credentials: CredentialOptions) async throws {
         let access = try credentials.resolve(self.edgeOptions)
         let logger = self.edgeOptions.makeLogger()
         if self.policyOptions.hasSecrets {
@@ -91,16 +98,40 @@ struct HTTPCommand: AsyncParsableCommand {
             companion: self.command.isEmpty ? nil : Companion(self.command),
             logger: logger
         )
-        let tunnel = TunnelCreation(
+        let trust = try self.originOptions.originTrust(for: target)
+        let connections = self.originOptions.connections
+        let (isPrivate, pools) = (self.isPrivate, self.pool)
+        let creation: @Sendable (String?) -> TunnelCreation = { name in
+            TunnelCreation(
+                access: access,
+                name: name,
+                isPrivate: isPrivate,
+                place: place,
+                pools: pools,
+                target: target,
+                policy: policy,
+                originTrust: trust,
+                connections: connections
+            )
+        }
+        if let name = self.name { return try await run.run(creation(name).prepare) }
+        let passing = PassingTunnel(
             access: access,
-            name: self.name,
-            isPrivate: self.isPrivate,
-            target: target,
-            policy: policy,
-            originTrust: try self.originOptions.originTrust(for: target),
-            connections: self.originOptions.connections
+            certificateAuthorityFile: self.edgeOptions.certificateAuthorityFile,
+            name: RememberedName(
+                edge: "\(access.edge)",
+                target: self.target,
+                folder: FileManager.default.currentDirectoryPath,
+                environment: ProgramEnvironment.variables
+            )
         )
-        try await run.run(tunnel.prepare)
+        do {
+            try await run.run { server in try await passing.prepare(server, creation) }
+        } catch {
+            await passing.forget()
+            throw error
+        }
+        await passing.forget()
     }
 }
 

@@ -29,6 +29,9 @@ struct TCPCommand: AsyncParsableCommand {
     @Flag(name: .customLong("private"), help: "No public address: visitors use culvert access, with an access token.")
     var isPrivate = false
 
+    @Flag(help: "Serve a tunnel that is served from elsewhere, too, and share its visitors; needs --name.")
+    var pool = false
+
     @Option(help: "The port of the edge to ask for; without it the edge chooses one.")
     var port: UInt16?
 
@@ -41,6 +44,7 @@ struct TCPCommand: AsyncParsableCommand {
     @OptionGroup(title: "Policy Options") var policyOptions: PolicyOptions<TCPPolicySchema>
 
     func validate() throws {
+        try ConnectionServing.validatePool(self.pool, self.name)
         guard self.port == nil || !self.isPrivate else {
             throw ValidationError("A private tunnel has no port of the edge: leave --port or --private out.")
         }
@@ -56,6 +60,7 @@ struct TCPCommand: AsyncParsableCommand {
                     name: self.name,
                     port: self.port,
                     isPrivate: self.isPrivate,
+                    pools: self.pool,
                     connections: self.connections,
                     policy: try self.policyOptions.policy()
                 ).run(credentials, self.edgeOptions, self.statusOptions)

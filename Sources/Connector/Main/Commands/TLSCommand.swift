@@ -26,6 +26,9 @@ struct TLSCommand: AsyncParsableCommand {
     @Flag(name: .customLong("private"), help: "No public address: visitors use culvert access, with an access token.")
     var isPrivate = false
 
+    @Flag(help: "Serve a tunnel that is served from elsewhere, too, and share its visitors; needs --name.")
+    var pool = false
+
     @Option(help: ArgumentHelp("How many connections to keep to the edge, 1 to 8.", valueName: "n"))
     var connections = 2
 
@@ -35,6 +38,7 @@ struct TLSCommand: AsyncParsableCommand {
     @OptionGroup(title: "Policy Options") var policyOptions: PolicyOptions<TLSPolicySchema>
 
     func validate() throws {
+        try ConnectionServing.validatePool(self.pool, self.name)
         try ConnectionServing.validate(self.connections, try self.policyOptions.values()["max_connections"])
     }
 
@@ -45,6 +49,7 @@ struct TLSCommand: AsyncParsableCommand {
                     target: try OriginTarget.fromCommandLine(self.target, for: .tls),
                     name: self.name,
                     isPrivate: self.isPrivate,
+                    pools: self.pool,
                     connections: self.connections,
                     policy: try self.policyOptions.policy()
                 ).run(credentials, self.edgeOptions, self.statusOptions)

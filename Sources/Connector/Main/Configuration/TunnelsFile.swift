@@ -30,6 +30,8 @@ struct TunnelsFile: Equatable, Sendable {
         var port: UInt16?
         /// Whether visitors need an access token.
         var isPrivate = false
+        /// Whether others may serve it, too.
+        var pools = false
         /// A file with the token of a tunnel that exists; without one, a tunnel is created.
         var tokenFile: String?
         /// The token in ``tokenFile``.

@@ -6,9 +6,8 @@ import Yams
 
 extension TunnelsFileReader {
     private static let settings = [
-        "target", "kind", "name", "port", "public", "token-file", "host-header", "policy", "origin-tls-verify",
-        "origin-ca-file",
-        "inspect",
+        "target", "kind", "name", "port", "public", "pool", "token-file", "host-header", "policy", "origin-tls-verify",
+        "origin-ca-file", "inspect",
     ]
 
     /// Reads one tunnel; nothing if it has no usable target.
@@ -26,6 +25,7 @@ extension TunnelsFileReader {
             case "port": entry.port = self.port(value, of: kind)
             case "public": entry.isPrivate = self.onOrOff(value, "public") == false
             case "name": entry.name = self.name(value)
+            case "pool": entry.pools = self.onOrOff(value, "pool") == true
             case "token-file": entry.tokenFile = self.path(value, "token-file")
             case "host-header": entry.policy.host = self.host(value, "host-header") ?? entry.policy.host
             case "policy": break
@@ -46,11 +46,15 @@ extension TunnelsFileReader {
         if kind != .http, let host = mapping["host-header"] {
             self.report(host, "“host-header” has no meaning for a tunnel of kind \(kind): leave it out.")
         }
+        if entry.pools, entry.name == nil, entry.tokenFile == nil {
+            self.report(mapping["pool"], "“pool” is for a tunnel with a name: add “name”.")
+        }
         if mapping["target"] == nil {
             self.report(node, "“target” is missing: a port, host:port, http://…, https://… or unix:/path.")
         }
         if let tokenFile = entry.tokenFile, let tokenNode = mapping["token-file"] {
-            for setting in ["name", "kind", "port", "public", "host-header", "policy"] where mapping[setting] != nil {
+            for setting in ["name", "kind", "port", "public", "pool", "host-header", "policy"]
+            where mapping[setting] != nil {
                 self.report(
                     mapping[setting],
                     "With “token-file” the tunnel is what its token says: leave “\(setting)” out."

@@ -43,10 +43,14 @@ struct TunnelsFileSource: Sendable {
                 sharesConnections: file.sharesConnections ?? true
             )
             tunnel.isInspected = entry.isInspected
+            tunnel.pools = entry.pools
             tunnels.append(tunnel)
         }
+        let path = URL(fileURLWithPath: self.path).path
         return DesiredTunnels(tunnels: tunnels) { tunnel, earlierID in
-            let prepare = Self.preparation(of: tunnel, access: access, earlierID: earlierID)
+            // An edited tunnel of the file has the place that it had.
+            let place = ServingPlace(path, "\(tunnel.identity)")
+            let prepare = Self.preparation(of: tunnel, at: place, access: access, earlierID: earlierID)
             return { server in
                 var served = try await prepare(server)
                 served.isInspected = tunnel.isInspected
@@ -86,6 +90,7 @@ struct TunnelsFileSource: Sendable {
 
     private static func preparation(
         of tunnel: DesiredTunnel,
+        at place: ServingPlace,
         access: EdgeAccess?,
         earlierID: String?
     ) -> TunnelServer.Preparation {
@@ -111,6 +116,8 @@ struct TunnelsFileSource: Sendable {
             name: tunnel.name ?? earlierID,
             port: tunnel.port,
             isPrivate: tunnel.isPrivate,
+            place: place,
+            pools: tunnel.pools,
             target: tunnel.target,
             policy: tunnel.policy,
             originTrust: tunnel.originTrust,

@@ -290,6 +290,14 @@ enum OpenAPIDocument {
                     "type": ["boolean", "null"],
                     "description": "Whether everybody may come; false makes a tunnel that is reached with access tokens alone."
                   },
+                  "served_from": {
+                    "type": ["string", "null"], "pattern": "^[a-z0-9-]{1,64}$", "minLength": 1, "maxLength": 64,
+                    "description": "Names the machine and the local server, in a word of the caller's choice. A tunnel that a connector serves from another place is refused without pool."
+                  },
+                  "pool": {
+                    "type": ["boolean", "null"],
+                    "description": "Whether the tunnel may be served from several places at once."
+                  },
                   "policy": {"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/TunnelPolicy"}]}
                 },
                 "anyOf": [

@@ -21,6 +21,7 @@ enum Problem: Error, Equatable {
     case nameTaken(String)
     case nameReserved(String)
     case tooManyTunnels(limit: Int)
+    case servedElsewhere(String, by: TunnelNotice.Connector)
     case kindDiffers(String, TunnelKind, isPrivate: Bool)
     case kindNotServed(TunnelKind)
     case portTaken(UInt16)
@@ -54,6 +55,7 @@ enum Problem: Error, Equatable {
         case .nameTaken: "name_taken"
         case .nameReserved: "name_reserved"
         case .tooManyTunnels: "too_many_tunnels"
+        case .servedElsewhere: "served_elsewhere"
         case .kindDiffers: "kind_differs"
         case .kindNotServed: "kind_not_served"
         case .portTaken: "port_taken"
@@ -81,7 +83,7 @@ enum Problem: Error, Equatable {
         case .oneTimePasswordRequired, .invalidOneTimePassword: .unauthorized
         case .notFound, .tunnelNotFound, .inboxNotFound, .messageNotFound: .notFound
         case .methodNotAllowed: .methodNotAllowed
-        case .nameTaken, .nameReserved, .tooManyTunnels: .conflict
+        case .nameTaken, .nameReserved, .tooManyTunnels, .servedElsewhere: .conflict
         case .kindDiffers, .kindNotServed, .portTaken, .noPortFree: .conflict
         case .inboxNotServed, .tooManyInboxes: .conflict
         case .bodyTooLarge: .contentTooLarge
@@ -108,6 +110,8 @@ enum Problem: Error, Equatable {
         case .nameTaken(let name): "The name \(name) belongs to another API key: choose another one."
         case .nameReserved(let name): "The name \(name) is reserved: choose another one."
         case .tooManyTunnels(let limit): "This API key already has \(limit) tunnels: delete one first."
+        case .servedElsewhere(let name, let other):
+            "Another connector (\(Self.words(for: other))) serves \(name) already, from another place: stop it, choose another name, or share the visitors with it by --pool (pool: true)."
         case .kindDiffers(let name, let kind, let isPrivate):
             "The tunnel \(name) is a \(isPrivate ? "private" : "public") one of kind \(kind): delete it first, or choose another name."
         case .kindNotServed(let kind): Self.howToServe(kind)
@@ -148,6 +152,7 @@ enum Problem: Error, Equatable {
         case .nameTaken: "The name is taken"
         case .nameReserved: "The name is reserved"
         case .tooManyTunnels: "Too many tunnels"
+        case .servedElsewhere: "The tunnel is served from elsewhere"
         case .kindDiffers: "The tunnel is of another kind"
         case .kindNotServed: "The edge does not serve this kind"
         case .portTaken: "The port is taken"
@@ -174,7 +179,7 @@ enum Problem: Error, Equatable {
         case .invalidParameter(let field, _): field
         case .missingCredentials, .invalidCredentials, .invalidToken: "Authorization"
         case .oneTimePasswordRequired, .invalidOneTimePassword: "Culvert-OTP"
-        case .nameTaken, .nameReserved: "name"
+        case .nameTaken, .nameReserved, .servedElsewhere: "name"
         case .kindDiffers, .kindNotServed: "kind"
         case .portTaken, .noPortFree: "port"
         case .unsupportedMediaType: "Content-Type"
@@ -220,6 +225,11 @@ enum Problem: Error, Equatable {
         case .taken(let port): self = .portTaken(port)
         case .noneFree(let range): self = .noPortFree(range)
         }
+    }
+
+    private static func words(for connector: TunnelNotice.Connector) -> String {
+        let words = [connector.implementation, connector.remoteAddress].compactMap { $0 }
+        return words.isEmpty ? "unknown" : words.joined(separator: ", ")
     }
 
     private static func howToServe(_ kind: TunnelKind) -> String {

@@ -53,14 +53,14 @@ struct RenewalRoute: Sendable {
         // No name of a key has a space in it.
         let decision = await self.tunnels.limits.decide(.calls, by: "token of \(id)")
         guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .calls) }
-        var response = try await self.answer(for: authorised.tunnel)
+        var response = try await self.answer(for: authorised.tunnel, servedFrom: authorised.claims.from)
         response.headers[.rateLimitPolicy] = self.tunnels.limits.policyField(of: .calls)
         response.headers[.rateLimit] = APILimit.calls.field(decision)
         return response
     }
 
-    private func answer(for tunnel: Tunnel) async throws -> Response {
-        let (token, claims) = try await self.tunnels.issue(for: tunnel.specification)
+    private func answer(for tunnel: Tunnel, servedFrom: String? = nil) async throws -> Response {
+        let (token, claims) = try await self.tunnels.issue(for: tunnel.specification, servedFrom: servedFrom)
         return try JSONBody.response(
             .created,
             TunnelRenewalResponse(

@@ -58,6 +58,9 @@ struct TunnelRoutes: Sendable {
         if let own, own.form.kind != kind || own.form.isPrivate != isPrivate {
             throw Problem.kindDiffers(id.description, own.form.kind, isPrivate: own.form.isPrivate)
         }
+        if let place = call.servedFrom, call.pool != true, let other = own?.connector(servingElsewhereThan: place) {
+            throw Problem.servedElsewhere(id.description, by: other)
+        }
         if !isOwn || !policy.basicAuth.isEmpty {
             let decision = await self.limits.decide(.creations, by: principal.name)
             guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .creations) }
@@ -73,7 +76,7 @@ struct TunnelRoutes: Sendable {
             form: TunnelForm(kind: kind, isPrivate: isPrivate),
             createdAt: self.now()
         )
-        try await self.checkToken(of: specification)
+        try await self.checkToken(of: specification, servedFrom: call.servedFrom)
         do {
             let tunnel = try await self.registry.create(specification)
             do {
@@ -83,7 +86,7 @@ struct TunnelRoutes: Sendable {
             } catch {
                 // No token of it has been issued, so that none has to end.
                 let none = TokenCutoffs.Cutoff(issuedUntil: 0, endAt: 0)
-                try? await self.registry.delete(tunnel, ending: none)
+                _ = try? await self.registry.delete(tunnel, ending: none)
                 _ = await self.registry.remove(tunnel.id, keepingNameFor: .zero)
                 for session in tunnel.close(isDeleted: true) { session.revoke() }
                 throw error
@@ -103,7 +106,7 @@ struct TunnelRoutes: Sendable {
         } catch TunnelRegistryError.unavailable {
             throw Problem.registryUnavailable
         }
-        let (token, claims) = try await self.issue(for: specification)
+        let (token, claims) = try await self.issue(for: specification, servedFrom: call.servedFrom)
         return try JSONBody.response(
             .created,
             CreateTunnelResponse(
@@ -178,13 +181,19 @@ struct TunnelRoutes: Sendable {
         // What is refused is refused whole: nobody is told that a tunnel is gone whose token may open it again.
         let cutoff = self.tokens.cutoff()
         try await InboxRoutes(tunnels: self, desk: self.inboxes).remove(tunnel)
-        try await self.asking { try await self.registry.delete(tunnel, ending: cutoff) }
+        let wasThere = try await self.asking { try await self.registry.delete(tunnel, ending: cutoff) }
         // Then the tokens, so that no connector that was on its way can make the tunnel again.
         self.tokens.end(cutoff, of: tunnel.id)
         _ = await self.registry.remove(tunnel.id, keepingNameFor: .zero)
         for session in tunnel.close(isDeleted: true) { session.revoke() }
         await self.ports.close(tunnel.id, keepingPortFor: .zero)
         AccessRoutes(tunnels: self, sessions: self.accessSessions).end(tunnel.id)
+        // The limit is for tunnels that stay, and for passwords that are hashed: whoever starts and stops a connector all
+        // afternoon meets it no sooner.
+        let isUnchanged = tunnel.version <= tunnel.specification.createdAt.timeIntervalSince1970
+        if wasThere, isUnchanged, tunnel.policy.basicAuth.isEmpty {
+            await self.limits.giveBackCreation(of: try context.requirePrincipal().name)
+        }
         return Response(status: .noContent)
     }
 
@@ -229,18 +238,24 @@ struct TunnelRoutes: Sendable {
     }
 
     /// Signs a token of a tunnel.
-    func issue(for specification: TunnelSpecification) async throws -> (String, TunnelTokenClaims) {
+    ///
+    /// - Parameter servedFrom: The place that the tunnel is served from with it.
+    func issue(
+        for specification: TunnelSpecification,
+        servedFrom: String? = nil
+    ) async throws -> (String, TunnelTokenClaims) {
         try await self.tokens.issue(
             for: specification,
             edge: self.settings.apiURL,
             url: self.settings.url(of: specification.id, specification.form),
+            servedFrom: servedFrom,
             lifetime: self.settings.tokenLifetime
         )
     }
 
     /// Refuses a policy that makes the tunnel's token longer than connectors can send it.
-    private func checkToken(of specification: TunnelSpecification) async throws {
-        let (token, _) = try await self.issue(for: specification)
+    private func checkToken(of specification: TunnelSpecification, servedFrom: String?) async throws {
+        let (token, _) = try await self.issue(for: specification, servedFrom: servedFrom)
         guard token.utf8.count <= TunnelTokens.maximumLength else {
             throw Problem.invalidBody(
                 field: "policy",

@@ -147,6 +147,16 @@ package final class APILimits: Sendable {
         return self.state.withLock { $0.creations.take(keyName, now: now) }
     }
 
+    /// Takes back what ``decide(_:by:)`` counted of a new tunnel, since the tunnel is gone.
+    func giveBackCreation(of keyName: String) async {
+        if let directory, directory.isUp {
+            let rate = self.rate(of: .creations)
+            _ = try? await directory.take(-1, from: "\(APILimit.creations.rawValue):\(keyName)", limit: rate)
+        }
+        let now = self.now()
+        self.state.withLock { $0.creations.giveBack(keyName, now: now) }
+    }
+
     /// The callers that are remembered, for a test of the bound.
     package var rememberedCallers: Int {
         self.state.withLock { $0.calls.count + $0.failures.count + $0.wrongCodes.count + $0.creations.count }

@@ -59,11 +59,13 @@ package final class TunnelTokens: TunnelTokenVerifier {
     /// - Parameters:
     ///   - specification: The tunnel.
     ///   - edge: The URL that the connector dials.
+    ///   - servedFrom: The place that the tunnel is served from with the token.
     ///   - lifetime: For how long the token is valid, in seconds.
     func issue(
         for specification: TunnelSpecification,
         edge: String,
         url: String? = nil,
+        servedFrom: String? = nil,
         lifetime: TimeInterval
     ) async throws -> (token: String, claims: TunnelTokenClaims) {
         let issuedAt = self.now().timeIntervalSince1970
@@ -78,7 +80,8 @@ package final class TunnelTokens: TunnelTokenVerifier {
             name: specification.name,
             policy: specification.policy,
             form: specification.form == .http ? nil : specification.form,
-            ver: specification.version
+            ver: specification.version,
+            from: servedFrom
         )
         return (try await self.sign(claims), claims)
     }

@@ -228,6 +228,7 @@ extension SessionAdmission: SeatGiver {
             over: upstream,
             remoteAddress: self.connection.remoteAddress?.ipAddress,
             implementation: peer.implementation,
+            servedFrom: authorised.claims.from,
             connectedAt: Date(),
             tokenIssuedAt: authorised.claims.iat,
             signedBy: authorised.token.signedBy,

@@ -159,12 +159,14 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         try await self.asking { try await self.directory.end(cutoff, of: tunnel.id) }
     }
 
-    package func delete(_ tunnel: Tunnel, ending cutoff: TokenCutoffs.Cutoff) async throws {
-        _ = try await self.asking {
+    @discardableResult
+    package func delete(_ tunnel: Tunnel, ending cutoff: TokenCutoffs.Cutoff) async throws -> Bool {
+        let wasThere = try await self.asking {
             try await self.directory.remove(tunnel.id, of: tunnel.owner, ending: cutoff)
         }
         _ = await self.local.remove(tunnel.id, keepingNameFor: .zero)
         self.publisher.mark(tunnel.id)
+        return wasThere
     }
 
     package func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> TunnelPage {

@@ -20,6 +20,16 @@ extension Tunnel {
         )
     }
 
+    /// A connector that serves the tunnel from elsewhere.
+    ///
+    /// - Parameter place: The machine and the local server that somebody wants to serve it from; connectors that have not
+    ///   said where they serve from, and those that take no requests, count as none.
+    package func connector(servingElsewhereThan place: String) -> TunnelNotice.Connector? {
+        self.sessions.first { session in
+            session.servedFrom.map { $0 != place } ?? false && self.isServed(by: session)
+        }.map { TunnelNotice.Connector(implementation: $0.implementation, remoteAddress: $0.remoteAddress) }
+    }
+
     /// What the tunnel is made from, as it is now.
     package var specification: TunnelSpecification {
         let (policy, form, version) = self.versionedPolicy

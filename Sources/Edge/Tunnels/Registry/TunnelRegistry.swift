@@ -65,8 +65,10 @@ package protocol TunnelRegistry: Sendable {
 
     /// Removes a tunnel that its owner does not want any more, and has everybody know that its tokens end.
     ///
+    /// - Returns: Whether there was such a tunnel: of several calls at once, one is told so.
     /// - Throws: ``TunnelRegistryError/unavailable``; then nothing was changed.
-    func delete(_ tunnel: Tunnel, ending cutoff: TokenCutoffs.Cutoff) async throws
+    @discardableResult
+    func delete(_ tunnel: Tunnel, ending cutoff: TokenCutoffs.Cutoff) async throws -> Bool
 
     /// A session has joined a tunnel, or left it.
     func sessionsChanged(of tunnel: Tunnel)
@@ -116,8 +118,9 @@ extension TunnelRegistry {
 
     package func end(_ cutoff: TokenCutoffs.Cutoff, of tunnel: Tunnel) async throws {}
 
-    package func delete(_ tunnel: Tunnel, ending cutoff: TokenCutoffs.Cutoff) async throws {
-        _ = await self.remove(tunnel.id, keepingNameFor: .zero)
+    @discardableResult
+    package func delete(_ tunnel: Tunnel, ending cutoff: TokenCutoffs.Cutoff) async throws -> Bool {
+        await self.remove(tunnel.id, keepingNameFor: .zero) != nil
     }
 
     package func sessionsChanged(of tunnel: Tunnel) {}

@@ -31,6 +31,8 @@ package final class TunnelSession: Upstream, Sendable {
     package let remoteAddress: String?
     /// What the connector calls itself.
     package let implementation: String?
+    /// The machine and the local server that it serves the tunnel from, if its token says so.
+    let servedFrom: String?
     /// When it connected.
     let connectedAt: Date
     /// What was last seen on the event loop, for readers on other threads.
@@ -54,6 +56,7 @@ package final class TunnelSession: Upstream, Sendable {
     ///   - upstream: What opens streams.
     ///   - remoteAddress: Where the connector connects from.
     ///   - implementation: What the connector calls itself.
+    ///   - servedFrom: What the token says of where the tunnel is served from.
     ///   - connectedAt: When it connected.
     ///   - tokenIssuedAt: When its token was issued, in seconds since 1970.
     ///   - signedBy: The key that signed the token.
@@ -62,6 +65,7 @@ package final class TunnelSession: Upstream, Sendable {
         over upstream: any Upstream,
         remoteAddress: String?,
         implementation: String?,
+        servedFrom: String? = nil,
         connectedAt: Date,
         tokenIssuedAt: Double,
         signedBy: SigningKeyStamp? = nil,
@@ -78,6 +82,7 @@ package final class TunnelSession: Upstream, Sendable {
         )
         self.remoteAddress = remoteAddress
         self.implementation = implementation
+        self.servedFrom = servedFrom
         self.connectedAt = connectedAt
         self.sample = Mutex(Sample(tokenIssuedAt: tokenIssuedAt, signedBy: signedBy))
     }

@@ -39,6 +39,10 @@ package struct TunnelTokenClaims: Codable, Equatable, Sendable {
     /// A renewed token keeps it, so that of all tokens of a name the one with the latest says who owns the name and
     /// what its policy is, in whatever order they come.
     package var ver: Double?
+    /// The machine and the local server that the tunnel is served from with the token; `nil` where that is not said.
+    ///
+    /// A renewed token keeps it.
+    package var from: String?
 
     /// Makes what a token is to say.
     package init(
@@ -53,7 +57,8 @@ package struct TunnelTokenClaims: Codable, Equatable, Sendable {
         name: String? = nil,
         policy: TunnelPolicy? = nil,
         form: TunnelForm? = nil,
-        ver: Double? = nil
+        ver: Double? = nil,
+        from: String? = nil
     ) {
         self.sub = sub
         self.edge = edge
@@ -67,6 +72,7 @@ package struct TunnelTokenClaims: Codable, Equatable, Sendable {
         self.policy = policy
         self.form = form
         self.ver = ver
+        self.from = from
     }
 
     /// When the owner's word that the token carries was given, in seconds since 1970.
