@@ -178,6 +178,39 @@ extension EndToEnd {
             #expect(connector.isRunning)
         }
 
+        @Test(
+            "Keys are made where the settings of the edge say, whatever else is wrong with these, and flags go before"
+        )
+        func placesOfKeys() async throws {
+            let scratch = try ScratchFolder()
+            let keys = scratch.file("named-keys.json")
+            let (signing, other) = (scratch.file("named-signing-keys.json"), scratch.file("other-keys.json"))
+            let settings =
+                "auth:\n  api-keys-file: \(keys.path)\n  signing-keys-file: \(signing.path)\nlisten: nowhere\n"
+            let file = scratch.file("edge.yaml")
+            try Data(settings.utf8).write(to: file)
+            func credentials(_ arguments: [String], _ environment: [String: String] = [:]) throws -> RunningProcess {
+                let program = try Programs.product("culvert-edge")
+                return try RunningProcess(program, ["credentials"] + arguments, environment: environment, in: scratch)
+            }
+            let config = ["--config", file.path]
+            _ = try await credentials(["new", "--name", "alice", "--no-otp"] + config).successfulOutput(
+                within: .seconds(20)
+            )
+            let list = try credentials(["list"], ["CULVERT_CONFIG": file.path])
+            #expect(try await list.successfulOutput(within: .seconds(20)) == "alice\tuser\tkey\tvalid\n")
+            #expect(FileManager.default.fileExists(atPath: signing.path))
+
+            let flags = ["--no-otp", "--api-keys-file", other.path]
+            _ = try await credentials(["new", "--name", "bob"] + flags + config).successfulOutput(within: .seconds(20))
+            let others = try credentials(["list"], ["CULVERT_AUTH_API_KEYS_FILE": other.path])
+            #expect(try await others.successfulOutput(within: .seconds(20)) == "bob\tuser\tkey\tvalid\n")
+
+            let missing = try credentials(["list", "--config", scratch.file("none.yaml").path])
+            #expect(try await missing.end() == .exited(78))
+            #expect(missing.standardError.contains("none.yaml"))
+        }
+
         @Test("The status says when a connector last answered an echo")
         func echo() async throws {
             let scratch = try ScratchFolder()

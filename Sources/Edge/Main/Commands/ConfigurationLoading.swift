@@ -75,15 +75,38 @@ struct ConfigurationLoading: ParsableArguments {
     private var configPath: String? { self.config ?? ProgramEnvironment.variables["CULVERT_CONFIG"] }
 
     private func makeReader() throws(ConfigurationProblems) -> SettingsReader {
-        let environment = ProgramEnvironment.variables
+        try Self.makeReader(arguments: self.settings, configPath: self.configPath)
+    }
+
+    private static func makeReader(
+        arguments: [String],
+        configPath: String?
+    ) throws(ConfigurationProblems) -> SettingsReader {
         var file: (name: String, text: String)?
-        if let path = self.configPath {
+        if let path = configPath {
             guard let data = FileManager.default.contents(atPath: path) else {
                 throw ConfigurationProblems([SettingProblem(key: "--config", origin: path, message: "can't be read")])
             }
             file = (path, String(decoding: data, as: UTF8.self))
         }
-        return SettingsReader(arguments: self.settings, environment: environment, file: file)
+        return SettingsReader(arguments: arguments, environment: ProgramEnvironment.variables, file: file)
+    }
+
+    /// The files of keys that the edge's settings name, whatever else is wrong with the settings.
+    ///
+    /// - Parameter config: The file of settings; `nil` for the one that the environment names, if any.
+    static func credentialFiles(config: String?) throws -> (apiKeys: String?, signingKeys: String?) {
+        do {
+            let path = config ?? ProgramEnvironment.variables["CULVERT_CONFIG"]
+            var reader = try Self.makeReader(arguments: [], configPath: path)
+            var credentials = EdgeConfiguration.Credentials()
+            reader.read("auth.api-keys-file", into: &credentials.apiKeysFile, help: "")
+            reader.read("auth.signing-keys-file", into: &credentials.signingKeysFile, help: "")
+            guard reader.problems.isEmpty else { throw ConfigurationProblems(reader.problems) }
+            return (apiKeys: credentials.apiKeysFile, signingKeys: credentials.signingKeysFile)
+        } catch {
+            throw CommandFailure.exit(.configuration, "\(error)")
+        }
     }
 
     /// Every setting with its default, for the help.

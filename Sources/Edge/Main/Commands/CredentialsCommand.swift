@@ -25,11 +25,23 @@ struct CredentialsCommand: ParsableCommand {
 
     /// The files that the commands work on.
     struct Files: ParsableArguments {
-        @Option(help: "The file of API keys (auth.api-keys-file).")
-        var apiKeysFile = "api-keys.json"
+        @Option(help: "A YAML file with the edge's settings, which name the files of keys.")
+        var config: String?
 
-        @Option(help: "The file of signing keys (auth.signing-keys-file).")
-        var signingKeysFile = "signing-keys.json"
+        @Option(help: "The file of API keys (auth.api-keys-file), or else api-keys.json.")
+        var apiKeysFile: String?
+
+        @Option(help: "The file of signing keys (auth.signing-keys-file), or else signing-keys.json.")
+        var signingKeysFile: String?
+
+        /// Where the keys are: as the flags say, else as the edge's settings do, else in the folder of the caller.
+        func paths() throws -> (apiKeys: String, signingKeys: String) {
+            let named = try ConfigurationLoading.credentialFiles(config: self.config)
+            return (
+                apiKeys: self.apiKeysFile ?? named.apiKeys ?? "api-keys.json",
+                signingKeys: self.signingKeysFile ?? named.signingKeys ?? "signing-keys.json"
+            )
+        }
     }
 
     /// `culvert-edge credentials new`.
@@ -46,6 +58,7 @@ struct CredentialsCommand: ParsableCommand {
                 Examples:
                   culvert-edge credentials new --name alice
                   culvert-edge credentials new --name ci --no-otp
+                  culvert-edge credentials new --name ci --config /etc/culvert/edge.yaml
                 """
         )
 
@@ -68,17 +81,18 @@ struct CredentialsCommand: ParsableCommand {
                 throw CommandFailure.exit(.usage, "a name is one word of ASCII without a colon, of 64 letters at most")
             }
             try CredentialFailures.report {
+                let files = try self.files.paths()
                 let made = NewCredentials.make(
                     name: self.name,
                     owner: self.owner,
                     role: self.role,
                     withSecondFactor: self.otp
                 )
-                try CredentialFiles.update(at: self.files.apiKeysFile) { (file: APIKeyFile?) in
+                try CredentialFiles.update(at: files.apiKeys) { (file: APIKeyFile?) in
                     var ring = file ?? APIKeyFile(keys: [])
                     guard !ring.keys.contains(where: { $0.name == self.name }) else {
                         throw CredentialFiles.Failure(
-                            path: self.files.apiKeysFile,
+                            path: files.apiKeys,
                             message:
                                 "there is an API key named \(self.name) already: choose another name, or replace the "
                                 + "key with credentials rotate"
@@ -86,7 +100,7 @@ struct CredentialsCommand: ParsableCommand {
                     }
                     guard self.owner != nil || !ring.keys.contains(where: { $0.owner == self.name }) else {
                         throw CredentialFiles.Failure(
-                            path: self.files.apiKeysFile,
+                            path: files.apiKeys,
                             message: "\(self.name) owns the tunnels of another API key: choose another name, or say "
                                 + "--owner \(self.name)"
                         )
@@ -94,7 +108,7 @@ struct CredentialsCommand: ParsableCommand {
                     ring.keys.append(made.record)
                     return ring
                 }
-                try CredentialFiles.update(at: self.files.signingKeysFile) { (file: SigningKeyFile?) in
+                try CredentialFiles.update(at: files.signingKeys) { (file: SigningKeyFile?) in
                     file == nil ? SigningKeyFile(keys: [SigningKey.generate(kid: "k1")]) : nil
                 }
                 LogSink.standardOutput.write(made.text)
@@ -126,11 +140,12 @@ struct CredentialsCommand: ParsableCommand {
 
         func run() throws {
             try CredentialFailures.report {
+                let files = try self.files.paths()
                 var text = ""
-                try CredentialFiles.update(at: self.files.apiKeysFile) { (file: APIKeyFile?) in
+                try CredentialFiles.update(at: files.apiKeys) { (file: APIKeyFile?) in
                     guard var ring = file, let index = ring.keys.firstIndex(where: { $0.name == self.name }) else {
                         throw CredentialFiles.Failure(
-                            path: self.files.apiKeysFile,
+                            path: files.apiKeys,
                             message: "no API key is named \(self.name)"
                         )
                     }
@@ -174,8 +189,9 @@ struct CredentialsCommand: ParsableCommand {
 
         func run() throws {
             try CredentialFailures.report {
+                let files = try self.files.paths()
                 if self.json {
-                    let rows = try CredentialFiles.read(APIKeyFile.self, at: self.files.apiKeysFile).keys.map { key in
+                    let rows = try CredentialFiles.read(APIKeyFile.self, at: files.apiKeys).keys.map { key in
                         Row(
                             name: key.name,
                             owner: key.owner ?? key.name,
@@ -189,7 +205,7 @@ struct CredentialsCommand: ParsableCommand {
                     let text = try encoder.encode(["keys": rows])
                     return LogSink.standardOutput.write(String(decoding: text, as: UTF8.self) + "\n")
                 }
-                for key in try CredentialFiles.read(APIKeyFile.self, at: self.files.apiKeysFile).keys {
+                for key in try CredentialFiles.read(APIKeyFile.self, at: files.apiKeys).keys {
                     let state = key.revoked == true ? "revoked" : "valid"
                     let factor = key.totpSecret == nil ? "key" : "key+otp"
                     let owner = key.owner.map { "\towner=\($0)" } ?? ""
@@ -214,10 +230,11 @@ struct CredentialsCommand: ParsableCommand {
 
         func run() throws {
             try CredentialFailures.report {
-                try CredentialFiles.update(at: self.files.apiKeysFile) { (file: APIKeyFile?) in
+                let files = try self.files.paths()
+                try CredentialFiles.update(at: files.apiKeys) { (file: APIKeyFile?) in
                     guard var ring = file, let index = ring.keys.firstIndex(where: { $0.name == self.name }) else {
                         throw CredentialFiles.Failure(
-                            path: self.files.apiKeysFile,
+                            path: files.apiKeys,
                             message: "no API key is named \(self.name)"
                         )
                     }

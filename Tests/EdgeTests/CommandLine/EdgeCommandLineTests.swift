@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import Testing
+
+@testable import Edge
+
+@Suite("The command line of culvert-edge")
+struct EdgeCommandLineTests {
+    private static func all(_ command: any ParsableCommand.Type) -> [any ParsableCommand.Type] {
+        [command] + command.configuration.subcommands.flatMap { self.all($0) }
+    }
+
+    @Test("Every command's help fits 80 columns")
+    func columns() {
+        let commands = Self.all(EdgeCommand.self)
+        #expect(commands.count > 8)
+        for command in commands {
+            let help = EdgeCommand.helpMessage(for: command, includeHidden: false, columns: 80)
+            for line in help.split(separator: "\n") { #expect(line.count <= 80, "\(command): \(line)") }
+        }
+    }
+
+    /// A command of `culvert-edge` that a document shows.
+    private struct Example {
+        var place: String
+        var words: [String]
+    }
+
+    private static func examples() throws -> [Example] {
+        let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let documents = try FileManager.default.contentsOfDirectory(atPath: repository.path + "/docs").sorted()
+            .filter { $0.hasSuffix(".md") }.map { "docs/\($0)" }
+        var examples: [Example] = []
+        for document in ["README.md", "helm/culvert-edge/README.md", "scripts/packaging/edge.yaml"] + documents {
+            let text = try String(contentsOf: repository.appendingPathComponent(document), encoding: .utf8)
+            for (number, line) in text.components(separatedBy: "\n").enumerated() {
+                // After a prompt, in the comments of a file, or alone on a line.
+                guard ["$ ", "#  ", "culvert-edge "].contains(where: line.hasPrefix),
+                    let words = self.call(in: line.drop { "$# ".contains($0) })
+                else { continue }
+                examples.append(Example(place: "\(document):\(number + 1)", words: words))
+            }
+        }
+        return examples
+    }
+
+    /// The arguments of `culvert-edge` in a line of a shell; `nil` if it calls something else.
+    private static func call(in line: Substring) -> [String]? {
+        var words = line.split(separator: " ").map(String.init)[...]
+        if words.first == "sudo" { words.removeFirst() }
+        if words.first == "-u" { words.removeFirst(min(2, words.count)) }
+        while let first = words.first, first.contains("=") { words.removeFirst() }
+        guard words.popFirst() == "culvert-edge" else { return nil }
+        return Array(words.prefix { !["|", ">", "&&", "||", "2>", "&"].contains($0) && !$0.hasPrefix("#") })
+            .filter { $0 != "…" }
+    }
+
+    @Test(
+        "Each of its commands in the README, the documents and the packages is understood, with settings that there are"
+    )
+    func documented() throws {
+        let examples = try Self.examples()
+        #expect(examples.count >= 5)
+        for example in examples {
+            let shown = "\(example.place): culvert-edge \(example.words.joined(separator: " "))"
+            // What a setting is for stands in the help of `serve`, two columns from the margin.
+            let settings = ConfigurationLoading.help.split(separator: "\n").compactMap { line in
+                line.hasPrefix("  --") ? line.split(separator: " ").first.map(String.init) : nil
+            }
+            #expect(throws: Never.self, "\(shown)") {
+                switch try EdgeCommand.parseAsRoot(example.words) {
+                case let serve as ServeCommand:
+                    for flag in serve.loading.settings where flag.hasPrefix("--") {
+                        #expect(settings.contains(String(flag.prefix { $0 != "=" })), "\(shown)")
+                    }
+                default: break
+                }
+            }
+        }
+    }
+}
