@@ -142,6 +142,24 @@ extension EndToEnd {
             #expect(reserved.end == .exited(73), "\(reserved.error)")
         }
 
+        @Test("A folder whose name looks like no target is told how it is shared")
+        func bareFolder() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            try FileManager.default.createDirectory(at: scratch.file("pictures"), withIntermediateDirectories: true)
+            for typed in ["pictures", "pictures/", "nowhere"] {
+                let process = try RunningProcess(
+                    "sh",
+                    ["-c", #"cd "$0" && exec "$1" http "$2""#, scratch.url.path, Programs.product("culvert"), typed],
+                    environment: ["CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": edge.url],
+                    in: scratch
+                )
+                #expect(try await process.end() == .exited(64))
+                let isTold = process.standardError.contains("culvert http ./\(typed)")
+                #expect(isTold == typed.hasPrefix("pictures"), "\(process.standardError)")
+            }
+        }
+
         @Test("A usage error is JSON where log lines are")
         func usage() async throws {
             let scratch = try ScratchFolder()

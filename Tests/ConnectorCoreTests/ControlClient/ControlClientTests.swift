@@ -50,6 +50,30 @@ struct ControlClientTests {
         #expect(request.contains("\r\nCulvert-OTP: 123456\r\n"))
     }
 
+    @Test(
+        "An edge that does not know where tunnels are served from is asked again without, once",
+        arguments: ["pool", "served_from"]
+    )
+    func olderEdge(member: String) async throws {
+        let problem = """
+            {"type":"urn:culvert:problem:invalid_body","title":"x","status":400,"code":"invalid_body","field":"\(member)"}
+            """
+        let edge = try await FakeEdge.start(self.answer("400 x", type: ProblemDetails.mediaType, body: problem))
+        let access = EdgeAccess(edge: edge.address, credentials: try Credentials(apiKey: "the-key"))
+        let call = try ControlCall(access: access, certificateAuthorityFile: nil, proxies: .direct)
+        let request = CreateTunnelRequest(name: "my-app", servedFrom: "here", pool: true)
+        await #expect(throws: EdgeFailure.self) {
+            try await call.perform { client async throws(EdgeFailure) in try await client.create(request) }
+        }
+        try await edge.stop()
+        var lengths: [String?] = []
+        for await case .request(let head) in edge.events {
+            lengths.append(head.firstMatch(of: /(?i)\r\ncontent-length: (\d+)/).map { String($0.output.1) })
+        }
+        let bodies = [request, CreateTunnelRequest(name: "my-app")]
+        #expect(lengths == (try bodies.map { try APICoding.makeEncoder().encode($0).count.description }))
+    }
+
     @Test("A name that a person types stays within its path segment")
     func pathSegment() async throws {
         let (_, request) = try await self.call(self.answer("204 No Content")) {

@@ -24,8 +24,17 @@ package struct ControlClient: Sendable {
     static let largestAnswer = 24 << 20
 
     /// Makes a tunnel.
+    ///
+    /// An edge of 0.1.0 refuses what says where a tunnel is served from, and is asked again without: it lets connectors in
+    /// wherever they are. With a one-time code, which that used up, the second call is refused.
     package func create(_ request: CreateTunnelRequest) async throws(EdgeFailure) -> CreateTunnelResponse {
-        try await self.call(.POST, "/api/tunnels/create", body: self.encode(request))
+        do {
+            return try await self.call(.POST, "/api/tunnels/create", body: self.encode(request))
+        } catch .refused(400, _, .some(let problem)) where request.isUnknown(problem.field) {
+            var older = request
+            (older.servedFrom, older.pool) = (nil, nil)
+            return try await self.call(.POST, "/api/tunnels/create", body: self.encode(older))
+        }
     }
 
     /// The most tunnels that are listed: an edge whose list is longer does not end it.
@@ -222,5 +231,12 @@ extension ProblemDetails {
             let problem = try? APICoding.makeDecoder().decode(Self.self, from: Data(buffer: body))
         else { return nil }
         self = problem
+    }
+}
+
+extension CreateTunnelRequest {
+    /// Whether an edge that does not know a member of this request is one of 0.1.0.
+    fileprivate func isUnknown(_ member: String?) -> Bool {
+        member == "served_from" && self.servedFrom != nil || member == "pool" && self.pool != nil
     }
 }

@@ -8,10 +8,14 @@ enum FamiliarCommand {
     }
 
     private static let all: [(words: [String], advice: String)] = [
-        (["tunnel", "https", "expose", "share", "local", "quick"], "A local server is exposed by culvert http 3000."),
+        (["tunnel", "https", "expose", "local", "quick"], "A local server is exposed by culvert http 3000."),
         (["authtoken", "auth", "add-authtoken"], "culvert login stores the edge and the API key."),
         (["logout"], "Remove ~/.config/culvert/login.json, and have the operator revoke the key."),
-        (["run", "serve", "up", "start-all"], "A file of tunnels is served by culvert start."),
+        (["run", "up", "start-all"], "A file of tunnels is served by culvert start."),
+        (
+            ["share", "serve"],
+            "A local server is exposed by culvert http 3000, a folder by culvert http ./folder, a file of tunnels by culvert start."
+        ),
         (["status", "list", "ls", "create", "delete", "rm", "info"], "See culvert tunnels --help."),
         (["logs", "log", "inspect", "replay", "traffic"], "See culvert requests --help."),
         (["version"], "culvert --version tells it."),

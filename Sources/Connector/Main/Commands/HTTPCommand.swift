@@ -144,6 +144,10 @@ extension OriginTarget {
         do {
             return try OriginTarget(parsing: text, for: kind)
         } catch {
+            var isFolder: ObjCBool = false
+            if kind == .http, FileManager.default.fileExists(atPath: text, isDirectory: &isFolder), isFolder.boolValue {
+                throw CommandFailure(.usage, "The folder “\(text)” is shared by culvert http ./\(text)")
+            }
             throw CommandFailure(.usage, error.description)
         }
     }
