@@ -164,6 +164,28 @@ struct SQLiteInboxStoreTests {
         try await store.append(message(1, body: 20_000), to: id, keep: self.keep)
     }
 
+    @Test("Room is left on the disk for what is to be noted of messages: what comes is refused before")
+    func reserve() async throws {
+        let place = try StoreUnderTest()
+        defer { place.clean() }
+        let id = try #require(TunnelID("my-app"))
+        var bounds = SQLiteInboxStore.Bounds()
+        let kept = message(1)
+        do {
+            let store = try SQLiteInboxStore(folder: place.folder, keys: place.keys, bounds: bounds)
+            try await store.put(record("my-app"))
+            try await store.append(kept, to: id, keep: self.keep)
+            await store.close()
+        }
+        // More than any disk has.
+        bounds.reserveBytes = 1 << 60
+        let store = try SQLiteInboxStore(folder: place.folder, keys: place.keys, bounds: bounds)
+        await #expect(throws: InboxStoreError.full) { try await store.append(message(2), to: id, keep: self.keep) }
+        let step = DeliveryStep(state: .delivered, attempts: 0, due: start, status: 200)
+        try await store.conclude(kept.id, of: id, with: step, now: start)
+        #expect(try await store.figures()[id]?.delivered == 1)
+    }
+
     @Test("A thousand that come at once share transactions, and all are there in some order")
     func crowd() async throws {
         let place = try StoreUnderTest()

@@ -70,5 +70,13 @@ final class InboxFileLock: Sendable {
         close(descriptor)
     }
 
+    /// How much the disk of a folder has left; more than any file takes where that can't be known.
+    static func freeBytes(folder: String) -> Int {
+        var figures = statvfs()
+        guard statvfs(folder, &figures) == 0 else { return .max }
+        let (bytes, isTooMany) = Int(figures.f_bavail).multipliedReportingOverflow(by: Int(figures.f_frsize))
+        return isTooMany ? .max : bytes
+    }
+
     private static var reason: String { String(cString: strerror(errno)) }
 }

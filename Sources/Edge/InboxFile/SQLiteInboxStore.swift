@@ -23,6 +23,8 @@ package actor SQLiteInboxStore: InboxStore {
         package var batch = 64
         /// The most bytes in a transaction, but for a message that is larger.
         package var batchBytes = 1 << 20
+        /// How much of the disk is left free: what is handed over, and what goes, has to be written, too.
+        package var reserveBytes = 12 << 20
 
         /// Makes the bounds that there are by default.
         package init() {}
@@ -39,6 +41,7 @@ package actor SQLiteInboxStore: InboxStore {
     nonisolated let keys: SealingKeys
     private nonisolated let bounds: Bounds
     private let lock: InboxFileLock
+    private nonisolated let folder: String
     private var arrivals: [Arrival] = []
     private var isCommitting = false
     private var isClosed = false
@@ -54,6 +57,7 @@ package actor SQLiteInboxStore: InboxStore {
         self.lock = try InboxFileLock(folder: folder)
         self.keys = keys
         self.bounds = bounds
+        self.folder = folder
         let path = "\(folder)/inbox.sqlite"
         try InboxFileLock.makePrivate(path)
         do {
@@ -152,6 +156,9 @@ package actor SQLiteInboxStore: InboxStore {
             let rows = batch.map { ($0.row, $0.tunnel, $0.keep) }
             let results: [Result<Void, InboxStoreError>]
             do {
+                guard InboxFileLock.freeBytes(folder: self.folder) >= self.bounds.reserveBytes + bytes else {
+                    throw InboxStoreError.full
+                }
                 results = try await self.pool.write { db in
                     try rows.map { row, tunnel, keep in try row.insert(into: db, tunnel: tunnel, keep: keep) }
                 }
@@ -166,6 +173,7 @@ package actor SQLiteInboxStore: InboxStore {
 
     /// What an error of the file means to a message.
     private static func reason(_ error: any Error) -> InboxStoreError {
+        if let error = error as? InboxStoreError { return error }
         guard let error = error as? DatabaseError else { return .failed("\(error)") }
         return error.resultCode == .SQLITE_FULL ? .full : .failed(error.message ?? "\(error.resultCode)")
     }

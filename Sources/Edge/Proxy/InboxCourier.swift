@@ -22,6 +22,9 @@ package actor InboxCourier {
         var until = Date.distantPast
     }
 
+    /// How many messages of an inbox whose order is any are handed over at a time.
+    package static let atOnce = 4
+
     private let services: ProxyServices
     private let desk: InboxDesk
     private let group: any EventLoopGroup
@@ -29,6 +32,11 @@ package actor InboxCourier {
     private var isAskedAgain: [TunnelID: Bool] = [:]
     private var unreached: [TunnelID: Unreached] = [:]
     private var timers: [TunnelID: Task<Void, Never>] = [:]
+    /// What came of messages and could not be noted: until it is, nothing of their inboxes is handed over, or the same
+    /// message would be once more.
+    private var owed: [TunnelID: [(message: String, step: DeliveryStep)]] = [:]
+    /// The messages that are handed over beside others, by their inboxes.
+    private var underWay: [TunnelID: [String: Task<Void, Never>]] = [:]
 
     /// Makes a courier.
     ///
@@ -53,6 +61,9 @@ package actor InboxCourier {
         }
         for timer in self.timers.values { timer.cancel() }
         self.timers = [:]
+        let underWay = self.underWay.values.flatMap(\.values)
+        for delivery in underWay { delivery.cancel() }
+        for delivery in underWay { await delivery.value }
     }
 
     /// Whether nobody works on that inbox yet; whoever does is told to look again.
@@ -91,10 +102,15 @@ package actor InboxCourier {
                 let session = self.session(of: tunnel)
             else { return nil }
             if let unreached = self.unreached[id], unreached.until > Date() { return unreached.until }
+            guard await self.settle(id) else { return Date().addingTimeInterval(2) }
+            let order = inbox.settings.delivery.order
+            let held = Set((self.underWay[id] ?? [:]).keys)
+            // Whoever is done looks again.
+            guard order == .any ? held.count < Self.atOnce : held.isEmpty else { return nil }
             let began = ContinuousClock.now
             let turn: InboxTurn
             do {
-                turn = try await self.desk.store.next(id, order: inbox.settings.delivery.order, now: Date(), except: [])
+                turn = try await self.desk.store.next(id, order: order, now: Date(), except: held)
             } catch {
                 self.desk.recorder.storeFailed("\(error)")
                 return Date().addingTimeInterval(5)
@@ -102,6 +118,8 @@ package actor InboxCourier {
             switch turn {
             case .nothing: return nil
             case .later(let date): return date
+            case .now(let message) where order == .any:
+                self.begin(message, to: tunnel, inbox, on: session.eventLoop)
             case .now(let message):
                 if let date = await self.hand(message, to: tunnel, inbox, on: session.eventLoop) { return date }
             }
@@ -109,6 +127,39 @@ package actor InboxCourier {
             if rest > .zero { try? await Task.sleep(for: rest) }
         }
         return nil
+    }
+
+    /// Notes what came of messages and could not be noted so far.
+    ///
+    /// - Returns: Whether nothing is left to note.
+    private func settle(_ id: TunnelID) async -> Bool {
+        while let (message, step) = self.owed[id]?.first {
+            do {
+                try await self.desk.store.conclude(message, of: id, with: step, now: Date())
+            } catch {
+                self.desk.recorder.storeFailed("\(error)")
+                return false
+            }
+            self.owed[id]?.removeAll { $0.message == message }
+            if self.owed[id]?.isEmpty == true { self.owed[id] = nil }
+        }
+        return true
+    }
+
+    /// Hands a message over while others are.
+    private func begin(
+        _ message: StoredMessage,
+        to tunnel: Tunnel,
+        _ inbox: TunnelInbox,
+        on eventLoop: any EventLoop
+    ) {
+        let name = message.message.id
+        self.underWay[tunnel.id, default: [:]][name] = Task {
+            _ = await self.hand(message, to: tunnel, inbox, on: eventLoop)
+            self.underWay[tunnel.id]?[name] = nil
+            if self.underWay[tunnel.id]?.isEmpty == true { self.underWay[tunnel.id] = nil }
+            self.desk.wake(tunnel.id)
+        }
     }
 
     /// Of edges that share a store, the one with the connector hands over.
@@ -153,8 +204,8 @@ package actor InboxCourier {
             try await self.desk.store.conclude(message.message.id, of: tunnel.id, with: step, now: now)
         } catch {
             self.desk.recorder.storeFailed("\(error)")
-            // It is handed over once more, which is what "at least once" means; not in a hurry.
-            return now.addingTimeInterval(5)
+            self.owed[tunnel.id, default: []].append((message.message.id, step))
+            return now.addingTimeInterval(1)
         }
         guard case .unreachable = outcome else {
             self.unreached[tunnel.id] = nil

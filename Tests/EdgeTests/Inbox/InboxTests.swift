@@ -50,6 +50,27 @@ struct InboxTests {
         }
     }
 
+    @Test(
+        "With any order four are handed over at a time, and a slow one holds none; in order it is one",
+        arguments: [true, false]
+    )
+    func atOnce(isAny: Bool) async throws {
+        try await EdgeUnderTest.run(["--limits-api-calls-per-second", "1000"]) { edge in
+            let order = isAny ? "any" : "strict"
+            let tunnel = try await edge.makeInbox(#"{"delivery":{"order":"\#(order)","per_second":1000}}"#)
+            for _ in 0..<6 { #expect(try await edge.post().status == 202) }
+            let connector = try await edge.connect(tunnel, origin: .silent)
+            let most = isAny ? InboxCourier.atOnce : 1
+            try await edge.until("as many are under way as may be") {
+                connector.opened.withLockedValue { $0.count } >= most
+            }
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(connector.opened.withLockedValue { $0.count } == most)
+            try await connector.answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            try await edge.until("those are delivered") { try await edge.inbox().delivered == most }
+        }
+    }
+
     @Test("A connector that can't reach its app counts as nobody, and is tried again by itself")
     func rejected() async throws {
         try await EdgeUnderTest.run(["--limits-api-calls-per-second", "1000"]) { edge in

@@ -133,7 +133,7 @@ class Edge:
             env=dict(os.environ, CULVERT_AUTH_API_KEY=KEY, **self.environment), stdout=log, stderr=log)
         for _ in range(400):
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/healthz", timeout=1)
+                urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/readyz", timeout=1)
                 return
             except OSError:
                 if self.process.poll() is not None:
