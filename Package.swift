@@ -153,6 +153,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Sources/Edge/Control",
+            exclude: ["Dashboard/Page"],
             swiftSettings: settings
         ),
         .target(

@@ -69,6 +69,7 @@ TOGGLES = {
     "nameOverride": ["other"],
     "bindAddress": ["::"],
     "config.environment": ["local", "sandbox"],
+    "config.dashboard": ["off", "public,config.public.api-host=api.example.com"],
     "config.public.wildcard-domain": ["tunnels.example.com"],
     "config.public.path-fallback": ["false"],
     "config.public.api-host": ["api.example.com"],

@@ -24,7 +24,7 @@ struct ProblemTests {
         .draining, .internalError, .crowded(retryAfter: 7), .kindDiffers("n", .http, isPrivate: false),
         .kindNotServed(.tcp),
         .portTaken(1), .noPortFree(1...2), .registryUnavailable, .inboxNotServed, .inboxNotFound, .messageNotFound,
-        .tooManyInboxes(limit: 1), .inboxUnavailable,
+        .tooManyInboxes(limit: 1), .inboxUnavailable, .foreignPage("d."), .sessionEnded, .adminsOnly,
         .servedElsewhere("n", by: TunnelNotice.Connector(implementation: nil, remoteAddress: nil)),
     ]
 
@@ -60,7 +60,10 @@ struct ProblemTests {
         case .messageNotFound: 26
         case .tooManyInboxes: 27
         case .inboxUnavailable: 28
-        case .servedElsewhere: 29
+        case .servedElsewhere: 32
+        case .foreignPage: 29
+        case .sessionEnded: 30
+        case .adminsOnly: 31
         }
     }
 

@@ -71,7 +71,7 @@ struct CodeCase: Sendable, CustomTestStringConvertible {
     var testDescription: String { self.name }
 
     /// One case a code.
-    static var all: [CodeCase] { Self.visitors + Self.callers + Self.upgrades + Self.inbox }
+    static var all: [CodeCase] { Self.visitors + Self.callers + Self.upgrades + Self.inbox + Self.dashboard }
 
     /// A case of an edge that is set so.
     static func edge(

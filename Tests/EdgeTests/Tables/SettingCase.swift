@@ -25,7 +25,7 @@ struct SettingCase: Sendable, CustomTestStringConvertible {
     /// One case a setting.
     static var all: [SettingCase] {
         Self.listening + Self.credentials + Self.http + Self.tunnels + Self.tcp + Self.limits + Self.cluster
-            + Self.operation + Self.inbox
+            + Self.operation + Self.inbox + Self.dashboard
     }
 
     /// Every setting that the configuration reads.

@@ -15,6 +15,8 @@ struct ControlContextSource: RequestContextSource {
     var requestID: EdgeTunnels.RequestID
     /// What the audit log will say.
     var audit: AuditRecord
+    /// Who makes the call, where that is known already.
+    var principal: Principal?
 }
 
 /// What is known of a call while it is handled.
@@ -39,6 +41,7 @@ struct ControlContext: RequestContext {
         self.remoteAddress = source.remoteAddress
         self.requestID = source.requestID
         self.audit = source.audit
+        self.principal = source.principal
     }
 
     /// Who makes the call.

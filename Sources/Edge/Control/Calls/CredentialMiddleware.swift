@@ -3,6 +3,7 @@
 import EdgeTunnels
 import HTTPTypes
 import Hummingbird
+import NIOCore
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -22,12 +23,14 @@ struct CredentialMiddleware: RouterMiddleware {
         context: ControlContext,
         next: (Request, ControlContext) async throws -> Response
     ) async throws -> Response {
-        let principal = try self.authenticate(request, context: context)
+        let known = context.principal
+        let principal = try known ?? self.authenticate(request.headers, remoteAddress: context.remoteAddress)
         context.audit.note(principal: principal.name)
         let decision = await self.limits.decide(.calls, by: principal.name)
         guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .calls) }
-        if request.method != .get && request.method != .head {
-            try await self.checkCode(request, principal: principal)
+        // Who has signed in has shown a code.
+        if known == nil, request.method != .get && request.method != .head {
+            try await self.checkCode(request.headers, principal: principal)
         }
         var context = context
         context.principal = principal
@@ -37,12 +40,22 @@ struct CredentialMiddleware: RouterMiddleware {
         return response
     }
 
+    /// Lets in who shows a key, and its one-time code.
+    func signIn(_ fields: HTTPFields, remoteAddress: SocketAddress?, audit: AuditRecord) async throws -> Principal {
+        let principal = try self.authenticate(fields, remoteAddress: remoteAddress)
+        audit.note(principal: principal.name)
+        let decision = await self.limits.decide(.calls, by: principal.name)
+        guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .calls) }
+        try await self.checkCode(fields, principal: principal)
+        return principal
+    }
+
     /// Finds out who calls.
     ///
     /// A valid key always passes: who shares an address with an attacker isn't locked out, and 160 random bits need no
     /// lock against guessing. Whoever guesses wrongly is slowed.
-    private func authenticate(_ request: Request, context: ControlContext) throws -> Principal {
-        let credentials = request.headers[values: .authorization]
+    private func authenticate(_ fields: HTTPFields, remoteAddress: SocketAddress?) throws -> Principal {
+        let credentials = fields[values: .authorization]
         if credentials.count == 1, let key = BearerCredential.token(in: credentials[0]),
             let principal = self.keys.principal(for: key)
         {
@@ -50,18 +63,18 @@ struct CredentialMiddleware: RouterMiddleware {
         }
         // A call without any credentials is a question, not a guess.
         guard !credentials.isEmpty else { throw Problem.missingCredentials }
-        let decision = self.limits.failure(from: context.remoteAddress)
+        let decision = self.limits.failure(from: remoteAddress)
         throw decision.isAllowed ? Problem.invalidCredentials : Problem.rateLimited(decision, by: .logins)
     }
 
-    private func checkCode(_ request: Request, principal: Principal) async throws {
-        if let code = request.headers[.culvertOTP],
+    private func checkCode(_ fields: HTTPFields, principal: Principal) async throws {
+        if let code = fields[.culvertOTP],
             code.utf8.count != 6 || !code.utf8.allSatisfy({ (0x30...0x39).contains($0) })
         {
             throw Problem.invalidParameter(field: "Culvert-OTP", detail: "Culvert-OTP has to be six digits.")
         }
         guard let password = principal.oneTimePassword else { return }
-        guard let code = request.headers[.culvertOTP] else { throw Problem.oneTimePasswordRequired }
+        guard let code = fields[.culvertOTP] else { throw Problem.oneTimePasswordRequired }
         // Six digits can be guessed, so that nobody may try more than a few, not even from many addresses.
         let tried = await self.limits.decide(.codes, by: principal.name)
         guard tried.isAllowed else { throw Problem.rateLimited(tried, by: .codes) }

@@ -18,6 +18,10 @@ import Foundation
 package struct HTTPControlPlane: ControlPlane {
     /// The calls that there are, for the documents and the tests that have to cover each.
     let routes: RouteTable
+    /// Lets callers in.
+    let credentials: CredentialMiddleware
+    /// What was done lately.
+    let trail = AuditTrail()
     private let responder: RouterResponder<ControlContext>
     private let limits: APILimits
     private let logger: Logger
@@ -84,6 +88,7 @@ package struct HTTPControlPlane: ControlPlane {
         InboxRoutes(tunnels: routes, desk: inboxes).add(to: api.group("tunnels").add(middleware: credentials))
         RenewalRoute(tunnels: routes, keys: keys)
             .add(to: api.group("tunnels").add(middleware: RenewalMiddleware(credentials: credentials)))
+        self.credentials = credentials
         self.responder = router.buildResponder()
         self.routes = RouteTable(router.routes.map { ($0.method, $0.path.description) })
         self.limits = limits
@@ -98,6 +103,42 @@ package struct HTTPControlPlane: ControlPlane {
         remoteAddress: SocketAddress?,
         requestID: EdgeTunnels.RequestID
     ) async -> (HTTPResponse, ByteBuffer) {
+        await self.respond(to: request, body: body, remoteAddress: remoteAddress, requestID: requestID, by: nil)
+    }
+
+    /// Answers a call.
+    ///
+    /// - Parameter principal: Who makes it, where that is known already.
+    func respond(
+        to request: HTTPRequest,
+        body: ByteBuffer,
+        remoteAddress: SocketAddress?,
+        requestID: EdgeTunnels.RequestID,
+        by principal: Principal?
+    ) async -> (HTTPResponse, ByteBuffer) {
+        await self.answer(request, body: body, remoteAddress: remoteAddress, requestID: requestID, by: principal) {
+            // The listener does not read on where a body is too large, so that what it has is not to be acted upon.
+            let announced = request.headerFields[.contentLength].flatMap { Int($0) } ?? 0
+            guard max(announced, body.readableBytes) <= JSONBody.maximumLength else {
+                throw Problem.bodyTooLarge(limit: JSONBody.maximumLength)
+            }
+            try self.routes.check(request)
+            return try await self.responder.respond(
+                to: Request(head: request, body: RequestBody(buffer: body)),
+                context: ControlContext(source: $0)
+            )
+        }
+    }
+
+    /// Answers a call by what the body says, writes problems, and the line of the audit log.
+    func answer(
+        _ request: HTTPRequest,
+        body: ByteBuffer,
+        remoteAddress: SocketAddress?,
+        requestID: EdgeTunnels.RequestID,
+        by principal: Principal?,
+        _ work: (ControlContextSource) async throws -> Response
+    ) async -> (HTTPResponse, ByteBuffer) {
         var logger = self.logger
         logger[metadataKey: "request_id"] = "\(requestID)"
         let audit = AuditRecord()
@@ -105,20 +146,12 @@ package struct HTTPControlPlane: ControlPlane {
             logger: logger,
             remoteAddress: remoteAddress,
             requestID: requestID,
-            audit: audit
+            audit: audit,
+            principal: principal
         )
         var response: Response
         do {
-            // The listener does not read on where a body is too large, so that what it has is not to be acted upon.
-            let announced = request.headerFields[.contentLength].flatMap { Int($0) } ?? 0
-            guard max(announced, body.readableBytes) <= JSONBody.maximumLength else {
-                throw Problem.bodyTooLarge(limit: JSONBody.maximumLength)
-            }
-            try self.routes.check(request)
-            response = try await self.responder.respond(
-                to: Request(head: request, body: RequestBody(buffer: body)),
-                context: ControlContext(source: source)
-            )
+            response = try await work(source)
         } catch {
             response = self.response(to: error, requestID: requestID, logger: logger)
         }
@@ -130,7 +163,8 @@ package struct HTTPControlPlane: ControlPlane {
             status: response.status,
             code: response.headers[.culvertError]
         )
-        response.headers[.cacheControl] = "no-store"
+        self.trail.note(audit, request, from: remoteAddress, status: response.status)
+        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
         response.headers[.culvertRequestID] = requestID.description
         let answer = await Self.collect(response)
         guard request.method == .head else { return answer }
@@ -161,7 +195,7 @@ package struct HTTPControlPlane: ControlPlane {
     }
 
     /// Turns a response into what the listener writes.
-    private static func collect(_ response: Response) async -> (HTTPResponse, ByteBuffer) {
+    static func collect(_ response: Response) async -> (HTTPResponse, ByteBuffer) {
         let sink = BodySink()
         // The sink does not throw, and neither do the bodies that our calls make.
         try? await response.body.write(sink)

@@ -37,6 +37,9 @@ enum Problem: Error, Equatable {
     case messageNotFound
     case tooManyInboxes(limit: Int)
     case inboxUnavailable
+    case foreignPage(String)
+    case sessionEnded
+    case adminsOnly
     case internalError
 
     /// The stable code.
@@ -71,6 +74,9 @@ enum Problem: Error, Equatable {
         case .messageNotFound: "message_not_found"
         case .tooManyInboxes: "too_many_inboxes"
         case .inboxUnavailable: "inbox_unavailable"
+        case .foreignPage: "foreign_page"
+        case .sessionEnded: "session_ended"
+        case .adminsOnly: "admins_only"
         case .internalError: "internal_error"
         }
     }
@@ -80,7 +86,8 @@ enum Problem: Error, Equatable {
         switch self {
         case .invalidBody, .invalidParameter: .badRequest
         case .missingCredentials, .invalidCredentials, .invalidToken: .unauthorized
-        case .oneTimePasswordRequired, .invalidOneTimePassword: .unauthorized
+        case .oneTimePasswordRequired, .invalidOneTimePassword, .sessionEnded: .unauthorized
+        case .foreignPage, .adminsOnly: .forbidden
         case .notFound, .tunnelNotFound, .inboxNotFound, .messageNotFound: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .nameTaken, .nameReserved, .tooManyTunnels, .servedElsewhere: .conflict
@@ -132,6 +139,9 @@ enum Problem: Error, Equatable {
         case .messageNotFound: "The inbox has no message of this id, or not any more."
         case .tooManyInboxes(let limit): "This API key already has \(limit) inboxes: delete one first."
         case .inboxUnavailable: "The edge can't keep anything now, and nothing was changed: try again in a moment."
+        case .foreignPage(let why): "\(why) The dashboard answers its own page alone."
+        case .sessionEnded: "Nobody has signed in here, or the session is over: sign in again."
+        case .adminsOnly: "This is for keys of the role admin."
         case .internalError: "The edge failed; its log says why under this request id."
         }
     }
@@ -168,6 +178,9 @@ enum Problem: Error, Equatable {
         case .messageNotFound: "No such message"
         case .tooManyInboxes: "Too many inboxes"
         case .inboxUnavailable: "The inbox is away"
+        case .foreignPage: "Another page asked"
+        case .sessionEnded: "Sign in again"
+        case .adminsOnly: "For admins"
         case .internalError: "The edge failed"
         }
     }

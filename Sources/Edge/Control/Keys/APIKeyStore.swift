@@ -101,6 +101,21 @@ package final class APIKeyStore: Sendable {
         }
     }
 
+    /// The first bytes of the hash of a key that is valid, by its name: another key of the name has others.
+    func fingerprint(of name: String) -> String? {
+        self.entries.withLock { entries in
+            entries.first { $0.principal.name == name }.map { Hexadecimal.encode($0.hash.prefix(8)) }
+        }
+    }
+
+    /// Who a key belongs to that was valid once, if it still is.
+    func principal(named name: String, fingerprint: String) -> Principal? {
+        self.entries.withLock { entries in
+            entries.first { $0.principal.name == name && Hexadecimal.encode($0.hash.prefix(8)) == fingerprint }?
+                .principal
+        }
+    }
+
     /// Whether somebody has a key; the tunnels of others come to their end.
     func hasKey(ofOwner owner: String) -> Bool {
         self.entries.withLock { $0.contains { $0.principal.owner == owner } }

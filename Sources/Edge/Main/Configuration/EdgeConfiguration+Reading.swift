@@ -42,6 +42,12 @@ extension EdgeConfiguration {
         if self.environment == .production { self.tunnels.tokenLifetime = .hours(24 * 7) }
         reader.read("listen", into: &self.listen, help: "where visitors, connectors and the API connect")
         reader.read("admin.listen", into: &self.adminListen, help: "health and metrics")
+        reader.read(
+            "dashboard",
+            into: &self.dashboard,
+            help:
+                "where the page for who has an API key is: at the admin listener, public (public.api-host, too), or off"
+        )
         reader.read("public.url", into: &self.publicURL, help: "the URL under which visitors reach this edge")
         // Every name below localhost is this machine's own (RFC 6761 §6.3): of no use to who comes from elsewhere.
         if self.isDevelopment, self.publicURL == nil { self.wildcardDomain = "localhost" }
@@ -340,6 +346,12 @@ extension EdgeConfiguration {
         }
         if !self.hasPathMode, self.wildcardDomain == nil {
             reader.report("public.path-mode", "without public.wildcard-domain no tunnel would be reached")
+        }
+        if self.dashboard == .publicly, self.apiHost == nil {
+            reader.report(
+                "dashboard",
+                "public needs public.api-host: beside tunnels their pages could act for who signs in"
+            )
         }
         if let apiHost = self.apiHost, !Self.isDomain(apiHost) {
             reader.report("public.api-host", "\"\(apiHost)\" is not a host name such as api.example.com")

@@ -9,6 +9,15 @@ import NIOCore
 
 /// Everything that `culvert-edge` can be set to.
 struct EdgeConfiguration: Sendable {
+    /// Where the page is for who has an API key.
+    enum DashboardPlace: String, CaseIterable, SettingValue {
+        /// At the admin listener.
+        case admin
+        /// At ``apiHost``, too.
+        case publicly = "public"
+        case off
+    }
+
     /// How log lines look.
     enum LogFormat: String, CaseIterable, SettingValue {
         /// For people.
@@ -93,6 +102,7 @@ struct EdgeConfiguration: Sendable {
 
     var isDevelopment = false
     var listen = ListenAddress(host: "0.0.0.0", port: 8989)
+    var dashboard = DashboardPlace.admin
     var adminListen = ListenAddress(host: "127.0.0.1", port: 8990)
     var publicURL: String?
     var wildcardDomain: String?

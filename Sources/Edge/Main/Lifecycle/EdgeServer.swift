@@ -52,6 +52,7 @@ struct EdgeServer: Service {
     private let tls: ListenerCertificate?
     private let visitors = VisitorConnections()
     private let recentTunnels: RecentTunnelsKeys
+    private let dashboardSessions: DashboardSessions
     /// The ports of tunnels of TCP, if there are any.
     private let tcpListener: TCPListener
     private let ports: TunnelPorts?
@@ -96,6 +97,7 @@ struct EdgeServer: Service {
         self.inboxes = try EdgeInboxes(configuration, metrics: self.metrics, eventLoop: group.next())
         if let desk = self.inboxes.desk { self.registry.local.keepInboxes(of: desk) }
         self.recentTunnels = RecentTunnelsKeys(secrets: credentials.signingKeys.compactMap(\.bytes))
+        self.dashboardSessions = DashboardSessions(secrets: credentials.signingKeys.compactMap(\.bytes))
         self.keys = try APIKeyStore(credentials.apiKeys)
         self.limits = APILimits(configuration.limits, directory: self.registry.directory)
         self.pace = ConnectPace(perSecond: configuration.connectsPerSecond)
@@ -143,15 +145,23 @@ struct EdgeServer: Service {
     }
 
     private func serve(linkListener: (any Channel)?) async throws {
+        // The system may choose the port, so that the public URL is known only once the listener listens.
+        let settings = LiveSettings(self.controlSettings(publicURL: ""))
+        let api = self.controlPlane(settings)
         let admin = try await self.listen(on: self.configuration.adminListen, setting: "admin-listen") {
-            try await AdminListener(
-                endpoint: AdminEndpoint(readiness: self.readiness, metrics: self.metrics, limits: self.limits)
+            let isHere = self.configuration.dashboard != .off
+            return try await AdminListener(
+                endpoint: AdminEndpoint(
+                    readiness: self.readiness,
+                    metrics: self.metrics,
+                    limits: self.limits,
+                    dashboard: isHere
+                        ? DashboardPlane(api, sessions: self.dashboardSessions, isAdminListener: true) : nil
+                )
             )
             .bind(to: self.configuration.adminListen, group: self.group)
         }
-        // The system may choose the port, so that the public URL is known only once the listener listens.
-        let settings = LiveSettings(self.controlSettings(publicURL: ""))
-        let listener = self.publicListener(settings)
+        let listener = self.publicListener(api)
         let server: any Channel
         do {
             server = try await self.listen(on: self.configuration.listen, setting: "listen") {
@@ -261,6 +271,7 @@ struct EdgeServer: Service {
                 try await self.tokens.replaceKeys(with: credentials.signingKeys)
                 try await self.links?.replaceKeys(with: credentials.signingKeys)
                 self.recentTunnels.replace(with: credentials.signingKeys.compactMap(\.bytes))
+                self.dashboardSessions.replace(with: credentials.signingKeys.compactMap(\.bytes))
                 try self.keys.replace(with: credentials.apiKeys)
                 self.limits.replace(with: configuration.limits)
                 self.pace.replace(perSecond: configuration.connectsPerSecond)
@@ -302,22 +313,28 @@ struct EdgeServer: Service {
         return limits
     }
 
-    private func publicListener(_ settings: LiveSettings) -> PublicListener {
-        PublicListener(
+    private func controlPlane(_ settings: LiveSettings) -> HTTPControlPlane {
+        HTTPControlPlane(
+            registry: self.registry.tunnels,
+            keys: self.keys,
+            tokens: self.tokens,
+            limits: self.limits,
+            directory: self.registry.directory,
+            settings: settings,
+            ports: self.ports ?? NoPorts(),
+            accessSessions: self.accessSessions,
+            inboxes: self.inboxes.desk,
+            logger: Logger(label: "culvert.api")
+        )
+    }
+
+    private func publicListener(_ api: HTTPControlPlane) -> PublicListener {
+        let isHere = self.configuration.dashboard == .publicly && self.configuration.apiHost != nil
+        return PublicListener(
             configuration: self.configuration,
             registry: self.registry.tunnels,
-            controlPlane: HTTPControlPlane(
-                registry: self.registry.tunnels,
-                keys: self.keys,
-                tokens: self.tokens,
-                limits: self.limits,
-                directory: self.registry.directory,
-                settings: settings,
-                ports: self.ports ?? NoPorts(),
-                accessSessions: self.accessSessions,
-                inboxes: self.inboxes.desk,
-                logger: Logger(label: "culvert.api")
-            ),
+            controlPlane: isHere
+                ? DashboardPlane(api, sessions: self.dashboardSessions, isAdminListener: false) : api,
             connectEndpoint: TokenConnectEndpoint(
                 registry: self.registry.tunnels,
                 tokens: self.tokens,

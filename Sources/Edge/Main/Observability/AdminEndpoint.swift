@@ -10,6 +10,8 @@ struct AdminEndpoint: Sendable {
     let metrics: EdgeMetrics
     /// The limits whose memory is shown, if there are any.
     var limits: APILimits?
+    /// The page for who has an API key, if it is served here.
+    var dashboard: DashboardPlane?
 
     /// The answer to a request: its status, media type and body.
     func respond(method: String, path: String) -> (status: HTTPResponse.Status, mediaType: String, body: String) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EdgeControl
 import EdgeProxy
 import EdgeTunnels
 import HTTPTypes
@@ -45,7 +46,7 @@ final class NoRecord: ExchangeRecorder {
 }
 
 extension AdminEndpoint: ControlPlane, ConnectEndpoint {
-    var maximumBodyLength: Int { 0 }
+    var maximumBodyLength: Int { self.dashboard?.maximumBodyLength ?? 0 }
 
     func respond(
         to request: HTTPRequest,
@@ -53,6 +54,14 @@ extension AdminEndpoint: ControlPlane, ConnectEndpoint {
         remoteAddress: SocketAddress?,
         requestID: RequestID
     ) async -> (HTTPResponse, ByteBuffer) {
+        if let dashboard, request.path?.hasPrefix("/api/") ?? false {
+            return await dashboard.respond(
+                to: request,
+                body: body,
+                remoteAddress: remoteAddress,
+                requestID: requestID
+            )
+        }
         let answer = self.respond(method: request.method.rawValue, path: request.path ?? "")
         let fields: HTTPFields = [.contentType: answer.mediaType, .cacheControl: "no-store"]
         return (HTTPResponse(status: answer.status, headerFields: fields), ByteBuffer(string: answer.body))

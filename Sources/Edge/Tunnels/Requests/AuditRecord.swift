@@ -19,6 +19,12 @@ package final class AuditRecord: Sendable {
 
     package init() {}
 
+    /// Who makes the call, if that is known.
+    package var principal: String? { self.facts.withLock { $0.principal } }
+
+    /// Which tunnel the call is about, if it is about one.
+    package var tunnelID: String? { self.facts.withLock { $0.tunnelID } }
+
     /// Notes who makes the call.
     package func note(principal: String) {
         self.facts.withLock { $0.principal = principal }
