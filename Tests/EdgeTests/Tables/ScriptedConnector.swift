@@ -47,6 +47,7 @@ struct ScriptedConnector: Sendable {
     ///   - bundle: The identity of the connector.
     ///   - earlier: Whose session is gone on with.
     ///   - request: What HELLO says of an earlier session, true or not; this side begins a new one whatever the answer is.
+    ///   - asks: Whether the upgrade says that HELLO will.
     /// - Throws: `WebSocketClientHandshake.Refusal` when the edge refuses it.
     static func connect(
         to edge: EdgeUnderTest,
@@ -56,7 +57,8 @@ struct ScriptedConnector: Sendable {
         bundle: UInt8 = 1,
         isResumable: Bool = false,
         resuming earlier: ScriptedConnector? = nil,
-        claiming request: ResumeRequest? = nil
+        claiming request: ResumeRequest? = nil,
+        asks: Bool = true
     ) async throws -> ScriptedConnector {
         let opened = NIOLockedValueBox<[OpenFrame]>([])
         let waiting = NIOLockedValueBox<[NIOLoopBound<StreamChannel>]>([])
@@ -89,7 +91,7 @@ struct ScriptedConnector: Sendable {
                             host: "edge.example",
                             target: "/api/tunnel/connect/\(tunnelID)",
                             fields: [("Authorization", "Bearer \(token)")]
-                                + (earlier == nil && request == nil ? [] : [("Culvert-Resume", "1")])
+                                + (asks && (earlier != nil || request != nil) ? [("Culvert-Resume", "1")] : [])
                         )
                         try channel.pipeline.syncOperations.addHandler(
                             WebSocketClientHandshakeHandler(handshake: handshake, promise: upgraded) { session }
@@ -160,6 +162,15 @@ struct ScriptedConnector: Sendable {
             if let request { return request }
             try await Task.sleep(for: .milliseconds(1))
         }
+    }
+
+    /// What HELLO could say of the session, which has its connection still.
+    func presentClaim() async throws -> ResumeRequest? {
+        try await self.handler.eventLoop.submit { [handler] in
+            let core = handler.value.core
+            guard let id = core.peer?.sessionID, let key = core.peer?.resumeKey else { return nil }
+            return ResumeRequest(sessionID: id, key: key, received: core.received.count)
+        }.get()
     }
 
     /// Loses the connection.

@@ -45,6 +45,7 @@ struct ResumedSessionsTests {
         _ request: ResumeRequest,
         of tunnel: CreateTunnelResponse,
         bundle: UInt8 = 1,
+        asks: Bool = true,
         at edge: EdgeUnderTest
     ) async throws -> UInt64? {
         let claimant = try await ScriptedConnector.connect(
@@ -53,7 +54,8 @@ struct ResumedSessionsTests {
             tunnelID: tunnel.tunnelID,
             bundle: bundle,
             isResumable: true,
-            claiming: request
+            claiming: request,
+            asks: asks
         )
         defer { claimant.close() }
         return try await claimant.edgeSettings()?.resumed
@@ -143,6 +145,28 @@ struct ResumedSessionsTests {
                 try await edge.get("/\(held.tunnel.tunnelID)/").body == "ok"
             }
             try await fresh.drop()
+        }
+    }
+
+    @Test("A session is not given to a connection whose upgrade did not ask for it")
+    func unasked() async throws {
+        try await EdgeUnderTest.run { edge in
+            let held = try await self.held(edge)
+            #expect(try await self.claim(held.request, of: held.tunnel, asks: false, at: edge) == nil)
+            #expect(try await held.visitor.answer().status == 502)
+            #expect(try await edge.metric("culvert_sessions_resumed_total") == 0)
+        }
+    }
+
+    @Test("A connector that comes back while its connection still stands gets the session, and that one is closed")
+    func oldConnectionAlive() async throws {
+        try await EdgeUnderTest.run { edge in
+            let tunnel = try await edge.makeTunnel()
+            let connector = try await edge.connect(tunnel, origin: .silent, isResumable: true)
+            let request = try #require(try await connector.presentClaim())
+            #expect(try await self.claim(request, of: tunnel, at: edge) != nil)
+            try await edge.until("the old connection is closed") { connector.isClosed }
+            #expect(try await edge.metric("culvert_sessions_resumed_total") == 1)
         }
     }
 
