@@ -108,6 +108,38 @@ struct ResumeTests {
         #expect(session.core.replayByteCount == 0)
     }
 
+    @Test("a sender at its replay bound asks with a PING, with whose answer an ACK comes, and goes on")
+    func asking() throws {
+        var session = ScriptedSession.resumable(.connector)
+        session.receive(.opening(2, window: 1 << 24))
+        session.receive(.windowUpdate(.session, offset: 1 << 28), .windowUpdate(2, offset: 1 << 28))
+        let opened = session.takeRawEvents().compactMap { if case .opened(let key, _) = $0 { key } else { nil } }
+        let key = try #require(opened.first)
+        session.core.accept(key)
+        for round in 0..<3 {
+            var asked: [UInt64] = []
+            var count = 0
+            while asked.isEmpty {
+                session.core.write(key, ByteBuffer(repeating: 1, count: 1 << 20))
+                asked = session.sendKeeping().compactMap(\.pingNumber)
+                count += 1
+                try #require(count < 20)
+            }
+            #expect(session.core.replayByteCount >= 16 << 20, "\(round)")
+            #expect(asked.count == 1)
+            session.receive(.acknowledge(session.core.replay.sent), .pong(asked[0]))
+            #expect(session.core.replayByteCount == 0)
+        }
+
+        // The peer has received at least as much as the lowest bound, in few messages or many.
+        var peer = ScriptedSession.resumable(.edge)
+        _ = peer.sendKeeping()
+        for _ in 0..<2 { peer.receive(.extension(type: 0x90, .session, length: 16_384)) }
+        peer.receive(.ping(7))
+        let answer = peer.sendKeeping()
+        #expect(answer == [.pong(7), .acknowledge(4)])
+    }
+
     @Test("a session without a connection says and does nothing, and ends when its time is over")
     func windowOver() {
         var session = ScriptedSession.resumable(.edge, milliseconds: 5_000)

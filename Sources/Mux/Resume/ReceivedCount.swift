@@ -12,8 +12,8 @@ struct ReceivedCount: Hashable {
     /// How many messages came since then.
     private var messages = 0
 
-    /// So many bytes are acknowledged at once.
-    static let bytesPerAcknowledgement = 65_536
+    /// So many bytes are acknowledged at once: an acknowledgement is a message of its own and wakes the peer's thread.
+    static let bytesPerAcknowledgement = 1 << 20
     /// So long an acknowledgement may wait for something to ride with.
     static let patience = TimeAmount.milliseconds(250)
     /// From any of these on an acknowledgement rides with whatever goes out: one with every message would cost small

@@ -34,11 +34,17 @@ extension SessionCore {
         if self.replay.byteCount > ReplayBuffer.limit {
             self.fail(ProtocolViolation(exceeding: .unacknowledged, "\(self.replay.byteCount) bytes unacknowledged"))
         }
+        self.askForAcknowledgement()
         self.finishBatch()
     }
 
     /// Whether no DATA is sent until the peer acknowledges what it has.
     var isReplayFull: Bool { self.replay.byteCount >= ReplayBuffer.bound(at: self.level) }
+
+    /// An acknowledgement rides with the answer to a PING, where otherwise the peer could take its time.
+    private mutating func askForAcknowledgement() {
+        if self.isReplayFull { self.liveness.requestEcho() }
+    }
 
     // MARK: What is received
 
@@ -53,6 +59,7 @@ extension SessionCore {
     mutating func receiveAcknowledgement(_ count: UInt64, now: NIODeadline) throws(ProtocolViolation) {
         guard self.isResumable else { throw ProtocolViolation(.unsupported, "ACK where nothing is resumed") }
         try self.replay.acknowledge(count, now: now)
+        self.askForAcknowledgement()
     }
 
     /// A peer that goes on sending but acknowledges nothing would have everything kept.

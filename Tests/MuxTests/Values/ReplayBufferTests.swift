@@ -108,7 +108,7 @@ struct ReplayBufferTests {
         #expect(replay.waitingSince == nil)
     }
 
-    @Test("received messages are acknowledged after 64 KiB or 250 ms, and ACKs alone never")
+    @Test("received messages are acknowledged after 1 MiB or 250 ms, and ACKs alone never")
     func received() {
         var received = ReceivedCount()
         received.received(16, owesAcknowledgement: false, now: Self.now)
@@ -119,7 +119,7 @@ struct ReplayBufferTests {
         let two = received.take()
         #expect(two == 2)
         #expect(!received.isDue(now: Self.now + .seconds(9)))
-        received.received(65_535, owesAcknowledgement: true, now: Self.now)
+        received.received(1_048_575, owesAcknowledgement: true, now: Self.now)
         #expect(!received.isDue(now: Self.now))
         received.received(1, owesAcknowledgement: true, now: Self.now)
         #expect(received.isDue(now: Self.now))
