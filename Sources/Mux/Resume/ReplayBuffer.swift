@@ -6,7 +6,8 @@ import Protocol
 /// What this side has sent and the peer has not acknowledged, for another connection to bring again
 /// (docs/protocol.md §B.19).
 ///
-/// Keeps the buffers that were made for the socket as they are: nothing is copied, and a message costs no allocation.
+/// Keeps the buffers that were made for the socket as they are: nothing is copied, and a message costs no allocation but
+/// for an ACK that goes alone.
 /// Messages count from 1, the first after HELLO.
 struct ReplayBuffer {
     /// How many messages have been sent.
@@ -71,9 +72,12 @@ struct ReplayBuffer {
 
     /// Keeps what went to the socket: all messages that were numbered since the last time.
     mutating func keep(_ bytes: ByteBuffer) {
-        guard self.sent > self.batches.last?.last ?? self.acknowledged else { return }
-        self.byteCount += bytes.storageCapacity
-        self.batches.append(Batch(bytes: bytes, last: self.sent))
+        let before = self.batches.last?.last ?? self.acknowledged
+        guard self.sent > before else { return }
+        // An ACK that goes alone is not acknowledged: a session at rest would hold the whole buffer for its few bytes.
+        let kept = self.lastOwed > before ? bytes : bytes.compacted
+        self.byteCount += kept.storageCapacity
+        self.batches.append(Batch(bytes: kept, last: self.sent))
     }
 
     // MARK: Acknowledgements

@@ -108,6 +108,29 @@ struct ReplayBufferTests {
         #expect(replay.waitingSince == nil)
     }
 
+    @Test("an ACK that goes alone is kept in little memory, until something else is acknowledged")
+    func acknowledgementAlone() throws {
+        var replay = ReplayBuffer()
+        var large = ByteBuffer()
+        large.reserveCapacity(2_048)
+        large.writeRepeatingByte(1, count: 24)
+        replay.number(owesAcknowledgement: true, now: Self.now)
+        replay.keep(large)
+        #expect(replay.byteCount >= 2_048, "as it went to the socket")
+        try replay.acknowledge(1, now: Self.now)
+        replay.number(owesAcknowledgement: false, now: Self.now)
+        replay.keep(large)
+        #expect((24...64).contains(replay.byteCount))
+        let repeated = try replay.restart(after: 1, now: Self.now)
+        #expect(repeated == 1)
+        let again = replay.nextAgain()
+        #expect(again == ReplayBuffer.Again(bytes: large, skipped: 0))
+        replay.number(owesAcknowledgement: true, now: Self.now)
+        replay.keep(large)
+        try replay.acknowledge(3, now: Self.now)
+        #expect(replay.byteCount == 0)
+    }
+
     @Test("received messages are acknowledged after 1 MiB or 250 ms, and ACKs alone never")
     func received() {
         var received = ReceivedCount()
