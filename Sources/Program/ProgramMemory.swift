@@ -42,6 +42,18 @@ package enum ProgramMemory {
         #endif
     }
 
+    /// How many bytes of files are resident, which is code mostly; 0 where nobody can say.
+    package static var residentFileBytes: Int {
+        #if os(Linux) && canImport(Glibc)
+        // Total, resident and shared pages (proc(5)).
+        let counts = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ")
+        guard let counts, counts.count > 2, let pages = Int(counts[2]) else { return 0 }
+        return pages * sysconf(Int32(_SC_PAGESIZE))
+        #else
+        return 0
+        #endif
+    }
+
     /// The mappings that hold a program's code, from the text of `/proc/PID/maps`.
     ///
     /// Pages that can be written, or could before the loader was done (they look like constants), are not among them:

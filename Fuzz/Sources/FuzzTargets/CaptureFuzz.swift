@@ -135,7 +135,8 @@ enum CaptureFuzz {
     private static func checkBudget(_ events: [Event], _ choice: UInt8) throws {
         let bytes = [1_000, 1_500, 4_000, 20_000, 200_000][Int(choice >> 2) % 5]
         let budget = CaptureBudget(bytes: bytes, exchanges: 1 + Int(choice >> 5), body: bytes / 2)
-        let ring = CaptureRing(budget: budget)
+        let dropped = DroppedFields(choice & 0x10 != 0 ? ["cookie", "x", "content-type", "set-cookie"] : [])
+        let ring = CaptureRing(budget: budget, dropped: dropped)
         let check = {
             try Finding.unless((0...bytes).contains(ring.usedBytes), "\(ring.usedBytes) of \(bytes) bytes are used")
             let counts = ring.counts

@@ -95,8 +95,14 @@ struct InspectInFileTests {
             ("inspect: [on]", "c.yaml:2: “inspect” has to be on, off, or an address to listen on, as 127.0.0.1:4040."),
             ("inspect: {memory: 1kB}", "c.yaml:2: “memory” has to be a size from 64KiB to 64GiB, as 50MiB."),
             ("inspect: {body: much}", "c.yaml:2: “body” has to be a size up to 64GiB, as 50MiB."),
-            ("inspect: {drop: [a b]}", "c.yaml:2: “drop” has to be a list of names of fields, as Authorization."),
-            ("inspect: {drop: ['']}", "c.yaml:2: “drop” has to be a list of names of fields, as Authorization."),
+            (
+                "inspect: {drop: [a b]}",
+                "c.yaml:2: “drop” has to be a list of names of fields, as Authorization, without Host."
+            ),
+            (
+                "inspect: {drop: [HOST]}",
+                "c.yaml:2: “drop” has to be a list of names of fields, as Authorization, without Host."
+            ),
             ("inspect: {token: yes please}", "c.yaml:2: “token” has to be on or off."),
             (
                 "inspect: {signatures: [{scheme: stripe}]}",

@@ -47,7 +47,10 @@ struct InspectorSettingsTests {
             }
             #expect(failure.map { "\($0)" }?.contains(problem) == true, "\(argument)")
         }
-        for line in ["--inspect-signature x:y", "--inspect-signature stripe", "--inspect-drop a:b", "--inspect-drop"] {
+        for line in [
+            "--inspect-signature x:y", "--inspect-signature stripe", "--inspect-drop a:b", "--inspect-drop Host",
+            "--inspect-drop",
+        ] {
             #expect(throws: (any Error).self, "\(line)") {
                 try InspectOptions.parse(line.split(separator: " ").map(String.init))
             }

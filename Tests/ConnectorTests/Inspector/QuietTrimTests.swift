@@ -14,6 +14,7 @@ struct QuietTrimTests {
         let cleared = QuietTrim.Look(used: 0, total: 5)
         var trim = QuietTrim()
         let due = ([nothing, nothing] + busy + [busy[4], busy[4], cleared, cleared, cleared]).map { trim.isDue($0) }
+        #expect(trim.isQuiet)
         #expect(due == Array(repeating: false, count: 7) + [true, false, false, true, false])
     }
 }

@@ -2,7 +2,7 @@
 
 /// How much is kept of what passes.
 package struct CaptureBudget: Equatable, Sendable {
-    /// The bytes of all exchanges, as they are counted.
+    /// The memory of all exchanges, in bytes.
     package var bytes: Int
     /// The most exchanges.
     package var exchanges: Int

@@ -14,6 +14,10 @@ final class CaptureStore: Sendable {
     let clock: CaptureClock
     /// What is never kept.
     let dropped: DroppedFields
+    /// How many bytes are counted at most.
+    ///
+    /// An eighth of the memory is left for what the allocator can't use: what is kept and dropped in any order leaves holes.
+    private let limit: Int
     private let used = Atomic<Int>(0)
     private let watchers = Atomic<Int>(0)
     /// Numbers changes, as long as somebody watches; and how many of them can be seen at their exchanges.
@@ -41,6 +45,7 @@ final class CaptureStore: Sendable {
 
     init(budget: CaptureBudget, clock: CaptureClock, dropped: DroppedFields) {
         self.budget = budget
+        self.limit = budget.bytes - budget.bytes / 8
         self.clock = clock
         self.dropped = dropped
     }
@@ -115,7 +120,7 @@ final class CaptureStore: Sendable {
     func take(_ bytes: Int) -> Bool {
         guard bytes > 0 else { return true }
         var used = self.used.load(ordering: .relaxed)
-        while used + bytes <= self.budget.bytes {
+        while used + bytes <= self.limit {
             let result = self.used.weakCompareExchange(expected: used, desired: used + bytes, ordering: .relaxed)
             if result.exchanged { return true }
             used = result.original
@@ -128,7 +133,7 @@ final class CaptureStore: Sendable {
     /// - Returns: Whether there is room.
     func reserve(_ bytes: Int) -> Bool {
         while !self.take(bytes) {
-            guard bytes <= self.budget.bytes, self.state.withLock({ self.makeRoom(&$0) }) else { return false }
+            guard bytes <= self.limit, self.state.withLock({ self.makeRoom(&$0) }) else { return false }
         }
         return true
     }

@@ -44,8 +44,9 @@ package struct FrameLog: Sendable {
 
     /// What an array and the allocator need beside a block's bytes.
     private static let overhead = 48
-    /// What the first block counts, and the most that one counts of more than a single message.
-    private static let sizes = 512...16_384
+    /// What blocks count, the first, the second and all others, into which four of the longest messages go: of a short
+    /// conversation little is reserved in vain, and of few sizes each hole in the heap is filled by the next block.
+    private static let sizes = [512, 2_048, 16_640]
 
     private var blocks: Deque<Block> = []
     /// How many are kept.
@@ -64,9 +65,7 @@ package struct FrameLog: Sendable {
         guard !self.isShed else { return 0 }
         let needed = Header.size + (frame.content?.count ?? 0)
         if let last = self.blocks.last, last.room - last.bytes.count >= needed { return 0 }
-        // As much again as there is: of a short conversation little is reserved in vain.
-        let usual = min(max(self.bytes, Self.sizes.lowerBound), Self.sizes.upperBound)
-        return max(usual, needed + Self.overhead)
+        return max(Self.sizes[min(self.blocks.count, Self.sizes.count - 1)], needed + Self.overhead)
     }
 
     /// Adds a message.

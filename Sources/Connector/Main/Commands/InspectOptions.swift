@@ -58,8 +58,8 @@ struct InspectOptions: ParsableArguments {
         if let body = self.body, !(0...memory).contains(body.bytes) {
             throw ValidationError("--inspect-body is a size of at most --inspect-memory.")
         }
-        guard self.droppedFields.allSatisfy(InspectSettings.isFieldName) else {
-            throw ValidationError("--inspect-drop is the name of a field, as Authorization.")
+        guard self.droppedFields.allSatisfy(InspectSettings.isDroppable) else {
+            throw ValidationError("--inspect-drop is the name of a field other than Host, as Authorization.")
         }
     }
 

@@ -25,9 +25,9 @@ struct InspectSettings: Equatable, Sendable {
     /// The most names, and the most secrets.
     static let longestList = 100
 
-    /// Whether a text is the name of a field (RFC 9110 §5.1).
-    static func isFieldName(_ text: String) -> Bool {
-        !text.isEmpty
+    /// Whether a text is the name of a field (RFC 9110 §5.1) that may be left out: without `Host` no replay is a request.
+    static func isDroppable(_ text: String) -> Bool {
+        !text.isEmpty && text.lowercased() != "host"
             && text.utf8.allSatisfy { byte in
                 switch byte {
                 case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true

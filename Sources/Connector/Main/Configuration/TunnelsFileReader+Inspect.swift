@@ -53,8 +53,8 @@ extension TunnelsFileReader {
     }
 
     private mutating func fieldName(_ node: Node) -> String? {
-        guard let text = node.scalar?.string, InspectSettings.isFieldName(text) else {
-            self.report(node, "“drop” has to be a list of names of fields, as Authorization.")
+        guard let text = node.scalar?.string, InspectSettings.isDroppable(text) else {
+            self.report(node, "“drop” has to be a list of names of fields, as Authorization, without Host.")
             return nil
         }
         return text

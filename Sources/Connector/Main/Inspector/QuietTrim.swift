@@ -24,15 +24,17 @@ struct QuietTrim {
 
     private var last = Look(used: 0, total: 0)
     private var trimmed = Look(used: 0, total: 0)
+    /// Whether nothing had passed between the latest two looks.
+    private(set) var isQuiet = false
 
     /// Takes a look.
     ///
     /// - Returns: Whether memory is to be given back: something has passed since that was done, and nothing since the last
     ///   look.
     mutating func isDue(_ look: Look) -> Bool {
-        let isQuiet = look == self.last
+        self.isQuiet = look == self.last
         self.last = look
-        guard isQuiet, look != self.trimmed else { return false }
+        guard self.isQuiet, look != self.trimmed else { return false }
         self.trimmed = look
         return true
     }
@@ -40,13 +42,21 @@ struct QuietTrim {
     /// Looks at a ring until the task is cancelled.
     static func run(_ ring: CaptureRing) async {
         var trim = QuietTrim()
+        var code = 0
         while (try? await Task.sleep(for: self.interval)) != nil {
-            if trim.isDue(Look(used: ring.usedBytes, total: ring.counts.total)) { self.giveBack() }
+            let isDue = trim.isDue(Look(used: ring.usedBytes, total: ring.counts.total))
+            if isDue { self.giveBack() }
+            // What is done now and then, such as to ask the edge, brings pages of code back that are not needed again.
+            guard isDue || trim.isQuiet && ProgramMemory.residentFileBytes > code + self.codeGrowth else { continue }
+            ProgramMemory.release()
+            code = ProgramMemory.residentFileBytes
         }
     }
 
+    /// By how much code may grow before it is given back again, in bytes.
+    private static let codeGrowth = 2 << 20
+
     private static func giveBack() {
-        ProgramMemory.release()
         #if canImport(Glibc)
         // Swift's module of glibc lacks malloc.h; by name the function is found where there is one.
         guard let function = dlsym(nil, "malloc_trim") else { return }

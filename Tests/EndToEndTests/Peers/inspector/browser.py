@@ -56,6 +56,13 @@ class Window:
         rows = self.page.locator("#list .space > .row:not([hidden])")
         return rows.filter(has_text=text) if text else rows
 
+    def wait_for_rows(self, number):
+        """Waits until the list has so many rows; gives how many it has."""
+        self.page.wait_for_function(
+            "number => Number(document.getElementById('list').getAttribute('aria-rowcount')) > number", arg=number, timeout=60_000
+        )
+        return int(self.page.locator("#list").get_attribute("aria-rowcount")) - 1
+
     def choose(self, text, tab=None):
         """Chooses the newest exchange whose line has `text`, and waits for its details."""
         self.rows(text).first.click()

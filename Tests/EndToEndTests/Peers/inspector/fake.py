@@ -157,6 +157,8 @@ class FakeHandler(BaseHTTPRequestHandler):
         # The page asks only for what it can't find out itself: here, a body's text.
         wanted = [word.removeprefix("body:").encode() for word in words if word.startswith("body:")]
         found = [one for one in newest if all(text in one.request["body"] + one.response["body"] for text in wanted)]
+        if before := query.get("before"):
+            found = [one for one in found if one.id < before]
         self.answer(200, {"requests": [one.summary() for one in found[: int(query.get("limit", 50))]]})
 
     def exchange(self, exchange, rest, query):

@@ -56,9 +56,10 @@ const exchange = id => `requests/http/${encodeURIComponent(id)}`;
 export const getStatus = () => getJSON('status');
 export const getTunnels = async () => (await getJSON('tunnels')).tunnels;
 
-export async function getSummaries({filter, limit = 10_000} = {}) {
+export async function getSummaries({filter, before, limit = 10_000} = {}) {
   const query = new URLSearchParams({fields: 'summary', limit});
   if (filter) query.set('filter', filter);
+  if (before) query.set('before', before);
   return (await getJSON(`requests/http?${query}`)).requests;
 }
 

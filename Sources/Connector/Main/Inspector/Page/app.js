@@ -23,6 +23,8 @@ const ROW_HEIGHT = 28;
 const REST = 70;
 /** How often a filter that only the program can answer is asked again while requests come. */
 const ASK_AGAIN = 1_000;
+/** How many a page that has none fetches first: a reader sees the latest while the others come. */
+const FIRST = 500;
 
 const exchanges = new Exchanges();
 const state = {
@@ -35,6 +37,8 @@ let answered = null;
 let asking = 0;
 let resting = 0;
 let comparing = new AbortController();
+/** Counts what makes the list anew: what was asked for before is no longer wanted. */
+let loads = 0;
 
 const list = new VirtualList({
   element: byID('list'),
@@ -247,6 +251,7 @@ async function clear() {
   if (!await ask(`Remove ${count(exchanges.count, 'request')} from the program’s memory?`, 'Remove all')) return;
   try {
     await removeAll();
+    loads += 1;
     exchanges.load([]);
     showNothing();
     refresh();
@@ -258,26 +263,40 @@ async function clear() {
 // What comes from the program
 
 async function load() {
+  const turn = ++loads;
+  const isFirst = exchanges.count === 0;
   try {
-    const [summaries, tunnels, status] = await Promise.all([getSummaries(), getTunnels(), getStatus()]);
+    const [summaries, tunnels, status] = await Promise.all([
+      getSummaries(isFirst ? {limit: FIRST} : {}), getTunnels(), getStatus()]);
+    if (turn !== loads) return;
     state.status = status;
     exchanges.load(summaries);
     takeTunnels(tunnels);
     if (state.filter.needsProgram) await askProgram(byID('filter').value);
     exchanges.show(matches);
     refresh();
-    const shown = pane.shownID ?? remembered('id');
-    const item = exchanges.get(shown);
-    if (item && item.id !== pane.shownID) {
-      list.chooseItem(item, {tells: false});
-      pane.show(item, remembered('tab') ?? undefined);
-    } else if (item) {
-      pane.update(item);
-    } else {
-      showNothing();
+    if (isFirst && summaries.length === FIRST) {
+      const others = await getSummaries({before: summaries.at(-1).id});
+      if (turn !== loads) return;
+      exchanges.add(others);
+      refresh();
     }
+    showRemembered();
   } catch (error) {
     isThere(false, error);
+  }
+}
+
+/** Shows the exchange that is shown, or that the address names, as it is now. */
+function showRemembered() {
+  const item = exchanges.get(pane.shownID ?? remembered('id'));
+  if (item && item.id !== pane.shownID) {
+    list.chooseItem(item, {tells: false});
+    pane.show(item, remembered('tab') ?? undefined);
+  } else if (item) {
+    pane.update(item);
+  } else {
+    showNothing();
   }
 }
 

@@ -30,6 +30,12 @@ export class Exchanges {
     this.#fill();
   }
 
+  /** Takes summaries beside those there are, in any order. */
+  add(summaries) {
+    for (const summary of summaries) this.#byID.set(summary.id, renewed(this.#byID.get(summary.id), summary));
+    this.#fill();
+  }
+
   /** Shows only what `matches` says. */
   show(matches) {
     this.#matches = matches;
