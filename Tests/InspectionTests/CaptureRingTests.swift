@@ -140,7 +140,7 @@ struct CaptureRingTests {
     @Test("A WebSocket keeps its latest messages, by number and by bytes")
     func frames() throws {
         let ring = Self.ring()
-        for (size, kept) in [(10, CaptureBudget.frames), (4_096, 248)] {
+        for (size, kept) in [(10, CaptureBudget.frames), (4_096, CaptureBudget.frameBytes / 4_096)] {
             let exchange = try #require(Self.begin(ring))
             exchange.responded([], kind: .websocket, at: Self.start)
             let feed = ring.watch()
