@@ -12,9 +12,11 @@ import Foundation
 
 /// What people look at and change, and what goes with time.
 extension SQLiteInboxStore {
-    /// How many messages a step of a sweep deletes: one large step would hold up those who come, and make the log as
-    /// large as what it deletes.
+    /// How many messages a step of a sweep deletes, how many of their bytes, and how many pages it gives back: one large step
+    /// would hold up those who come, and make the log as large as what it deletes.
     private static let step = 100
+    private static let stepBytes = 1 << 20
+    private static let stepPages = 128
 
     package nonisolated func page(
         _ id: TunnelID,
@@ -144,10 +146,10 @@ extension SQLiteInboxStore {
             report.deleted += deleted
             // Outside of a transaction, and some pages at a time.
             let free = try await self.pool.writeWithoutTransaction { db in
-                _ = try Row.fetchAll(db, sql: "PRAGMA incremental_vacuum(500)")
+                _ = try Row.fetchAll(db, sql: "PRAGMA incremental_vacuum(\(Self.stepPages))")
                 return try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
             }
-            if deleted < Self.step, free == 0 { break }
+            if deleted == 0, free == 0 { break }
         }
         if report.deleted > 0 { try await self.checkpoint() }
         return report
@@ -161,14 +163,21 @@ extension SQLiteInboxStore {
 
     private nonisolated func deleteOver(now: Double) async throws -> Int {
         let from = "FROM message m LEFT JOIN inbox i ON m.inbox = i.id WHERE \(Self.isOver)"
-        let found = try await self.pool.read { db in
-            try Int64.fetchAll(
+        let all = try await self.pool.read { db in
+            try Row.fetchAll(
                 db,
-                sql: "SELECT m.seq \(from) LIMIT :step",
+                sql: "SELECT m.seq, m.size \(from) LIMIT :step",
                 arguments: ["now": now, "step": Self.step]
             )
+            .map { (seq: $0["seq"] as Int64, size: $0["size"] as Int) }
         }
-        guard !found.isEmpty else { return 0 }
+        guard !all.isEmpty else { return 0 }
+        var (count, bytes) = (0, 0)
+        while count < all.count, count == 0 || bytes + all[count].size <= Self.stepBytes {
+            bytes += all[count].size
+            count += 1
+        }
+        let found = all.prefix(count).map(\.seq)
         let list = found.map(String.init).joined(separator: ",")
         try await self.pool.write { db in
             let rows = try Row.fetchAll(
