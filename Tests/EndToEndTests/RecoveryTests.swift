@@ -22,17 +22,20 @@ extension EndToEnd {
             #expect(tunnel.connector.isRunning)
         }
 
-        @Test("A connector that is asked to stop exits with 0, and its tunnel says offline")
-        func stoppedConnector() async throws {
+        @Test(
+            "A connector that is asked to stop exits with 0; a tunnel with a name is offline then, another is gone",
+            arguments: [(["--name", "kept"], 503, "tunnel_offline"), ([], 404, "tunnel_not_found")]
+        )
+        func stoppedConnector(options: [String], status: Int, code: String) async throws {
             let scratch = try ScratchFolder()
             let origin = try await NginxOrigin(in: scratch)
-            let tunnel = try await TunnelFixture(originPort: origin.port, in: scratch)
+            let tunnel = try await TunnelFixture(originPort: origin.port, options: options, in: scratch)
             try await tunnel.waitUntilItAnswers(at: "saw/")
             tunnel.connector.send(signal: SIGTERM)
             #expect(try await tunnel.connector.end() == .exited(0))
             let answer = try await Curl.get(tunnel.url, in: scratch)
-            #expect(answer.status == 503)
-            #expect(answer["Culvert-Error"] == "tunnel_offline")
+            #expect(answer.status == status)
+            #expect(answer["Culvert-Error"] == code)
         }
 
         @Test("An edge that is asked to stop exits with 0")

@@ -21,6 +21,7 @@ import tarfile
 import tempfile
 
 import image_archive
+import system_libraries
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGING = ROOT / "scripts" / "packaging"
@@ -48,7 +49,10 @@ def run(*command, **options):
 
 def licences(checkouts):
     """The licences and notices of everything that is built into the programs."""
-    pins = json.loads((ROOT / "Package.resolved").read_text())["pins"]
+    resolved = ROOT / "Package.resolved"
+    if not resolved.exists():
+        sys.exit("Package.resolved is missing, which says what was built: run `swift package resolve`")
+    pins = json.loads(resolved.read_text())["pins"]
     parts = ["What is built into culvert and culvert-edge, and under which terms.\n"]
     for pin in sorted(pins, key=lambda pin: pin["identity"]):
         folder = checkouts / pathlib.PurePath(pin["location"]).name.removesuffix(".git")
@@ -58,6 +62,9 @@ def licences(checkouts):
         for file in files:
             title = f"{pin['identity']} {pin['state'].get('version', '')}, {file.name} ({pin['location']})"
             parts.append(f"{'=' * 78}\n{title}\n{'=' * 78}\n\n{file.read_text().strip()}\n")
+    for name, package in system_libraries.LINKED.items():
+        title = f"{name}, of Debian's {package} {system_libraries.version(package)}"
+        parts.append(f"{'=' * 78}\n{title}\n{'=' * 78}\n\n{system_libraries.licence(package)}\n")
     return "\n".join(parts)
 
 
