@@ -6,11 +6,12 @@ import Testing
 extension EndToEnd {
     @Suite("The end of a connector", .serialized)
     struct GracefulEnd {
-        @Test("Asked to stop, a connector finishes the download that runs, says goodbye, and keeps a tunnel with a name")
+        @Test("Asked to stop, a connector finishes what runs, says goodbye, and keeps a tunnel with a name")
         func inFlight() async throws {
             let scratch = try ScratchFolder()
             let origin = try await NginxOrigin(in: scratch)
-            let tunnel = try await TunnelFixture(originPort: origin.port, options: ["--name", "kept"], in: scratch)
+            let named = ["--name", "kept"]
+            let tunnel = try await TunnelFixture(originPort: origin.port, options: named, in: scratch)
             let size = 16 << 20
             try Data(count: size).write(to: origin.files.appendingPathComponent("large"))
             try await tunnel.waitUntilItAnswers(at: "saw/")
