@@ -20,17 +20,7 @@ extension EndToEnd {
             let originPort = try FreePort.next()
             let edge = try await EdgeProcess(in: scratch)
             let path = try await TroubledPath(to: edge.port)
-            let connector = try RunningProcess(
-                Programs.product("culvert"),
-                ["http", "\(originPort)", "--edge", "http://127.0.0.1:\(path.port)", "--log-format", "json"],
-                environment: ["CULVERT_API_KEY": edge.apiKey],
-                in: scratch
-            )
-            let printed = try await connector.line(startingWith: "http")
-            let url = "\(edge.url)/\(TunnelFixture.id(inURL: printed))/"
-            try await eventually("both connections") {
-                try await edge.metric("culvert_active_sessions", in: scratch) == 2 ? () : nil
-            }
+            let (connector, url) = try await self.connect(originPort, through: path.port, to: edge, in: scratch)
             let silence = isSilent ? 3.0 : 0
             let seconds = Double(Self.cuts) * (Self.interval + silence) + 2
             let exchanges = try await CutExchanges(originPort: originPort, url: url, seconds: seconds, in: scratch)
@@ -46,6 +36,7 @@ extension EndToEnd {
             let outcome = try await exchanges.outcome()
             let resumed = try await edge.metric("culvert_sessions_resumed_total", in: scratch)
             print("cuts: \(Self.cuts), silent \(isSilent): \(outcome), \(resumed) resumptions")
+            #expect(connector.isRunning)
             #expect(outcome.failures == [])
             #expect(outcome.downloads >= 3 && outcome.uploads >= 3 && outcome.messages > 20 && outcome.posts > 50)
             #expect(outcome.events == 3 * Int(seconds * 10))
@@ -155,17 +146,7 @@ extension EndToEnd {
             let edge = try await EdgeProcess(in: scratch)
             let port = try FreePort.next()
             var proxy = try await self.proxy(port, to: edge.port, in: scratch)
-            let connector = try RunningProcess(
-                Programs.product("culvert"),
-                ["http", "\(originPort)", "--edge", "http://127.0.0.1:\(port)", "--log-format", "json"],
-                environment: ["CULVERT_API_KEY": edge.apiKey],
-                in: scratch
-            )
-            let printed = try await connector.line(startingWith: "http")
-            let url = "\(edge.url)/\(TunnelFixture.id(inURL: printed))/"
-            try await eventually("both connections") {
-                try await edge.metric("culvert_active_sessions", in: scratch) == 2 ? () : nil
-            }
+            let (connector, url) = try await self.connect(originPort, through: port, to: edge, in: scratch)
             let restarts = Programs.isFullSize ? 10 : 2
             let seconds = Double(restarts) * 4 + 2
             let exchanges = try await CutExchanges(originPort: originPort, url: url, seconds: seconds, in: scratch)
@@ -178,10 +159,31 @@ extension EndToEnd {
             let outcome = try await exchanges.outcome()
             let resumed = try await edge.metric("culvert_sessions_resumed_total", in: scratch)
             print("\(restarts) restarts of nginx: \(outcome), \(resumed) resumptions")
+            #expect(connector.isRunning)
             #expect(outcome.failures == [])
             #expect(outcome.downloads >= 3 && outcome.uploads >= 3 && outcome.messages > 20 && outcome.posts > 50)
             #expect(resumed >= Double(2 * restarts))
             #expect(try await edge.metric("culvert_sessions_total", in: scratch) == 2)
+        }
+
+        /// A connector whose two connections go through a port, and its tunnel's URL.
+        private func connect(
+            _ originPort: Int,
+            through port: Int,
+            to edge: EdgeProcess,
+            in scratch: ScratchFolder
+        ) async throws -> (RunningProcess, url: String) {
+            let connector = try RunningProcess(
+                Programs.product("culvert"),
+                ["http", "\(originPort)", "--edge", "http://127.0.0.1:\(port)", "--log-format", "json"],
+                environment: ["CULVERT_API_KEY": edge.apiKey],
+                in: scratch
+            )
+            let printed = try await connector.line(startingWith: "http")
+            try await eventually("both connections") {
+                try await edge.metric("culvert_active_sessions", in: scratch) == 2 ? () : nil
+            }
+            return (connector, "\(edge.url)/\(TunnelFixture.id(inURL: printed))/")
         }
 
         /// nginx as operators have it in front of an edge.

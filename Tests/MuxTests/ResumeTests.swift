@@ -13,6 +13,16 @@ struct ResumeTests {
         #expect(seen == words)
     }
 
+    /// A stream that the peer has opened, with all the credit that a test uses.
+    private func acceptStream(of session: inout ScriptedSession) throws -> StreamKey {
+        session.receive(.opening(2, window: 1 << 24))
+        session.receive(.windowUpdate(.session, offset: 1 << 28), .windowUpdate(2, offset: 1 << 28))
+        let opened = session.takeRawEvents().compactMap { if case .opened(let key, _) = $0 { key } else { nil } }
+        let key = try #require(opened.first)
+        session.core.accept(key)
+        return key
+    }
+
     private func acknowledged(_ frames: [Frame]) -> [UInt64] {
         frames.compactMap { if case .acknowledge(let count) = $0 { count } else { nil } }
     }
@@ -87,11 +97,7 @@ struct ResumeTests {
     @Test("a peer that acknowledges nothing gets no more DATA than is kept, and is given up after two idle time-outs")
     func neverAcknowledged() throws {
         var session = ScriptedSession.resumable(.connector)
-        session.receive(.opening(2, window: 1 << 24))
-        session.receive(.windowUpdate(.session, offset: 1 << 28), .windowUpdate(2, offset: 1 << 28))
-        let opened = session.takeRawEvents().compactMap { if case .opened(let key, _) = $0 { key } else { nil } }
-        let key = try #require(opened.first)
-        session.core.accept(key)
+        let key = try self.acceptStream(of: &session)
         var sent = 0
         for _ in 0..<400 {
             session.core.write(key, ByteBuffer(repeating: 1, count: 65_536))
@@ -111,11 +117,7 @@ struct ResumeTests {
     @Test("a sender at its replay bound asks with a PING, with whose answer an ACK comes, and goes on")
     func asking() throws {
         var session = ScriptedSession.resumable(.connector)
-        session.receive(.opening(2, window: 1 << 24))
-        session.receive(.windowUpdate(.session, offset: 1 << 28), .windowUpdate(2, offset: 1 << 28))
-        let opened = session.takeRawEvents().compactMap { if case .opened(let key, _) = $0 { key } else { nil } }
-        let key = try #require(opened.first)
-        session.core.accept(key)
+        let key = try self.acceptStream(of: &session)
         for round in 0..<3 {
             var asked: [UInt64] = []
             var count = 0

@@ -73,14 +73,14 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
             // A deletion ends the tokens first, and then comes here: it is seen, or it finds the tunnel.
             guard isValid() else { throw TunnelRegistryError.ended }
             if let tunnel = state.tunnels[specification.id] {
-                if tunnel.owner == specification.owner, tunnel.form.kind != specification.form.kind {
+                if tunnel.owner == specification.owner {
+                    guard tunnel.form.kind != specification.form.kind else {
+                        tunnel.adopt(specification)
+                        return (tunnel, nil)
+                    }
                     // The owner deleted it, and made one of another kind: what serves the one can't serve the other.
                     guard specification.version > tunnel.version else { throw TunnelRegistryError.ended }
                     return (self.add(specification, to: &state), tunnel)
-                }
-                if tunnel.owner == specification.owner {
-                    tunnel.adopt(specification)
-                    return (tunnel, nil)
                 }
                 // Somebody gave the name up and somebody else took it, while this edge was not there to remember.
                 guard specification.outranks(tunnel.version, of: tunnel.owner) else {
