@@ -135,7 +135,7 @@ struct Diagnosis: Sendable {
 
     /// Opens a connection to the edge, through the proxy if there is one.
     private func openChannel(on eventLoop: any EventLoop) async throws -> any Channel {
-        let bootstrap = ClientBootstrap(group: eventLoop).connectTimeout(OriginDialer.connectTimeout)
+        let bootstrap = self.makeBootstrap(eventLoop)
         guard let proxy = self.proxy else {
             return try await bootstrap.connect(host: self.edge.host, port: self.edge.port).get()
         }
@@ -146,10 +146,14 @@ struct Diagnosis: Sendable {
                 try channel.pipeline.syncOperations.addHandler(
                     ProxyConnectHandler(connect, limit: OriginDialer.connectTimeout, promise: opened)
                 )
+                try channel.syncOptions?.setOption(.autoRead, value: true)
             } catch {
                 opened.fail(error)
             }
-            return opened.futureResult.map { channel }
+            return opened.futureResult.flatMapThrowing {
+                try channel.syncOptions?.setOption(.autoRead, value: false)
+                return channel
+            }
         }.get()
     }
 
@@ -164,6 +168,7 @@ struct Diagnosis: Sendable {
                         NIOSSLClientHandler(context: self.edgeTLS, addressing: self.edge.host),
                         HandshakeWaiter(promise: ready)
                     )
+                    try channel.syncOptions?.setOption(.autoRead, value: true)
                 } catch {
                     ready.fail(error)
                 }
@@ -263,8 +268,14 @@ struct Diagnosis: Sendable {
         }
     }
 
-    private var bootstrap: ClientBootstrap {
-        ClientBootstrap(group: self.group).connectTimeout(OriginDialer.connectTimeout)
+    private var bootstrap: ClientBootstrap { self.makeBootstrap(self.group) }
+
+    /// Connections that read nothing before whoever tries them has its handlers in place and asks for it: a server that
+    /// speaks first, or closes at once, is not missed.
+    private func makeBootstrap(_ group: any EventLoopGroup) -> ClientBootstrap {
+        ClientBootstrap(group: group)
+            .connectTimeout(OriginDialer.connectTimeout)
+            .channelOption(.autoRead, value: false)
     }
 
     func withClient<Answer: Sendable>(

@@ -21,7 +21,7 @@ final class TargetProbe: ChannelInboundHandler {
         self.promise = promise
     }
 
-    /// Tries a connection that has been opened, and closes it.
+    /// Tries a connection that has been opened and reads nothing yet, and closes it.
     ///
     /// - Returns: What was found.
     static func run(on channel: any Channel, target: OriginTarget) async throws -> String {
@@ -38,6 +38,7 @@ final class TargetProbe: ChannelInboundHandler {
                 try channel.pipeline.syncOperations.addHandler(TargetProbe(target: target, promise: promise))
                 let head = "HEAD / HTTP/1.1\r\nHost: \(target.hostField)\r\nConnection: close\r\n\r\n"
                 channel.writeAndFlush(ByteBuffer(string: head), promise: nil)
+                try channel.syncOptions?.setOption(.autoRead, value: true)
             } catch {
                 promise.fail(error)
             }
