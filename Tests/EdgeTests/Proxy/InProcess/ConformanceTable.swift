@@ -59,6 +59,8 @@ struct ConformanceTable: Decodable {
         case until(Template)
         case take(Int)
         case ended(within: Double, how: ConnectionEnd?)
+        /// The visitor waits until an origin has been sent this.
+        case atOrigin(Template)
         case pause(Double)
         case stillOpen(Double)
         case shut
@@ -69,6 +71,7 @@ struct ConformanceTable: Decodable {
             case kind
             case bytes
             case end
+            case what
             case count
             case within
             case how
@@ -86,6 +89,7 @@ struct ConformanceTable: Decodable {
                     within: try members.decode(Double.self, forKey: .within),
                     how: try members.decodeIfPresent(ConnectionEnd.self, forKey: .how)
                 )
+            case "AtOrigin": self = .atOrigin(try members.decode(Template.self, forKey: .what))
             case "Pause": self = .pause(try members.decode(Double.self, forKey: .seconds))
             case "StillOpen": self = .stillOpen(try members.decode(Double.self, forKey: .seconds))
             case "Shut": self = .shut

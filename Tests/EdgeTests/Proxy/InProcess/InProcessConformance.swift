@@ -97,7 +97,11 @@ struct InProcessConformance {
             origins.append(end)
         }
         let visitor = try world.visit(from: self.table.tunnel.contains("@proxy") ? "127.0.0.2" : "127.0.0.1")
-        players.append(ScriptPlayer(self.table.visitor, visitor, now: world.loop.now, fill: self.fill))
+        players.append(
+            ScriptPlayer(self.table.visitor, visitor, now: world.loop.now, fill: self.fill) { text in
+                origins.contains { $0.received.range(of: text) != nil }
+            }
+        )
         world.settle()
         let deadline = world.loop.now + .seconds(30)
         while world.loop.now < deadline {

@@ -8,6 +8,7 @@ final class ScriptPlayer {
     private let end: any ScriptedEnd
     private let steps: [ConformanceTable.Step]
     private let fill: (ConformanceTable.Template) -> Data
+    private let isAtOrigin: (Data) -> Bool
     private var next = 0
     private var taken = 0
     /// When the present step began.
@@ -21,12 +22,14 @@ final class ScriptPlayer {
         _ steps: [ConformanceTable.Step],
         _ end: any ScriptedEnd,
         now: NIODeadline,
-        fill: @escaping (ConformanceTable.Template) -> Data
+        fill: @escaping (ConformanceTable.Template) -> Data,
+        isAtOrigin: @escaping (Data) -> Bool = { _ in false }
     ) {
         self.steps = steps
         self.end = end
         self.since = now
         self.fill = fill
+        self.isAtOrigin = isAtOrigin
     }
 
     var isOver: Bool { self.next == self.steps.count || self.failure != nil }
@@ -67,6 +70,9 @@ final class ScriptPlayer {
             }
             if waited > Self.time(within) { self.failure = "the connection did not end within \(within) s" }
             return false
+        case .atOrigin(let template):
+            let text = self.fill(template)
+            return self.isAtOrigin(text) || self.wait("\(String(decoding: text, as: UTF8.self)) at the origin", waited)
         case .pause(let seconds): return waited >= Self.time(seconds)
         case .stillOpen(let seconds):
             if let ended = self.end.ended { self.failure = "the connection ended (\(ended))" }

@@ -4,7 +4,7 @@
 import dataclasses
 import typing
 
-from harness import GRACE, Body, Failure, Until, differing, without_added, without_date
+from harness import GRACE, AtOrigin, Body, Failure, Until, differing, without_added, without_date
 
 
 @dataclasses.dataclass
@@ -52,7 +52,10 @@ class Case:
         try:
             for step in self.visitor:
                 try:
-                    end.take(place.fill_step(step))
+                    if isinstance(step, AtOrigin):
+                        origin.reached(step.what)
+                    else:
+                        end.take(place.fill_step(step))
                 except Failure as failure:
                     raise Failure(f"visitor: {failure}; origin: {origin.state()}") from None
             self._compare_response(end, place)

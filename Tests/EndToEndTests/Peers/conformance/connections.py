@@ -2,7 +2,7 @@
 """What happens to connections: kept, pipelined, used again, ended and broken off, on both sides."""
 
 from case import OK, Case, answer, chunked, get, post
-from harness import HEAD, Close, Ended, Pause, Reset, Shut, StillOpen, Take, Until
+from harness import HEAD, AtOrigin, Close, Ended, Pause, Reset, Shut, StillOpen, Take, Until
 from judges import Anything, Holds, Problem, Truncated
 
 CLOSE = b"Connection: close\r\n"
@@ -143,13 +143,13 @@ PIPELINED = [
 BROKEN = [
     Case(
         "abort: the visitor resets while it waits",
-        [get(), Pause(0.1), Reset],
+        [get(), AtOrigin(b"\r\n\r\n"), Reset],
         [HEAD, Ended(1.2)],
         judge=Anything(),
     ),
     Case(
         "abort: the visitor closes while it waits",
-        [get(), Pause(0.1), Close],
+        [get(), AtOrigin(b"\r\n\r\n"), Close],
         [HEAD, Ended(1.2)],
         judge=Anything(),
     ),
@@ -167,19 +167,19 @@ BROKEN = [
     ),
     Case(
         "abort: the visitor resets during its request",
-        [get(method=b"POST", fields=b"Content-Length: 1000\r\n") + b"hello", Pause(0.1), Reset],
+        [get(method=b"POST", fields=b"Content-Length: 1000\r\n") + b"hello", AtOrigin(b"hello"), Reset],
         [HEAD, Take(5), Ended(1.2, "reset")],
         judge=Anything(),
     ),
     Case(
         "abort: the visitor ends in the middle of its request",
-        [get(method=b"POST", fields=b"Content-Length: 1000\r\n") + b"hello", Pause(0.1), Shut],
+        [get(method=b"POST", fields=b"Content-Length: 1000\r\n") + b"hello", AtOrigin(b"hello"), Shut],
         [HEAD, Take(5), Ended(1.2, "reset")],
         judge=Anything(),
     ),
     Case(
         "abort: the visitor ends in the middle of its chunks",
-        [chunked(b"5\r\nhello\r\n"), Pause(0.1), Shut],
+        [chunked(b"5\r\nhello\r\n"), AtOrigin(b"hello\r\n"), Shut],
         [HEAD, Take(10), Ended(1.2, "reset")],
         judge=Anything(),
     ),

@@ -68,6 +68,13 @@ class Pause:
 
 
 @dataclasses.dataclass
+class AtOrigin:
+    """The visitor waits until the origin has been sent this."""
+
+    what: bytes
+
+
+@dataclasses.dataclass
 class StillOpen:
     """The peer must not end the connection for that long."""
 
@@ -233,6 +240,14 @@ class Origin:
     def state(self):
         """What it has got, for a message."""
         return [(bytes(end.received[-60:]), end.ended) for end in self.ends] + list(self.failures.queue)
+
+    def reached(self, what):
+        """Waits until a connection has brought this."""
+        deadline = time.monotonic() + PATIENCE
+        while not any(what in end.received for end in self.ends):
+            if time.monotonic() > deadline:
+                raise Failure(f"waited in vain for {what!r} to reach the origin")
+            time.sleep(0.002)
 
     def finish(self):
         """Waits for all scripts; raises the first failure."""

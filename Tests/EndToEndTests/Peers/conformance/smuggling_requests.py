@@ -5,7 +5,7 @@ Behind each comes a request that nobody may answer: it would be the smuggled one
 """
 
 from case import OK, Case
-from harness import HEAD, Ended, Pause, Take, Until
+from harness import HEAD, AtOrigin, Ended, Take, Until
 from judges import Problem
 
 NEXT = b"GET {base}/smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n"
@@ -181,7 +181,7 @@ def broken_body(name, body):
     """The head has reached the origin, which gets a reset: never what could be a complete request."""
     return Case(
         f"chunks: {name}",
-        [head(CHUNKED), Pause(0.05), body + NEXT, Ended(2)],
+        [head(CHUNKED), AtOrigin(b"\r\n\r\n"), body + NEXT, Ended(2)],
         [HEAD, Ended(2, "reset")],
         request=b"POST / HTTP/1.1\r\nHost: {origin}\r\n" + CHUNKED + b"\r\n",
         judge=Problem(400, b"bad_request", ends=True, once=True),

@@ -4,7 +4,7 @@
 import contextlib
 import datetime
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 360, "height": 740}
@@ -16,6 +16,10 @@ addEventListener('securitypolicyviolation', event => {
 });
 """
 
+# How long a page may take, beside other tests on a busy machine, in milliseconds.
+PATIENCE = 15_000
+expect.set_options(timeout=PATIENCE)
+
 
 class Window:
     """A page of the browser that remembers every complaint."""
@@ -26,7 +30,7 @@ class Window:
         self.complaints = []
         # Parts of complaints that a scene provokes.
         self.expected = []
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(PATIENCE)
         self.page.add_init_script(REPORT)
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
