@@ -56,6 +56,101 @@ extension EndToEnd {
             #expect(lines == [sum, "10", "404", "1"], "\(result.error)")
         }
 
+        @Test(
+            "A login remembers by which certificate its edge is trusted, wherever it is used from, and for no other edge"
+        )
+        func trustedLogin() async throws {
+            let scratch = try ScratchFolder()
+            let certificate = try await SelfSigned(name: "IP:127.0.0.1", in: scratch)
+            let edge = try await EdgeProcess(
+                in: scratch,
+                arguments: ["--dev"] + certificate.edgeArguments,
+                scheme: "https"
+            )
+            func culvert(_ arguments: [String]) async throws -> (end: ChildProcess.End, error: String) {
+                let process = try RunningProcess(
+                    Programs.product("culvert"),
+                    arguments,
+                    environment: ["XDG_CONFIG_HOME": scratch.file("config").path, "PWD": scratch.url.path],
+                    in: scratch
+                )
+                return (try await process.end(), process.standardError)
+            }
+            let key = scratch.file("key")
+            try Data(edge.apiKey.utf8).write(to: key)
+            let login = ["login", "--edge", edge.url, "--api-key-file", key.path]
+            #expect(try await culvert(login).error.contains("is not trusted"))
+            let accepted = try await culvert(login + ["--ca-file", certificate.file.path])
+            #expect(accepted.end == .exited(0), "\(accepted.error)")
+            for command in [["tunnels", "list"], ["diagnose"]] {
+                let later = try await culvert(command)
+                #expect(later.end == .exited(0), "\(command): \(later.error)")
+            }
+            // The same edge by another name is another one.
+            let other = try await culvert(
+                ["tunnels", "list", "--edge", "https://localhost:\(edge.port)", "--api-key-file", key.path]
+            )
+            #expect(other.error.contains("is not trusted"), "\(other.error)")
+        }
+
+        @Test(
+            "A tunnel's status counts whom the edge turned away",
+            arguments: [
+                (policy: ["--ip-deny", "127.0.0.0/8"], status: 403, times: 2),
+                (policy: ["--basic-auth", "ann:a-long-password"], status: 401, times: 2),
+                (policy: ["--requests-per-second", "1"], status: 429, times: 4),
+            ]
+        )
+        func turnedAway(_ policy: [String], _ status: Int, _ times: Int) async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            let connector = try RunningProcess(
+                Programs.product("culvert"),
+                ["http", "\(try FreePort.next())", "--name", "my-app"] + policy,
+                environment: ["CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": edge.url],
+                in: scratch
+            )
+            _ = try await connector.line(startingWith: "http")
+            var answers: [Int] = []
+            for _ in 0..<times { answers.append(try await Curl.get(edge.url + "/my-app/", in: scratch).status) }
+            #expect(answers.contains(status), "\(answers)")
+            let shown = try await self.culvert(["tunnels", "status", "my-app"], of: edge, in: scratch).output
+            // Nothing listens at the target, so that no answer is anybody else's.
+            #expect(shown.contains("the edge itself answered \(times) with an error"), "\(shown)")
+        }
+
+        @Test("Where no inspector is, that is said at once")
+        func noInspector() async throws {
+            let scratch = try ScratchFolder()
+            let began = ContinuousClock.now
+            let process = try RunningProcess(
+                Programs.product("culvert"),
+                ["requests", "list", "--inspector", "127.0.0.1:\(try FreePort.next())"],
+                in: scratch
+            )
+            #expect(try await process.end() == .exited(69), "\(process.standardError)")
+            // It was a minute while the client tried again.
+            #expect(ContinuousClock.now - began < .seconds(15))
+        }
+
+        @Test("A file of tunnels is named with its flag or without, once")
+        func namedFile() async throws {
+            let scratch = try ScratchFolder()
+            let file = scratch.file("tunnels.yaml")
+            try Data("tunnels:\n  - name: my-app\n    target: 3000\n".utf8).write(to: file)
+            for words in [[file.path], ["--config", file.path]] {
+                let process = try RunningProcess(Programs.product("culvert"), ["config", "check"] + words, in: scratch)
+                #expect(try await process.end() == .exited(0), "\(process.standardError)")
+                #expect(process.standardOutput == "my-app -> http://localhost:3000\n")
+            }
+            let twice = try RunningProcess(
+                Programs.product("culvert"),
+                ["start", file.path, "--config", file.path],
+                in: scratch
+            )
+            #expect(try await twice.end() == .exited(64), "\(twice.standardError)")
+        }
+
         @Test("A tunnel that nobody named has its URL again at the next start, and is forgotten in between")
         func passing() async throws {
             let scratch = try ScratchFolder()

@@ -57,7 +57,7 @@ extension EndToEnd {
             #expect(try await Curl.get(url, ["--user", "guest:let me out"], in: scratch).status == 401)
             let denied = ["--user", "guest:let me in", "--interface", "127.0.0.2"]
             #expect(try await Curl.get(url, denied, in: scratch).status == 403)
-            #expect(tunnel.connector.standardError.contains("An argument stays in the history of the shell"))
+            #expect(tunnel.connector.standardError.contains("--basic-auth stays in the history of the shell"))
         }
 
         @Test("A bare tunnel id is sent on to its folder")

@@ -414,7 +414,7 @@ extension Exchange: OriginLinkConsumer {
     }
 
     private func explain(_ error: VisitorError, _ detail: String?, _ failure: ExchangeState.Failure) -> String? {
-        if let detail { return "The connector says: \(detail)" }
+        if let detail { return "The connector says: \(detail)\(detail.hasSuffix(".") ? "" : ".")" }
         // OpenSSL does so in most servers.
         guard error == .originClosed, !failure.isReused, !self.state.hasResponseBytes else { return nil }
         return "It sent nothing at all. A server that expects TLS does that: then forward to an https:// target."

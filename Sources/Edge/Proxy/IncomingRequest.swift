@@ -105,6 +105,11 @@ final class IncomingRequest {
         return self.ticket != nil
     }
 
+    /// A tunnel has not let the request in: its owner is told how many these were.
+    func refused(by tunnel: Tunnel) {
+        self.record.tunnel = tunnel
+    }
+
     /// The head is on its way to the connector.
     func forwarded(_ head: ByteBuffer) {
         self.record.forwarded = .now()

@@ -38,7 +38,9 @@ struct TunnelVisit {
             }
             if let answer = self.toRoot(of: tunnel) { return answer }
             return self.exchange(with: tunnel, visit.inbox, dropsAuthorization: stripsAuthorization)
-        case .addressDenied: return EdgeAnswer(self.request, .error(.accessDenied))
+        case .addressDenied:
+            self.request.refused(by: tunnel)
+            return EdgeAnswer(self.request, .error(.accessDenied))
         case .compare(let attempt): return PasswordCheck(attempt, self, tunnel)
         case .credentialsRequired where self.isLedToPassword:
             // A challenge here would be one for `/`, and the browser would show the password to every tunnel.
@@ -47,9 +49,11 @@ struct TunnelVisit {
             return EdgeAnswer(self.request, .lead(location))
         case .credentialsRequired:
             // In path mode tunnels share an origin, so that the realm is what keeps their passwords apart.
+            self.request.refused(by: tunnel)
             let challenge = "Basic realm=\"\(tunnel.id)\", charset=\"UTF-8\""
             return EdgeAnswer(self.request, .error(.loginRequired, challenge: challenge))
         case .rateLimited(let retryAfter):
+            self.request.refused(by: tunnel)
             return EdgeAnswer(self.request, .error(.rateLimited, retryAfter: retryAfter))
         }
     }

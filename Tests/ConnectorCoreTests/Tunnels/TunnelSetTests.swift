@@ -31,7 +31,7 @@ struct TunnelSetTests {
     /// - Parameter connected: Gets an element for each connection that is active.
     private func server(_ connected: AsyncStream<Void>.Continuation? = nil) throws -> TunnelServer {
         try TunnelServer(
-            certificateAuthorityFile: nil,
+            authorities: EdgeAuthorities(all: nil),
             retries: false,
             connections: 1,
             proxies: .direct,

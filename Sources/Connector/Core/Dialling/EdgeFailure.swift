@@ -52,6 +52,8 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
         case "otp_invalid"?: return "The one-time code is wrong, old or used: wait for the next one."
         case "invalid_credentials"?:
             return "The edge does not know this API key or token: see where it comes from, or culvert login again."
+        case "session_ended"?:
+            return "This is an edge's admin address, for its dashboard and probes: give the one for visitors."
         default: if let problem { return problem.sentence }
         }
         return switch status {

@@ -85,9 +85,12 @@ package struct InspectorClient: Sendable {
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         if method != .GET { request.headers.add(name: "Content-Type", value: "application/json") }
         if let body { request.body = .bytes(body) }
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        // A port where nobody listens is known at once, and stays so.
+        configuration.connectionPool.retryConnectionEstablishment = false
         let http = HTTPClient(
             eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),
-            configuration: HTTPClient.Configuration(redirectConfiguration: .disallow)
+            configuration: configuration
         )
         let outcome: Result<(Int, ByteBuffer), any Error>
         do {

@@ -20,7 +20,7 @@ package struct TunnelServer: Sendable {
     let logger: Logger
     /// Receives the events of the tunnels.
     let observer: any RunObserver
-    private let certificateAuthorityFile: String?
+    private let authorities: EdgeAuthorities
     private let retries: Bool
     private let proxies: ProxyRules
     /// The event loops of the program.
@@ -33,7 +33,7 @@ package struct TunnelServer: Sendable {
     /// Prepares to serve tunnels.
     ///
     /// - Parameters:
-    ///   - certificateAuthorityFile: A PEM file of the only roots to trust edges by; `nil` means those of the system.
+    ///   - authorities: By which certificates edges are trusted.
     ///   - retries: Whether to repeat failed calls and attempts.
     ///   - connections: How many connections a tunnel will keep; there are no more event loops than that.
     ///   - proxies: Chooses the proxy for an edge.
@@ -41,7 +41,7 @@ package struct TunnelServer: Sendable {
     ///   - logger: For everything else that happens.
     /// - Throws: ``CommandFailure`` if the certificates can't be used.
     package init(
-        certificateAuthorityFile: String?,
+        authorities: EdgeAuthorities,
         retries: Bool,
         connections: Int,
         proxies: ProxyRules = ProxyRules(environment: ProgramEnvironment.variables),
@@ -52,9 +52,9 @@ package struct TunnelServer: Sendable {
         self.logger = logger
         self.retries = retries
         self.proxies = proxies
-        self.certificateAuthorityFile = certificateAuthorityFile
+        self.authorities = authorities
         // Reported now, rather than as a failure to reach the edge.
-        if let file = certificateAuthorityFile { _ = try Self.edgeTLS(certificateAuthorityFile: file) }
+        for file in authorities.files { _ = try Self.edgeTLS(certificateAuthorityFile: file) }
         let threads = min(connections, ProcessInfo.processInfo.activeProcessorCount)
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, threads))
     }
@@ -91,7 +91,7 @@ package struct TunnelServer: Sendable {
         let proxy = try self.proxies.proxy(for: access.edge)
         let http = HTTPClient.control(
             on: self.group,
-            certificateAuthorityFile: self.certificateAuthorityFile,
+            certificateAuthorityFile: self.authorities.file(for: access.edge),
             proxy: proxy
         )
         defer { http.shutdown { _ in } }
@@ -228,7 +228,7 @@ package struct TunnelServer: Sendable {
             edge: edge,
             group: self.group,
             // The system's trusted certificates take megabytes of memory, so they are read only where TLS is used.
-            tls: edge.usesTLS ? try Self.edgeTLS(certificateAuthorityFile: self.certificateAuthorityFile) : nil,
+            tls: edge.usesTLS ? try Self.edgeTLS(certificateAuthorityFile: self.authorities.file(for: edge)) : nil,
             proxy: try self.proxies.proxy(for: edge)
         )
     }

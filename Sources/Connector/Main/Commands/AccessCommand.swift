@@ -107,7 +107,8 @@ struct AccessCommand: AsyncParsableCommand {
             oneTimeCode: self.credentialOptions.otp,
             environment: environment
         )
-        let call = try ControlCall(access: access, certificateAuthorityFile: self.edgeOptions.certificateAuthorityFile)
+        let file = self.edgeOptions.authorities().file(for: access.edge)
+        let call = try ControlCall(access: access, certificateAuthorityFile: file)
         return try self.access(at: access.edge, logger) { [tunnel = place.tunnel] in
             let answer = try await call.perform { client async throws(EdgeFailure) in
                 try await client.issueAccess(to: tunnel, TunnelAccessRequest())
@@ -123,7 +124,7 @@ struct AccessCommand: AsyncParsableCommand {
     ) throws(CommandFailure) -> TunnelAccess {
         try TunnelAccess(
             edge: edge,
-            certificateAuthorityFile: self.edgeOptions.certificateAuthorityFile,
+            certificateAuthorityFile: self.edgeOptions.authorities().file(for: edge),
             logger: logger,
             source: source
         )

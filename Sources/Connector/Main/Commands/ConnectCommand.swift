@@ -41,7 +41,7 @@ struct ConnectCommand: AsyncParsableCommand {
             let environment = ProgramEnvironment.variables
             let logger = self.edgeOptions.makeLogger()
             if self.token != nil, self.tokenFile == nil {
-                logger.warning("An argument stays in the history of the shell, token and all; use --token-file.")
+                logger.warning("--token stays in the history of the shell, token and all; --token-file FILE does not.")
             }
             let tokenFile = self.tokenFile.flatMap { TokenFile($0) }
             let token =

@@ -19,6 +19,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
             Ends with 0 if all is well, else with the exit code of the first step that failed.
 
             Examples:
+              culvert diagnose --to 3000
               culvert diagnose --edge https://edge.example.com
               culvert diagnose --token-file token.txt --to 3000
             """
@@ -31,7 +32,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
     )
     var tokenFile: String?
 
-    @Option(name: .customLong("to"), help: "Try this local server.")
+    @Option(name: .customLong("to"), help: "Try this local server, too.")
     var target: String?
 
     @Flag(help: "Print the findings as JSON.")
@@ -58,9 +59,12 @@ struct DiagnoseCommand: AsyncParsableCommand {
         let access = try? self.credentialOptions.resolve(self.edgeOptions)
         let given = try (self.edgeOptions.edge ?? environment["CULVERT_EDGE"]).map(EdgeAccess.address)
         guard let edge = given ?? token?.edge ?? access?.edge else {
-            throw CommandFailure(.usage, "Which edge? Give --edge URL or --token-file FILE.")
+            throw CommandFailure(
+                .usage,
+                "Which edge? Give --edge URL or --token-file FILE, or run culvert login."
+            )
         }
-        let certificateAuthorityFile = self.edgeOptions.certificateAuthorityFile
+        let certificateAuthorityFile = self.edgeOptions.authorities().file(for: edge)
         do {
             return Diagnosis(
                 edge: edge,

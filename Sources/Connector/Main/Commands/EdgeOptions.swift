@@ -18,12 +18,15 @@ import Darwin
 
 /// The options of every command that talks to an edge.
 struct EdgeOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The edge to use (CULVERT_EDGE).", valueName: "url"))
+    @Option(help: ArgumentHelp("The edge to use (CULVERT_EDGE), else that of culvert login.", valueName: "url"))
     var edge: String?
 
     @Option(
         name: .customLong("ca-file"),
-        help: ArgumentHelp("Trust the edge by these PEM certificates only.", valueName: "file"),
+        help: ArgumentHelp(
+            "Trust the edge by these PEM certificates only; culvert login remembers them.",
+            valueName: "file"
+        ),
         completion: .file()
     )
     var certificateAuthorityFile: String?
@@ -36,6 +39,17 @@ struct EdgeOptions: ParsableArguments {
 
     @Option(name: .customLong("log-level"), help: "What to log: debug, info, warning or error.")
     var logLevel: LogThreshold = .info
+
+    /// By which certificates edges are trusted: those of `--ca-file`, else for the edge of `culvert login` those that it
+    /// was given.
+    func authorities(environment: [String: String] = ProgramEnvironment.variables) -> EdgeAuthorities {
+        if let certificateAuthorityFile { return EdgeAuthorities(all: certificateAuthorityFile) }
+        // A login file that can't be used is a failure of whoever needs its key.
+        guard let path = LoginFile.path(environment: environment), let login = try? LoginFile.read(at: path),
+            let file = login.certificateAuthorityFile, let edge = try? EdgeAddress(parsing: login.edge)
+        else { return EdgeAuthorities(all: nil) }
+        return EdgeAuthorities(edge: edge, file: file)
+    }
 
     /// Makes the logger of the command.
     func makeLogger() -> Logger {

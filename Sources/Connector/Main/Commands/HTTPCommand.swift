@@ -86,7 +86,9 @@ struct HTTPCommand: AsyncParsableCommand {
         let access = try credentials.resolve(self.edgeOptions)
         let logger = self.edgeOptions.makeLogger()
         if self.policyOptions.hasSecrets {
-            logger.warning("An argument stays in the history of the shell, password and all; use a file.")
+            logger.warning(
+                "--basic-auth stays in the history of the shell, password and all; --basic-auth-file FILE does not."
+            )
         }
         let policy = try self.policyOptions.policy()
         let run = try ServingRun(
@@ -117,7 +119,7 @@ struct HTTPCommand: AsyncParsableCommand {
         if let name = self.name { return try await run.run(creation(name).prepare) }
         let passing = PassingTunnel(
             access: access,
-            certificateAuthorityFile: self.edgeOptions.certificateAuthorityFile,
+            certificateAuthorityFile: self.edgeOptions.authorities().file(for: access.edge),
             name: RememberedName(
                 edge: "\(access.edge)",
                 target: self.target,
@@ -146,7 +148,7 @@ extension OriginTarget {
         } catch {
             var isFolder: ObjCBool = false
             if kind == .http, FileManager.default.fileExists(atPath: text, isDirectory: &isFolder), isFolder.boolValue {
-                throw CommandFailure(.usage, "The folder “\(text)” is shared by culvert http ./\(text)")
+                throw CommandFailure(.usage, "The folder “\(text)” is shared by culvert http ./\(text).")
             }
             throw CommandFailure(.usage, error.description)
         }

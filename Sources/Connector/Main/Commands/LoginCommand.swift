@@ -21,11 +21,12 @@ struct LoginCommand: AsyncParsableCommand {
         usage: "culvert login [<options>]",
         discussion: """
             The key is read from --api-key-file, from CULVERT_API_KEY, or typed. It is tried before it is stored, in a \
-            file that only you can read.
+            file that only you can read. What --ca-file names is used with this edge from then on.
 
             Examples:
               culvert login --edge https://edge.example.com
               culvert login --edge https://edge.example.com --api-key-file key.txt
+              culvert login --edge https://edge.example.com --ca-file ca.pem
             """
     )
 
@@ -50,11 +51,18 @@ struct LoginCommand: AsyncParsableCommand {
             let edge = try EdgeAccess.address(edgeText)
             let credentials = try Credentials(apiKey: try self.apiKey(environment: environment))
             let access = EdgeAccess(edge: edge, credentials: credentials)
-            let tunnels = try await ControlCall(
-                access: access,
-                certificateAuthorityFile: self.edgeOptions.certificateAuthorityFile
-            ).perform { client async throws(EdgeFailure) in try await client.list() }
-            try LoginFile(edge: edge.description, apiKey: credentials.apiKey).write(to: path)
+            let file = self.edgeOptions.certificateAuthorityFile.map {
+                URL(fileURLWithPath: $0).standardizedFileURL.path
+            }
+            let tunnels = try await ControlCall(access: access, certificateAuthorityFile: file).perform {
+                client async throws(EdgeFailure) in try await client.list()
+            }
+            let login = LoginFile(
+                edge: edge.description,
+                apiKey: credentials.apiKey,
+                certificateAuthorityFile: file
+            )
+            try login.write(to: path)
             let count = tunnels.count == 1 ? "1 tunnel" : "\(tunnels.count) tunnels"
             StandardStream.output.writeLine("Logged in to \(edge), which has \(count) of this key.")
         }

@@ -49,7 +49,7 @@ struct ServingRun: Sendable {
             }
         )
         self.server = try TunnelServer(
-            certificateAuthorityFile: edgeOptions.certificateAuthorityFile,
+            authorities: edgeOptions.authorities(),
             retries: !edgeOptions.noRetry,
             connections: connections,
             observer: self.display,

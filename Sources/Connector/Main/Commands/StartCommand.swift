@@ -25,7 +25,7 @@ struct StartCommand: AsyncParsableCommand {
 
             Examples:
               culvert start
-              culvert start --config culvert.yaml
+              culvert start tunnels.yaml
               culvert config check --config culvert.yaml
               kill -HUP $(pidof culvert)
             """
@@ -75,6 +75,9 @@ struct StartCommand: AsyncParsableCommand {
 
 /// Which file of tunnels to use.
 struct TunnelsFileOptions: ParsableArguments {
+    @Argument(help: "The same as --config.", completion: .file(extensions: ["yaml", "yml"]))
+    var file: String?
+
     @Option(
         help: ArgumentHelp(
             "The file with the tunnels; else ./culvert.yaml, then ~/.config/culvert/culvert.yaml.",
@@ -84,12 +87,18 @@ struct TunnelsFileOptions: ParsableArguments {
     )
     var config: String?
 
+    func validate() throws {
+        guard self.file == nil || self.config == nil else {
+            throw ValidationError("The file is named twice: by --config, and without it.")
+        }
+    }
+
     /// The file to use.
     ///
     /// - Parameter environment: The environment of the process.
     /// - Throws: ``CommandFailure`` if none is named and there is none where one is looked for.
     func path(environment: [String: String] = ProgramEnvironment.variables) throws(CommandFailure) -> String {
-        if let config { return config }
+        if let named = self.config ?? self.file { return named }
         let places = Self.places(environment: environment)
         if let place = places.first(where: FileManager.default.fileExists(atPath:)) { return place }
         throw CommandFailure(

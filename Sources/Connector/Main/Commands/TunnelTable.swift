@@ -36,7 +36,10 @@ enum TunnelTable {
             ["State", tunnel.state.rawValue],
             ["Created", Self.time(tunnel.createdAt)],
             ["Last request", tunnel.lastActiveAt.map(Self.time) ?? "never"],
-            ["Requests", "\(tunnel.counters.requests), \(tunnel.counters.errors) of them failed at the edge"],
+            [
+                "Requests",
+                "\(tunnel.counters.requests); the edge itself answered \(tunnel.counters.errors) with an error",
+            ],
             ["Body bytes", "\(tunnel.counters.bytesReceived) in, \(tunnel.counters.bytesSent) out"],
         ]
         for url in tunnel.urls ?? [] where url != tunnel.url { rows.insert(["Also at", url], at: 2) }

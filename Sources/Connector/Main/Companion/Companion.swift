@@ -51,7 +51,7 @@ final class Companion: Sendable {
     /// Starts the program, the first time that it is called.
     ///
     /// - Parameter url: Where visitors reach the tunnel.
-    /// - Returns: What the system said, if it could not be started.
+    /// - Returns: Which program could not be started and what the system said, without a full stop; `nil` if it runs.
     @discardableResult
     func start(url: String) -> String? {
         var environment = self.environment
@@ -68,7 +68,7 @@ final class Companion: Sendable {
         case .failure(let failure):
             // What shells say of a program that is not there, or is none.
             self.finish(failure.number == ENOENT ? 127 : 126)
-            return String(cString: strerror(failure.number))
+            return "“\(self.words[0])” can't be started: \(String(cString: strerror(failure.number)))"
         case .success(let pid):
             DispatchQueue.global().async {
                 var status: Int32 = 0

@@ -22,7 +22,11 @@ extension EdgeAccess {
             if let path = LoginFile.path(environment: environment) { login = try LoginFile.read(at: path) }
         }
         guard let edgeText = edge ?? environment["CULVERT_EDGE"] ?? login?.edge else {
-            throw CommandFailure(.usage, "Which edge? Give --edge URL, set CULVERT_EDGE, or run culvert login once.")
+            throw CommandFailure(
+                .usage,
+                "Which edge? Give --edge URL, set CULVERT_EDGE, or run culvert login once. "
+                    + "culvert-edge --dev runs one on this machine, and prints what to set."
+            )
         }
         let address = try Self.address(edgeText)
         let apiKey: String

@@ -15,10 +15,13 @@ import Darwin
 struct LoginFile: Codable, Equatable {
     var edge: String
     var apiKey: String
+    /// The PEM file by which alone the edge is trusted, with its whole path.
+    var certificateAuthorityFile: String?
 
     private enum CodingKeys: String, CodingKey {
         case edge
         case apiKey = "api_key"
+        case certificateAuthorityFile = "ca_file"
     }
 
     /// Where the file is: below `XDG_CONFIG_HOME`, or else `~/.config`.

@@ -13,7 +13,9 @@ extension Diagnosis {
         guard let credentials = self.credentials else {
             return DiagnosisStep(name: "public URL", verdict: .skipped, finding: "it needs an API key")
         }
-        let advice = "What is in front of the edge has to lead all its hosts and paths there, WebSocket upgrades too."
+        let advice =
+            "Hosts of tunnels need a wildcard DNS record, and what is in front of the edge has to lead all of them there, with "
+            + "WebSocket upgrades."
         return await self.step("public URL", advice: advice) {
             let place = NSTemporaryDirectory() + "culvert-diagnose-\(UUID().uuidString.prefix(8))"
             let secret = UUID().uuidString

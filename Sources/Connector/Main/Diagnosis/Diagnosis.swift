@@ -158,7 +158,7 @@ struct Diagnosis: Sendable {
     }
 
     private func shakeHands() async -> DiagnosisStep {
-        await self.step("edge TLS", advice: "A private certificate authority is named with --ca-file.") {
+        await self.step("edge TLS", advice: "culvert login --ca-file FILE remembers the authority of an edge.") {
             let eventLoop = self.group.next()
             let channel = try await self.openChannel(on: eventLoop)
             let ready = eventLoop.makePromise(of: Void.self)
@@ -202,7 +202,7 @@ struct Diagnosis: Sendable {
         guard let credentials = self.credentials else {
             return DiagnosisStep(name: "API key", verdict: .skipped, finding: "none given")
         }
-        return await self.step("API key", advice: "Ask the operator of the edge for a key, then culvert login.") {
+        return await self.step("API key", advice: "Whoever runs the edge makes keys: culvert-edge credentials new.") {
             // A code is for one call, and asking needs none.
             let tunnels = try await self.withClient(try Credentials(apiKey: credentials.apiKey)) {
                 client async throws(EdgeFailure) in
@@ -214,7 +214,8 @@ struct Diagnosis: Sendable {
 
     private func openSession() async -> DiagnosisStep {
         guard let token = self.token else {
-            return DiagnosisStep(name: "tunnel", verdict: .skipped, finding: "no token given")
+            let finding = self.credentials == nil ? "no token given" : "no token given; the next step makes a tunnel"
+            return DiagnosisStep(name: "tunnel", verdict: .skipped, finding: finding)
         }
         let advice = "What is between here and the edge has to pass WebSocket upgrades; a token ends when it expires."
         return await self.step("tunnel", advice: advice) {

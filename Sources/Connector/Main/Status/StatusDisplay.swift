@@ -138,7 +138,7 @@ final class StatusDisplay: Sendable {
         let url = ShownText.stripped(url)
         if let companion {
             // Standard output is the program's.
-            if let fault = companion.start(url: url) { self.logger.error("The program can't be started: \(fault).") }
+            if let fault = companion.start(url: url) { self.logger.error("\(fault).") }
         } else if self.panel == nil {
             StandardStream.output.send(url + "\n")
         }

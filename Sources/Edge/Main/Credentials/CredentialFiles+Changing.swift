@@ -26,7 +26,9 @@ extension CredentialFiles {
         let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
         // The folder is what is locked: the file itself is another one after each change.
         let folder = open(URL(fileURLWithPath: file).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
-        guard folder >= 0 else { throw Failure(path: path, message: "its folder can't be opened") }
+        guard folder >= 0 else {
+            throw Failure(path: path, message: "its folder can't be opened: \(String(cString: strerror(errno)))")
+        }
         defer { close(folder) }
         guard flock(folder, LOCK_EX) == 0 else { throw Failure(path: path, message: "its folder can't be locked") }
         let isThere = FileManager.default.fileExists(atPath: file)

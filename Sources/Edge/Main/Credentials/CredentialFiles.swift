@@ -60,7 +60,12 @@ enum CredentialFiles {
         // Kubernetes mounts each file as a symbolic link, and it is the file behind it that is or isn't private.
         let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
         guard let data = manager.contents(atPath: file) else {
-            throw Failure(path: path, message: "the file can't be read")
+            let isThere = manager.fileExists(atPath: file)
+            throw Failure(
+                path: path,
+                message: isThere
+                    ? "the file can't be read" : "there is no such file yet: culvert-edge credentials new makes it"
+            )
         }
         try self.checkPrivate(path)
         do {
