@@ -186,6 +186,68 @@ struct SQLiteInboxStoreTests {
         #expect(try await store.figures()[id]?.delivered == 1)
     }
 
+    @Test("What is over goes, wherever it is between what stays, in steps that leave room for those who come")
+    func retention() async throws {
+        let place = try StoreUnderTest()
+        defer { place.clean() }
+        let (id, gone) = (try #require(TunnelID("my-app")), try #require(TunnelID("gone")))
+        let store = try SQLiteInboxStore(folder: place.folder, keys: place.keys)
+        try await store.put(record("my-app"))
+        try await store.put(record("gone"))
+        var stays: Set<String> = []
+        for number in 0..<300 {
+            let message = message(number, body: 20_000)
+            try await store.append(message, to: number % 3 == 0 ? gone : id, keep: self.keep)
+            guard number % 3 == 1 else {
+                if number % 3 == 2 { stays.insert(message.id) }
+                continue
+            }
+            let step = DeliveryStep(state: .delivered, attempts: 1, due: start, status: 200)
+            try await store.conclude(message.id, of: id, with: step, now: start)
+        }
+        try await store.remove(gone)
+        func pages() async throws -> Int {
+            try await store.pool.read { db in try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0 }
+        }
+        let before = try await pages()
+        // While it is swept, messages come; none of them waits for the whole sweep.
+        let late = start.addingTimeInterval(100 * 3_600)
+        async let report = store.sweep(now: late)
+        for number in 0..<20 {
+            let message = message(1_000 + number, at: late)
+            try await store.append(message, to: id, keep: self.keep)
+            stays.insert(message.id)
+        }
+        #expect(try await report.deleted == 200)
+        #expect(try await Set(store.page(id, state: nil, before: nil, limit: 400).map(\.id)) == stays)
+        let (rest, free) = try await store.pool.read { db in
+            (
+                try Int.fetchOne(db, sql: "SELECT count(*) FROM body") ?? 0,
+                try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
+            )
+        }
+        #expect(rest == stays.count && free == 0)
+        #expect(try await pages() < before / 2)
+        #expect(try await store.sweep(now: late).deleted == 0)
+    }
+
+    @Test("What is over is found by an index, not by reading every message")
+    func plan() async throws {
+        let place = try StoreUnderTest()
+        defer { place.clean() }
+        let store = try SQLiteInboxStore(folder: place.folder, keys: place.keys)
+        let plan = try await store.pool.read { db in
+            try Row.fetchAll(
+                db,
+                sql: "EXPLAIN QUERY PLAN \(SQLiteInboxStore.over)",
+                arguments: ["now": 0.0, "step": 1]
+            )
+            .map { $0["detail"] as String }
+        }
+        #expect(plan.contains { $0.contains("message_received") })
+        #expect(!plan.contains { $0.hasPrefix("SCAN m") || $0.hasPrefix("SCAN message") }, "\(plan)")
+    }
+
     @Test("A thousand that come at once share transactions, and all are there in some order")
     func crowd() async throws {
         let place = try StoreUnderTest()

@@ -52,6 +52,10 @@ enum InboxSchema {
                     """
             )
         }
+        // What is kept long enough is looked for every few seconds.
+        migrator.registerMigration("2") { db in
+            try db.execute(sql: "CREATE INDEX message_received ON message (inbox, state, received)")
+        }
         return migrator
     }
 }

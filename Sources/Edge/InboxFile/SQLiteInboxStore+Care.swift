@@ -12,12 +12,6 @@ import Foundation
 
 /// What people look at and change, and what goes with time.
 extension SQLiteInboxStore {
-    /// How many messages a step of a sweep deletes, how many of their bytes, and how many pages it gives back: one large step
-    /// would hold up those who come, and make the log as large as what it deletes.
-    private static let step = 100
-    private static let stepBytes = 1 << 20
-    private static let stepPages = 128
-
     package nonisolated func page(
         _ id: TunnelID,
         state: InboxMessageState?,
@@ -141,52 +135,83 @@ extension SQLiteInboxStore {
     package nonisolated func sweep(now: Date) async throws -> SweepReport {
         var report = SweepReport()
         report.expired = try await self.expire(now: now.timeIntervalSince1970)
+        var (deleting, givingBack) = (SweepPace(), SweepPace())
         while !Task.isCancelled {
-            let deleted = try await self.deleteOver(now: now.timeIntervalSince1970)
+            let deleted = try await self.deleteOver(now: now.timeIntervalSince1970, &deleting)
             report.deleted += deleted
-            // Outside of a transaction, and some pages at a time.
-            let free = try await self.pool.writeWithoutTransaction { db in
-                _ = try Row.fetchAll(db, sql: "PRAGMA incremental_vacuum(\(Self.stepPages))")
-                return try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
-            }
+            let free = try await self.giveBack(&givingBack)
             if deleted == 0, free == 0 { break }
         }
         if report.deleted > 0 { try await self.checkpoint() }
         return report
     }
 
-    /// Whose time is over: looked for by a reader, since that may take long, and checked again by who deletes.
-    private static let isOver = """
-        (i.id IS NULL OR m.state = 1 AND m.received < :now - i.keep_delivered * 3600.0
-            OR m.state = 2 AND m.received < :now - i.keep_waiting * 7200.0)
+    /// Gives some pages back to the file system.
+    ///
+    /// - Returns: How many are left to be given back.
+    private nonisolated func giveBack(_ pace: inout SweepPace) async throws -> Int {
+        let pages = pace.pages
+        let (free, took) = try await self.pool.writeWithoutTransaction { db in
+            let began = ContinuousClock.now
+            // Outside of a transaction of ours.
+            _ = try Row.fetchAll(db, sql: "PRAGMA incremental_vacuum(\(pages))")
+            let free = try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
+            return (free, ContinuousClock.now - began)
+        }
+        try? await Task.sleep(for: free > 0 ? pace.took(took) : .zero)
+        return free
+    }
+
+    /// Whose time is over: looked for by a reader and by an index, and checked again by who deletes.
+    static let over = """
+        WITH RECURSIVE number (id) AS (
+            SELECT min(inbox) FROM message
+            UNION ALL SELECT (SELECT min(inbox) FROM message WHERE inbox > number.id) FROM number
+                WHERE number.id IS NOT NULL
+        )
+        SELECT m.seq, m.size FROM number CROSS JOIN message m ON m.inbox = number.id
+            WHERE number.id NOT IN (SELECT id FROM inbox)
+        UNION ALL SELECT m.seq, m.size FROM inbox i CROSS JOIN message m ON m.inbox = i.id
+            WHERE m.state = 1 AND m.received < :now - i.keep_delivered * 3600.0
+        UNION ALL SELECT m.seq, m.size FROM inbox i CROSS JOIN message m ON m.inbox = i.id
+            WHERE m.state = 2 AND m.received < :now - i.keep_waiting * 7200.0
+        LIMIT :step
         """
 
-    private nonisolated func deleteOver(now: Double) async throws -> Int {
-        let from = "FROM message m LEFT JOIN inbox i ON m.inbox = i.id WHERE \(Self.isOver)"
-        let all = try await self.pool.read { db in
-            try Row.fetchAll(
-                db,
-                sql: "SELECT m.seq, m.size \(from) LIMIT :step",
-                arguments: ["now": now, "step": Self.step]
-            )
-            .map { (seq: $0["seq"] as Int64, size: $0["size"] as Int) }
+    private nonisolated func deleteOver(now: Double, _ pace: inout SweepPace) async throws -> Int {
+        let (messages, bytes) = (pace.messages, pace.bytes)
+        let found = try await self.pool.read { db in
+            let rows = try Row.fetchAll(db, sql: Self.over, arguments: ["now": now, "step": messages])
+            var (found, total): ([Int64], Int) = ([], 0)
+            for row in rows {
+                total += row["size"]
+                guard found.isEmpty || total <= bytes else { break }
+                found.append(row["seq"])
+            }
+            // The pages of a body are a chain: whoever deletes it reads it all. So that its pages come from the disk here,
+            // where nobody waits for them.
+            let list = found.map(String.init).joined(separator: ",")
+            _ = try Int.fetchOne(db, sql: "SELECT count(substr(bytes, -1)) FROM body WHERE seq IN (\(list))")
+            return found
         }
-        guard !all.isEmpty else { return 0 }
-        var (count, bytes) = (0, 0)
-        while count < all.count, count == 0 || bytes + all[count].size <= Self.stepBytes {
-            bytes += all[count].size
-            count += 1
-        }
-        let found = all.prefix(count).map(\.seq)
+        guard !found.isEmpty else { return 0 }
         let list = found.map(String.init).joined(separator: ",")
-        try await self.pool.write { db in
+        let took = try await self.pool.write { db in
+            let began = ContinuousClock.now
             let rows = try Row.fetchAll(
                 db,
-                sql: "SELECT m.seq, m.size, m.inbox \(from) AND m.seq IN (\(list))",
+                sql: """
+                    SELECT m.seq, m.size, m.inbox FROM message m LEFT JOIN inbox i ON m.inbox = i.id
+                    WHERE m.seq IN (\(list)) AND (i.id IS NULL
+                        OR m.state = 1 AND m.received < :now - i.keep_delivered * 3600.0
+                        OR m.state = 2 AND m.received < :now - i.keep_waiting * 7200.0)
+                    """,
                 arguments: ["now": now]
             )
             for row in rows { try Self.delete(row, from: db) }
+            return ContinuousClock.now - began
         }
+        try? await Task.sleep(for: pace.took(took))
         return found.count
     }
 
@@ -195,7 +220,7 @@ extension SQLiteInboxStore {
             try Int64.fetchAll(
                 db,
                 sql: """
-                    SELECT m.seq FROM message m JOIN inbox i ON m.inbox = i.id
+                    SELECT m.seq FROM inbox i CROSS JOIN message m ON m.inbox = i.id
                     WHERE m.state = 0 AND m.received < ? - i.keep_waiting * 3600.0 LIMIT 1000
                     """,
                 arguments: [now]
