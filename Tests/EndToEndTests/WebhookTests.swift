@@ -7,7 +7,7 @@ extension EndToEnd {
     /// Webhooks that come while the connector is away, and while the edge is killed.
     @Suite("Webhooks", .serialized)
     struct Webhooks {
-        /// What `webhooks.py` prints.
+        /// What `Peers/webhooks` prints.
         private struct Tally: Decodable {
             var accepted: Int?
             var delivered: Int?
@@ -18,9 +18,12 @@ extension EndToEnd {
             let scratch = try ScratchFolder()
             let folder = scratch.file(mode)
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            let peer = try RunningProcess.peer(
-                "webhooks.py",
-                [mode, try Programs.product("culvert-edge"), try Programs.product("culvert"), folder.path]
+            let peer = try RunningProcess(
+                Programs.python,
+                [
+                    "-B", Programs.peer("webhooks"), mode, try Programs.product("culvert-edge"),
+                    try Programs.product("culvert"), folder.path,
+                ]
                     + numbers.map(String.init),
                 in: scratch
             )
@@ -49,6 +52,20 @@ extension EndToEnd {
             let tally = try await self.run("edges", [count], within: .seconds(240))
             #expect(tally.failures == [])
             #expect(tally.accepted == count)
+        }
+
+        @Test("A file gives back what is kept long enough, and no webhook waits for that", arguments: [10, 1_000])
+        func retention(kibibytes: Int) async throws {
+            let (mebibytes, milliseconds) = Programs.isFullSize ? (900, 100) : (60, 0)
+            let tally = try await self.run("retention", [mebibytes, kibibytes, milliseconds], within: .seconds(400))
+            #expect(tally.failures == [])
+        }
+
+        @Test("culvert start makes the inbox of its file, changes it with the file, and leaves it there when it ends")
+        func file() async throws {
+            let tally = try await self.run("file", [], within: .seconds(120))
+            #expect(tally.failures == [])
+            #expect(tally.delivered == 1)
         }
 
         @Test("A full file refuses what comes, and takes again once there is room")

@@ -141,7 +141,7 @@ struct TunnelsFileTests {
                 "c.yaml:3: “ftp://x” is not the address of an edge: only http://, https://, ws:// and wss:// are understood.",
                 "c.yaml:6: “foo” is not a target: the port is missing, as in localhost:3000.",
                 "c.yaml:7: There is no setting “nmae” of a tunnel: there are target, kind, name, port, public, pool, token-file, "
-                    + "host-header, policy, origin-tls-verify, origin-ca-file, inspect.",
+                    + "host-header, policy, origin-tls-verify, origin-ca-file, inspect, inbox.",
                 "c.yaml:9: “origin-tls-verify” has to be on or off.",
                 "c.yaml:10: “target” is missing: a port, host:port, http://…, https://… or unix:/path.",
                 "c.yaml:11: With “token-file” the tunnel is what its token says: leave “name” out.",

@@ -49,6 +49,8 @@ package struct DesiredTunnel: Equatable, Sendable {
     package var sharesConnections: Bool
     /// Whether its requests may be kept, where there is an inspector.
     package var isInspected = true
+    /// Its inbox at the edge; `nil` leaves the one that it may have as it is.
+    package var inbox: InboxSettings?
 
     /// A token that its successor does not differ from: whoever serves the tunnel takes that up by itself.
     private struct GivenToken: Equatable, Sendable {

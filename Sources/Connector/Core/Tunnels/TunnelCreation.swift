@@ -14,6 +14,7 @@ package struct TunnelCreation: Sendable {
     private let originTrust: OriginTrust
     private let connections: Int
     private let sharesConnections: Bool
+    private let inbox: InboxSettings?
 
     /// - Parameters:
     ///   - access: The edge to create it at, and the API key.
@@ -27,6 +28,7 @@ package struct TunnelCreation: Sendable {
     ///   - originTrust: Which certificates of an `https://` target are accepted.
     ///   - connections: How many connections to keep to the edge, 1 to 8.
     ///   - sharesConnections: Whether these are shared with other tunnels of the program.
+    ///   - inbox: The inbox that the tunnel is to have at the edge; `nil` leaves the one that it may have as it is.
     package init(
         access: EdgeAccess,
         name: String?,
@@ -38,7 +40,8 @@ package struct TunnelCreation: Sendable {
         policy: TunnelPolicy,
         originTrust: OriginTrust,
         connections: Int,
-        sharesConnections: Bool = false
+        sharesConnections: Bool = false,
+        inbox: InboxSettings? = nil
     ) {
         self.access = access
         self.name = name
@@ -51,6 +54,7 @@ package struct TunnelCreation: Sendable {
         self.originTrust = originTrust
         self.connections = connections
         self.sharesConnections = sharesConnections
+        self.inbox = inbox
     }
 
     /// What is asked of the edge for a local server.
@@ -104,8 +108,15 @@ package struct TunnelCreation: Sendable {
         guard self.target.kind == .http || tunnel.kind == self.target.kind else {
             throw CommandFailure(.unavailable, "The edge knows tunnels of HTTP alone: it needs a later version.")
         }
+        let token = try TunnelToken(fromEdge: tunnel.token)
+        if let inbox {
+            // The one-time code was for the call that made the tunnel.
+            _ = try await server.callControl(try access.withoutOneTimeCode()) { client async throws(EdgeFailure) in
+                try await client.setInbox(of: token.tunnelID, inbox)
+            }
+        }
         return ServedTunnel(
-            token: try TunnelToken(fromEdge: tunnel.token),
+            token: token,
             // The address that the call went to, and not the one that the edge gives itself: this one is reachable from
             // here.
             edge: access.edge,

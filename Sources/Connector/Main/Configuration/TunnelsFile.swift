@@ -40,6 +40,8 @@ struct TunnelsFile: Equatable, Sendable {
         var originTrust = OriginTrust()
         /// Whether the requests may be kept, where there is an inspector.
         var isInspected = true
+        /// The tunnel's inbox at the edge; `nil` leaves the one that it may have as it is.
+        var inbox: InboxSettings?
     }
 
     var edge: EdgeAddress?

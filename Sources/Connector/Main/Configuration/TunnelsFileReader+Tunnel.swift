@@ -7,7 +7,7 @@ import Yams
 extension TunnelsFileReader {
     private static let settings = [
         "target", "kind", "name", "port", "public", "pool", "token-file", "host-header", "policy", "origin-tls-verify",
-        "origin-ca-file", "inspect",
+        "origin-ca-file", "inspect", "inbox",
     ]
 
     /// Reads one tunnel; nothing if it has no usable target.
@@ -32,6 +32,7 @@ extension TunnelsFileReader {
             case "origin-tls-verify":
                 entry.originTrust.verifies = self.onOrOff(value, "origin-tls-verify") ?? true
             case "inspect": entry.isInspected = self.onOrOff(value, "inspect") ?? true
+            case "inbox": entry.inbox = self.inbox(value)
             case "origin-ca-file": entry.originTrust.authorities = self.authorities(value)
             default: self.reportUnknown(key, of: " of a tunnel", among: Self.settings)
             }
@@ -52,8 +53,11 @@ extension TunnelsFileReader {
         if mapping["target"] == nil {
             self.report(node, "“target” is missing: a port, host:port, http://…, https://… or unix:/path.")
         }
+        if let inbox = mapping["inbox"] {
+            self.check(inbox, of: entry, kind)
+        }
         if let tokenFile = entry.tokenFile, let tokenNode = mapping["token-file"] {
-            for setting in ["name", "kind", "port", "public", "pool", "host-header", "policy"]
+            for setting in ["name", "kind", "port", "public", "pool", "host-header", "policy", "inbox"]
             where mapping[setting] != nil {
                 self.report(
                     mapping[setting],
@@ -82,6 +86,15 @@ extension TunnelsFileReader {
         }
         entry.target = target
         return entry
+    }
+
+    /// Reports an inbox of a tunnel that can have none.
+    private mutating func check(_ inbox: Node, of entry: TunnelsFile.Entry, _ kind: TunnelKind) {
+        if kind != .http || entry.isPrivate {
+            self.report(inbox, "“inbox” is for public tunnels of kind http: leave it out.")
+        } else if entry.name == nil, entry.tokenFile == nil {
+            self.report(inbox, "“inbox” needs “name”: an inbox outlives the program, and keeps its tunnel's name.")
+        }
     }
 
     private mutating func kind(_ node: Node) -> TunnelKind? {

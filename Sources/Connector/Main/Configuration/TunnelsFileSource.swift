@@ -44,6 +44,7 @@ struct TunnelsFileSource: Sendable {
             )
             tunnel.isInspected = entry.isInspected
             tunnel.pools = entry.pools
+            tunnel.inbox = entry.inbox
             tunnels.append(tunnel)
         }
         let path = URL(fileURLWithPath: self.path).path
@@ -122,7 +123,8 @@ struct TunnelsFileSource: Sendable {
             policy: tunnel.policy,
             originTrust: tunnel.originTrust,
             connections: tunnel.connections,
-            sharesConnections: tunnel.sharesConnections
+            sharesConnections: tunnel.sharesConnections,
+            inbox: tunnel.inbox
         ).prepare
     }
 }
