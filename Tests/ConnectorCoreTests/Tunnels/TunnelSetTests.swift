@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -38,6 +39,25 @@ struct TunnelSetTests {
             observer: ConnectionWatch(connected: connected),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
+    }
+
+    @Test("An inbox is refused with a key whose codes are good for one call, before anything is made")
+    func oneTimeCode() async throws {
+        let creation = TunnelCreation(
+            access: EdgeAccess(
+                edge: try EdgeAddress(parsing: "http://127.0.0.1:1"),
+                credentials: try Credentials(apiKey: "a-key", oneTimeCode: "123456")
+            ),
+            name: "my-app",
+            target: try OriginTarget(parsing: "3000"),
+            policy: TunnelPolicy(),
+            originTrust: OriginTrust(),
+            connections: 1,
+            inbox: InboxSettings()
+        )
+        let server = try self.server()
+        let failure = await #expect(throws: CommandFailure.self) { _ = try await creation.prepare(server) }
+        #expect(failure?.status == .usage)
     }
 
     /// Tunnels by id and the port of their target.

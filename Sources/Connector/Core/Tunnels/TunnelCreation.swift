@@ -102,6 +102,13 @@ package struct TunnelCreation: Sendable {
         var trust = self.originTrust
         if case .rewrite(let host) = request.policy?.host { trust = trust.naming(host) }
         let access = self.access
+        guard self.inbox == nil || access.credentials.oneTimeCode == nil else {
+            throw CommandFailure(
+                .usage,
+                "A one-time code is good for one call, and a tunnel with “inbox” takes two: use a key without a second "
+                    + "factor, or leave “inbox” out and run “culvert inbox set”."
+            )
+        }
         let tunnel = try await server.callControl(access) { [request] client async throws(EdgeFailure) in
             try await client.create(request)
         }
@@ -110,8 +117,7 @@ package struct TunnelCreation: Sendable {
         }
         let token = try TunnelToken(fromEdge: tunnel.token)
         if let inbox {
-            // The one-time code was for the call that made the tunnel.
-            _ = try await server.callControl(try access.withoutOneTimeCode()) { client async throws(EdgeFailure) in
+            _ = try await server.callControl(access) { client async throws(EdgeFailure) in
                 try await client.setInbox(of: token.tunnelID, inbox)
             }
         }
