@@ -171,9 +171,10 @@ def retention(edge_program, culvert, folder, mebibytes, kibibytes, milliseconds)
         failures.append(f"{before} bytes have become {after}, {kept} bytes were kept meanwhile")
     slow, disk = sorted(times, reverse=True)[:5], sorted(disk, reverse=True)[:5]
     times, beside = sorted(took for took, _ in times), sorted(took for took, _ in beside)
-    # A commit is flushed twice where the log is written to the file, too.
-    if milliseconds and slow[0][0] > milliseconds / 1e3 + 2 * disk[0][0]:
-        failures.append(f"webhooks were held up: {slow}, and the disk {disk}")
+    # A commit is flushed twice where the log is written to the file, too;
+    # and whatever else the machine does delays a request that touches no file as well.
+    if milliseconds and slow[0][0] > milliseconds / 1e3 + 2 * disk[0][0] + beside[-1]:
+        failures.append(f"webhooks were held up: {slow}, the disk {disk}, requests beside {beside[-1]}")
     # A large transaction shows here on any machine: the log becomes as large as what it deletes.
     if log > 24 << 20:
         failures.append(f"the log took {log} bytes")
