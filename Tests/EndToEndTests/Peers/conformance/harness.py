@@ -210,6 +210,7 @@ class Origin:
         self.ends = []
         self.failures = queue.Queue()
         self.running = []
+        self.taken = threading.Condition()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def begin(self, scripts):
@@ -221,12 +222,14 @@ class Origin:
     def _accept(self):
         while True:
             end = End(self.listener.accept()[0])
-            self.ends.append(end)
-            script = self.scripts.pop(0) if self.scripts else None
-            # A script that outlives its case must not speak into the next one.
-            thread = threading.Thread(target=self._run, args=(end, script, self.failures), daemon=True)
-            self.running.append(thread)
-            thread.start()
+            with self.taken:
+                self.ends.append(end)
+                script = self.scripts.pop(0) if self.scripts else None
+                # A script that outlives its case must not speak into the next one.
+                thread = threading.Thread(target=self._run, args=(end, script, self.failures), daemon=True)
+                thread.start()
+                self.running.append(thread)
+                self.taken.notify_all()
 
     def _run(self, end, script, failures):
         if script is None:
@@ -251,7 +254,11 @@ class Origin:
 
     def finish(self):
         """Waits for all scripts; raises the first failure."""
-        for thread in self.running:
+        with self.taken:
+            # A connection may still be on its way from the listener.
+            self.taken.wait_for(lambda: not self.scripts, 1)
+            running = list(self.running)
+        for thread in running:
             thread.join(PATIENCE + 1)
         if not self.failures.empty():
             raise self.failures.get()
