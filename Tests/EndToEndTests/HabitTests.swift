@@ -198,10 +198,10 @@ extension EndToEnd {
                 let other = try connector(arguments)
                 try await self.event(#""event":"online""#, of: other)
                 try await self.event(#""event":"also_served""#, of: other)
+                try await self.event(#""event":"also_served""#, of: first)
                 other.send(signal: SIGTERM)
                 #expect(try await other.end() == .exited(0))
             }
-            #expect(first.standardError.contains(#""event":"also_served""#))
             // Nobody is left elsewhere.
             first.send(signal: SIGTERM)
             #expect(try await first.end() == .exited(0))

@@ -42,7 +42,9 @@ extension EndToEnd {
             #expect(outcome.events == 3 * Int(seconds * 10))
             #expect(resumed >= Double(Self.cuts))
             #expect(try await edge.metric("culvert_sessions_total", in: scratch) == 2)
-            if !isSilent { #expect(outcome.worst < 1_000) }
+            // Milliseconds. A reset is noticed at once: beside other tests it is the machine that makes somebody wait, but never
+            // as long as it takes to notice silence.
+            if !isSilent { #expect(outcome.worst < (Programs.isFullSize ? 1_000 : 2_500)) }
         }
 
         @Test("The tunnels of one program, which share its connections, outlive connections that break")

@@ -314,7 +314,13 @@ def proxy_headers_in(binaries):
                     assert is_reset(connection), (fault, target == port)
                     assert time.monotonic() - begun < 5, fault
             assert stage.line(lines + number + 1)["error"] == "proxy_header", fault
-        notes = [line for line in stage.log.read_text().splitlines() if '"proxy_header"' in line and "a connection was closed" in line]
+        # The listener's line follows the reset that the visitor has seen already.
+        deadline = time.monotonic() + 10
+        while True:
+            notes = [line for line in stage.log.read_text().splitlines() if '"proxy_header"' in line and "a connection was closed" in line]
+            if len(notes) >= len(faults) or time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
         assert len(notes) == len(faults), notes
         # Whoever is not trusted can't say who he is.
         with stage.visit(port, source_address=(visitor, 0)) as connection:
