@@ -12,26 +12,39 @@ check_format() {
 
 # Data, the licence and generated documents may be long; what people edit may not.
 check_files() {
-    local file lines wrong=0
-    while IFS= read -r -d '' file; do
-        [ -f "$file" ] || continue
-        lines=$(wc -l <"$file")
-        # The manifest can't be cut in two.
-        if [ "$lines" -gt "$line_limit" ] && [ "$file" != Package.swift ]; then
-            echo "$file has $lines lines; at most $line_limit are allowed" >&2
-            wrong=1
-        fi
-        case "$file" in
-        *.swift | *.py | *.sh | scripts/*)
-            if ! head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0'; then
-                echo "$file does not begin with its licence identifier" >&2
-                wrong=1
-            fi
-            ;;
-        esac
-    done < <(git ls-files -z --cached --others --exclude-standard \
-        '*.swift' '*.py' '*.sh' '*.html' '*.md' '*.c' '*.h' 'scripts/*' '.ci/*')
-    return "$wrong"
+    local file
+    git ls-files -z --cached --others --exclude-standard \
+        '*.swift' '*.py' '*.sh' '*.html' '*.md' '*.c' '*.h' 'scripts/*' '.ci/*' |
+        while IFS= read -r -d '' file; do
+            # What was deleted and is not yet committed is still listed.
+            [ ! -f "$file" ] || printf '%s\0' "$file"
+        done | xargs -0 awk -v limit="$line_limit" '
+            function check() {
+                if (lines > limit && file != "Package.swift") {
+                    print file " has " lines " lines; at most " limit " are allowed" > "/dev/stderr"
+                    wrong = 1
+                }
+                if (file ~ /\.(swift|py|sh)$|^scripts\// && !licensed) {
+                    print file " does not begin with its licence identifier" > "/dev/stderr"
+                    wrong = 1
+                }
+            }
+            FNR == 1 {
+                if (file != "") check()
+                file = FILENAME
+                seen[file] = 1
+                licensed = 0
+            }
+            FNR <= 3 && /SPDX-License-Identifier: Apache-2\.0/ { licensed = 1 }
+            { lines = FNR }
+            END {
+                check()
+                for (i = 1; i < ARGC; i++) if (!(ARGV[i] in seen)) {
+                    print ARGV[i] " is empty" > "/dev/stderr"
+                    wrong = 1
+                }
+                exit wrong
+            }'
 }
 
 check_shell() {
