@@ -31,12 +31,12 @@ class CountedBench(rows.Bench):
             environment |= {"LD_PRELOAD": str(self.counter), "ALLOCATION_COUNT_FILE": str(path)}
         return super().start(name, *command, **environment)
 
-    def start_tunnel(self, origin_port: int) -> None:
-        super().start_tunnel(origin_port)
+    def start_rows(self) -> None:
+        self.start_tunnel()
         # A connector beside it that keeps what passes.
         edge = f"http://127.0.0.1:{self.edge_port}"
         self.start(
-            "inspected", str(self.programs / "culvert"), "http", str(origin_port), "--edge", edge, "--name", "inspected",
+            "inspected", str(self.programs / "culvert"), "http", str(self.origin_port), "--edge", edge, "--name", "inspected",
             "--connections", "1", "--log-level", "warning", "--max-requests-per-visitor", "100000", "--inspect", "on",
             CULVERT_API_KEY=self.key,
         )  # fmt: skip

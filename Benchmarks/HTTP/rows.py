@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is compared: the origin itself, one nginx in front of it, two in a row, and the tunnel."""
+"""What is compared: the origin itself, two proxies in a row in front of it, of three kinds, and the tunnel."""
 import contextlib
 import os
 import pathlib
@@ -10,11 +10,22 @@ import subprocess
 import time
 import urllib.request
 
-HEADERS = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; proxy_request_buffering off;'
+# Connections to the next hop are kept, as everything else here keeps them; by itself nginx does not.
+KEPT = 'proxy_http_version 1.1; proxy_set_header Connection "";'
+UNBUFFERED = KEPT + " proxy_buffering off; proxy_request_buffering off;"
 UPGRADE = (
     "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;"
     " proxy_read_timeout 600s; proxy_buffering off;"
 )
+# The processes of each row between visitor and origin, the visitor's side first.
+HOPS = {
+    "direct": [],
+    "two nginx": ["nginx 2", "nginx 1"],
+    "two nginx as shipped": ["nginx as shipped 2", "nginx as shipped 1"],
+    "two haproxy": ["haproxy 2", "haproxy 1"],
+    "culvert": ["edge", "connector"],
+    "culvert as shipped": ["edge as shipped", "connector as shipped"],
+}
 
 
 def free_port() -> int:
@@ -64,30 +75,53 @@ class Bench:
         (www / "index.html").write_bytes(b"<!doctype html><title>bench</title>")
         with (www / "gigabyte").open("wb") as file:
             file.truncate(1 << 30)
-        peers_port, origin_port, one_port, two_port = (free_port() for _ in range(4))
+        self.peers_port, self.origin_port = free_port(), free_port()
         here = pathlib.Path(__file__).parent
-        self.peers_port = peers_port
-        self.start("peers", "python3", str(here / "peers.py"), str(peers_port))
-        locations = (
-            f"root {www}; location /sink {{ proxy_pass http://127.0.0.1:{peers_port}; client_max_body_size 0;"
-            f" {HEADERS} }} location /echo {{ proxy_pass http://127.0.0.1:{peers_port}; {UPGRADE} }}"
-        )
-        self.nginx("origin", origin_port, locations)
-        self.nginx("nginx 1", one_port, self.proxy_to("up"), origin_port)
-        self.nginx("nginx 2", two_port, self.proxy_to("up"), one_port)
-        self.urls["direct"] = f"http://127.0.0.1:{origin_port}"
-        self.urls["one nginx"] = f"http://127.0.0.1:{one_port}"
-        self.urls["two nginx"] = f"http://127.0.0.1:{two_port}"
-        self.start_tunnel(origin_port)
-        self.origin_port = origin_port
+        self.start("peers", "python3", str(here / "peers.py"), str(self.peers_port))
+        peers = f"proxy_pass http://127.0.0.1:{self.peers_port}; client_max_body_size 0;"
+        self.nginx(
+            "origin", self.origin_port,
+            f"root {www}; location /sink {{ {peers} {UNBUFFERED} }} location /echo {{ {peers} {UPGRADE} }}",
+        )  # fmt: skip
+        self.urls["direct"] = f"http://127.0.0.1:{self.origin_port}"
+        self.start_rows()
         for url in self.urls.values():
             wait_for(url + "/small")
 
-    def proxy_to(self, name: str) -> str:
-        return (
-            f"location / {{ proxy_pass http://{name}; client_max_body_size 0; {HEADERS} }}"
-            f" location /echo {{ proxy_pass http://{name}; {UPGRADE} }}"
+    def start_rows(self) -> None:
+        """Everything that is held against the origin alone."""
+        for row, start in (
+            ("two nginx", lambda name, *ports: self.nginx(name, *self.hop(UNBUFFERED, *ports))),
+            ("two nginx as shipped", lambda name, *ports: self.nginx(name, *self.hop(KEPT, *ports))),
+            ("two haproxy", self.haproxy),
+        ):
+            upstream = self.origin_port
+            for name in reversed(HOPS[row]):
+                port = free_port()
+                start(name, port, upstream)
+                upstream = port
+            self.urls[row] = f"http://127.0.0.1:{upstream}"
+        self.start_tunnel()
+        self.start_tunnel_as_shipped()
+
+    def hop(self, headers: str, port: int, upstream: int) -> tuple[int, str, int]:
+        """The port, the locations and the next port of an nginx that passes everything on."""
+        locations = (
+            f"location / {{ proxy_pass http://up; client_max_body_size 0; {headers} }}"
+            f" location /echo {{ proxy_pass http://up; {UPGRADE} }}"
         )
+        return port, locations, upstream
+
+    def haproxy(self, name: str, port: int, upstream: int) -> None:
+        """HAProxy as Debian ships it, but for one thread and nothing logged."""
+        file = self.folder / f"{name}.cfg"
+        file.write_text(
+            "global\n nbthread 1\n"
+            "defaults\n mode http\n timeout connect 5s\n timeout client 600s\n timeout server 600s\n timeout tunnel 600s\n"
+            f"frontend visitors\n bind 127.0.0.1:{port} backlog 4096\n default_backend up\n"
+            f"backend up\n server up 127.0.0.1:{upstream}\n"
+        )
+        self.start(name, "haproxy", "-q", "-db", "-f", str(file))
 
     def __exit__(self, *_: object) -> None:
         for process in reversed(self.processes.values()):
@@ -123,25 +157,38 @@ class Bench:
         )
         self.start(name, "nginx", "-e", "stderr", "-c", str(file))
 
-    def start_tunnel(self, origin_port: int) -> None:
-        edge = f"http://127.0.0.1:{self.edge_port}"
+    def start_tunnel(self) -> None:
+        """Edge and connector with one event loop and one connection, as the other programs have one worker or thread."""
+        self.start_edge("edge", self.edge_port, self.admin_port, CULVERT_EVENT_LOOPS="1")
+        self.start_connector("connector", self.edge_port, "--connections", "1")
+        self.urls["culvert"] = f"http://127.0.0.1:{self.edge_port}/bench"
+
+    def start_tunnel_as_shipped(self) -> None:
+        """Edge and connector with as many event loops and connections as they take by themselves."""
+        port, admin_port = free_port(), free_port()
+        self.start_edge("edge as shipped", port, admin_port)
+        self.start_connector("connector as shipped", port)
+        self.urls["culvert as shipped"] = f"http://127.0.0.1:{port}/bench"
+
+    def start_edge(self, name: str, port: int, admin_port: int, **environment: str) -> None:
         self.start(
-            "edge", str(self.programs / "culvert-edge"), "--dev",
-            "--listen", f"127.0.0.1:{self.edge_port}", "--admin-listen", f"127.0.0.1:{self.admin_port}",
-            CULVERT_AUTH_API_KEY=self.key, CULVERT_LOG_LEVEL="warning", CULVERT_EVENT_LOOPS="1",
+            name, str(self.programs / "culvert-edge"), "--dev",
+            "--listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{admin_port}",
+            CULVERT_AUTH_API_KEY=self.key, CULVERT_LOG_LEVEL="warning",
             CULVERT_LIMITS_CREATIONS_PER_HOUR="100000", CULVERT_LIMITS_TUNNELS_PER_KEY="100000",
             CULVERT_LIMITS_API_CALLS_PER_SECOND="100000", CULVERT_LIMITS_CONNECTS_PER_SECOND="100000",
-            CULVERT_HTTP_MAX_CONNECTIONS="20000",
+            CULVERT_HTTP_MAX_CONNECTIONS="20000", **environment,
         )  # fmt: skip
-        wait_for(f"http://127.0.0.1:{self.admin_port}/healthz")
+        wait_for(f"http://127.0.0.1:{admin_port}/healthz")
+
+    def start_connector(self, name: str, port: int, *options: str) -> None:
         self.start(
-            "connector", str(self.programs / "culvert"), "http", str(origin_port),
-            "--edge", edge, "--name", "bench", "--connections", "1", "--log-level", "warning",
+            name, str(self.programs / "culvert"), "http", str(self.origin_port),
+            "--edge", f"http://127.0.0.1:{port}", "--name", "bench", "--log-level", "warning",
             # All visitors of a benchmark have one address.
-            "--max-requests-per-visitor", "100000",
+            "--max-requests-per-visitor", "100000", *options,
             CULVERT_API_KEY=self.key,
         )  # fmt: skip
-        self.urls["culvert"] = f"{edge}/bench"
 
     def restart_tunnel(self) -> None:
         """Edge and connector anew: what they cost is not hidden in memory that they have had before."""
@@ -149,15 +196,14 @@ class Bench:
             process = self.processes.pop(name)
             process.terminate()
             process.wait(40)
-        self.start_tunnel(self.origin_port)
+        self.start_tunnel()
         wait_for(self.urls["culvert"] + "/small")
         # Until what the start needed has been given back.
         time.sleep(4)
 
     def pids(self, row: str) -> list[int]:
         """The processes between visitor and origin in a row."""
-        names = {"direct": [], "one nginx": ["nginx 1"], "two nginx": ["nginx 1", "nginx 2"]}
-        return [self.processes[name].pid for name in names.get(row, ["edge", "connector"])]
+        return [self.processes[name].pid for name in HOPS[row]]
 
     def connectors_to(self, name: str, count: int):  # noqa: ANN201
         """A tunnel of its own with as many streams as connectors can have: 8 connections each, of 1 024 streams."""

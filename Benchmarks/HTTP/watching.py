@@ -29,9 +29,8 @@ class Watched(rows.Bench):
         super().__init__(programs, folder)
         self.before = before
 
-    def start_tunnel(self, origin_port: int) -> None:
-        super().start_tunnel(origin_port)
-        self.origin = origin_port
+    def start_rows(self) -> None:
+        self.start_tunnel()
         self.rows = ["off", "inspector", "screen and inspector"]
         self.connector("off", self.programs, "--inspect", "off")
         self.connector("inspector", self.programs, "--inspect", "on")
@@ -45,7 +44,7 @@ class Watched(rows.Bench):
         edge = f"http://127.0.0.1:{self.edge_port}"
         program = str(programs / "culvert")
         command = [
-            program, "http", str(self.origin), "--edge", edge, "--name", name, "--connections", "1", "--log-level", "warning", *options,
+            program, "http", str(self.origin_port), "--edge", edge, "--name", name, "--connections", "1", "--log-level", "warning", *options,
         ]  # fmt: skip
         # Whoever is older has no such limit.
         limit = "--max-requests-per-visitor"
