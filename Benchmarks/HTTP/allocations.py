@@ -42,6 +42,10 @@ class CountedBench(rows.Bench):
         )  # fmt: skip
         self.urls["inspected"] = f"{edge}/inspected"
 
+    def pids(self, row: str) -> list[int]:
+        names = ["edge", "inspected"] if row == "inspected" else rows.HOPS[row]
+        return [self.processes[name].pid for name in names]
+
     def count(self, name: str) -> int:
         return int.from_bytes(self.counts[name][:8], sys.byteorder)
 
