@@ -165,13 +165,13 @@ struct CostTests {
             clientIPHeader: nil,
             isTLS: true
         )
-        let peer = try SocketAddress(ipAddress: "10.0.0.9", port: 1)
+        let peer = IPAddress("10.0.0.9")
         guard case .tunnel(let id, let prefixLength) = PublicRouter(wildcardDomain: nil).route(head) else { return }
         let rewrite = RequestRewrite(
             entry: .prefix(prefixLength),
             policy: TunnelPolicy(),
             tunnelID: id,
-            visitor: trust.visitor(head.section, socketAddress: peer),
+            visitor: trust.visitor(head.section, peer: peer),
             requestID: RequestID()
         )
         _ = rewrite.head(head)

@@ -34,6 +34,31 @@ struct HeadWriterTests {
         #expect(count == 2)
     }
 
+    @Test("Spare memory is used again unless it is held: those bytes stay as they are", arguments: [false, true])
+    func spare(isHeld: Bool) {
+        func place(of buffer: ByteBuffer) -> UnsafeRawPointer? { buffer.withUnsafeReadableBytes { $0.baseAddress } }
+        var spare: ByteBuffer? = HeadWriter.head(room: 64) { $0.text("first") }
+        let before = spare.flatMap(place)
+        let held = isHeld ? spare : nil
+        let second = HeadWriter.head(room: 32, spare: spare.take() ?? ByteBuffer()) { $0.text("the second") }
+        #expect(String(buffer: second) == "the second")
+        #expect((place(of: second) == before) == !isHeld)
+        #expect(held.map { String(buffer: $0) } == (isHeld ? "first" : nil))
+        let long = HeadWriter.head(room: 1_000, spare: second) { $0.text("a third, longer than the memory was") }
+        #expect(String(buffer: long) == "a third, longer than the memory was")
+        #expect(String(buffer: second) == "the second")
+    }
+
+    @Test(
+        "Numbers in hexadecimal have all their digits",
+        arguments: [0, 0xA, .max, 0x0123_4567_89ab_cdef_0011_2233_4455_6677]
+    )
+    func hexadecimal(_ number: UInt128) {
+        let text = String(number, radix: 16)
+        let expected = String(repeating: "0", count: 32 - text.count) + text
+        #expect(String(buffer: HeadWriter.head(room: 32) { $0.hexadecimal(number) }) == expected)
+    }
+
     @Test("A field is copied as it came, but for white space around its value")
     func copies() throws {
         let head = try self.request("GET / HTTP/1.1\r\nHost: a\r\nOne:1\r\nTwo: \t2 \r\nThree: 3\r\nFour:\r\n\r\n")

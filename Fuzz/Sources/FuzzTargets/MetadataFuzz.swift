@@ -93,7 +93,6 @@ enum MetadataFuzz {
     private static func check(_ metadata: OpenMetadata) throws {
         try Finding.unless((1...255).contains(metadata.target.utf8.count), "a TARGET of a wrong length")
         try Finding.unless((metadata.host?.utf8.count ?? 0) <= 255, "HOST is too long")
-        try Finding.unless((metadata.requestID?.count ?? 16) == 16, "REQUEST_ID of a wrong length")
         try Finding.unless((metadata.traceparent?.utf8.count ?? 55) == 55, "TRACEPARENT of a wrong length")
         try Finding.unless((metadata.alpn?.utf8.count ?? 0) <= 32, "ALPN is too long")
     }

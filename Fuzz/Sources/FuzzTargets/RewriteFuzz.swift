@@ -159,7 +159,7 @@ enum RewriteFuzz {
             entry: entry,
             policy: setting.policy,
             tunnelID: id,
-            visitor: setting.trust.visitor(head.section, socketAddress: self.peer),
+            visitor: setting.trust.visitor(head.section, peer: IPAddress(self.peer)),
             requestID: RequestID(),
             dropsAuthorization: setting.dropsAuthorization,
             clientIPHeader: setting.trust.clientIPHeader?.asciiLowercased()

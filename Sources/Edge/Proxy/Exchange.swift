@@ -270,7 +270,8 @@ extension Exchange: OriginLinkConsumer {
                     sink
                 )
             case .upgrade:
-                let bytes = rewrite.head(head, framing: .asReceived, connection: .kept)
+                let spare = self.outgoing.answered()
+                let bytes = rewrite.head(head, framing: .asReceived, connection: .kept, spare: spare)
                 self.send(bytes, head.status, isFinal: true, sink)
                 sink.switchProtocols()
             case .final(let framing, let visitorFraming, let answer):
@@ -282,7 +283,8 @@ extension Exchange: OriginLinkConsumer {
                     head,
                     framing: visitorFraming,
                     connection: connection,
-                    date: self.request.services.date
+                    date: self.request.services.date,
+                    spare: self.outgoing.answered()
                 )
                 self.send(bytes, head.status, isFinal: true, sink)
                 if self.responseBody.isComplete { self.completeResponse(sink) }
@@ -296,7 +298,6 @@ extension Exchange: OriginLinkConsumer {
 
     private func send(_ head: ByteBuffer, _ status: Int, isFinal: Bool, _ sink: any ResponseSink) {
         self.request.answered(head, status: status, isFinal: isFinal)
-        if isFinal { self.outgoing.answered() }
         sink.head(head)
     }
 

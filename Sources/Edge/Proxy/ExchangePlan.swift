@@ -45,7 +45,7 @@ struct ExchangePlan {
         metadata.remoteAddress = self.request.visitor.address.flatMap {
             NetworkEndpoint(address: $0.bytes, port: UInt16(clamping: self.request.remoteAddress?.port ?? 0))
         }
-        metadata.requestID = self.request.id.bytes
+        metadata.requestID = self.request.id.number
         return metadata
     }
 }

@@ -31,6 +31,8 @@ final class IncomingRequest {
     private(set) var refuge: (any Refuge)?
     private var isFinished = false
     private let connectionPlace: ConnectionPlace?
+    /// Memory that the connection has no more use for.
+    private var spare: ByteBuffer?
 
     /// How many bytes of a target are logged.
     private static let longestTarget = 8_192
@@ -42,22 +44,27 @@ final class IncomingRequest {
     ///   - services: What the listener works with.
     ///   - eventLoop: The event loop of the connection.
     ///   - remoteAddress: Where the connection comes from.
+    ///   - peer: The same as an address alone, which a connection keeps for all its requests.
     ///   - place: The connection, to those who count requests by address.
     ///   - boundOrigin: The connection to an origin that belongs to the visitor's, if there is one.
     ///   - connectionPlace: The connection's place among all.
+    ///   - spare: Memory that the connection has no more use for.
     init(
         _ head: RequestHead?,
         services: ProxyServices,
         eventLoop: any EventLoop,
         remoteAddress: SocketAddress?,
+        peer: IPAddress?,
         place: VisitorPlace? = nil,
         boundOrigin: BoundOrigin? = nil,
-        connectionPlace: ConnectionPlace? = nil
+        connectionPlace: ConnectionPlace? = nil,
+        spare: consuming ByteBuffer? = nil
     ) {
         self.place = place
         self.traits = head.map { RequestTraits($0) } ?? RequestTraits(isKeepAlive: false)
         self.accept = head?.section.values(.accept) ?? []
         self.connectionPlace = connectionPlace
+        self.spare = spare
         self.services = services
         self.eventLoop = eventLoop
         self.remoteAddress = remoteAddress
@@ -66,8 +73,8 @@ final class IncomingRequest {
             started: .now(),
             method: head?.methodText ?? "-",
             target: head.map { $0.section.text($0.target, atMost: Self.longestTarget) } ?? "-",
-            visitor: head.map { services.trust.visitor($0.section, socketAddress: remoteAddress) }
-                ?? Visitor(address: IPAddress(remoteAddress), scheme: "http", host: ""),
+            visitor: head.map { services.trust.visitor($0.section, peer: peer) }
+                ?? Visitor(address: peer, scheme: "http", host: ""),
             traceparent: head?.section.first(.traceparent)
         )
         self.observer = services.observe(self.record.requestID)
@@ -90,6 +97,9 @@ final class IncomingRequest {
         guard let address = self.visitor.address else { return self.remoteAddress }
         return (try? SocketAddress(packedIPAddress: ByteBuffer(bytes: address.bytes), port: 0)) ?? self.remoteAddress
     }
+
+    /// Memory for the head as it goes to the origin: the first caller gets what the connection had to spare.
+    func takeSpare() -> ByteBuffer { self.spare.take() ?? ByteBuffer() }
 
     // MARK: What happens to it
 

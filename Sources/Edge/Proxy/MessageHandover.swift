@@ -57,11 +57,13 @@ final class MessageHandover: ResponseSink, Refuge {
         var parser = HeadParser(maximumBytes: 1 << 20, maximumFields: 10_000)
         guard let head = try? parser.request(&bytes) else { return self.conclude(.failed(code: "unreadable")) }
         let stored = self.message.head
+        let address = stored.address.flatMap { try? SocketAddress(ipAddress: $0, port: stored.port) }
         let request = IncomingRequest(
             head,
             services: self.services,
             eventLoop: self.eventLoop,
-            remoteAddress: stored.address.flatMap { try? SocketAddress(ipAddress: $0, port: stored.port) }
+            remoteAddress: address,
+            peer: IPAddress(address)
         )
         self.request = request
         request.seekRefuge(self)

@@ -31,12 +31,16 @@ struct RequestRewrite {
     }
 
     /// The head as it goes to the origin.
-    func head(_ head: RequestHead) -> ByteBuffer {
+    ///
+    /// - Parameters:
+    ///   - head: The visitor's.
+    ///   - spare: Memory that is used again if nobody else holds it.
+    func head(_ head: RequestHead, spare: consuming ByteBuffer = ByteBuffer()) -> ByteBuffer {
         let section = head.section
         let named = section.linesNamedByConnection(except: Self.neverNamed)
         let passesUpgrade = self.passesUpgrade(head)
         let originHost = self.originHost
-        return HeadWriter.head(copying: section, room: 512) { output in
+        return HeadWriter.head(copying: section, room: 512, spare: consume spare) { output in
             output.copy(head.method)
             output.literal(" ")
             self.writeTarget(head, to: &output)
@@ -156,8 +160,11 @@ struct RequestRewrite {
         self.writePrefix(to: &output)
         if let address { output.field("X-Real-IP", address) }
         self.writeForwarded(address, to: &output)
-        let inherited = self.visitor.isFromTrustedProxy ? section.first(.xRequestID) : nil
-        output.field("X-Request-Id", inherited ?? self.requestID.description)
+        if self.visitor.isFromTrustedProxy, let inherited = section.first(.xRequestID) {
+            output.field("X-Request-Id", inherited)
+        } else {
+            output.field("X-Request-Id") { $0.hexadecimal(self.requestID.number) }
+        }
     }
 
     /// Says what proxies in front of the edge have cut off, and then what the edge cuts off.
@@ -170,8 +177,8 @@ struct RequestRewrite {
         switch self.policy.prefixField {
         case .auto where !self.entry.hidesPrefix(self.policy.pathMode):
             if !outer.isEmpty { output.field("X-Forwarded-Prefix", outer) }
-        case .auto, .forwardedPrefix: output.field("X-Forwarded-Prefix", self.writeWholePrefix)
-        case .scriptName: output.field("X-Script-Name", self.writeWholePrefix)
+        case .auto, .forwardedPrefix: output.field("X-Forwarded-Prefix") { self.writeWholePrefix(to: &$0) }
+        case .scriptName: output.field("X-Script-Name") { self.writeWholePrefix(to: &$0) }
         case .none: break
         }
     }
@@ -221,7 +228,6 @@ struct RequestRewrite {
 private struct ConnectionField {
     private let passesUpgrade: Bool
     private let asksForTrailers: Bool
-    private let options: [String]
     /// Whether `Connection` says just that already.
     private let isExact: Bool
     private var isConnectionWritten = false
@@ -230,11 +236,26 @@ private struct ConnectionField {
     init(passesUpgrade: Bool, section: FieldSection) {
         self.passesUpgrade = passesUpgrade
         self.asksForTrailers = section.hasToken(.te, "trailers", parametersMayFollow: true)
-        self.options = (passesUpgrade ? ["Upgrade"] : []) + (self.asksForTrailers ? ["TE"] : [])
         self.isExact =
-            !self.options.isEmpty && section.lines.count { $0.known == .connection } == 1
-            && section.tokens(.connection, atMost: self.options.count)?.sorted()
-                == self.options.map { $0.lowercased() }.sorted()
+            (passesUpgrade || self.asksForTrailers) && section.lines.count { $0.known == .connection } == 1
+            && Self.says(
+                (passesUpgrade ? ["upgrade"] : []) + (self.asksForTrailers ? ["te"] : []),
+                section
+            )
+    }
+
+    private static func says(_ options: [String], _ section: FieldSection) -> Bool {
+        section.tokens(.connection, atMost: options.count)?.sorted() == options.sorted()
+    }
+
+    /// What goes into `Connection`; mostly nothing, so that no list is made for it.
+    private var value: StaticString? {
+        switch (self.passesUpgrade, self.asksForTrailers) {
+        case (true, true): "Upgrade, TE"
+        case (true, false): "Upgrade"
+        case (false, true): "TE"
+        case (false, false): nil
+        }
     }
 
     mutating func write(_ line: FieldLine, _ section: FieldSection, to output: inout HeadWriter) {
@@ -243,17 +264,18 @@ private struct ConnectionField {
         case .te where self.asksForTrailers && !self.isTEWritten:
             output.field(named: line) { $0.literal("trailers") }
             self.isTEWritten = true
-        case .connection where !self.options.isEmpty && !self.isConnectionWritten:
+        case .connection where !self.isConnectionWritten:
+            guard let value else { return }
             self.isConnectionWritten = true
             if self.isExact { return output.copy(line) }
-            output.field(named: line) { $0.text(self.options.joined(separator: ", ")) }
+            output.field(named: line) { $0.literal(value) }
         default: break
         }
     }
 
     /// Adds what had no place.
     func finish(_ output: inout HeadWriter) {
-        guard !self.options.isEmpty, !self.isConnectionWritten else { return }
-        output.field("Connection", self.options.joined(separator: ", "))
+        guard let value, !self.isConnectionWritten else { return }
+        output.field("Connection") { $0.literal(value) }
     }
 }

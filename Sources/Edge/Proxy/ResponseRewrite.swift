@@ -47,13 +47,20 @@ struct ResponseRewrite {
     ///   - framing: How the body reaches the visitor.
     ///   - connection: What the visitor is told of the connection.
     ///   - date: When the response was received, for one that does not say when it was made (RFC 9110 §6.6.1).
-    func head(_ head: ResponseHead, framing: Framing, connection: Connection, date: HTTPDate? = nil) -> ByteBuffer {
+    ///   - spare: Memory that is used again if nobody else holds it.
+    func head(
+        _ head: ResponseHead,
+        framing: Framing,
+        connection: Connection,
+        date: HTTPDate? = nil,
+        spare: consuming ByteBuffer = ByteBuffer()
+    ) -> ByteBuffer {
         let section = head.section
         let named = section.linesNamedByConnection(except: Self.neverNamed)
         // 101 names the protocol that follows, 426 those that it would take (RFC 9110 §15.5.22). Anywhere else the field
         // is about the origin's connection alone.
         let passesUpgrade = (head.status == 101 || head.status == 426) && section.contains(.upgrade)
-        return HeadWriter.response(like: head) { output in
+        return HeadWriter.response(like: head, spare: consume spare) { output in
             var isFramed = false
             var options = passesUpgrade ? ["Upgrade"] : []
             if let option = connection.option { options.append(option) }
@@ -100,7 +107,7 @@ struct ResponseRewrite {
 
     private func writeFraming(_ line: FieldLine, _ section: FieldSection, to output: inout HeadWriter) {
         let value = section.text(line.value)
-        guard let length = value.split(separator: ",").first, length.count < value.count else {
+        guard value.utf8.contains(UInt8(ascii: ",")), let length = value.split(separator: ",").first else {
             return output.copy(line)
         }
         output.field(named: line) { $0.text(length.trimmingSpaces()) }

@@ -35,7 +35,7 @@ struct SentRequest {
     }
 
     /// What was sent of the body, in its order.
-    var body: [ByteBuffer] { (self.first.map { [$0] } ?? []) + self.others }
+    var body: [ByteBuffer] { self.first.map { [$0] + self.others } ?? self.others }
 
     /// How much memory the head and the body take, in bytes.
     var heldBytes: Int { self.head.readableBytes + self.bodyBytes }
@@ -71,9 +71,13 @@ struct SentRequest {
     }
 
     /// The response has begun: the request is not sent again.
-    mutating func answered() {
-        self.head = ByteBuffer()
+    ///
+    /// - Returns: The memory of its head, of which others may still hold the bytes.
+    mutating func answered() -> ByteBuffer {
+        var head = ByteBuffer()
+        swap(&head, &self.head)
         self.forgetBody()
+        return head
     }
 
     /// The rest of the body will not be there.

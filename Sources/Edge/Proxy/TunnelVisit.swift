@@ -111,7 +111,8 @@ struct TunnelVisit {
             protocols: passesUpgrade ? self.head.section.tokens(.upgrade, atMost: 16) ?? [] : [],
             mayReuse: policy.originReuse == .safe && services.settings.reusesOriginConnections
         )
-        return (plan, SentRequest(head: rewrite.head(self.head), hasBody: self.request.traits.hasBody))
+        let head = rewrite.head(self.head, spare: self.request.takeSpare())
+        return (plan, SentRequest(head: head, hasBody: self.request.traits.hasBody))
     }
 
     // MARK: Tunnels that share their origin

@@ -45,9 +45,8 @@ package struct VisitorTrust: Sendable {
     ///
     /// - Parameters:
     ///   - section: The request's fields.
-    ///   - socketAddress: Where the connection comes from.
-    func visitor(_ section: FieldSection, socketAddress: SocketAddress?) -> Visitor {
-        let peer = IPAddress(socketAddress)
+    ///   - peer: Where the connection comes from; `nil` if that is no IP socket.
+    func visitor(_ section: FieldSection, peer: IPAddress?) -> Visitor {
         let host = section.first(.host) ?? ""
         // Without a proxy that is trusted, `public.url` knows best what stands in front of this edge.
         let isEncrypted = self.isTLS || (self.trustedProxies.isEmpty && self.isPublicTLS)

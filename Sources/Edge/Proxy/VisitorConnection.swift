@@ -17,6 +17,8 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
     private let services: ProxyServices
     /// Where the connection comes from, as a load balancer in front says; `nil` for where the socket does.
     private let source: SocketAddress?
+    /// The address of ``source`` or the socket, once a request has come.
+    private lazy var peer = IPAddress(self.source ?? self.context?.channel.remoteAddress)
     private var context: ChannelHandlerContext?
     private var state = VisitorConnectionState()
     private var input: VisitorInput
@@ -237,9 +239,11 @@ package final class VisitorConnection: ChannelInboundHandler, RemovableChannelHa
             services: self.services,
             eventLoop: context.eventLoop,
             remoteAddress: self.source ?? context.channel.remoteAddress,
+            peer: self.peer,
             place: self.place,
             boundOrigin: self.boundOrigin,
-            connectionPlace: self.connectionPlace
+            connectionPlace: self.connectionPlace,
+            spare: self.output.takeSpare()
         )
     }
 
@@ -400,7 +404,10 @@ extension VisitorConnection: ResponseSink {
 
     func originAnsweredInterim() { self.deadlines.originAnsweredInterim() }
 
-    func head(_ bytes: ByteBuffer) { self.write(bytes) }
+    func head(_ bytes: ByteBuffer) {
+        self.state.wrote()
+        self.output.writeHead(bytes, to: self.context)
+    }
 
     func body(_ bytes: ByteBuffer) {
         self.write(bytes)
@@ -420,6 +427,7 @@ extension VisitorConnection: ResponseSink {
     func switchProtocols() {
         self.state.switchedProtocols()
         self.settle()
+        self.output.endHeads()
     }
 
     func endOutput() {

@@ -9,6 +9,28 @@ final class VisitorOutput {
     private var pieces = WriteCoalescer()
     private var writes = CompactWrites()
     private var needsFlush = false
+    /// Whether what is queued next begins with a head.
+    private var beginsWithHead = false
+    /// The memory of the head that went out last, with what followed in it.
+    private var spare: ByteBuffer?
+
+    /// The largest memory that an idle connection keeps for its next request, in bytes.
+    private static let largestSpare = 2 << 10
+
+    /// Writes a response's head, which goes out with the next flush.
+    func writeHead(_ bytes: ByteBuffer, to context: ChannelHandlerContext?) {
+        self.write(bytes, to: context)
+        self.beginsWithHead = true
+    }
+
+    /// The memory of the head that went out last: it can be used again as soon as the socket has taken its bytes.
+    func takeSpare() -> ByteBuffer? { self.spare.take() }
+
+    /// No more heads are written.
+    func endHeads() {
+        self.beginsWithHead = false
+        self.spare = nil
+    }
 
     /// Writes bytes, which go out with the next flush.
     func write(_ bytes: ByteBuffer, to context: ChannelHandlerContext?) {
@@ -26,6 +48,10 @@ final class VisitorOutput {
     private func queue(_ bytes: ByteBuffer, _ context: ChannelHandlerContext?) {
         guard let context else { return }
         self.needsFlush = true
+        if self.beginsWithHead {
+            self.beginsWithHead = false
+            self.spare = bytes.storageCapacity <= Self.largestSpare ? bytes : nil
+        }
         context.write(NIOAny(self.writes.next(bytes, to: context)), promise: nil)
     }
 }

@@ -322,7 +322,7 @@ package final class TunnelConnection {
         var metadata = OpenMetadata(target: target)
         metadata.remoteAddress = self.source
         metadata.localAddress = self.destination
-        metadata.requestID = self.id.bytes
+        metadata.requestID = self.id.number
         return metadata
     }
 

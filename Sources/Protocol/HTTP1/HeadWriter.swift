@@ -22,23 +22,32 @@ package struct HeadWriter: ~Copyable {
     /// - Parameters:
     ///   - section: The head that fields are copied from, if there is one.
     ///   - room: How many bytes the head takes beyond those of the section, as far as the caller can tell.
+    ///   - spare: Memory that is used again if nobody else holds it.
     ///   - write: Writes the head. It is called once more where the head has turned out to be longer, and writes the
     ///     same again.
     package static func head(
         copying section: FieldSection? = nil,
         room: Int,
+        spare: consuming ByteBuffer = ByteBuffer(),
         _ write: (inout HeadWriter) -> Void
     ) -> ByteBuffer {
-        guard let section else { return Self.head(UnsafeRawBufferPointer(start: nil, count: 0), room, write) }
-        return section.bytes.withUnsafeReadableBytes { Self.head($0, $0.count + room, write) }
+        var buffer = consume spare
+        let room = (section?.bytes.readableBytes ?? 0) + room
+        buffer.clear(minimumCapacity: room)
+        guard let section else {
+            Self.write(write, copying: UnsafeRawBufferPointer(start: nil, count: 0), room, to: &buffer)
+            return buffer
+        }
+        section.bytes.withUnsafeReadableBytes { Self.write(write, copying: $0, room, to: &buffer) }
+        return buffer
     }
 
-    private static func head(
-        _ section: UnsafeRawBufferPointer,
+    private static func write(
+        _ write: (inout HeadWriter) -> Void,
+        copying section: UnsafeRawBufferPointer,
         _ room: Int,
-        _ write: (inout HeadWriter) -> Void
-    ) -> ByteBuffer {
-        var buffer = ByteBufferAllocator().buffer(capacity: room)
+        to buffer: inout ByteBuffer
+    ) {
         var needed = room
         var isWhole = false
         while !isWhole {
@@ -50,7 +59,6 @@ package struct HeadWriter: ~Copyable {
                 return isWhole ? needed : 0
             }
         }
-        return buffer
     }
 
     /// Makes the head of a response.
@@ -77,8 +85,17 @@ package struct HeadWriter: ~Copyable {
     }
 
     /// Makes the head of a response with the reason that another head has, byte for byte.
-    package static func response(like head: ResponseHead, _ writeFields: (inout HeadWriter) -> Void) -> ByteBuffer {
-        Self.head(copying: head.section, room: 512) { output in
+    ///
+    /// - Parameters:
+    ///   - head: The other head.
+    ///   - spare: Memory that is used again if nobody else holds it.
+    ///   - writeFields: Writes the fields.
+    package static func response(
+        like head: ResponseHead,
+        spare: consuming ByteBuffer = ByteBuffer(),
+        _ writeFields: (inout HeadWriter) -> Void
+    ) -> ByteBuffer {
+        Self.head(copying: head.section, room: 512, spare: consume spare) { output in
             output.statusLine(head.status)
             output.copy(head.reason)
             output.literal("\r\n")
@@ -133,6 +150,14 @@ package struct HeadWriter: ~Copyable {
     package mutating func decimal(_ number: Int) {
         if number >= 10 { self.decimal(number / 10) }
         self.byte(UInt8(truncatingIfNeeded: 0x30 + number % 10))
+    }
+
+    /// Adds a number in lower-case hexadecimal digits, with zeros in front.
+    package mutating func hexadecimal(_ number: UInt128) {
+        for shift in stride(from: UInt128.bitWidth - 4, through: 0, by: -4) {
+            let digit = UInt8(truncatingIfNeeded: number >> UInt128(shift)) & 0x0F
+            self.byte(digit < 10 ? 0x30 + digit : 0x57 + digit)
+        }
     }
 
     /// Adds a text of which the caller reads each scalar as a byte (``FieldSection/latin1Text(_:)``).

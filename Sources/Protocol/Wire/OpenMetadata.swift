@@ -11,8 +11,8 @@ public struct OpenMetadata: Hashable, Sendable {
     public var localAddress: NetworkEndpoint?
     /// The host that the visitor named, or the TLS server name; at most 255 bytes.
     public var host: String?
-    /// The number of the request in logs; 16 bytes.
-    public var requestID: [UInt8]?
+    /// The number of the request in logs; 16 bytes in network order.
+    public var requestID: UInt128?
     /// The W3C trace context; 55 ASCII bytes.
     public var traceparent: String?
     /// The protocol that TLS agreed on; at most 32 bytes.
@@ -76,7 +76,7 @@ extension OpenMetadata {
             case Entry.host: self.host = try Self.text(entry, lengths: 0...255)
             case Entry.requestID:
                 guard entry.value.readableBytes == 16 else { throw Self.fault(entry) }
-                self.requestID = Array(entry.value.readableBytesView)
+                self.requestID = entry.value.getInteger(at: entry.value.readerIndex)
             case Entry.traceparent:
                 guard entry.value.readableBytesView.allSatisfy({ $0 < 0x80 }) else { throw Self.fault(entry) }
                 self.traceparent = try Self.text(entry, lengths: 55...55)
@@ -128,8 +128,8 @@ extension OpenMetadata {
         if let host, host.utf8.count <= 255 {
             buffer.writeTypeLengthValue(Entry.host) { $0.writeString(host) }
         }
-        if let requestID, requestID.count == 16 {
-            buffer.writeTypeLengthValue(Entry.requestID) { $0.writeBytes(requestID) }
+        if let requestID {
+            buffer.writeTypeLengthValue(Entry.requestID) { $0.writeInteger(requestID) }
         }
         if let traceparent, traceparent.utf8.count == 55, traceparent.utf8.allSatisfy({ $0 < 0x80 }) {
             buffer.writeTypeLengthValue(Entry.traceparent) { $0.writeString(traceparent) }

@@ -14,7 +14,7 @@ struct VisitorTrustTests {
         let lines = fields.isEmpty ? "" : fields.replacing("\n", with: "\r\n") + "\r\n"
         var buffer = ByteBuffer(string: "GET / HTTP/1.1\r\nHost: edge\r\n\(lines)\r\n")
         let head = try #require(try parser.request(&buffer))
-        return trust.visitor(head.section, socketAddress: try SocketAddress(ipAddress: "10.0.0.1", port: 1))
+        return trust.visitor(head.section, peer: IPAddress("10.0.0.1"))
     }
 
     private func behindProxy(clientIPHeader: String? = nil) throws -> VisitorTrust {

@@ -27,13 +27,8 @@ package struct RequestID: Hashable, Sendable, CustomStringConvertible {
         return value ^ (value >> 31)
     }
 
-    /// The 16 bytes.
-    package var bytes: [UInt8] {
-        Array(unsafeUninitializedCapacity: 16) { buffer, count in
-            for index in 0..<16 { buffer[index] = self.byte(index) }
-            count = 16
-        }
-    }
+    /// The number that its digits show.
+    package var number: UInt128 { UInt128(self.high) << 64 | UInt128(self.low) }
 
     private func byte(_ index: Int) -> UInt8 {
         UInt8(truncatingIfNeeded: (index < 8 ? self.high : self.low) >> (56 - (index & 7) * 8))

@@ -132,7 +132,8 @@ final class ProxyWorld {
             head,
             services: self.services,
             eventLoop: self.loop,
-            remoteAddress: try SocketAddress(ipAddress: "127.0.0.1", port: 1)
+            remoteAddress: try SocketAddress(ipAddress: "127.0.0.1", port: 1),
+            peer: IPAddress("127.0.0.1")
         )
         return RequestDispatch(head: head, request: request).responder
     }
