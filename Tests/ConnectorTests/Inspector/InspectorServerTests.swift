@@ -3,6 +3,7 @@
 import ConnectorCore
 import Foundation
 import Inspection
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Testing
@@ -115,10 +116,10 @@ struct InspectorServerTests {
         try await self.withInspector(patience: .milliseconds(200)) { scene in
             let port = try #require(scene.client.url.split(separator: ":").last.flatMap { Int($0) })
             func connection(_ text: String) async throws -> any Channel {
-                let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                    .connect(host: "127.0.0.1", port: port).get()
-                try await channel.writeAndFlush(ByteBuffer(string: text))
-                return channel
+                // Written on the event loop as soon as it is connected: the patience may be over before this task goes on.
+                try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                    .connect(host: "127.0.0.1", port: port)
+                    .flatMap { channel in channel.writeAndFlush(ByteBuffer(string: text)).map { channel } }.get()
             }
             let host = "Host: 127.0.0.1:\(port)\r\n"
             let follower = try await connection("GET /api/events HTTP/1.1\r\n\(host)\r\n")
@@ -132,6 +133,50 @@ struct InspectorServerTests {
             }
             #expect(follower.isActive)
             try await follower.close()
+        }
+    }
+
+    /// Keeps what comes on a connection.
+    private final class Collector: ChannelInboundHandler, Sendable {
+        typealias InboundIn = ByteBuffer
+
+        let text = NIOLockedValueBox("")
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let bytes = Self.unwrapInboundIn(data)
+            self.text.withLockedValue { $0 += String(decoding: bytes.readableBytesView, as: UTF8.self) }
+        }
+
+        func wait(for text: String, times: Int = 1) async throws {
+            while self.text.withLockedValue({ $0.components(separatedBy: text).count <= times }) {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+        }
+    }
+
+    @Test("A page that follows is told of requests, and of what becomes of tunnels, when that happens")
+    func follower() async throws {
+        try await self.withInspector { scene in
+            let port = try #require(scene.client.url.split(separator: ":").last.flatMap { Int($0) })
+            let collector = Collector()
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .channelInitializer { $0.pipeline.addHandler(collector) }
+                .connect(host: "127.0.0.1", port: port).get()
+            let head = "GET /api/events HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\n\r\n"
+            try await channel.writeAndFlush(ByteBuffer(string: head))
+            try await collector.wait(for: "event: reset")
+            try await collector.wait(for: "event: tunnels")
+            for number in 1...3 {
+                _ = try #require(scene.capture("GET /late/\(number) HTTP/1.1\r\nHost: x\r\n\r\n"))
+                try await collector.wait(for: "\"path\":\"/late/\(number)\"")
+            }
+            scene.inspection.directory.take(.connecting(index: 0), of: "my-app")
+            try await collector.wait(for: "event: tunnels", times: 2)
+            scene.inspection.directory.edgeAnswered(3, of: "my-app")
+            try await collector.wait(for: "\"edge_answers\":3")
+            // The numbers that change with all that passes come some time later.
+            try await collector.wait(for: "\"total\":3")
+            try await channel.close()
         }
     }
 

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a connector has resident that keeps what passes, under much of everything.
 
-    inspected_memory.py CULVERT EDGE [--inspect on|off] [--requests N] [--megabytes N] [--sockets N]
+    inspected_memory.py CULVERT EDGE [--inspect on|off] [--memory SIZE] [--requests N] [--megabytes N] [--bodies N] [--sockets N]
 
 The API key is in CULVERT_API_KEY. Small requests, bodies down and up, and WebSockets that are busy at the same time pass
-a connector with `--inspect-memory 50MiB`, one after the other. Prints what it had resident before, at most, and in the
-end, in KiB, what passed, and how many exchanges were kept.
+a connector, one after the other. Prints what it had resident before, at most, and in the end, in KiB, what passed, how
+many exchanges were kept, and how many bytes they are counted as.
 """
 
 import argparse
@@ -145,9 +145,12 @@ class Visitor:
 
 
 def resident_kibibytes(pid):
-    """Nothing, once the process has ended."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return next((int(line.split()[1]) for line in status if line.startswith("VmRSS:")), 0)
+    """0, once the process has ended."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as status:
+            return next((int(line.split()[1]) for line in status if line.startswith("VmRSS:")), 0)
+    except FileNotFoundError:
+        return 0
 
 
 class Peak(threading.Thread):
@@ -162,8 +165,7 @@ class Peak(threading.Thread):
         self.start()
 
     def run(self):
-        while True:
-            now = resident_kibibytes(self.pid)
+        while now := resident_kibibytes(self.pid):
             self.highest = max(self.highest, now)
             self.by_phase[self.phase] = max(self.by_phase.get(self.phase, 0), now)
             time.sleep(0.1)
@@ -175,9 +177,9 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def kept(inspector):
-    with urllib.request.urlopen(f"http://{inspector}/api/requests/http?limit=10000&fields=summary") as answer:
-        return len(json.load(answer)["requests"])
+def status(inspector):
+    with urllib.request.urlopen(f"http://{inspector}/api/status") as answer:
+        return json.load(answer)
 
 
 async def main():
@@ -186,7 +188,9 @@ async def main():
     parser.add_argument("edge")
     parser.add_argument("--inspect", choices=["on", "off"], default="on")
     parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--memory", default="50MiB")
     parser.add_argument("--megabytes", type=int, default=3_000)
+    parser.add_argument("--bodies", type=int, default=3)
     parser.add_argument("--sockets", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=300)
     arguments = parser.parse_args()
@@ -195,7 +199,7 @@ async def main():
     connector = subprocess.Popen(
         [
             arguments.culvert, "http", str(origin), "--edge", arguments.edge, "--name", f"memory-{arguments.inspect}",
-            "--max-requests-per-visitor", "10000", "--connections", "2", "--inspect-memory", "50MiB",
+            "--max-requests-per-visitor", "10000", "--connections", "2", "--inspect-memory", arguments.memory,
             "--inspect", inspector if arguments.inspect == "on" else "off", "--log-level", "warning",
         ],
         stdout=subprocess.PIPE,
@@ -210,11 +214,11 @@ async def main():
         peak.phase = "requests"
         await asyncio.gather(*(visitor.small(arguments.requests // 16) for _ in range(16)))
         peak.phase = "down"
-        for _ in range(3):
-            await visitor.down(arguments.megabytes * 1_000_000 // 3)
+        for _ in range(arguments.bodies):
+            await visitor.down(arguments.megabytes * 1_000_000 // arguments.bodies)
         peak.phase = "up"
-        for _ in range(3):
-            await visitor.up(arguments.megabytes * 1_000_000 // 3)
+        for _ in range(arguments.bodies):
+            await visitor.up(arguments.megabytes * 1_000_000 // arguments.bodies)
         peak.phase = "websockets"
         everyone = asyncio.Barrier(arguments.sockets)
         await asyncio.gather(*(visitor.converse(arguments.rounds, everyone) for _ in range(arguments.sockets)))
@@ -227,8 +231,10 @@ async def main():
             "phases": peak.by_phase,
             "after": resident_kibibytes(connector.pid),
             "messages": arguments.sockets * arguments.rounds,
-            "captured": await asyncio.to_thread(kept, inspector) if arguments.inspect == "on" else 0,
         }
+        if arguments.inspect == "on":
+            now = await asyncio.to_thread(status, inspector)
+            report |= {"captured": now["count"], "passed": now["total"], "counted": now["memory_used"]}
         print(json.dumps(report))
     finally:
         connector.terminate()

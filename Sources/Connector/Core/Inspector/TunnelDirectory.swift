@@ -31,9 +31,14 @@ package final class TunnelDirectory: Sendable {
     }
 
     private let state = NIOLockedValueBox(State())
+    private let onChange: @Sendable () -> Void
 
     /// Makes an empty directory.
-    package init() {}
+    ///
+    /// - Parameter onChange: Called after each change, but for round-trip times, which always change.
+    package init(onChange: @escaping @Sendable () -> Void = {}) {
+        self.onChange = onChange
+    }
 
     // MARK: Events
 
@@ -45,14 +50,18 @@ package final class TunnelDirectory: Sendable {
             state.entries[tunnel.token.tunnelID] = entry
             state.version += 1
         }
+        self.onChange()
     }
 
     /// A run of a tunnel has ended.
     package func closed(_ id: String) {
-        self.change(id) { $0.runs -= 1 }
         self.state.withLockedValue { state in
-            if let entry = state.entries[id], entry.runs <= 0 { state.entries[id] = nil }
+            guard var entry = state.entries[id] else { return }
+            entry.runs -= 1
+            state.entries[id] = entry.runs > 0 ? entry : nil
+            state.version += 1
         }
+        self.onChange()
     }
 
     /// Takes an event of a connection of a tunnel.
@@ -89,6 +98,8 @@ package final class TunnelDirectory: Sendable {
 
     /// The edge has answered so many requests of a tunnel itself.
     package func edgeAnswered(_ count: UInt64, of id: String) {
+        // The edge is asked again and again, and mostly says the same.
+        guard self.state.withLockedValue({ $0.entries[id]?.edgeAnswers != count }) else { return }
         self.change(id) { $0.edgeAnswers = count }
     }
 
@@ -99,11 +110,12 @@ package final class TunnelDirectory: Sendable {
             state.entries[id] = entry
             state.version += 1
         }
+        self.onChange()
     }
 
     // MARK: Looking
 
-    /// Grows with each change.
+    /// Grows with each change, but for round-trip times.
     package var version: UInt64 { self.state.withLockedValue { $0.version } }
 
     /// What is known of all tunnels, by their names.

@@ -101,6 +101,12 @@ package final class CaptureRing: Sendable {
     /// Removes all exchanges.
     package func clear() { self.store.clear() }
 
+    /// Something beside the exchanges has changed that readers want to know: those that wait go on.
+    package func notify() { self.store.notify() }
+
+    /// How many readers wait for a change.
+    var waitingReaders: Int { self.store.waitingReaders }
+
     /// Begins to collect changes for a reader.
     package func watch() -> ChangeFeed { ChangeFeed(self.store) }
 }

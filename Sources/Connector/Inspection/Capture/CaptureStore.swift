@@ -23,6 +23,11 @@ final class CaptureStore: Sendable {
     /// Numbers changes, as long as somebody watches; and how many of them can be seen at their exchanges.
     private let changes = Atomic<UInt64>(0)
     private let settled = Atomic<UInt64>(0)
+    /// Numbers what happens beside exchanges that readers want to know.
+    private let notices = Atomic<UInt64>(0)
+    /// The feeds whose readers wait for a change; and how many they are, which is all that what passes looks at.
+    private let waiting = Mutex<[ChangeFeed]>([])
+    private let awaited = Atomic<Int>(0)
     private let state = Mutex(State())
 
     private struct State {
@@ -107,8 +112,16 @@ final class CaptureStore: Sendable {
 
     private func noteChange(of exchange: ExchangeCapture) {
         guard self.watchers.load(ordering: .relaxed) > 0 else { return }
-        exchange.change.store(self.changes.wrappingAdd(1, ordering: .relaxed).newValue, ordering: .relaxed)
+        exchange.change.store(self.nextChange(), ordering: .relaxed)
         self.settled.wrappingAdd(1, ordering: .releasing)
+        self.wakeReaders()
+    }
+
+    /// Numbers a change.
+    ///
+    /// A reader that is about to wait sees the number, or is seen by ``wakeReaders()``.
+    private func nextChange() -> UInt64 {
+        self.changes.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
     }
 
     // MARK: The budget
@@ -183,8 +196,9 @@ final class CaptureStore: Sendable {
     private func noteRemoval(of exchange: ExchangeCapture, _ state: inout State) {
         guard self.watchers.load(ordering: .relaxed) > 0 else { return }
         state.late.removeAll { $0 === exchange }
-        let change = self.changes.wrappingAdd(1, ordering: .relaxed).newValue
+        let change = self.nextChange()
         self.settled.wrappingAdd(1, ordering: .releasing)
+        self.wakeReaders()
         state.removals.append((change, exchange.id))
         if state.removals.count > ChangeFeed.maximumRemovals, let first = state.removals.popFirst() {
             state.forgotten = first.change
@@ -227,8 +241,9 @@ final class CaptureStore: Sendable {
             state.open = []
             state.late = []
             state.removals = []
-            state.forgotten = self.changes.wrappingAdd(1, ordering: .relaxed).newValue
+            state.forgotten = self.nextChange()
             self.settled.wrappingAdd(1, ordering: .releasing)
+            self.wakeReaders()
         }
     }
 
@@ -248,6 +263,43 @@ final class CaptureStore: Sendable {
             state.late = []
             state.removals = []
         }
+    }
+
+    /// Whether something has changed behind a number.
+    func hasChanges(after seen: UInt64) -> Bool { self.changes.load(ordering: .sequentiallyConsistent) > seen }
+
+    /// The number of the last notice.
+    var notice: UInt64 { self.notices.load(ordering: .sequentiallyConsistent) }
+
+    /// Something that readers want to know has happened beside the exchanges.
+    func notify() {
+        self.notices.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        self.wakeReaders()
+    }
+
+    /// How many readers wait.
+    var waitingReaders: Int { self.awaited.load(ordering: .sequentiallyConsistent) }
+
+    /// The reader of a feed waits.
+    func await(_ feed: ChangeFeed) {
+        self.waiting.withLock { waiting in
+            waiting.append(feed)
+            self.awaited.store(waiting.count, ordering: .sequentiallyConsistent)
+        }
+    }
+
+    /// The reader of a feed goes on.
+    func awaitNoMore(_ feed: ChangeFeed) {
+        self.waiting.withLock { waiting in
+            waiting.removeAll { $0 === feed }
+            self.awaited.store(waiting.count, ordering: .sequentiallyConsistent)
+        }
+    }
+
+    /// Wakes all readers that wait; while none does, that costs one look.
+    private func wakeReaders() {
+        guard self.awaited.load(ordering: .sequentiallyConsistent) > 0 else { return }
+        for feed in self.waiting.withLock({ $0 }) { feed.wake() }
     }
 
     /// What has changed behind a number, which moves on.

@@ -17,12 +17,14 @@ struct InspectorEvents: Sendable {
 
     /// The most streams at a time.
     static let maximum = 64
-    /// How often what has changed is sent.
-    private static let pace = Duration.milliseconds(250)
-    /// After how many silent rounds a comment is sent.
-    private static let silence = 60
-    /// After how many rounds the round-trip times are asked for.
-    private static let measuring = 8
+    /// How soon a change is sent after nothing has changed for a while: most exchanges are over by then.
+    private static let settling = Duration.milliseconds(100)
+    /// How much time is between what is sent while one change follows another.
+    private static let pace = Duration.milliseconds(500)
+    /// How often numbers are sent that change with everything that passes, and round-trip times are asked for.
+    private static let refreshing = Duration.seconds(5)
+    /// How long a stream is silent at most: then a comment is sent.
+    private static let silence = Duration.seconds(15)
     /// The most summaries in one event.
     private static let batch = 50
 
@@ -61,60 +63,84 @@ struct InspectorEvents: Sendable {
     }
 
     private func run(_ writer: inout any ResponseBodyWriter) async throws {
-        let ring = self.routes.inspection.ring
         let directory = self.routes.inspection.directory
-        let feed = ring.watch()
+        let feed = self.routes.inspection.ring.watch()
+        let clock = ContinuousClock()
         // Whatever the reader has seen before, it looks again: nothing is missed between its list and this stream.
-        try await writer.write(Self.event("reset", [String: String]()))
+        var text = try Self.event("reset", [String: String]())
+        var version = directory.version
         var status = self.routes.status
-        try await writer.write(Self.event("status", status))
+        text.writeImmutableBuffer(try Self.event("status", status))
         var tunnels = self.routes.tunnels
-        try await writer.write(Self.event("tunnels", tunnels))
-        var round = 0
-        var silent = 0
+        text.writeImmutableBuffer(try Self.event("tunnels", tunnels))
+        try await writer.write(text)
+        directory.measure()
+        var written = clock.now
+        var refreshed = written
+        async let waking: Void = Self.wake(feed)
         while !Task.isCancelled {
-            try await Task.sleep(for: Self.pace)
-            round += 1
-            if round % Self.measuring == 0 { directory.measure() }
-            var text = ByteBuffer()
-            let changes = feed.take()
-            if changes.isReset { text.writeImmutableBuffer(try Self.event("reset", [String: String]())) }
-            if !changes.removed.isEmpty {
-                text.writeImmutableBuffer(try Self.event("removed", IDsAnswer(changes.removed)))
+            // Nothing is done while nothing changes.
+            let hasWaited = await feed.changed()
+            if hasWaited { try await Task.sleep(for: Self.settling) }
+            let now = clock.now
+            text = try await self.changes(feed.take(), &writer)
+            let isDue = now - refreshed >= Self.refreshing
+            if isDue {
+                refreshed = now
+                directory.measure()
+                let new = self.routes.status
+                if new != status { text.writeImmutableBuffer(try Self.event("status", new)) }
+                status = new
             }
-            var isSilent = changes.isEmpty
-            let changed = changes.changed.sorted { $0.id < $1.id }
-            for start in stride(from: 0, to: changed.count, by: Self.batch) {
-                let batch = changed[start..<min(start + Self.batch, changed.count)]
-                text.writeStaticString("event: requests\ndata: ")
-                ExchangeSummary.write(batch.lazy.map { ExchangeSummary(ExchangeView($0.snapshot())) }, to: &text)
-                text.writeStaticString("\n\n")
+            let newVersion = directory.version
+            if isDue || newVersion != version {
+                version = newVersion
+                let new = self.routes.tunnels
+                if new != tunnels { text.writeImmutableBuffer(try Self.event("tunnels", new)) }
+                tunnels = new
+            }
+            if text.readableBytes == 0, now - written >= Self.silence { text.writeString(": still here\n\n") }
+            if text.readableBytes > 0 {
+                try await writer.write(text)
+                written = now
+            } else if hasWaited {
+                continue
+            }
+            try await Task.sleep(for: Self.pace)
+        }
+        await waking
+    }
+
+    /// Writes what has changed of exchanges, but for the end of it, which is given back.
+    private func changes(
+        _ changes: ChangeFeed.Changes,
+        _ writer: inout any ResponseBodyWriter
+    ) async throws -> ByteBuffer {
+        var text = ByteBuffer()
+        if changes.isReset { text.writeImmutableBuffer(try Self.event("reset", [String: String]())) }
+        if !changes.removed.isEmpty {
+            text.writeImmutableBuffer(try Self.event("removed", IDsAnswer(changes.removed)))
+        }
+        let changed = changes.changed.sorted { $0.id < $1.id }
+        for start in stride(from: 0, to: changed.count, by: Self.batch) {
+            if start > 0 {
                 // Waits for the reader: no more than one batch is held for one that has stopped.
                 try await writer.write(text)
                 text = ByteBuffer()
                 // Calls have their turn, however many readers follow.
                 await Task.yield()
             }
-            if round % 4 == 0 {
-                let newStatus = self.routes.status
-                if newStatus != status {
-                    status = newStatus
-                    text.writeImmutableBuffer(try Self.event("status", status))
-                }
-                let newTunnels = self.routes.tunnels
-                if newTunnels != tunnels {
-                    tunnels = newTunnels
-                    text.writeImmutableBuffer(try Self.event("tunnels", tunnels))
-                }
-            }
-            isSilent = isSilent && text.readableBytes == 0
-            silent = isSilent ? silent + 1 : 0
-            if silent >= Self.silence {
-                silent = 0
-                text.writeString(": still here\n\n")
-            }
-            if text.readableBytes > 0 { try await writer.write(text) }
+            let batch = changed[start..<min(start + Self.batch, changed.count)]
+            text.writeStaticString("event: requests\ndata: ")
+            ExchangeSummary.write(batch.lazy.map { ExchangeSummary(ExchangeView($0.snapshot())) }, to: &text)
+            text.writeStaticString("\n\n")
         }
+        return text
+    }
+
+    /// Lets a reader that waits for changes look at the time now and then, until the task is cancelled.
+    private static func wake(_ feed: ChangeFeed) async {
+        while (try? await Task.sleep(for: self.refreshing)) != nil { feed.wake() }
     }
 
     private static func event(_ name: String, _ value: some Encodable) throws -> ByteBuffer {

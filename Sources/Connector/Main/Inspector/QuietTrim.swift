@@ -23,20 +23,27 @@ struct QuietTrim {
     }
 
     private var last = Look(used: 0, total: 0)
-    private var trimmed = Look(used: 0, total: 0)
+    /// How many looks have found nothing since something passed; `nil` before anything did.
+    private var quietLooks: Int?
     /// Whether nothing had passed between the latest two looks.
     private(set) var isQuiet = false
+    /// After how many such looks memory is given back, 4, 8, 16 and 32 seconds after the last byte: connections and
+    /// their windows end some time after what passed them, and leave holes in turn.
+    private static let dueLooks: Set<Int> = [1, 2, 4, 8]
 
     /// Takes a look.
     ///
-    /// - Returns: Whether memory is to be given back: something has passed since that was done, and nothing since the last
-    ///   look.
+    /// - Returns: Whether memory is to be given back: something has passed before, and nothing since the last look.
     mutating func isDue(_ look: Look) -> Bool {
         self.isQuiet = look == self.last
         self.last = look
-        guard self.isQuiet, look != self.trimmed else { return false }
-        self.trimmed = look
-        return true
+        guard self.isQuiet else {
+            self.quietLooks = 0
+            return false
+        }
+        guard let looks = self.quietLooks else { return false }
+        self.quietLooks = looks + 1
+        return Self.dueLooks.contains(looks + 1)
     }
 
     /// Looks at a ring until the task is cancelled.

@@ -29,7 +29,7 @@ final class TrafficInspection: Sendable {
     /// What is kept.
     let ring: CaptureRing
     /// The tunnels of the run.
-    let directory = TunnelDirectory()
+    let directory: TunnelDirectory
     /// What every client has to show; `nil` if nothing has to.
     let token: String?
     /// When the run began, in milliseconds since 1970.
@@ -38,7 +38,9 @@ final class TrafficInspection: Sendable {
 
     init(settings: Settings) {
         self.settings = settings
-        self.ring = CaptureRing(budget: settings.budget, dropped: settings.dropped)
+        let ring = CaptureRing(budget: settings.budget, dropped: settings.dropped)
+        self.ring = ring
+        self.directory = TunnelDirectory(onChange: { ring.notify() })
         self.startedMS = Date().timeIntervalSince1970 * 1_000
         let isLoopback = settings.address?.isLoopback ?? true
         self.token = settings.requiresToken || !isLoopback ? Self.makeToken() : nil

@@ -57,12 +57,13 @@ class FakeProgram:
         self.server.shutdown()
         self.server.server_close()
 
-    def add(self, request, response, **more):
+    def add(self, request, response, tells=True, **more):
         with self.lock:
             self.number += 1
             made = Exchange(self.number, request, response, **more)
             self.exchanges[made.id] = made
-        self.tell("requests", [made.summary()])
+        if tells:
+            self.tell("requests", [made.summary()])
         return made
 
     def tell(self, event, data):

@@ -68,13 +68,16 @@ class RealStage:
 
     now = None
     # Programs that are not optimised take a minute to pass 10 000; the page before the fake program always has them.
-    many = 10_000 if os.environ.get("CULVERT_LONG") else 1_000
+    is_long = bool(os.environ.get("CULVERT_LONG"))
+    many = 10_000 if is_long else 1_000
 
     def __init__(self, browser, programs, album):
         self.browser, self.album = browser, album
         self.samples = [request for request, _ in samples.samples()]
         self.figures = {}
         self._programs = programs
+        # As `Programs.areReleased` has it.
+        self.is_released = "release" in programs.split("/")
         self._folder = tempfile.TemporaryDirectory()
         self._sockets = []
         self._seen = 0

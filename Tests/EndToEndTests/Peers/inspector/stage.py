@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What scenes need of the program behind the page. Here it is the fake one."""
 
+import os
 import time
 
 import samples
@@ -15,6 +16,8 @@ class FakeStage:
     # The page's clock stands a little after the samples, so that every age is the same in each run.
     now = START + 60_000
     many = 10_000
+    is_long = bool(os.environ.get("CULVERT_LONG"))
+    is_released = False
 
     def __init__(self, browser, folder, album):
         self.browser, self.album = browser, album
@@ -65,10 +68,14 @@ class FakeStage:
         return 0
 
     def trickle(self, seconds, each_second):
-        for _ in range(seconds * 4):
-            for number in range(each_second // 4):
-                self.visit(f"/trickle/{number}")
-            time.sleep(0.25)
+        # The program tells of them twice a second.
+        for _ in range(seconds * 2):
+            made = [
+                self.program.add(samples.request("GET", f"/trickle/{number}"), samples.response("200 OK", [], b"hello"), tells=False)
+                for number in range(each_second // 2)
+            ]
+            self.program.tell("requests", [one.summary() for one in made])
+            time.sleep(0.5)
 
     def go_away(self):
         self.program.is_away = True
