@@ -311,7 +311,7 @@ struct InspectorServerTests {
             let paths = try #require(document["paths"] as? [String: Any])
             #expect(paths.count == InspectorOpenAPI.paths.count && paths.count > 12)
             let id = try #require(scene.capture("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
-            for path in paths.keys where path != "/api/events" {
+            for path in paths.keys where path != "/api/events" && !path.contains("/inbox") {
                 let filled = path.replacing("{id}", with: "\(id)").replacing("{name}", with: "my-app")
                 _ = try await scene.client.bytes(filled)
             }

@@ -144,7 +144,7 @@ package struct ExchangeAnswer: Codable, Equatable, Sendable {
     }
 
     /// A signature with a time, by which most libraries refuse what is older than five minutes.
-    private static func signature(in head: HeadText) -> Signature? {
+    static func signature(in head: HeadText) -> Signature? {
         if let value = head.first("stripe-signature") {
             let time = value.split(separator: ",").first { $0.hasPrefix("t=") }.flatMap { Double($0.dropFirst(2)) }
             if let time { return Signature(field: "Stripe-Signature", atMS: time * 1_000) }

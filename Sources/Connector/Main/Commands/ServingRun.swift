@@ -100,7 +100,7 @@ struct ServingRun: Sendable {
     private func inspect(_ inspection: TrafficInspection) -> Task<Void, Never> {
         let display = self.display
         let file = InspectorFile()
-        let server = InspectorServer(
+        var server = InspectorServer(
             inspection: inspection,
             group: self.server.group,
             onOpen: { url in
@@ -109,6 +109,7 @@ struct ServingRun: Sendable {
             },
             onFailure: { display.logger.warning("\($0)") }
         )
-        return Task { await server.run() }
+        server.inboxes = TunnelInboxes(server: self.server, directory: inspection.directory)
+        return Task { [server] in await server.run() }
     }
 }

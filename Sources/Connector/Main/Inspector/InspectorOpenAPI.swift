@@ -5,7 +5,7 @@ enum InspectorOpenAPI {
     private static let id =
         #"{"name": "id", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^[0-9a-f]{16}$"}}"#
 
-    private static func query(_ name: String, _ type: String, _ description: String) -> String {
+    static func query(_ name: String, _ type: String, _ description: String) -> String {
         #"{"name": "\#(name)", "in": "query", "description": "\#(description)", "schema": {"type": "\#(type)"}}"#
     }
 
@@ -14,7 +14,7 @@ enum InspectorOpenAPI {
         """#
 
     /// An operation.
-    private static func operation(
+    static func operation(
         _ name: String,
         _ summary: String,
         parameters: [String] = [],
@@ -97,7 +97,7 @@ enum InspectorOpenAPI {
             ),
             ("/api/requests/http", listOperations),
             ("/api/requests/http/{id}", oneOperations),
-        ] + side("body") + side("raw") + otherPaths
+        ] + side("body") + side("raw") + otherPaths + inboxPaths
     }()
 
     private static let bodyParameters = [

@@ -265,7 +265,8 @@ struct InspectorRoutes: Sendable {
         return { secret.fields(for: $0, in: view.request, at: Int64(Date().timeIntervalSince1970)) }
     }
 
-    private static func edit(of call: ReplayCall) throws -> ReplayEdit {
+    /// What a call changes of the request that it repeats.
+    static func edit(of call: ReplayCall) throws -> ReplayEdit {
         var edit = ReplayEdit(method: call.method, target: call.path)
         edit.fields = try call.fields?.map { pair in
             guard pair.count == 2 else {

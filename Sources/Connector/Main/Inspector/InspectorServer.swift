@@ -18,6 +18,8 @@ struct InspectorServer: Sendable {
     let onFailure: @Sendable (String) -> Void
     /// How long a client may take for a head, be silent within a body, and keep a connection open without a call.
     var patience = TimeAmount.seconds(30)
+    /// The inboxes of the tunnels; `nil` if no edge can be asked.
+    var inboxes: TunnelInboxes?
 
     /// The most connections at a time: more of them wait, and take no descriptors from the tunnels.
     static let maximumConnections = 256
@@ -61,10 +63,11 @@ struct InspectorServer: Sendable {
             )
         )
         InspectorPage.add(to: router)
-        InspectorRoutes(
-            inspection: self.inspection,
-            replays: Replays(ring: self.inspection.ring, directory: self.inspection.directory, group: self.group)
-        ).add(to: router)
+        let replays = Replays(ring: self.inspection.ring, directory: self.inspection.directory, group: self.group)
+        InspectorRoutes(inspection: self.inspection, replays: replays).add(to: router)
+        if let inboxes {
+            InspectorInbox(inspection: self.inspection, replays: replays, inboxes: inboxes).add(to: router)
+        }
         let query = self.inspection.token.map { "/?token=\($0)" } ?? ""
         return Application(
             router: router,

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import samples
 from exchange import Exchange
+from fakeinbox import FakeInbox
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; frame-src 'self'; "
@@ -43,6 +44,7 @@ class FakeProgram:
         self.lock = threading.Lock()
         self.listeners = set()
         self.is_away = False
+        self.inbox = FakeInbox()
         program = self
 
         class Handler(FakeHandler):
@@ -136,6 +138,8 @@ class FakeHandler(BaseHTTPRequestHandler):
             self.answer(200, self.program.status())
         elif path == "api/tunnels":
             self.answer(200, {"tunnels": [TUNNEL]})
+        elif parts[:4] == ["api", "tunnels", "my-app", "inbox"]:
+            self.program.inbox.get(self, parts[4:], query)
         elif path == "api/events":
             self.feed()
         elif path == "api/requests/http":
@@ -212,7 +216,11 @@ class FakeHandler(BaseHTTPRequestHandler):
         if self.headers.get("Content-Type") != "application/json":
             self.problem(415, "unsupported_media_type", "Send application/json.")
             return
-        call = json.loads(body)
+        call = json.loads(body) if body else None
+        parts = self.path[len(PREFIX) :].split("/")
+        if parts[:4] == ["api", "tunnels", "my-app", "inbox"]:
+            self.program.inbox.post(self, parts[4:], call)
+            return
         ids = self.program.replay(call)
         if set(call) <= {"id", "tunnel_name"}:
             self.answer(204, fields=[("Culvert-Replays", ids[0])])
@@ -224,6 +232,9 @@ class FakeHandler(BaseHTTPRequestHandler):
             self.problem(415, "unsupported_media_type", "Send application/json.")
             return
         last = self.path.split("/")[-1]
+        if "/inbox/" in self.path:
+            self.program.inbox.delete(self, last)
+            return
         if last == "http":
             self.program.clear()
         else:

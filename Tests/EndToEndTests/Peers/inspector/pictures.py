@@ -32,6 +32,12 @@ def take(stage, folder):
     window.page.keyboard.press("d")
     window.page.locator(".difference").wait_for()
     _keep(window, made, folder, "inspector-compare.png")
+    stage.program.inbox.fill()
+    window, made = _open(stage, WIDE, "light")
+    window.page.locator("#views button").last.click()
+    window.page.locator("#messages .row", has_text="/hooks/stripe").click()
+    window.page.locator("#detail pre").wait_for()
+    _keep(window, made, folder, "inspector-inbox.png")
 
 
 def _open(stage, size, scheme):

@@ -6,6 +6,7 @@ import os
 import again
 import doing
 import guard
+import inbox
 import looking
 import machine
 import rules
@@ -29,6 +30,9 @@ SCENES = {
     "removing": doing.removing,
     "pausing": doing.pausing,
     "away": doing.away,
+    "inbox": inbox.inbox,
+    "inbox-hostile": inbox.inbox_hostile,
+    "inbox-missing": inbox.inbox_missing,
     "kept": showing.kept,
     "narrow": showing.narrow,
     "contrast": showing.contrast,
@@ -36,7 +40,7 @@ SCENES = {
 }
 
 # Those that hold for any program, and what only the program itself can show.
-NEEDS_FAKE = {"modules", "filter-cases", "kept", "contrast"}
+NEEDS_FAKE = {"modules", "filter-cases", "kept", "contrast", "inbox", "inbox-hostile", "inbox-missing"}
 # The page does the same in these whatever is behind it; CULVERT_LONG=1 plays them before the program, too.
 SAME_WITH_FAKE = {"long-list", "keyboard", "secrets", "hostile", "compared", "pausing", "narrow", "speed"}
 left_out = NEEDS_FAKE if os.environ.get("CULVERT_LONG") else NEEDS_FAKE | SAME_WITH_FAKE
@@ -54,4 +58,5 @@ REAL_SCENES = {name: scene for name, scene in SCENES.items() if name not in left
     "curl-lines": again.curl_lines,
     "archives": again.archives,
     "edge-answers": machine.edge_answers,
+    "inbox-of-the-edge": inbox.real_inbox,
 }

@@ -35,6 +35,12 @@ def kept(stage, window):
     page.keyboard.press("?")
     stage.album.take("keys", page.get_by_role("dialog"))
     page.keyboard.press("Escape")
+    stage.program.inbox.fill()
+    page.locator("#views button").last.click()
+    page.locator("#messages .row", has_text="/hooks/stripe").click()
+    page.locator("#detail pre").wait_for()
+    stage.album.take("the inbox", page.locator("#main"))
+    page.locator("#views button").first.click()
     stage.clear()
     expect(page.get_by_role("heading", name="Nothing has passed yet")).to_be_visible()
     stage.album.take("nothing yet", page.locator("body"))
@@ -73,6 +79,12 @@ def contrast(stage, window):
             page.locator("#panel > *").first.wait_for()
             poor = page.evaluate(CONTRAST)
             assert not poor, f"{scheme}: {poor}"
+        stage.program.inbox.fill()
+        page.locator("#views button").last.click()
+        page.locator("#messages .row", has_text="/hooks/stripe").click()
+        page.locator("#panel > *").first.wait_for()
+        poor = page.evaluate(CONTRAST)
+        assert not poor, f"{scheme}: {poor}"
         one.close()
         made.close()
 

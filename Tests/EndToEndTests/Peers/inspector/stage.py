@@ -8,6 +8,7 @@ import samples
 from browser import Window, context
 from exchange import START
 from fake import FakeProgram, fill
+from fakeinbox import FakeInbox
 
 
 class FakeStage:
@@ -37,6 +38,7 @@ class FakeStage:
     def prepare(self):
         self.program.exchanges.clear()
         self.program.posted.clear()
+        self.program.inbox = FakeInbox()
         self.program.number = 0
 
     def show_samples(self):

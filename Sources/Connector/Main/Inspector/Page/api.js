@@ -82,8 +82,10 @@ export const getFrames = (id, after) => getJSON(`${exchange(id)}/frames?${new UR
  * A body's bytes, decoded where the browser or the program can: `{bytes, isDecoded, coding}`. `side` is `request` or
  * `response`.
  */
-export async function getBody(id, side, body, signal) {
-  const path = `${exchange(id)}/${side}/body`;
+export const getBody = (id, side, body, signal) => bodyAt(`${exchange(id)}/${side}/body`, body, signal);
+
+/** The same of any body, by the path of the call that gives it. */
+export async function bodyAt(path, body, signal) {
   const stored = async coding => ({bytes: await bytesOf(await call(`${path}?stored=1`, {signal})), isDecoded: false, coding});
   if (!body.coding) return {...await stored(null), isDecoded: true};
   try {

@@ -11,6 +11,7 @@ import {announce, button, byID, element, note, notify, save} from './elements.js
 import {Exchanges} from './exchanges.js';
 import {Feed} from './feed.js';
 import {parseFilter} from './filter.js';
+import {Inbox} from './inbox.js';
 import {listenToKeys, showKeys} from './keys.js';
 import {applyScheme, prepareDivider, schemeChoice} from './layout.js';
 import {fillRow, makeRow} from './row.js';
@@ -69,6 +70,22 @@ const pane = new DetailPane({
   goTo: id => goTo(id),
   back: () => leave(),
   tabChanged: tab => remember({tab}),
+});
+
+const inbox = new Inbox({
+  exchanges,
+  leave: () => {
+    comparing.abort();
+    clearTimeout(resting);
+    pane.leave();
+  },
+  opened: isOpen => {
+    remember({view: isOpen ? 'inbox' : '', message: ''});
+    if (!isOpen) showRemembered();
+  },
+  chosen: id => remember({message: id ?? ''}),
+  sent: ids => sent(ids),
+  related: id => setFilter(`header:culvert-inbox=${id}`),
 });
 
 // What is shown
@@ -131,7 +148,7 @@ function askAgain() {
 function setTunnel(name) {
   state.tunnel = name;
   remember({tunnel: name ?? ''});
-  showTunnels(state.tunnels, state.tunnel, setTunnel);
+  takeTunnels(state.tunnels);
   exchanges.show(matches);
   refresh();
 }
@@ -289,6 +306,7 @@ async function load() {
 
 /** Shows the exchange that is shown, or that the address names, as it is now. */
 function showRemembered() {
+  if (inbox.isOpen) return;
   const item = exchanges.get(pane.shownID ?? remembered('id'));
   if (item && item.id !== pane.shownID) {
     list.chooseItem(item, {tells: false});
@@ -303,6 +321,7 @@ function showRemembered() {
 function takeTunnels(tunnels) {
   state.tunnels = tunnels;
   showTunnels(tunnels, state.tunnel, setTunnel);
+  inbox.setTunnel(state.tunnel ?? (tunnels.length === 1 ? tunnels[0].name : null));
 }
 
 function take(summaries) {
@@ -401,17 +420,18 @@ function prepare() {
     button('Keys', showKeys),
     schemeChoice(),
   ]));
-  const press = name => () => act(name);
+  const press = name => () => inbox.isOpen ? inbox.press(name) : act(name);
+  const outside = action => () => inbox.isOpen || action();
   listenToKeys({
-    '/': () => byID('filter').focus(),
-    Escape: leave,
-    p: pause,
+    '/': outside(() => byID('filter').focus()),
+    Escape: () => inbox.isOpen ? inbox.back() : leave(),
+    p: outside(pause),
     '?': showKeys,
     r: press('again'),
     e: press('change'),
     c: press('curl'),
     m: press('mark'),
-    d: compareWithMarked,
+    d: outside(compareWithMarked),
   });
   setInterval(() => list.refill(item => item.state === 'open'), 1_000);
 }
@@ -436,4 +456,5 @@ async function takeArchive(chooser) {
 prepare();
 state.tunnel = remembered('tunnel');
 setFilter(remembered('q') ?? '', {says: false});
+if (remembered('view') === 'inbox') inbox.open(true, remembered('message'));
 feed.open();

@@ -10,10 +10,10 @@ import {size} from './units.js';
 const preferred = new Map();
 
 /**
- * The body of one side. `{element, load(), update(body)}`; `load` fetches and shows, `update` takes what is known of a
+ * The body of one side, by `bodies` where it is not of an exchange. `{element, load(), update(body)}`; `load` fetches and shows, `update` takes what is known of a
  * body that still grows.
  */
-export function bodySection({id, side, body, fields, showsSecrets, signal}) {
+export function bodySection({id, side, body, showsSecrets, signal, bodies = {getBody, getStoredBody}}) {
   const facts = note();
   const cut = element('div');
   const views = element('div', {class: 'switch', role: 'group', 'aria-label': `View of the ${side}’s body`});
@@ -62,7 +62,7 @@ export function bodySection({id, side, body, fields, showsSecrets, signal}) {
       ...(isText ? [button('Copy', () => copy(decodedText(content.bytes, body.content_type), 'Body'))] : []),
       button('Save', () => save(name, new Blob([content.bytes]))),
       ...(body.coding && content.isDecoded
-        ? [button(`Save as ${body.coding}`, async () => save(`${name}.${body.coding}`, new Blob([await getStoredBody(id, side)])))]
+        ? [button(`Save as ${body.coding}`, async () => save(`${name}.${body.coding}`, new Blob([await bodies.getStoredBody(id, side)])))]
         : []),
     );
     show(choices.find(view => view.name === preferred.get(type)) ?? choices[0]);
@@ -78,7 +78,7 @@ export function bodySection({id, side, body, fields, showsSecrets, signal}) {
         return;
       }
       const kept = body.kept;
-      const {bytes, isDecoded, coding} = await getBody(id, side, body, signal);
+      const {bytes, isDecoded, coding} = await bodies.getBody(id, side, body, signal);
       content = {
         bytes, isDecoded, showsSecrets, contentType: body.content_type, type: body.type, kept,
         isCut: !body.is_whole || !body.is_complete,

@@ -273,7 +273,7 @@ function droppedNote(asked = [], answered = []) {
   return note(`Not kept, as the settings say: ${[...new Set([...asked, ...answered])].join(', ')}.${without}`);
 }
 
-function signatureNote(signature) {
+export function signatureNote(signature) {
   if (!signature) return null;
   const since = Date.now() - signature.at_ms;
   const text = `Signed ${age(since)} ago (${signature.field}); most libraries refuse a signature after 5 minutes.`;

@@ -39,7 +39,7 @@ export function draftOf(detail, text) {
   return {
     method: detail.request.method,
     target: detail.request.uri,
-    fields: linesOf([...fields, ['Culvert-Replay', detail.id]]),
+    fields: linesOf(detail.isMessage ? fields : [...fields, ['Culvert-Replay', detail.id]]),
     body: text === null ? '' : text.replace(/\r\n?/g, '\n'),
     file: null,
     times: 1,

@@ -12,9 +12,10 @@ import {count, size, span} from './units.js';
 const LARGEST_FILE = 8 * 1024 * 1024;
 
 /**
- * Opens the editor. `sent(ids)` is told of what was sent; `exchanges` is where its answers will appear.
+ * Opens the editor. `sent(ids)` is told of what was sent; `exchanges` is where its answers will appear. `bodies` and `send`
+ * are the calls for what is no exchange but a message of the inbox.
  */
-export async function openEditor(detail, {sent, exchanges, goTo}) {
+export async function openEditor(detail, {sent, exchanges, goTo, bodies = {getBody}, send = replay}) {
   const {body} = detail.request;
   let text = null;
   let about = null;
@@ -23,14 +24,14 @@ export async function openEditor(detail, {sent, exchanges, goTo}) {
       + ' Give a body of your own, as text or as a file.');
   } else if (body.size > 0) {
     try {
-      const {bytes, isDecoded} = await getBody(detail.id, 'request', body);
+      const {bytes, isDecoded} = await bodies.getBody(detail.id, 'request', body);
       if (isDecoded && looksLikeText(bytes, body.type) && isFaithful(bytes)) text = decodedText(bytes, body.content_type);
       else about = note(`The body (${size(body.size)}) is not text. It is sent as it is, unless you write or choose another.`);
     } catch (error) {
       about = warning(error.message);
     }
   }
-  new Editor(detail, text, about, {sent, exchanges, goTo}).open();
+  new Editor(detail, text, about, {sent, exchanges, goTo, send}).open();
 }
 
 /** Whether these bytes come out of a text again as they are. */
@@ -72,22 +73,23 @@ class Editor {
       times: element('input', {type: 'number', min: 1, max: 100, value: 1, on: changed}),
       concurrency: element('input', {type: 'number', min: 1, max: 10, value: 1, on: changed}),
     };
+    const title = detail.isMessage ? 'Change and deliver' : 'Change and send again';
     const labelled = (name, control) => element('label', {}, name, control);
     const controls = this.#controls;
     this.#dialog = element('dialog', {
-      class: 'editor', 'aria-label': 'Change and send again',
+      class: 'editor', 'aria-label': title,
       on: {
         close: () => this.#dialog.remove(),
         keydown: event => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.#sendIt(); },
       },
     },
-    element('h2', {text: 'Change and send again'}),
+    element('h2', {text: title}),
     element('div', {class: 'line'}, controls.method, controls.target),
     labelled('Fields, one a line', controls.fields),
     about,
     labelled('Body', controls.body),
     labelled('or a file', controls.file),
-    element('div', {class: 'bar'}, labelled('Times', controls.times), labelled('At once', controls.concurrency)),
+    !detail.isMessage && element('div', {class: 'bar'}, labelled('Times', controls.times), labelled('At once', controls.concurrency)),
     element('h3', {text: 'Different from the original'}), this.#changes, this.#problem,
     element('div', {class: 'bar end'}, button('Cancel', () => this.#dialog.close()), this.#send));
   }
@@ -109,7 +111,7 @@ class Editor {
 
   #showChanges() {
     const {changes, error} = this.#call();
-    this.#changes.replaceChildren(...[...changes, 'with Culvert-Replay, unless you take its line out']
+    this.#changes.replaceChildren(...[...changes, markOf(this.#detail)]
       .map(change => element('li', {text: change})));
     this.#problem.hidden = error === null;
     this.#problem.textContent = error ?? '';
@@ -134,7 +136,7 @@ class Editor {
     if (error || this.#send.disabled) return;
     this.#send.disabled = true;
     try {
-      const ids = await replay(request);
+      const ids = await this.#owner.send(request);
       this.#dialog.close();
       if (ids.length > 1) showAnswers(ids, this.#owner);
       else this.#owner.sent(ids);
@@ -146,6 +148,11 @@ class Editor {
     }
   }
 }
+
+/** By what an app can tell what is sent from what came. */
+const markOf = ({isMessage}) => isMessage
+  ? 'straight to the local server: at the edge the message stays as it is'
+  : 'with Culvert-Replay, unless you take its line out';
 
 /** The answers of many replays: status and time of each, and which differ from the first in status or in bytes. */
 function showAnswers(ids, {exchanges, goTo}) {
