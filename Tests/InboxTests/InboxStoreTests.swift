@@ -196,6 +196,36 @@ struct InboxStoreTests {
         }
     }
 
+    @Test(
+        "Bounds that were lowered far below what is kept refuse nothing: the inbox shrinks as messages come",
+        arguments: StoreKind.allCases
+    )
+    func loweredBounds(_ kind: StoreKind) async throws {
+        try await self.with(kind) { store, id in
+            try await store.put(record("my-app"))
+            let sent = (0..<300).map { message($0, body: 100) }
+            for message in sent { try await store.append(message, to: id, keep: self.keep) }
+            let step = DeliveryStep(state: .delivered, attempts: 0, due: start, status: 200)
+            for message in sent.prefix(295) { try await store.conclude(message.id, of: id, with: step, now: start) }
+            var keep = InboxSettings.Keep()
+            (keep.messages, keep.bytes) = (10, 4_096)
+            var total = 300
+            for number in 300..<305 {
+                try await store.append(message(number, body: 100), to: id, keep: keep)
+                let figures = try #require(try await store.figures()[id])
+                let now = figures.waiting + figures.delivered
+                #expect(now < total || now <= keep.messages)
+                total = now
+                #expect(figures.waiting == number - 300 + 6)
+            }
+            #expect(total <= 10)
+            // What nobody has taken yet makes no room.
+            await #expect(throws: InboxStoreError.full) {
+                try await store.append(message(400, body: 100), to: id, keep: keep)
+            }
+        }
+    }
+
     @Test("Pages go from the newest to the oldest, of one state or of all", arguments: StoreKind.allCases)
     func pages(_ kind: StoreKind) async throws {
         try await self.with(kind) { store, id in

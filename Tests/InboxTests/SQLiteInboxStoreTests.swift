@@ -57,6 +57,48 @@ struct SQLiteInboxStoreTests {
         }
     }
 
+    @Test(
+        "A store that closes ends what is under way: all that was kept is there, and the file is free for the next edge"
+    )
+    func closing() async throws {
+        let place = try StoreUnderTest()
+        defer { place.clean() }
+        let id = try #require(TunnelID("my-app"))
+        for round in 0..<5 {
+            let store = try SQLiteInboxStore(folder: place.folder, keys: place.keys)
+            try await store.put(record("my-app"))
+            let sent = (0..<200).map { message($0, body: 2_000) }
+            let kept = await withTaskGroup { group in
+                for message in sent {
+                    group.addTask {
+                        do {
+                            try await store.append(message, to: id, keep: self.keep)
+                            return message.id as String?
+                        } catch {
+                            return nil
+                        }
+                    }
+                }
+                group.addTask {
+                    if round > 0 { await Task.yield() }
+                    await store.close()
+                    // From here on the file is another one's.
+                    let next = try? SQLiteInboxStore(folder: place.folder, keys: place.keys)
+                    #expect(next != nil)
+                    await next?.close()
+                    return nil
+                }
+                return await group.reduce(into: Set<String>()) { if let id = $1 { $0.insert(id) } }
+            }
+            let next = try SQLiteInboxStore(folder: place.folder, keys: place.keys)
+            let found = Set(try await next.page(id, state: nil, before: nil, limit: 2_000).map(\.id))
+            #expect(kept.isSubset(of: found), "\(kept.subtracting(found).count) are lost")
+            #expect(sent.filter { found.contains($0.id) }.count == kept.count)
+            await #expect(throws: InboxStoreError.self) { try await store.append(message(1), to: id, keep: self.keep) }
+            await next.close()
+        }
+    }
+
     @Test("A message whose key is lost does not hold those behind it")
     func lostKey() async throws {
         let place = try StoreUnderTest()

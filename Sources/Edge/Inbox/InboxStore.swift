@@ -148,7 +148,7 @@ package struct InboxRecord: Codable, Equatable, Sendable {
 package struct MessageHead: Codable, Equatable, Sendable {
     /// The method.
     package var method: String
-    /// The request target as the sender wrote it.
+    /// The request target as the app sees it, undecoded: without the prefix that named the tunnel.
     package var target: String
     /// The head's bytes as they came.
     package var bytes: [UInt8]

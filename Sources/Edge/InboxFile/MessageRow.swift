@@ -33,7 +33,13 @@ struct MessageRow: Sendable {
         self.body = sealed.body
     }
 
+    /// The most messages that one that comes has to go for it, however small they are.
+    private static let mostThatGo = 512
+
     /// Writes the row if the bounds of the inbox let it; what was delivered makes room, the oldest first.
+    ///
+    /// An inbox may have far more than its bounds say, since somebody has lowered them: what comes then is kept if as much has
+    /// gone for it, and so the inbox shrinks with each message until the bounds hold.
     func insert(
         into db: Database,
         tunnel: TunnelID,
@@ -44,9 +50,9 @@ struct MessageRow: Sendable {
         let number: Int64 = row["id"]
         var (messages, bytes): (Int, Int) = (row["messages"], row["bytes"])
         func isFull() -> Bool { messages >= keep.messages || bytes + self.size > keep.bytes }
-        var rounds = 0
-        while isFull(), rounds < 64 {
-            rounds += 1
+        let before = (messages: messages, bytes: bytes)
+        let rounds = min(Self.mostThatGo, 64 + self.size / 4_096)
+        while isFull(), before.messages - messages < rounds {
             let oldest = try Row.fetchOne(
                 db,
                 sql: "SELECT seq, size FROM message WHERE inbox = ? AND state = 1 ORDER BY seq LIMIT 1",
@@ -57,7 +63,8 @@ struct MessageRow: Sendable {
             messages -= 1
             bytes -= oldest["size"]
         }
-        let isKept = !isFull()
+        let hasMadeRoom = before.messages > messages && before.bytes - bytes >= self.size
+        let isKept = !isFull() || hasMadeRoom
         if isKept {
             try db.cachedStatement(
                 sql: """

@@ -45,6 +45,8 @@ package actor SQLiteInboxStore: InboxStore {
     private var arrivals: [Arrival] = []
     private var isCommitting = false
     private var isClosed = false
+    /// Who waits for the last commit.
+    private var closing: [CheckedContinuation<Void, Never>] = []
 
     /// Opens the file in a folder, or makes it.
     ///
@@ -169,6 +171,8 @@ package actor SQLiteInboxStore: InboxStore {
             for (arrival, result) in zip(batch, results) { arrival.done.resume(returning: result) }
         }
         self.isCommitting = false
+        for waiting in self.closing { waiting.resume() }
+        self.closing = []
     }
 
     /// What an error of the file means to a message.
@@ -226,8 +230,17 @@ package actor SQLiteInboxStore: InboxStore {
         }
     }
 
-    package func close() {
+    package func close() async {
         self.isClosed = true
+        // What has come is kept, or refused with a reason, before another edge may have the file.
+        if self.isCommitting { await withCheckedContinuation { self.closing.append($0) } }
+        // A sweep, or what became of a message: the pool has one writer, and closes behind it.
+        try? await self.pool.barrierWriteWithoutTransaction { _ in }
+        do {
+            try self.pool.close()
+        } catch {
+            // Somebody still reads, which ends with the process; nobody writes any more.
+        }
         self.lock.release()
     }
 }

@@ -145,7 +145,8 @@ struct InboxScripts: Sendable {
         if redis.call('HGET', 'cv:ibi:' .. n, ARGV[2]) then return 'kept' end
         local size, most, mostBytes = tonumber(ARGV[4]), tonumber(ARGV[7]), tonumber(ARGV[8])
         local messages, bytes = tonumber(known[2] or 0), tonumber(known[3] or 0)
-        for _ = 1, 64 do
+        local hadMessages, hadBytes = messages, bytes
+        for _ = 1, math.min(512, 64 + math.floor(size / 4096)) do
             if messages < most and bytes + size <= mostBytes then break end
             local oldest = redis.call('ZRANGE', 'cv:ibs:' .. n .. ':1', 0, 0)[1]
             if not oldest then break end
@@ -153,7 +154,8 @@ struct InboxScripts: Sendable {
             local left = redis.call('HMGET', KEYS[1], 'm', 'b')
             messages, bytes = tonumber(left[1]), tonumber(left[2])
         end
-        if messages >= most or bytes + size > mostBytes then return 'full' end
+        local hasMadeRoom = messages < hadMessages and hadBytes - bytes >= size
+        if (messages >= most or bytes + size > mostBytes) and not hasMadeRoom then return 'full' end
         if tonumber(redis.call('HGET', 'cv:ibc', 'b') or 0) + size > tonumber(ARGV[9]) then return 'full' end
         local place = string.format('%015d', redis.call('HINCRBY', KEYS[1], 'q', 1))
         redis.call('HSET', 'cv:ibm:' .. n .. ':' .. place, 'i', ARGV[2], 's', '0', 't', ARGV[3], 'z', size,
