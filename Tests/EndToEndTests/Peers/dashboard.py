@@ -227,6 +227,17 @@ def tunnels(stage, pictures):
         page.get_by_role("dialog").get_by_role("button", name="Make a new token").click()
         assert page.get_by_role("dialog", name="Token of my-app").locator(".token").inner_text() != token
         page.get_by_role("dialog").get_by_role("button", name="Close").click()
+        details.get_by_role("button", name="Give access").click()
+        dialog = page.get_by_role("dialog", name="Give access")
+        dialog.get_by_label("For").select_option("a week")
+        dialog.get_by_role("button", name="Make a token").click()
+        visiting = page.get_by_role("dialog", name="Access to my-app").locator(".token").inner_text()
+        claims = json.loads(base64.urlsafe_b64decode(visiting.split(".")[1] + "=="))
+        assert claims["sub"] == "my-app" and abs(claims["exp"] - time.time() - 604_800) < 120, claims
+        page.get_by_role("dialog").get_by_role("button", name="Close").click()
+        details.get_by_role("button", name="End access").click()
+        page.get_by_role("dialog").get_by_role("button", name="End all").click()
+        expect(page.locator("#notice")).to_have_text("Access to my-app has ended")
         process.terminate()
         process.wait()
         expect(row(page, "my-app")).to_contain_text("offline")

@@ -71,6 +71,8 @@ const message = (id, name) => `${tunnel(id)}/inbox/messages/${encodeURIComponent
 export const listTunnels = cursor => call(`tunnels/list?${new URLSearchParams({limit: 200, ...(cursor && {cursor})})}`);
 export const createTunnel = body => call('tunnels/create', {method: 'POST', body});
 export const replaceToken = id => call(`${tunnel(id)}/token`, {method: 'POST'});
+export const giveAccess = (id, lifetime) => call(`${tunnel(id)}/access`, {method: 'POST', body: {lifetime_seconds: lifetime}});
+export const endAccess = id => call(`${tunnel(id)}/access`, {method: 'DELETE'});
 export const deleteTunnel = id => call(tunnel(id), {method: 'DELETE'});
 
 /** The inbox of a tunnel; null if it has none. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One tunnel: where it is, who serves it, what can be done with it, and its inbox.
 
-import {deleteTunnel, getInbox, replaceToken} from './calls.js';
-import {ask, showToken} from './dialogs.js';
-import {button, element, note} from './elements.js';
+import {deleteTunnel, endAccess, getInbox, giveAccess, replaceToken} from './calls.js';
+import {ask, askLifetime, showAccess, showToken} from './dialogs.js';
+import {button, element, note, notify} from './elements.js';
 import {InboxView} from './inbox.js';
 import {Table} from './tables.js';
 import {age} from './units.js';
@@ -36,6 +36,8 @@ export class TunnelView {
         ? element('a', {href: url, target: '_blank', rel: 'noreferrer', text: url}) : url)),
       element('div', {class: 'bar'},
         button('New token', () => this.#renew()),
+        button('Give access', () => this.#giveAccess()),
+        button('End access', () => this.#endAccess()),
         button('Delete', () => this.#delete(), {class: 'danger'}),
         button('Close', close)),
       element('h3', {text: 'Connections'}), this.nobody, element('div', {class: 'wide'}, this.sessions.element), this.inbox);
@@ -79,6 +81,28 @@ export class TunnelView {
     if (!isMeant) return;
     try {
       showToken(await replaceToken(id));
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  async #giveAccess() {
+    const id = this.tunnel.tunnel_id;
+    const lifetime = await askLifetime(id);
+    if (lifetime === null) return;
+    try {
+      showAccess(await giveAccess(id, lifetime));
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  async #endAccess() {
+    const id = this.tunnel.tunnel_id;
+    if (!await ask('End access', `All access tokens of ${id} end, and who came with one is cut off.`, 'End all')) return;
+    try {
+      await endAccess(id);
+      notify(`Access to ${id} has ended`);
     } catch (error) {
       this.failed(error);
     }
