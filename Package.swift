@@ -401,7 +401,8 @@ let package = Package(
             ],
             path: "Fuzz",
             exclude: [
-                "Corpus", "Dictionaries", "Package.swift", "README.md", "make-seeds", "run", "Sources/FuzzDriver",
+                "Corpus", "Dictionaries", "FailCases", "Package.swift", "README.md", "make-seeds", "run",
+                "Sources/FuzzDriver",
                 "Sources/fuzz-answers", "Sources/fuzz-capture", "Sources/fuzz-chunked", "Sources/fuzz-differential",
                 "Sources/fuzz-frames", "Sources/fuzz-http1", "Sources/fuzz-json", "Sources/fuzz-metadata",
                 "Sources/fuzz-rewrite", "Sources/fuzz-session", "Sources/fuzz-websocket",
