@@ -33,7 +33,7 @@ extension EndToEnd {
             "Private tunnels are reached by culvert access alone, with tokens that end and can be revoked"
         )
         func privateAccess() async throws {
-            try await self.run("access", cases: 7)
+            try await self.run("access", cases: 8)
         }
 
         @Test(

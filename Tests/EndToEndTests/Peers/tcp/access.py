@@ -16,7 +16,7 @@ import urllib.request
 
 from programs import LONG, SSH, listens, shell, tool
 from raw import echo
-from stage import KEY, Origin, Stage, free_port, is_reset, read_all, read_exactly, until
+from stage import KEY, Origin, Path, Stage, free_port, is_reset, read_all, read_exactly, until
 
 
 class Visitor:
@@ -51,12 +51,12 @@ class Visitor:
         return done.returncode, done.stdout, done.stderr.decode()
 
 
-def serve(stage, target, *arguments, kind="tcp"):
+def serve(stage, target, *arguments, kind="tcp", edge=None):
     """Starts a connector of a private tunnel; its URL."""
     output = stage.folder / f"private-{time.monotonic_ns()}"
     with open(output, "wb") as out, open(f"{output}.err", "wb") as errors:
         process = stage.run(
-            [stage.binaries / "culvert", kind, str(target), "--edge", stage.url, "--private", *arguments],
+            [stage.binaries / "culvert", kind, str(target), "--edge", edge or stage.url, "--private", *arguments],
             stdout=out, stderr=errors, env={**os.environ, "CULVERT_API_KEY": KEY, "HOME": str(stage.folder)},
         )
     until("the tunnel's URL", 20, lambda: output.read_text().strip() or process.poll() is not None)
@@ -309,4 +309,38 @@ def traefik(binaries):
         assert done.stdout == data, (len(done.stdout), done.stderr)
 
 
-CASES = [streams, private, tokens, troubles, openssh, traefik, crowd]
+def cuts(binaries):
+    """A session of ssh outlives cuts of the connector's network, through a port and through private access."""
+    with Stage(binaries) as stage:
+        server = SSH(stage)
+        way = Path(stage.listen)
+        edge = f"http://127.0.0.1:{way.port}"
+        connector, port = stage.connect(server.port, edge=edge)
+        serve(stage, server.port, "--name", "my-ssh", edge=edge)
+        visitor = Visitor(stage, token(stage, "my-ssh"))
+        through_port = [tool("ssh"), *server.options, "-p", str(port), server.place]
+        through_access = [
+            tool("ssh"), *server.options, "-o", "ProxyCommand=" + " ".join(visitor.command("my-ssh")), server.place,
+        ]
+        for name, ssh in (("port", through_port), ("access", through_access)):
+            data = os.urandom(6 << 20)
+            with subprocess.Popen([*ssh, "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=visitor.environment) as session:
+                answer = bytearray()
+                reader = threading.Thread(target=lambda: answer.extend(session.stdout.read()))
+                reader.start()
+                for part in range(3):
+                    session.stdin.write(data[part << 21:(part + 1) << 21])
+                    session.stdin.flush()
+                    if part < 2:
+                        before = way.carried
+                        way.cut(0.5)
+                        until("bytes pass again", 20, lambda: way.carried > before)
+                session.stdin.close()
+                reader.join(60)
+                assert session.wait(10) == 0, (name, session.returncode)
+            assert bytes(answer) == data, (name, len(answer))
+        resumed = [line for line in connector.log.read_text().splitlines() if '"event":"resumed"' in line]
+        assert len(resumed) >= 2, connector.log.read_text()[-2000:]
+
+
+CASES = [streams, private, tokens, troubles, openssh, traefik, crowd, cuts]

@@ -79,6 +79,46 @@ class Origin:
         self.listener.close()
 
 
+class Path:
+    """A way to a server that can be cut: what runs over it is reset, and nobody gets through until it is mended."""
+
+    def __init__(self, target):
+        self.target = target
+        self.ends = []
+        self.is_cut = False
+        self.carried = 0
+        self.port = Origin(self._carry).port
+
+    def _carry(self, near):
+        if self.is_cut:
+            return reset(near)
+        with socket.create_connection(("127.0.0.1", self.target)) as far, near:
+            far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.ends += [near, far]
+            back = threading.Thread(target=self._copy, args=(far, near), daemon=True)
+            back.start()
+            self._copy(near, far)
+            back.join()
+
+    def _copy(self, source, target):
+        with contextlib.suppress(OSError):
+            while part := source.recv(1 << 16):
+                self.carried += len(part)
+                target.sendall(part)
+            target.shutdown(socket.SHUT_WR)
+
+    def cut(self, seconds):
+        self.is_cut = True
+        ends, self.ends = self.ends, []
+        for end in ends:
+            with contextlib.suppress(OSError):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                # Wakes up whoever waits for bytes of it.
+                end.shutdown(socket.SHUT_RDWR)
+        time.sleep(seconds)
+        self.is_cut = False
+
+
 def reset(connection):
     """Closes with a RST."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -192,12 +232,12 @@ class Stage:
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
 
-    def connect(self, target, *arguments):
+    def connect(self, target, *arguments, edge=None):
         """Starts a connector for a target; the process, and the port of the edge."""
         output = self.folder / f"connector-{time.monotonic_ns()}"
         with open(output, "wb") as out, open(f"{output}.err", "wb") as errors:
             process = self.run(
-                [self.binaries / "culvert", "tcp", str(target), "--edge", self.url, "--log-format", "json",
+                [self.binaries / "culvert", "tcp", str(target), "--edge", edge or self.url, "--log-format", "json",
                  "--log-requests", *arguments],
                 stdout=out, stderr=errors, env={**os.environ, "CULVERT_API_KEY": KEY, "HOME": str(self.folder)},
             )
