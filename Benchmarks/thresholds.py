@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds the results of benchmarks, a line of JSON each on standard input, against their thresholds.
 
-usage: thresholds.py THRESHOLDS [--allocations]
+usage: thresholds.py THRESHOLDS [--allocations | --instructions]
 
-Allocation counts do not depend on the machine: one above its threshold fails, and so does a benchmark that is named
-there and was not run. Times and sizes are aims, for a machine that has nothing else to do: they are shown as met or
-missed, and fail only without --allocations."""
+Counts of allocations and instructions do not depend on the machine: one above its threshold fails, and so does a
+benchmark that is named there and was not run. Times and sizes are aims, for a machine that has nothing else to do: they
+are held where no kind of counts is named."""
 import argparse
 import json
 import pathlib
@@ -27,7 +27,8 @@ def held(results: dict[str, dict[str, float]], bounds: dict[str, dict[str, list]
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("thresholds", type=pathlib.Path)
-    parser.add_argument("--allocations", action="store_true")
+    for kind in ("allocations", "instructions"):
+        parser.add_argument(f"--{kind}", dest="kinds", action="store_const", const=[kind])
     options = parser.parse_args()
     thresholds = json.loads(options.thresholds.read_text())
     results: dict[str, dict[str, float]] = {}
@@ -37,9 +38,7 @@ def main() -> int:
             result = json.loads(line)
             results[result.pop("benchmark")] = result
     failed = False
-    for kind in ("allocations", "aims"):
-        if kind == "aims" and options.allocations:
-            continue
+    for kind in options.kinds or ["allocations", "aims"]:
         print(f"\n{kind.capitalize()}")
         for holds, line in held(results, thresholds.get(kind, {})):
             failed |= not holds
