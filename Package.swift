@@ -97,7 +97,8 @@ let package = Package(
         ),
         .target(
             name: "InboxFile",
-            dependencies: ["ControlAPI", "EdgeInbox", database],
+            // SQLite itself for what GRDB does not have: who learns how long its log is.
+            dependencies: ["ControlAPI", "EdgeInbox", database, .product(name: "GRDBSQLite", package: "GRDB.swift")],
             path: "Sources/Edge/InboxFile",
             swiftSettings: settings,
             // Statically, so that a program runs where there is no SQLite: GRDB asks for it, and it is looked for there first.

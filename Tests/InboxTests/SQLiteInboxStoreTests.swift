@@ -306,6 +306,37 @@ struct SQLiteInboxStoreTests {
         #expect(Set(try await store.page(id, state: nil, before: nil, limit: 2_000).map(\.id)) == Set(sent.map(\.id)))
     }
 
+    @Test("The log is copied beside those who write: it stays short, and at the end all of it is in the file")
+    func checkpoints() async throws {
+        let place = try StoreUnderTest()
+        defer { place.clean() }
+        let id = try #require(TunnelID("my-app"))
+        let store = try SQLiteInboxStore(folder: place.folder, keys: place.keys)
+        try await store.put(record("my-app"))
+        #expect(try await store.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") } == 2)
+        var longest = 0
+        for round in 0..<40 {
+            try await withThrowingTaskGroup { group in
+                for number in 0..<32 {
+                    group.addTask {
+                        try await store.append(message(round * 32 + number, body: 20_000), to: id, keep: self.keep)
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let size = try FileManager.default.attributesOfItem(atPath: "\(place.folder)/inbox.sqlite-wal")[.size]
+            longest = max(longest, size as? Int ?? .max)
+        }
+        // 26 MB have passed through it.
+        let most = (LogCheckpoints.greatestLength + 1_024) * 4_120
+        #expect(longest > LogCheckpoints.usualLength * 4_096 && longest < most, "\(longest)")
+        await store.checkpoints.finish()
+        let (length, copied) = try await store.pool.writeWithoutTransaction { try $0.checkpoint(.passive) }
+        #expect(length == copied)
+        #expect(try await store.figures()[id]?.waiting == 1_280)
+        await store.close()
+    }
+
     @Test("A key file has whole keys, or is refused")
     func keyFiles() {
         #expect(SealingKeys("") == nil && SealingKeys("# only this\n") == nil)

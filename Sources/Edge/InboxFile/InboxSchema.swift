@@ -11,7 +11,8 @@ enum InboxSchema {
     /// - Parameters:
     ///   - path: The file.
     ///   - maximumBytes: How large it may become; what it is beyond that stays.
-    static func open(_ path: String, maximumBytes: Int) throws -> DatabasePool {
+    ///   - length: Learns how long the log is.
+    static func open(_ path: String, maximumBytes: Int, length: LogCheckpoints.Length) throws -> DatabasePool {
         var configuration = Configuration()
         configuration.label = "culvert.inbox"
         configuration.busyMode = .timeout(2)
@@ -23,6 +24,7 @@ enum InboxSchema {
                 try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
             }
             try db.execute(sql: "PRAGMA max_page_count = \(max(64, maximumBytes / self.pageSize))")
+            length.follow(db)
         }
         let pool = try DatabasePool(path: path, configuration: configuration)
         // GRDB sets NORMAL for a write-ahead log, which forgets the last transactions when the power fails.

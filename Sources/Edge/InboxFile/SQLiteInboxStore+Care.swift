@@ -142,7 +142,7 @@ extension SQLiteInboxStore {
             let free = try await self.giveBack(&givingBack)
             if deleted == 0, free == 0 { break }
         }
-        if report.deleted > 0 { try await self.checkpoint() }
+        if report.deleted > 0 { await self.checkpoints.finish() }
         return report
     }
 
@@ -151,6 +151,7 @@ extension SQLiteInboxStore {
     /// - Returns: How many are left to be given back.
     private nonisolated func giveBack(_ pace: inout SweepPace) async throws -> Int {
         let pages = pace.pages
+        await self.checkpoints.room()
         let (free, took) = try await self.pool.writeWithoutTransaction { db in
             let began = ContinuousClock.now
             // Outside of a transaction of ours.
@@ -158,6 +159,7 @@ extension SQLiteInboxStore {
             let free = try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
             return (free, ContinuousClock.now - began)
         }
+        self.checkpoints.wrote()
         try? await Task.sleep(for: free > 0 ? pace.took(took) : .zero)
         return free
     }
@@ -196,6 +198,7 @@ extension SQLiteInboxStore {
         }
         guard !found.isEmpty else { return 0 }
         let list = found.map(String.init).joined(separator: ",")
+        await self.checkpoints.room()
         let took = try await self.pool.write { db in
             let began = ContinuousClock.now
             let rows = try Row.fetchAll(
@@ -211,6 +214,7 @@ extension SQLiteInboxStore {
             for row in rows { try Self.delete(row, from: db) }
             return ContinuousClock.now - began
         }
+        self.checkpoints.wrote()
         try? await Task.sleep(for: pace.took(took))
         return found.count
     }
@@ -234,10 +238,5 @@ extension SQLiteInboxStore {
             )
             return db.changesCount
         }
-    }
-
-    /// Gives back what the write-ahead log takes, so far as no reader needs it.
-    private nonisolated func checkpoint() async throws {
-        try await self.pool.writeWithoutTransaction { db in _ = try db.checkpoint(.passive) }
     }
 }

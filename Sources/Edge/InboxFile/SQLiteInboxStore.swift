@@ -38,6 +38,7 @@ package actor SQLiteInboxStore: InboxStore {
     }
 
     nonisolated let pool: DatabasePool
+    nonisolated let checkpoints: LogCheckpoints
     nonisolated let keys: SealingKeys
     private nonisolated let bounds: Bounds
     private let lock: InboxFileLock
@@ -63,7 +64,9 @@ package actor SQLiteInboxStore: InboxStore {
         let path = "\(folder)/inbox.sqlite"
         try InboxFileLock.makePrivate(path)
         do {
-            self.pool = try InboxSchema.open(path, maximumBytes: bounds.fileBytes)
+            let length = LogCheckpoints.Length()
+            self.pool = try InboxSchema.open(path, maximumBytes: bounds.fileBytes, length: length)
+            self.checkpoints = try LogCheckpoints(self.pool, length: length)
         } catch {
             throw InboxFileFailure.damaged(path, why: (error as? DatabaseError)?.message ?? "\(error)")
         }
@@ -161,9 +164,11 @@ package actor SQLiteInboxStore: InboxStore {
                 guard InboxFileLock.freeBytes(folder: self.folder) >= self.bounds.reserveBytes + bytes else {
                     throw InboxStoreError.full
                 }
+                await self.checkpoints.room()
                 results = try await self.pool.write { db in
                     try rows.map { row, tunnel, keep in try row.insert(into: db, tunnel: tunnel, keep: keep) }
                 }
+                self.checkpoints.wrote()
             } catch {
                 let why = Self.reason(error)
                 results = batch.map { _ in .failure(why) }
@@ -228,12 +233,14 @@ package actor SQLiteInboxStore: InboxStore {
                 ]
             )
         }
+        self.checkpoints.wrote()
     }
 
     package func close() async {
         self.isClosed = true
         // What has come is kept, or refused with a reason, before another edge may have the file.
         if self.isCommitting { await withCheckedContinuation { self.closing.append($0) } }
+        await self.checkpoints.close()
         // A sweep, or what became of a message: the pool has one writer, and closes behind it.
         try? await self.pool.barrierWriteWithoutTransaction { _ in }
         do {

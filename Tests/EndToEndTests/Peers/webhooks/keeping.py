@@ -169,17 +169,27 @@ def retention(edge_program, culvert, folder, mebibytes, kibibytes, milliseconds)
     after = path.stat().st_size
     if after > before / 7 * 1.2 + kept * 1.6 + (4 << 20):
         failures.append(f"{before} bytes have become {after}, {kept} bytes were kept meanwhile")
+    ours = sorted(((took - _elsewhere(took, at, disk, beside), took, at) for took, at in sorted(times, reverse=True)[:100]), reverse=True)[:5]
     slow, disk = sorted(times, reverse=True)[:5], sorted(disk, reverse=True)[:5]
     times, beside = sorted(took for took, _ in times), sorted(took for took, _ in beside)
-    # A commit is flushed twice where the log is written to the file, too;
-    # and whatever else the machine does delays a request that touches no file as well.
-    if milliseconds and slow[0][0] > milliseconds / 1e3 + 2 * disk[0][0] + beside[-1]:
-        failures.append(f"webhooks were held up: {slow}, the disk {disk}, requests beside {beside[-1]}")
+    if milliseconds and ours[0][0] > milliseconds / 1e3:
+        failures.append(f"webhooks were held up by more than the disk and the machine: {ours}")
     # A large transaction shows here on any machine: the log becomes as large as what it deletes.
     if log > 24 << 20:
         failures.append(f"the log took {log} bytes")
     return {"before": before, "after": after, "log": log, "took_s": round(took, 1), "kept": len(times),
             "p50_ms": round(times[len(times) // 2] * 1e3, 2), "p99_ms": round(times[len(times) * 99 // 100] * 1e3, 2),
             "slowest_ms": [(round(took * 1e3, 1), round(at, 1)) for took, at in slow],
+            "ours_ms": [(round(own * 1e3, 1), round(took * 1e3, 1), round(at, 1)) for own, took, at in ours],
             "disk_ms": [(round(took * 1e3, 1), round(at, 1)) for took, at in disk],
             "beside_ms": round(beside[-1] * 1e3, 1), "peak": memory[0].split()[1]}
+
+
+def _elsewhere(took, at, disk, beside):
+    """How much of a webhook that took so long, until then, is what the disk took at the same time, and the machine at any.
+
+    It waits for two commits at most, its own and the one that is under way, each of which is one flush of the disk. Where the
+    machine is busy, it stops a thread here and another one there: a request that touches no file shows for how long.
+    """
+    flush = max((span for span, end in disk if end >= at - took and end - span <= at), default=0)
+    return 2 * flush + max(span for span, _ in beside)
