@@ -203,8 +203,14 @@ class Stage:
     def start_edge(self):
         edge = subprocess.Popen(
             [self.binaries / "culvert-edge", *self.edge_arguments], stdout=subprocess.DEVNULL, stderr=open(self.log, "ab"),
-            # The edge refuses settings that it does not know, and takes CULVERT_LONG for one.
-            env={**{name: value for name, value in os.environ.items() if name != "CULVERT_LONG"}, "CULVERT_AUTH_API_KEY": KEY},
+            # The edge refuses settings that it does not know, and takes variables of ours for some.
+            env={
+                **{
+                    name: value for name, value in os.environ.items()
+                    if name != "CULVERT_LONG" and not name.startswith("CULVERT_BENCH_")
+                },
+                "CULVERT_AUTH_API_KEY": KEY,
+            },
         )
         until("the edge is ready", 20, lambda: self.get("/readyz"))
         return edge
