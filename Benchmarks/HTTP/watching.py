@@ -4,8 +4,8 @@
 usage: watching.py PROGRAMS [--before PROGRAMS] [--rounds N]
 
 The connectors run beside each other and are loaded in turns, so that all of them meet the same machine: one that nobody
-looks at, one with the inspector, and one with the status screen and the inspector. --before adds one of other programs
-with its status screen alone."""
+looks at, one with the inspector, and one with the status screen and the inspector. --before adds two of other programs,
+one that nobody looks at, and one with its status screen alone. Every other round goes the other way round."""
 import argparse
 import json
 import os
@@ -36,7 +36,8 @@ class Watched(rows.Bench):
         self.connector("inspector", self.programs, "--inspect", "on")
         self.connector("screen and inspector", self.programs, "--inspect", "on", has_screen=True)
         if self.before is not None:
-            self.rows.append("screen before")
+            self.rows += ["off before", "screen before"]
+            self.connector("off before", self.before)
             self.connector("screen before", self.before, has_screen=True)
 
     def connector(self, row: str, programs: pathlib.Path, *options: str, has_screen: bool = False) -> None:
@@ -86,10 +87,11 @@ def times(bench: Watched, rounds: int) -> None:
     large: dict[str, list[float]] = {row: [] for row in bench.rows}
     for row in bench.rows:
         loads.small(bench, row, 64, 2)
-    for _ in range(rounds):
-        for row in bench.rows:
+    for turn in range(rounds):
+        order = bench.rows if turn % 2 == 0 else bench.rows[::-1]
+        for row in order:
             small[row].append(loads.small(bench, row, 64, 3)["processor_us"])
-        for row in bench.rows:
+        for row in order:
             large[row].append(loads.download(bench, row)["processor_s"])
     for name, unit, figures in (("small request", "us", small), ("1 GiB down", "s", large)):
         for row in bench.rows:
