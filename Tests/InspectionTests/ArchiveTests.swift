@@ -108,6 +108,51 @@ struct ArchiveTests {
         let cut = try #require(ContentDecoding.decode(Array(gzip.prefix(18)), coding: "x-gzip"))
         #expect(!cut.isWhole && "hello hello hello hello".hasPrefix(String(decoding: cut.bytes, as: UTF8.self)))
         #expect(ContentDecoding.decode(Array("plain".utf8), coding: nil)?.bytes == Array("plain".utf8))
+        let bomb = try #require(ContentDecoding.decode(Self.gzip(mebibytes: 9), coding: "gzip"))
+        #expect(bomb.bytes.count == ContentDecoding.limit && !bomb.isWhole)
+        #expect(ContentDecoding.decode(gzip, coding: "gzip", limit: 5)?.bytes == Array("hello".utf8))
+    }
+
+    /// What gzip makes of so many mebibytes of zeros: 6 KiB for each of them.
+    private static func gzip(mebibytes: Int) -> [UInt8] {
+        // A literal zero, then copies of it of 258 bytes, which the fixed codes of RFC 1951 §3.2.6 write with 13 bits; the
+        // end is missing, which nobody comes to.
+        var bytes: [UInt8] = [31, 139, 8, 0, 0, 0, 0, 0, 2, 3]
+        var (bits, count): (UInt64, UInt64) = (0, 0)
+        func write(_ value: UInt64, _ width: UInt64) {
+            bits |= value << count
+            count += width
+            while count >= 8 {
+                bytes.append(UInt8(truncatingIfNeeded: bits))
+                bits >>= 8
+                count -= 8
+            }
+        }
+        // The last block, of fixed codes; codes are written from their highest bit.
+        write(0b011, 3)
+        write(0b0000_1100, 8)
+        for _ in 0..<(mebibytes << 20) / 258 {
+            write(0b1010_0011, 8)
+            write(0, 5)
+        }
+        return bytes
+    }
+
+    @Test("An archive of bodies that stand for gigabytes is no larger than what one may hold, and has their own bytes")
+    func bombs() throws {
+        let head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
+        let body = Self.gzip(mebibytes: 2)
+        let views = (0..<40).map { _ in
+            Captured.view("GET / HTTP/1.1\r\nHost: x\r\n\r\n", response: head, responseBody: body)
+        }
+        let entries = HARLog.archive(views, version: "1", keepsSecrets: true) { _ in nil }.log.entries
+        let texts = entries.compactMap(\.response.content.text)
+        #expect(texts.count == views.count)
+        #expect(texts.reduce(0) { $0 + $1.utf8.count } < 40 << 20)
+        #expect(entries.first?.response.content.encoding == nil)
+        let last = try #require(entries.last?.response.content)
+        #expect(last.encoding == "base64" && last.comment == "gzip, not decoded")
+        #expect(last.text.flatMap { Data(base64Encoded: $0) } == Data(body))
     }
 
     @Test("A line of curl quotes what a shell would read, masks secrets, and sends no field of its own")

@@ -94,13 +94,31 @@ package struct HAREntry: Codable, Sendable {
     package var connection: String?
     package var _webSocketMessages: [Message]?
 
-    init(_ view: ExchangeView, url: String?, keepsSecrets: Bool) {
+    /// How much may still be decoded for an archive.
+    ///
+    /// A thousand small bodies, which is all that the ring bounds, may stand for gigabytes. Those for which there is no room
+    /// are written as they passed.
+    struct Room {
+        private(set) var bytes = 32 << 20
+
+        mutating func decode(_ bytes: [UInt8], coding: String?) -> ContentDecoding.Decoded? {
+            let isCoded = coding != nil && coding != "identity"
+            guard isCoded else { return ContentDecoding.decode(bytes, coding: coding) }
+            guard self.bytes > 0 else { return nil }
+            let limit = min(self.bytes, ContentDecoding.limit)
+            let decoded = ContentDecoding.decode(bytes, coding: coding, limit: limit)
+            self.bytes -= decoded?.bytes.count ?? 0
+            return decoded
+        }
+    }
+
+    init(_ view: ExchangeView, url: String?, keepsSecrets: Bool, decoding room: inout Room) {
         let exchange = view.exchange
         let state = exchange.state
         self.startedDateTime = Date(timeIntervalSince1970: exchange.start / 1_000)
             .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
-        self.request = Self.request(view, url: url, keepsSecrets: keepsSecrets)
-        self.response = Self.response(view, keepsSecrets: keepsSecrets)
+        self.request = Self.request(view, url: url, keepsSecrets: keepsSecrets, &room)
+        self.response = Self.response(view, keepsSecrets: keepsSecrets, &room)
         self.cache = Cache()
         let send = state.requestEnd.map { max(0, exchange.span(to: $0).milliseconds) } ?? 0
         let wait = max(0, (view.responseTime?.milliseconds ?? send) - send)
@@ -114,7 +132,12 @@ package struct HAREntry: Codable, Sendable {
 
     // MARK: Pieces
 
-    private static func request(_ view: ExchangeView, url: String?, keepsSecrets: Bool) -> Request {
+    private static func request(
+        _ view: ExchangeView,
+        url: String?,
+        keepsSecrets: Bool,
+        _ room: inout Room
+    ) -> Request {
         let capture = view.exchange.state.request
         let target = keepsSecrets ? view.target : SecretNames.maskedTarget(view.target)
         let base =
@@ -124,7 +147,8 @@ package struct HAREntry: Codable, Sendable {
         let isForm = view.request.mediaType == "application/x-www-form-urlencoded"
         var postData: PostData?
         if capture.body.size > 0 {
-            let text = Self.decodedText(capture.body.kept, coding: view.request.contentCoding)
+            let decoded = room.decode(capture.body.kept, coding: view.request.contentCoding)
+            let text = decoded.flatMap { String(validating: $0.bytes, as: UTF8.self) }
             let shown = text.map { isForm && !keepsSecrets ? SecretNames.maskedMembers($0) : $0 }
             postData = PostData(
                 mimeType: view.request.first("content-type") ?? "",
@@ -153,7 +177,7 @@ package struct HAREntry: Codable, Sendable {
         )
     }
 
-    private static func response(_ view: ExchangeView, keepsSecrets: Bool) -> Response {
+    private static func response(_ view: ExchangeView, keepsSecrets: Bool, _ room: inout Room) -> Response {
         guard let capture = view.exchange.state.response, let head = view.response else {
             return Response(
                 status: 0,
@@ -175,9 +199,10 @@ package struct HAREntry: Codable, Sendable {
         if !capture.body.isWhole {
             content.comment = "The first \(capture.body.kept.count) of \(capture.body.size) bytes were kept."
         }
-        if let decoded = ContentDecoding.decode(capture.body.kept, coding: head.contentCoding) {
+        if let decoded = room.decode(capture.body.kept, coding: head.contentCoding) {
             if head.contentCoding != nil { content.size = decoded.bytes.count }
-            content.text = Self.decodedText(decoded.bytes, coding: nil)
+            if !decoded.isWhole, capture.body.isWhole { content.comment = "Only the beginning is decoded here." }
+            content.text = String(validating: decoded.bytes, as: UTF8.self)
             if content.text == nil, !decoded.bytes.isEmpty {
                 content.text = Data(decoded.bytes).base64EncodedString()
                 content.encoding = "base64"
@@ -230,10 +255,6 @@ package struct HAREntry: Codable, Sendable {
                 .map { $0.replacing("+", with: " ").removingPercentEncoding ?? String($0) }
             return HARPair(name: pair[0], value: pair.count > 1 ? pair[1] : "")
         }
-    }
-
-    private static func decodedText(_ bytes: [UInt8], coding: String?) -> String? {
-        ContentDecoding.decode(bytes, coding: coding).flatMap { String(validating: $0.bytes, as: UTF8.self) }
     }
 
     private static func messages(_ exchange: ExchangeSnapshot) -> [Message]? {

@@ -36,9 +36,10 @@ package struct HARLog: Codable, Sendable {
         keepsSecrets: Bool,
         url: (String) -> String?
     ) -> Archive {
+        var room = HAREntry.Room()
         let entries = views.filter { $0.exchange.state.kind != .opaque }
             .sorted { $0.exchange.id < $1.exchange.id }
-            .map { HAREntry($0, url: url($0.exchange.tunnel), keepsSecrets: keepsSecrets) }
+            .map { HAREntry($0, url: url($0.exchange.tunnel), keepsSecrets: keepsSecrets, decoding: &room) }
         return Archive(
             log: HARLog(version: "1.2", creator: Creator(name: "culvert", version: version), entries: entries)
         )

@@ -18,25 +18,26 @@ package enum ContentDecoding {
     /// - Parameters:
     ///   - bytes: The body, perhaps only its beginning.
     ///   - coding: The value of `Content-Encoding`, in lower case; `nil` if there was none.
+    ///   - limit: The most that is decoded, in bytes, which has no effect on what is not coded.
     /// - Returns: `nil` if the coding is not one that is known here, or nothing could be decoded.
-    package static func decode(_ bytes: [UInt8], coding: String?) -> Decoded? {
+    package static func decode(_ bytes: [UInt8], coding: String?, limit: Int = Self.limit) -> Decoded? {
         switch coding {
         case nil, "identity": return Decoded(bytes: bytes, isWhole: true)
-        case "gzip", "x-gzip": return Self.inflate(bytes, .gzipOrZlib)
+        case "gzip", "x-gzip": return Self.inflate(bytes, .gzipOrZlib, limit)
         case "deflate":
             // RFC 9110 §8.4.1.2: zlib is meant, and some servers send bare deflate.
-            return Self.inflate(bytes, .gzipOrZlib) ?? Self.inflate(bytes, .none)
+            return Self.inflate(bytes, .gzipOrZlib, limit) ?? Self.inflate(bytes, .none, limit)
         default: return nil
         }
     }
 
-    private static func inflate(_ bytes: [UInt8], _ wrapping: Inflater.Wrapping) -> Decoded? {
+    private static func inflate(_ bytes: [UInt8], _ wrapping: Inflater.Wrapping, _ limit: Int) -> Decoded? {
         guard let inflater = Inflater(wrapping, piece: 64 << 10) else { return nil }
         var decoded: [UInt8] = []
         let outcome = bytes.withUnsafeBytes { bytes in
             inflater.inflate(bytes) { piece in
-                decoded.append(contentsOf: piece.prefix(Self.limit - decoded.count))
-                return decoded.count < Self.limit
+                decoded.append(contentsOf: piece.prefix(limit - decoded.count))
+                return decoded.count < limit
             }
         }
         if outcome == .broken, decoded.isEmpty { return nil }
