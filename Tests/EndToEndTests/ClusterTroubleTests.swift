@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Three edges behind nginx, and what befalls them: each case is a mode of `Peers/several_edges`.
+    @Suite("Trouble among several edges", .serialized)
+    struct ClusterTroubleTests {
+        /// What every mode prints.
+        private struct Outcome: Decodable {
+            var failures: [String]
+            var requests: Int?
+            var failed: Int?
+            var servedAfter: Double?
+
+            private enum CodingKeys: String, CodingKey {
+                case failures
+                case requests
+                case failed
+                case servedAfter = "served_after"
+            }
+        }
+
+        private func run(_ mode: String, _ numbers: [Int] = [], within limit: Duration) async throws -> Outcome {
+            let scratch = try ScratchFolder()
+            let folder = scratch.file(mode)
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            let peer = try RunningProcess(
+                Programs.python,
+                [
+                    "-B", Programs.peer("several_edges"), mode, try Programs.product("culvert-edge"),
+                    try Programs.product("culvert"), folder.path,
+                ]
+                    + numbers.map(String.init),
+                in: scratch
+            )
+            let outcome = try await peer.decodedOutput(Outcome.self, within: limit)
+            print("Several edges, \(mode) \(numbers): \(peer.standardOutput)")
+            return outcome
+        }
+
+        @Test(
+            "All edges are replaced, one after another, under load: no request fails, and conversations of others go on"
+        )
+        func rolling() async throws {
+            let (rounds, rate) = Programs.isFullSize ? (3, 200) : (1, 40)
+            let outcome = try await self.run("rolling", [rounds, rate], within: .seconds(300))
+            #expect(outcome.failures == [])
+            #expect(try #require(outcome.requests) > 20 * rate)
+        }
+
+        @Test("The edge with a connection of each connector is killed: the other connection serves at once")
+        func killed() async throws {
+            let outcome = try await self.run("killed", [2, 50], within: .seconds(120))
+            #expect(outcome.failures == [])
+            #expect(try #require(outcome.servedAfter) < (Programs.areReleased ? 0.5 : 2))
+        }
+
+        @Test("An edge with a connection of each connector is frozen: within six seconds requests go to the other one")
+        func frozen() async throws {
+            let seconds = Programs.isFullSize ? 20 : 8
+            #expect(try await self.run("frozen", [2, 40, seconds], within: .seconds(180)).failures == [])
+        }
+
+        @Test("Redis is killed, frozen, emptied: what is online is served, and all is told again")
+        func outage() async throws {
+            let (seconds, rate) = Programs.isFullSize ? (30, 100) : (5, 30)
+            #expect(try await self.run("outage", [seconds, rate], within: .seconds(400)).failures == [])
+        }
+
+        @Test(
+            "Redis fails over to a replica: nothing fails, and names are taken again",
+            .enabled(if: Programs.isFullSize)
+        )
+        func sentinel() async throws {
+            #expect(try await self.run("sentinel", [60], within: .seconds(120)).failures == [])
+        }
+
+        @Test(
+            "A tunnel deleted and a policy tightened elsewhere count at all edges, also after a restart of everything"
+        )
+        func deleted() async throws {
+            #expect(try await self.run("deleted", within: .seconds(120)).failures == [])
+        }
+
+        @Test("Of two owners who race for a name at three edges one gets it, each time")
+        func names() async throws {
+            let rounds = Programs.isFullSize ? 1_000 : 30
+            #expect(try await self.run("names", [rounds], within: .seconds(400)).failures == [])
+        }
+
+        @Test("Three edges keep a tunnel's fifty requests a second and a key's ten calls together")
+        func limits() async throws {
+            let seconds = Programs.isFullSize ? 10 : 4
+            #expect(try await self.run("limits", [seconds], within: .seconds(180)).failures == [])
+        }
+    }
+}

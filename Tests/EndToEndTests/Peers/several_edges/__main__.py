@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Three edges of one directory, and what befalls them.
+
+    several_edges rolling EDGE CULVERT FOLDER ROUNDS RATE           all are replaced, one after another, under load
+    several_edges killed EDGE CULVERT FOLDER CONNECTIONS RATE       the one with the connector is killed
+    several_edges frozen EDGE CULVERT FOLDER CONNECTIONS RATE SECONDS
+    several_edges outage EDGE CULVERT FOLDER SECONDS RATE           Redis is killed, frozen, and comes back empty
+    several_edges sentinel EDGE CULVERT FOLDER RATE                 Redis fails over
+    several_edges deleted EDGE CULVERT FOLDER                       deletions and policies, and a restart of everything
+    several_edges names EDGE CULVERT FOLDER ROUNDS                  races for a name
+    several_edges limits EDGE CULVERT FOLDER SECONDS                limits that edges keep together
+
+RATE is requests a second. FOLDER is empty. Prints one line of JSON; nothing that is listed under `failures` is to happen.
+"""
+import asyncio
+import json
+import sys
+
+from agreement import deleted, limits, names
+from outages import outage, sentinel
+from restarts import frozen, killed, rolling
+from stage import failures
+
+mode, edge_path, culvert_path, place, *numbers = sys.argv[1:]
+modes = {"rolling": rolling, "killed": killed, "frozen": frozen, "outage": outage, "sentinel": sentinel,
+         "deleted": deleted, "names": names, "limits": limits}
+result = asyncio.run(modes[mode](edge_path, culvert_path, place, *map(int, numbers)))
+print(json.dumps({**result, "failures": failures[:20]}))

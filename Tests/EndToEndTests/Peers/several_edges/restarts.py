@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Edges that are restarted one after another under load."""
+import asyncio
+import signal
+import statistics
+import time
+
+from load import Conversation, Load
+from stage import Stage, failures, until
+
+
+async def rolling(edge, culvert, folder, rounds, rate):
+    """Every edge is replaced, as a rollout does: the next one is there before the old one is told to stop."""
+    arguments = ["--shutdown-delay", "2s", "--shutdown-grace", "10s", "--cluster-lease", "3s",
+                 "--tunnel-unknown-hold", "5s"]
+    async with Stage(edge, culvert, folder, count=4, arguments=arguments) as stage:
+        names = []
+        for number in range(6):
+            names.append(f"tunnel-{number}")
+            await stage.tunnel(names[-1], connections=1 + number % 2)
+        spare, edges = stage.edges[3], stage.edges[:3]
+        spare.signal(signal.SIGTERM)
+        await spare.gone()
+        stage.nginx.use(edges)
+        await asyncio.sleep(1)
+        load = Load([f"http://127.0.0.1:{stage.nginx.port}/{name}" for name in names], rate).start()
+        talks, untouched = [], 0
+        turns = 0
+        await asyncio.sleep(2)
+        for _ in range(rounds):
+            for position in range(3):
+                leaving = edges[position]
+                pods = await stage.pods()
+                # Conversations with other edges, of tunnels that have no session at the one that leaves.
+                talks = []
+                for other in edges:
+                    for name in names:
+                        places = set(stage.places(name))
+                        if other is not leaving and not places & set(pods.get(leaving, [])):
+                            talks.append(Conversation(f"{other.url}/{name}", name).start())
+                await asyncio.sleep(1)
+                await spare.start()
+                edges[position] = spare
+                stage.nginx.use(edges)
+                await asyncio.sleep(0.3)
+                leaving.signal(signal.SIGTERM)
+                end = await leaving.gone()
+                if end != 0:
+                    failures.append(f"an edge ended with {end}")
+                spare = leaving
+                for talk in talks:
+                    await talk.stop()
+                    turns += talk.turns
+                    if talk.lost:
+                        failures.append(f"a conversation of edges that stay was lost: {talk.label} {talk.lost}")
+                    else:
+                        untouched += 1
+        await asyncio.sleep(2)
+        await load.stop()
+        failures.extend(load.lost)
+        return {"requests": load.count, "failed": len(load.lost), "conversations": untouched, "turns": turns,
+                "p50": round(statistics.median(load.times), 4), "longest": round(max(load.times), 2)}
+
+
+async def killed(edge, culvert, folder, connections, rate):
+    """The edge with the sessions is killed; how long until requests of others are answered again."""
+    async with Stage(edge, culvert, folder) as stage:
+        await stage.tunnel("my-app", connections=connections)
+        pods = await stage.pods()
+        places = stage.places("my-app")
+        victim = next(one for one in stage.edges if set(pods[one]) & set(places))
+        others = [one for one in stage.edges if one is not victim]
+        load = Load([f"{one.url}/my-app" for one in others], rate, methods=("GET",)).start()
+        await asyncio.sleep(2)
+        moment = time.monotonic()
+        await victim.kill()
+        stage.nginx.use(others)
+        await asyncio.sleep(8)
+        pause = load.pause_after(moment)
+        await load.stop()
+        return {"requests": load.count, "failed": len(load.lost), "served_after": round(pause, 3),
+                "longest": round(max(load.times), 3), "edges_with_sessions": len(set(places)), "lost": load.lost[:3]}
+
+
+async def frozen(edge, culvert, folder, connections, rate, seconds):
+    """An edge with sessions is stopped for a while, and goes on."""
+    async with Stage(edge, culvert, folder) as stage:
+        await stage.tunnel("my-app", connections=connections)
+        pods = await stage.pods()
+        places = stage.places("my-app")
+        victim = next(one for one in stage.edges if set(pods[one]) & set(places))
+        others = [one for one in stage.edges if one is not victim]
+        load = Load([f"{one.url}/my-app" for one in others], rate, methods=("GET",), limit=60).start()
+        await asyncio.sleep(3)
+        moment = time.monotonic()
+        victim.signal(signal.SIGSTOP)
+        stage.nginx.use(others)
+        begin = moment - load.begin
+        await asyncio.sleep(seconds)
+        victim.signal(signal.SIGCONT)
+        stage.nginx.use(stage.edges)
+        await asyncio.sleep(3)
+        await load.stop()
+        # Served again: from then on every request of the others is answered within a second.
+        late = sorted((start - begin, end - begin) for start, end, good in load.answers
+                      if start >= begin - 1 and (not good or end - start > 1))
+        slow, ends = [start for start, _ in late], [end for _, end in late]
+        registered = stage.places("my-app")
+        if len(set(places)) > 1 and max(slow, default=0) > 6:
+            failures.append(f"requests went to the frozen edge for {max(slow):.1f} s")
+        if len(registered) != connections:
+            failures.append(f"registered {len(registered)} times afterwards")
+        return {"requests": load.count, "failed": len(load.lost), "lost": load.lost[:5],
+                "slow": len(slow), "last_slow_start": round(max(slow, default=0), 2),
+                "last_slow_end": round(max(ends, default=0), 2), "starts": [round(one, 1) for one in slow[::10]],
+                "first_served": round(load.pause_after(moment), 2),
+                "places": len(registered), "edges_with_sessions": len(set(places))}

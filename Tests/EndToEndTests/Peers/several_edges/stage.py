@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Three edges with their Redis, nginx in front of them, connectors, and an origin."""
+import asyncio
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+import aiohttp
+from aiohttp import web
+
+KEY = "key-of-the-edges-0123456789abcdef"
+failures = []
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def until(what, is_true, limit=30.0, pause=0.02):
+    """Waits until something is so; how long that took."""
+    begin = time.monotonic()
+    while True:
+        answer = is_true()
+        if asyncio.iscoroutine(answer):
+            answer = await answer
+        if answer:
+            return time.monotonic() - begin
+        if time.monotonic() - begin > limit:
+            failures.append(f"not in {limit} s: {what}")
+            return limit
+        await asyncio.sleep(pause)
+
+
+class Redis:
+    """A server that keeps each change in a file, so that a restart forgets nothing, unless it is told to."""
+
+    def __init__(self, folder, *arguments, port=None):
+        self.folder, self.arguments = pathlib.Path(folder), arguments
+        self.folder.mkdir(exist_ok=True)
+        self.port = port or free_port()
+        self.process = None
+
+    def start(self):
+        log = open(self.folder / "redis.log", "ab")
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
+             "--appendonly", "yes", "--save", "", *self.arguments], stdout=log, stderr=log)
+        for _ in range(200):
+            if self.ask("PING").strip() == "PONG":
+                return
+            time.sleep(0.02)
+        raise SystemExit("redis-server does not begin")
+
+    def ask(self, *words):
+        return subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True, text=True,
+                              check=False).stdout
+
+    def calls(self):
+        """How many commands it has had so far."""
+        lines = self.ask("INFO", "commandstats").splitlines()
+        counts = {}
+        for line in lines:
+            if line.startswith("cmdstat_"):
+                name, _, rest = line[len("cmdstat_"):].partition(":")
+                counts[name] = int(rest.split(",")[0].partition("=")[2])
+        return counts
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill(self):
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def forget(self):
+        """Removes what it kept, while it is away."""
+        for path in self.folder.rglob("*"):
+            if path.is_file() and path.suffix != ".log":
+                path.unlink()
+
+
+class Edge:
+    def __init__(self, program, folder, redis_url, entrance, *arguments):
+        self.program, self.folder = program, folder
+        self.port, self.admin, self.links = free_port(), free_port(), free_port()
+        self.arguments = [
+            "--listen", f"127.0.0.1:{self.port}", "--admin-listen", f"127.0.0.1:{self.admin}",
+            "--cluster-listen", f"127.0.0.1:{self.links}", "--cluster-redis-url", redis_url,
+            "--public-url", f"http://127.0.0.1:{entrance}", "--log-level", "info", *arguments]
+        self.process = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self):
+        log = open(self.folder / f"edge-{self.port}.log", "ab")
+        self.process = subprocess.Popen(
+            [self.program, "--dev", *self.arguments], stdout=log, stderr=log,
+            env=dict(os.environ, CULVERT_AUTH_SIGNING_KEY="AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+                     CULVERT_AUTH_API_KEY=KEY))
+        await until("an edge begins", self.is_ready)
+
+    async def is_ready(self):
+        if self.process.poll() is not None:
+            raise SystemExit((self.folder / f"edge-{self.port}.log").read_text()[-4000:])
+        try:
+            async with aiohttp.ClientSession() as session:
+                async with session.get(f"http://127.0.0.1:{self.admin}/readyz") as answer:
+                    return answer.status == 200
+        except OSError:
+            return False
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    async def gone(self):
+        """Waits for the end of the process; how it ended."""
+        return await asyncio.to_thread(self.process.wait)
+
+    async def kill(self):
+        self.signal(signal.SIGKILL)
+        await self.gone()
+
+    async def call(self, method, path, body=None, key=KEY):
+        """A call of the API: its status, and what it says."""
+        async with aiohttp.ClientSession() as session:
+            async with session.request(method, f"{self.url}/api/tunnels/{path}", json=body,
+                                       headers={"Authorization": f"Bearer {key}"}) as answer:
+                text = await answer.read()
+                return answer.status, json.loads(text) if text else None
+
+    async def metric(self, name):
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"http://127.0.0.1:{self.admin}/metrics") as answer:
+                lines = (await answer.text()).splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((name + " ", name + "{")))
+
+    async def sessions(self):
+        return await self.metric("culvert_active_sessions")
+
+    def seconds(self):
+        """The processor time that it took so far."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Nginx:
+    """What visitors and connectors come to, and which takes turns among the edges that it is told of.
+
+    It never tries a second edge for a request: whatever an edge fails shows.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder / "nginx"
+        self.folder.mkdir()
+        self.port, self.process = free_port(), None
+
+    def configure(self, edges):
+        servers = " ".join(f"server 127.0.0.1:{edge.port} max_fails=0;" for edge in edges)
+        root = self.folder
+        (root / "nginx.conf").write_text(f"""
+daemon off;
+worker_processes 1;
+pid {root}/nginx.pid;
+error_log {root}/error.log warn;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    client_max_body_size 0;
+    client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;
+    uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;
+    map $http_upgrade $connection_field {{ default upgrade; '' ''; }}
+    upstream edges {{ {servers} keepalive 32; }}
+    server {{
+        listen 127.0.0.1:{self.port} backlog=1024 reuseport;
+        location / {{
+            proxy_pass http://edges;
+            proxy_next_upstream off;
+            proxy_http_version 1.1;
+            proxy_request_buffering off;
+            proxy_buffering off;
+            proxy_read_timeout 600s;
+            proxy_send_timeout 600s;
+            proxy_set_header Host $http_host;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_field;
+        }}
+    }}
+}}
+""")
+
+    async def start(self, edges):
+        self.configure(edges)
+        log = open(self.folder / "nginx.log", "ab")
+        self.process = subprocess.Popen(
+            ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e", str(self.folder / "error.log")],
+            stdout=log, stderr=log)
+        await until("nginx begins", self.listens)
+
+    def listens(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def use(self, edges):
+        """Takes turns among these edges from now on; what is under way goes on."""
+        self.configure(edges)
+        self.process.send_signal(signal.SIGHUP)
+
+
+class Connector:
+    """A connector of one tunnel, by the token of an edge, over nginx or straight to an edge."""
+
+    def __init__(self, program, folder, token, port, connections=1, edge=None):
+        log = open(folder / "connectors.log", "ab")
+        self.process = subprocess.Popen(
+            [program, "connect", "--to", str(port), "--connections", str(connections), "--inspect", "off",
+             "--log-format", "json"] + (["--edge", edge] if edge else []),
+            env=dict(os.environ, CULVERT_TOKEN=token, HOME=str(folder)), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Origin:
+    """Answers `/number` with what it was asked, uploads with their digest, and conversations with an echo."""
+
+    def __init__(self):
+        self.port, self.asked = free_port(), 0
+
+    async def start(self):
+        application = web.Application(client_max_size=1 << 30)
+        application.router.add_get("/echo", self.echo)
+        application.router.add_get("/big/{bytes}", self.big)
+        application.router.add_route("*", "/{rest:.*}", self.answer)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", self.port, backlog=1024).start()
+
+    async def answer(self, request):
+        self.asked += 1
+        body = await request.read()
+        return web.Response(text=request.path + " " + hashlib.sha256(body).hexdigest())
+
+    async def big(self, request):
+        left = int(request.match_info["bytes"])
+        response = web.StreamResponse(headers={"Content-Length": str(left)})
+        await response.prepare(request)
+        chunk = b"x" * 262_144
+        while left > 0:
+            await response.write(chunk[:left])
+            left -= len(chunk)
+        return response
+
+    async def echo(self, request):
+        socket_ = web.WebSocketResponse()
+        await socket_.prepare(request)
+        async for message in socket_:
+            if message.type == aiohttp.WSMsgType.TEXT:
+                await socket_.send_str(message.data)
+        return socket_
+
+
+class Stage:
+    """Everything of a case, which ends with it."""
+
+    def __init__(self, edge, culvert, folder, count=3, arguments=(), redis_url=None, redis=None, keys=1, api_calls=1000):
+        self.culvert, self.folder = culvert, pathlib.Path(folder).resolve()
+        self.redis = redis or Redis(self.folder / "redis")
+        self.nginx = Nginx(self.folder)
+        self.origin = Origin()
+        url = redis_url or f"redis://127.0.0.1:{self.redis.port}"
+        self.keys, arguments = [KEY], list(arguments)
+        if keys > 1:
+            arguments += ["--auth-api-keys-file", str(self.keys_file(edge, keys))]
+        self.edges = [Edge(edge, self.folder, url, self.nginx.port, "--limits-api-calls-per-second", str(api_calls), *arguments)
+                      for _ in range(count)]
+        self.connectors = []
+
+    def keys_file(self, edge, count):
+        """Makes keys of different owners, and the file that edges read them from."""
+        path = self.folder / "api-keys.json"
+        self.keys = []
+        for number in range(count):
+            printed = subprocess.run(
+                [edge, "credentials", "new", "--name", f"owner-{number}", "--no-otp", "--api-keys-file", str(path)],
+                capture_output=True, text=True, check=True).stdout
+            self.keys.append(next(word for word in printed.split() if word.startswith("cvk_")))
+        return path
+
+    async def __aenter__(self):
+        if self.redis.process is None:
+            self.redis.start()
+        await self.origin.start()
+        await asyncio.gather(*(edge.start() for edge in self.edges))
+        await self.nginx.start(self.edges)
+        return self
+
+    async def __aexit__(self, *_):
+        everything = [self.nginx, *self.connectors, *self.edges, self.redis]
+        for one in everything:
+            if one.process and one.process.poll() is None:
+                one.process.send_signal(signal.SIGCONT)
+                one.process.terminate()
+        deadline = time.monotonic() + 5
+        for one in everything:
+            if one.process:
+                try:
+                    one.process.wait(max(0.1, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    one.process.kill()
+
+    async def tunnel(self, name, connections=1, edge=None, policy=None, at=0):
+        """Makes a tunnel, and a connector of it once all edges may know."""
+        body = {"name": name, "local_port": self.origin.port}
+        if policy:
+            body["policy"] = policy
+        status, answer = await self.edges[at].call("POST", "create", body)
+        if status != 201:
+            raise SystemExit(f"create: {status} {answer}")
+        connector = Connector(self.culvert, self.folder, answer["token"], self.origin.port, connections, edge)
+        self.connectors.append(connector)
+        await until(f"the sessions of {name} are known", lambda: len(self.places(name)) >= connections)
+        return connector
+
+    def places(self, name):
+        """At which edges of the directory the tunnel's sessions are."""
+        lines = self.redis.ask("HGETALL", f"cv:t:{name}").splitlines()
+        return [pod for field, pod in zip(lines[::2], lines[1::2]) if field.startswith("s:")]
+
+    async def pods(self):
+        """The name of each edge in the directory."""
+        found = {}
+        lines = self.redis.ask("HGETALL", "cv:podinfo").splitlines()
+        for pod, info in zip(lines[::2], lines[1::2]):
+            address = json.loads(info).get("a", "")
+            for edge in self.edges:
+                if address.endswith(f":{edge.links}"):
+                    found.setdefault(edge, []).append(pod)
+        return found
