@@ -19,6 +19,8 @@ package struct OwnSessionOpener: SessionOpener {
     let logger: Logger
     /// Receives events of the local server and of the requests that it gets.
     var observer: OriginObserver
+    /// Which edges the sessions are at.
+    private let spread = BundleSpread()
 
     /// - Parameters:
     ///   - dialer: Connects to the edge.
@@ -91,7 +93,11 @@ package struct OwnSessionOpener: SessionOpener {
             with: self.currentToken.value,
             network: network
         ) { eventLoop in
-            let relay = TunnelSessionRelay(outcome: outcome)
+            let relay = TunnelSessionRelay(
+                outcome: outcome,
+                bundle: (self.spread, bundle.index),
+                eventLoop: eventLoop
+            )
             var configuration = SessionConfiguration(role: .connector, governor: self.governor)
             configuration.capabilities = [.renewal, .resume]
             configuration.settings.implementation = "culvert/\(ProgramVersion.current)"

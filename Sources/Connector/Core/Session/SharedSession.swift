@@ -34,6 +34,9 @@ package final class SharedSession: SessionDelegate {
     let returnOutcome: EventLoopPromise<ReturnOutcome>?
     /// Called once, when the session accepts no more tunnels.
     var whenUnusable: (() -> Void)?
+    /// The session's bundle, and its index there.
+    private let bundle: (spread: BundleSpread, index: UInt8)
+    private var place: BundleSpread.Place?
     /// All seats that the end of the session ends.
     private var seats: [ObjectIdentifier: TunnelSeat] = [:]
     /// The seat that gets the streams of each tunnel: the latest that the edge accepted.
@@ -42,8 +45,13 @@ package final class SharedSession: SessionDelegate {
     private var last: TunnelSeat?
     private var end: (code: ErrorCode, reason: String)?
 
-    private init(eventLoop: any EventLoop, returnOutcome: EventLoopPromise<ReturnOutcome>?) {
+    private init(
+        eventLoop: any EventLoop,
+        bundle: (spread: BundleSpread, index: UInt8),
+        returnOutcome: EventLoopPromise<ReturnOutcome>?
+    ) {
         self.eventLoop = eventLoop
+        self.bundle = bundle
         self.returnOutcome = returnOutcome
         self.isSharing = eventLoop.makePromise()
     }
@@ -57,12 +65,17 @@ package final class SharedSession: SessionDelegate {
     static func make(
         on eventLoop: any EventLoop,
         bundle: SessionSettings.Bundle,
+        spread: BundleSpread = BundleSpread(),
         governor: MemoryGovernor,
         resuming earlier: SessionHandler? = nil,
         _ returnOutcome: EventLoopPromise<ReturnOutcome>? = nil,
         logger: Logger
     ) -> (handler: SessionHandler, session: SharedSession) {
-        let session = SharedSession(eventLoop: eventLoop, returnOutcome: returnOutcome)
+        let session = SharedSession(
+            eventLoop: eventLoop,
+            bundle: (spread, bundle.index),
+            returnOutcome: returnOutcome
+        )
         var configuration = SessionConfiguration(role: .connector, governor: governor)
         configuration.capabilities = [.sharing, .renewal, .resume]
         configuration.settings.implementation = "culvert/\(ProgramVersion.current)"
@@ -148,7 +161,16 @@ package final class SharedSession: SessionDelegate {
     }
 
     private func becomeUnusable() {
+        self.place.take()?.leave()
         self.whenUnusable.take()?()
+    }
+
+    /// Has its tunnels go over to another session; what is under way goes on here.
+    private func move() {
+        guard let handler, handler.phase == .active, handler.suspension == nil, self.last == nil else { return }
+        self.becomeUnusable()
+        for seat in self.seats.values { seat.sessionIsDraining(code: .shutdown, reconnectAfter: .zero) }
+        handler.drain(code: .shutdown, gracePeriod: BundleSpread.gracePeriod, reconnectAfter: .zero)
     }
 
     // MARK: Events of the handler
@@ -158,7 +180,12 @@ package final class SharedSession: SessionDelegate {
         self.isSharing.succeed(isSharing)
         // Nobody else uses it, and it would count as one of the tunnel's connections.
         if !isSharing { session.close(code: .shutdown, reason: "") }
-        if isSharing { self.whenActive.take()?() }
+        if isSharing {
+            self.whenActive.take()?()
+            self.place = self.bundle.spread.arrived(self.bundle.index, peer, on: self.eventLoop) { [weak self] in
+                self?.move()
+            }
+        }
         self.returnOutcome?.succeed(.newSession)
     }
 

@@ -71,6 +71,7 @@ extension SharedSessionPool {
                 let (handler, session) = SharedSession.make(
                     on: eventLoop,
                     bundle: self.bundle(at: lost.index),
+                    spread: self.spread,
                     governor: self.governor,
                     resuming: lost.handler.value,
                     outcome,

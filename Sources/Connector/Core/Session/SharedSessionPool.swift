@@ -15,6 +15,8 @@ final class SharedSessionPool: Sendable {
     let dialer: EdgeDialer
     let governor = MemoryGovernor()
     let logger: Logger
+    /// Which edges the sessions are at.
+    let spread = BundleSpread()
     private let bundleID = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
 
     private struct State {
@@ -138,6 +140,7 @@ final class SharedSessionPool: Sendable {
             let (handler, session) = SharedSession.make(
                 on: eventLoop,
                 bundle: bundle,
+                spread: self.spread,
                 governor: self.governor,
                 logger: self.logger
             )

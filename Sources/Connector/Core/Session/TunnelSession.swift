@@ -3,6 +3,7 @@
 import Mux
 import NIOCore
 import Protocol
+import Synchronization
 
 /// What a session reports to the task that follows it.
 package enum TunnelSessionEvent: Sendable, Equatable {
@@ -143,15 +144,38 @@ final class TunnelSessionRelay: SessionDelegate, Sendable {
     private var continuation: AsyncStream<TunnelSessionEvent>.Continuation { self.events.continuation }
     /// Told what becomes of a connection that is to go on with a session.
     private let outcome: EventLoopPromise<ReturnOutcome>?
+    /// The session's bundle, and its index there.
+    private let bundle: (spread: BundleSpread, index: UInt8)?
+    private let eventLoop: (any EventLoop)?
+    private let place = Mutex<BundleSpread.Place?>(nil)
 
-    init(outcome: EventLoopPromise<ReturnOutcome>? = nil) {
+    /// - Parameters:
+    ///   - outcome: Told what becomes of a connection that is to go on with a session.
+    ///   - bundle: The session's bundle, and its index there.
+    ///   - eventLoop: The session's; needed for a bundle.
+    init(
+        outcome: EventLoopPromise<ReturnOutcome>? = nil,
+        bundle: (spread: BundleSpread, index: UInt8)? = nil,
+        eventLoop: (any EventLoop)? = nil
+    ) {
         self.outcome = outcome
+        self.bundle = bundle
+        self.eventLoop = eventLoop
     }
 
     func sessionDidBecomeActive(_ session: SessionHandler, peer: SessionSettings) {
         self.continuation.yield(.active)
         self.outcome?.succeed(.newSession)
+        guard let bundle, let eventLoop else { return }
+        let place = bundle.spread.arrived(bundle.index, peer, on: eventLoop) { [weak session, continuation] in
+            guard let session, session.phase == .active, session.suspension == nil else { return }
+            continuation.yield(.draining(code: .shutdown, reconnectAfter: .zero))
+            session.drain(code: .shutdown, gracePeriod: BundleSpread.gracePeriod, reconnectAfter: .zero)
+        }
+        self.place.withLock { $0 = place }
     }
+
+    private func leave() { self.place.withLock { $0.take() }?.leave() }
 
     func sessionPeerIsDraining(
         _ session: SessionHandler,
@@ -159,6 +183,7 @@ final class TunnelSessionRelay: SessionDelegate, Sendable {
         gracePeriod: TimeAmount,
         reconnectAfter: TimeAmount
     ) {
+        self.leave()
         self.continuation.yield(.draining(code: code, reconnectAfter: .nanoseconds(reconnectAfter.nanoseconds)))
     }
 
@@ -177,6 +202,7 @@ final class TunnelSessionRelay: SessionDelegate, Sendable {
     }
 
     func sessionDidEnd(_ session: SessionHandler, end: SessionEnd) {
+        self.leave()
         self.outcome?.fail(SessionOver(reason: end.reason))
         self.continuation.yield(.ended(code: end.code, reason: end.reason))
         self.continuation.finish()

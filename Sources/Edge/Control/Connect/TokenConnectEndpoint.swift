@@ -19,6 +19,7 @@ import Foundation
 package final class TokenConnectEndpoint: ConnectEndpoint {
     private let authority: TunnelAuthority
     private let configuration: SessionConfiguration
+    private let presence: EdgePresence?
     private let readiness: Readiness
     private let pace: ConnectPace
     private let recorder: any SessionRecorder
@@ -34,6 +35,7 @@ package final class TokenConnectEndpoint: ConnectEndpoint {
     ///   - tokens: Verifies tokens.
     ///   - ports: Has the ports of tunnels of TCP.
     ///   - configuration: What the edge's side of each session brings along.
+    ///   - presence: Which of several edges this is; `nil` for one alone.
     ///   - readiness: Whether the edge takes connectors at all.
     ///   - pace: Spreads connectors that come all at once.
     ///   - recorder: Counts sessions and refusals.
@@ -43,6 +45,7 @@ package final class TokenConnectEndpoint: ConnectEndpoint {
         tokens: TunnelTokens,
         ports: any PortKeeper = NoPorts(),
         configuration: SessionConfiguration = EdgeSessions.configuration,
+        presence: EdgePresence? = nil,
         readiness: Readiness,
         pace: ConnectPace = ConnectPace(),
         recorder: any SessionRecorder,
@@ -50,6 +53,7 @@ package final class TokenConnectEndpoint: ConnectEndpoint {
     ) {
         self.authority = TunnelAuthority(registry: registry, tokens: tokens, ports: ports)
         self.configuration = configuration
+        self.presence = presence
         self.resumableSessions = ResumableSessions(maximumHeldBytes: min(256 << 20, configuration.governor.budget / 2))
         self.readiness = readiness
         self.pace = pace
@@ -134,7 +138,9 @@ package final class TokenConnectEndpoint: ConnectEndpoint {
             self.recorder.connectorPutOff()
             return answer.refuse(.crowded(retryAfter: seconds))
         }
-        let (recorder, configuration, readiness) = (self.recorder, self.configuration, self.readiness)
+        var configuration = self.configuration
+        self.presence?.tell(&configuration.settings)
+        let (recorder, readiness) = (self.recorder, self.readiness)
         let (authority, sessionIDs, resumable) = (self.authority, self.sessionIDs, self.resumableSessions)
         // Only then the session's end waits for the connector's HELLO (docs/protocol.md §B.19).
         let asksToResume =
@@ -143,7 +149,7 @@ package final class TokenConnectEndpoint: ConnectEndpoint {
         let authorisedID = authorised.tunnel.id.description
         return .accept(
             responseFields: responseFields + [("Culvert-Request-Id", requestID.description)],
-            makeHandler: { [logger] channel in
+            makeHandler: { [logger, configuration] channel in
                 let id = sessionIDs.next()
                 var logger = logger
                 logger[metadataKey: "connection"] = "\(id)"

@@ -55,6 +55,9 @@ struct ClusterLinks: Sendable {
         registry.seeker.use(self.table)
     }
 
+    /// Which of the edges this is, for connectors.
+    var presence: EdgePresence { EdgePresence(pod: self.table.own, pods: self.registry.publisher.pods) }
+
     /// Takes other keys instead.
     func replaceKeys(with keys: [SigningKey]) async throws {
         try await self.tokens.replaceKeys(with: keys)

@@ -340,6 +340,7 @@ struct EdgeServer: Service {
                 tokens: self.tokens,
                 ports: self.ports ?? NoPorts(),
                 configuration: self.sessionConfiguration,
+                presence: self.links?.presence,
                 readiness: self.readiness,
                 pace: self.pace,
                 recorder: self.metrics,

@@ -64,4 +64,7 @@ package final class PodTable: Sendable {
 
     /// How many live.
     package var count: Int { self.pods.withLock { $0.count } }
+
+    /// How many live that serve each other's tunnels.
+    var countWithLinks: Int { self.pods.withLock { $0.values.count { $0.address != nil } } }
 }
