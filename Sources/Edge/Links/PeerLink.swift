@@ -24,6 +24,7 @@ final class PeerLink: SessionDelegate {
     // From the session's beginning to its end.
     private var handler: SessionHandler?
     private var ways: [TunnelID: Way] = [:]
+    private var looks = 0
     private var idleLooks = 0
     private var look: Scheduled<Void>?
 
@@ -32,10 +33,11 @@ final class PeerLink: SessionDelegate {
         weak var session: TunnelSession?
     }
 
-    /// How often it is looked whether the link is used.
-    private static let lookInterval = TimeAmount.seconds(15)
+    /// How often it is looked whether the link is used; while it is, the other edge is asked for an answer, so that one that
+    /// is frozen is suspect after three to four seconds.
+    private static let lookInterval = TimeAmount.seconds(1)
     /// After how many looks in a row without a stream the link ends.
-    private static let mostIdleLooks = 4
+    private static let mostIdleLooks = 60
 
     /// Prepares a link.
     ///
@@ -149,8 +151,12 @@ final class PeerLink: SessionDelegate {
     private func scheduleLook() {
         self.look = self.eventLoop.assumeIsolated().scheduleTask(in: Self.lookInterval) {
             guard let handler = self.handler else { return }
-            self.ways = self.ways.filter { $0.value.session != nil }
-            self.idleLooks = handler.activeStreamCount == 0 ? self.idleLooks + 1 : 0
+            let isUsed = handler.activeStreamCount > 0
+            self.idleLooks = isUsed ? 0 : self.idleLooks + 1
+            if isUsed { handler.requestEcho() }
+            // What nobody has any more is forgotten now and then.
+            self.looks += 1
+            if self.looks.isMultiple(of: 15) { self.ways = self.ways.filter { $0.value.session != nil } }
             if self.idleLooks >= Self.mostIdleLooks {
                 self.drain(gracePeriod: .seconds(10))
             } else {
