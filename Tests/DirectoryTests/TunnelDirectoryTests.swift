@@ -288,6 +288,26 @@ struct TunnelDirectoryTests {
         }
     }
 
+    @Test(
+        "What was used already is owed by a bucket that does not have it, as much as it holds",
+        arguments: Kind.allCases
+    )
+    func spending(kind: Kind) async throws {
+        try await DirectoryUnderTest.run(kind) { test in
+            let limit = RateLimit(10, perSeconds: 1_000)
+            var left: [Double] = []
+            for count in [4, 4, 4, 100] {
+                left.append(try await test.directory.spend(count, from: "a", limit: limit).rounded())
+            }
+            #expect(left == [6, 2, -2, -10])
+            #expect(try await test.directory.take(1, from: "a", limit: limit).granted == 0)
+            let fast = RateLimit(10, perSeconds: 1)
+            #expect(try await test.directory.spend(20, from: "b", limit: fast) == -10)
+            try await test.pass(0.5)
+            #expect((-6.0 ... -1.0).contains(try await test.directory.spend(0, from: "b", limit: fast)))
+        }
+    }
+
     @Test("A tunnel with an inbox is not forgotten, however long nobody is there")
     func inbox() async throws {
         let server = try RedisServer()

@@ -43,6 +43,8 @@ struct DirectoryScripts: Sendable {
     let code: RedisScript
     /// KEYS bucket; ARGV burst, a second, wanted.
     let take: RedisScript
+    /// KEYS bucket; ARGV burst, a second, used.
+    let spend: RedisScript
     /// KEYS owner's or all ids; ARGV from, most.
     let list: RedisScript
 
@@ -59,7 +61,8 @@ struct DirectoryScripts: Sendable {
         self.beat = script(Self.beatText)
         self.reap = script(Self.reapText)
         self.code = script(Self.codeText)
-        self.take = script(Self.takeText)
+        self.take = script(Self.bucketText + Self.takeText)
+        self.spend = script(Self.bucketText + Self.spendText)
         self.list = script(Self.listText)
     }
 
@@ -255,17 +258,30 @@ struct DirectoryScripts: Sendable {
         return 1
         """
 
-    private static let takeText = """
+    private static let bucketText = """
         local t = redis.call('TIME')
         local now = t[1] + t[2] / 1e6
         local b = redis.call('HMGET', KEYS[1], 'n', 't')
         local burst, rate = tonumber(ARGV[1]), tonumber(ARGV[2])
         local n = math.min(burst, (tonumber(b[1]) or burst) + math.max(0, now - (tonumber(b[2]) or now)) * rate)
+        local function keep(left)
+            redis.call('HSET', KEYS[1], 'n', tostring(left), 't', string.format('%.6f', now))
+            redis.call('PEXPIRE', KEYS[1], math.ceil((burst - math.min(0, left)) / rate * 1000) + 1000)
+        end
+
+        """
+
+    private static let takeText = """
         local got = math.min(tonumber(ARGV[3]), math.floor(n))
         local left = math.min(burst, n - got)
-        redis.call('HSET', KEYS[1], 'n', tostring(left), 't', string.format('%.6f', now))
-        redis.call('PEXPIRE', KEYS[1], math.ceil(burst / rate * 1000) + 1000)
+        keep(left)
         return {got, tostring(left)}
+        """
+
+    private static let spendText = """
+        local left = math.max(-burst, n - tonumber(ARGV[3]))
+        keep(left)
+        return tostring(left)
         """
 
     private static let listText = """

@@ -293,6 +293,17 @@ package final class RedisTunnelDirectory: TunnelDirectory {
         else { throw self.misunderstood(answer) }
         return DirectoryGrant(granted: granted, left: left)
     }
+
+    package func spend(_ count: Int, from bucket: String, limit: RateLimit) async throws -> Double {
+        let answer = try await self.ask(
+            .take,
+            self.scripts.spend,
+            ["rl:\(bucket)"],
+            ["\(limit.burst)", "\(limit.perSecond)", "\(count)"]
+        )
+        guard let left = answer.text.flatMap({ Double($0) }) else { throw self.misunderstood(answer) }
+        return left
+    }
 }
 
 #endif

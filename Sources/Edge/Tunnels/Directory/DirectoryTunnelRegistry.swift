@@ -63,7 +63,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         self.seeker = RouteSeeker(directory, tokens: tokens, pod: pod, pods: publisher.pods) {
             await publisher.refreshPods()
         }
-        local.seek(by: self.seeker)
+        local.seek(by: self.seeker, sharing: DirectoryRateSharer(directory: directory, pods: publisher.pods))
         self.seeker.whenGone { [weak self] tunnel in
             guard let self, self.guests.withLock({ $0.contains(tunnel.id) }), tunnel.sessions.isEmpty else { return }
             await self.forget(tunnel)

@@ -263,4 +263,14 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
             return DirectoryGrant(granted: granted, left: left)
         }
     }
+
+    package func spend(_ count: Int, from bucket: String, limit: RateLimit) async throws -> Double {
+        try self.change { state, now in
+            let old = state.buckets[bucket] ?? (limit.burst, now)
+            let tokens = min(limit.burst, old.tokens + max(0, now - old.at) * limit.perSecond)
+            let left = max(-limit.burst, tokens - Double(count))
+            state.buckets[bucket] = (left, now)
+            return left
+        }
+    }
 }

@@ -8,7 +8,7 @@ import ControlAPI
 /// of one tunnel. What a token says stays the source of truth; what the directory adds is what tokens can't say: which of
 /// them have ended, whose a name is that no connector has, what was used up.
 ///
-/// Every function but ``take(_:from:limit:)`` may be repeated when its answer was lost.
+/// Every function but ``take(_:from:limit:)`` and ``spend(_:from:limit:)`` may be repeated when its answer was lost.
 package protocol TunnelDirectory: Sendable {
     /// Whether it can be asked now.
     var isUp: Bool { get }
@@ -79,6 +79,11 @@ package protocol TunnelDirectory: Sendable {
 
     /// Takes tokens from a bucket, as many of those wanted as there are; fewer than none gives some back.
     func take(_ wanted: Int, from bucket: String, limit: RateLimit) async throws -> DirectoryGrant
+
+    /// Takes tokens from a bucket that were used already: what it does not have is owed, as much as it holds at most.
+    ///
+    /// - Returns: How many are left; fewer than none are owed.
+    func spend(_ count: Int, from bucket: String, limit: RateLimit) async throws -> Double
 }
 
 /// What was done at one edge and concerns all.

@@ -47,6 +47,12 @@ struct TokenBucket: Sendable {
         self.updatedAt = now
     }
 
+    /// Makes a bucket with so many tokens; fewer than none are owed.
+    init(holding tokens: Double, now: Double) {
+        self.tokens = tokens
+        self.updatedAt = now
+    }
+
     /// Takes a token if there is one.
     mutating func take(_ limit: RateLimit, now: Double) -> RateDecision {
         self.refill(limit, now: now)

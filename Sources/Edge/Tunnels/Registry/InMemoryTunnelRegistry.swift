@@ -15,6 +15,7 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
         var tunnels: [TunnelID: Tunnel] = [:]
         var leases = NameLeases()
         var seeker: (any SessionSeeker)?
+        var sharer: (any RateSharer)?
         var inboxes: InboxDesk?
     }
 
@@ -37,8 +38,11 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
     }
 
     /// Has somebody look for sessions of the tunnels that are made from now on.
-    func seek(by seeker: any SessionSeeker) {
-        self.state.withLock { $0.seeker = seeker }
+    func seek(by seeker: any SessionSeeker, sharing sharer: any RateSharer) {
+        self.state.withLock { state in
+            state.seeker = seeker
+            state.sharer = sharer
+        }
     }
 
     /// Gives the tunnels that are made from now on the inboxes that they have.
@@ -104,7 +108,7 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
     }
 
     private func add(_ specification: TunnelSpecification, to state: inout State) -> Tunnel {
-        let tunnel = Tunnel(specification, limits: self.limits, seeker: state.seeker)
+        let tunnel = Tunnel(specification, limits: self.limits, seeker: state.seeker, sharer: state.sharer)
         if let inbox = state.inboxes?.inbox(of: tunnel.id, owner: tunnel.owner) { tunnel.inbox = inbox }
         state.tunnels[specification.id] = tunnel
         state.leases.release(specification.id)

@@ -59,6 +59,8 @@ package final class Tunnel: Sendable {
     let state: Mutex<State>
     /// Looks for sessions at other edges, if there are any.
     let seeker: (any SessionSeeker)?
+    /// Keeps the limit of requests together with other edges, if there are any.
+    private let sharer: (any RateSharer)?
     private let requests = Atomic<UInt64>(0)
     /// The connections of visitors of a tunnel of TCP that are open.
     private let connections = Atomic<Int>(0)
@@ -75,9 +77,11 @@ package final class Tunnel: Sendable {
         _ specification: TunnelSpecification,
         limits: TunnelLimits = TunnelLimits(),
         seeker: (any SessionSeeker)? = nil,
+        sharer: (any RateSharer)? = nil,
         now: NIODeadline = .now()
     ) {
         self.seeker = seeker
+        self.sharer = sharer
         self.id = specification.id
         self.name = specification.name
         self.owner = specification.owner
@@ -168,14 +172,15 @@ package final class Tunnel: Sendable {
         authorization: [String],
         now: NIODeadline = .now()
     ) -> Visit {
-        self.state.withLock { state in
+        let (visit, isToBeTold) = self.state.withLock { state in
             guard !state.gate.admitsEverybody else {
-                return Visit(
+                let visit = Visit(
                     decision: .admit(stripsAuthorization: false),
                     policy: state.policy,
                     form: state.form,
                     inbox: state.inbox
                 )
+                return (visit, false)
             }
             let decision = state.gate.admit(
                 address: address,
@@ -183,8 +188,11 @@ package final class Tunnel: Sendable {
                 hashing: self.limits.hashing,
                 now: Double(now.uptimeNanoseconds) / 1e9
             )
-            return Visit(decision: decision, policy: state.policy, form: state.form, inbox: state.inbox)
+            let visit = Visit(decision: decision, policy: state.policy, form: state.form, inbox: state.inbox)
+            return (visit, self.sharer != nil && state.gate.beginTelling())
         }
+        if isToBeTold { self.sharer?.share(self) }
+        return visit
     }
 
     /// Decides whether a visitor's request may reach the tunnel, now that its password has been compared.
@@ -193,11 +201,25 @@ package final class Tunnel: Sendable {
     ///   - attempt: What ``visit(address:authorization:now:)`` wanted to be compared.
     ///   - isRight: Whether it had the hash.
     package func concludeVisit(_ attempt: PasswordAttempt, isRight: Bool, now: NIODeadline = .now()) -> Visit {
-        self.state.withLock { state in
+        let (visit, isToBeTold) = self.state.withLock { state in
             let decision = state.gate.conclude(attempt, isRight: isRight, now: Double(now.uptimeNanoseconds) / 1e9)
-            return Visit(decision: decision, policy: state.policy, form: state.form, inbox: state.inbox)
+            let visit = Visit(decision: decision, policy: state.policy, form: state.form, inbox: state.inbox)
+            return (visit, self.sharer != nil && state.gate.beginTelling())
         }
+        if isToBeTold { self.sharer?.share(self) }
+        return visit
     }
+
+    /// How many requests were let in that other edges are not told of yet, and of which limit; `nil` once there are none.
+    func takeSpentRequests() -> (count: Int, limit: RateLimit)? { self.state.withLock { $0.gate.takeSpent() } }
+
+    /// How many requests are left for all edges.
+    func learnRequests(left: Double, now: NIODeadline = .now()) {
+        self.state.withLock { $0.gate.learn(left: left, now: Double(now.uptimeNanoseconds) / 1e9) }
+    }
+
+    /// Other edges can't be told how many requests were let in.
+    func divideRequests(among edges: Int) { self.state.withLock { $0.gate.divide(among: edges) } }
 
     /// Begins a request that was admitted; one of the same address that has long been idle may have to give way.
     ///

@@ -32,7 +32,7 @@ struct VisitorGate: Sendable {
     private let owner: String
     /// Wrong credentials by address.
     private var failures = BucketTable<CallerAddress>(RateLimit(10, perSeconds: 60), capacity: 2048)
-    private var requests: TokenBucket?
+    private var requests = SharedBucket()
     private var known = KnownCredentials()
 
     /// Makes the gate of a tunnel.
@@ -53,7 +53,7 @@ struct VisitorGate: Sendable {
         let rate = self.rules.rate
         self.rules = VisitorRules(policy)
         self.known.keepOnly(self.rules)
-        if self.rules.rate != rate { self.requests = nil }
+        if self.rules.rate != rate { self.requests.restart() }
     }
 
     /// Whether nobody is ever refused.
@@ -95,11 +95,26 @@ struct VisitorGate: Sendable {
         return self.count(now: now)
     }
 
+    // MARK: With other edges
+
+    /// Whether somebody has to begin to tell other edges how many requests were let in.
+    mutating func beginTelling() -> Bool { self.rules.rate != nil && self.requests.beginTelling() }
+
+    /// How many requests are to be told, and of which limit; `nil` once there are none.
+    mutating func takeSpent() -> (count: Int, limit: RateLimit)? {
+        guard let count = self.requests.takeSpent(), let rate = self.rules.rate else { return nil }
+        return (count, rate)
+    }
+
+    /// How many requests are left for all edges.
+    mutating func learn(left: Double, now: Double) { self.requests.learn(left: left, now: now) }
+
+    /// Other edges can't be told.
+    mutating func divide(among edges: Int) { self.requests.divide(among: edges) }
+
     private mutating func count(now: Double) -> VisitorDecision {
         if let rate = self.rules.rate {
-            var bucket = self.requests ?? TokenBucket(rate, now: now)
-            let decision = bucket.take(rate, now: now)
-            self.requests = bucket
+            let decision = self.requests.take(rate, now: now)
             guard decision.isAllowed else { return .rateLimited(retryAfter: max(1, decision.resetSeconds)) }
         }
         return .admit(stripsAuthorization: self.rules.asksForCredentials)

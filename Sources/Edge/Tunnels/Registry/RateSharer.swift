@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Has the edges keep a tunnel's limit of requests together.
+package protocol RateSharer: Sendable {
+    /// Begins to tell what visitors of a tunnel take of its limit, until they take nothing more; from any thread.
+    func share(_ tunnel: Tunnel)
+}
