@@ -292,7 +292,8 @@ class Stage:
         self.keys = []
         for number in range(count):
             printed = subprocess.run(
-                [edge, "credentials", "new", "--name", f"owner-{number}", "--no-otp", "--api-keys-file", str(path)],
+                [edge, "credentials", "new", "--name", f"owner-{number}", "--no-otp", "--api-keys-file", str(path),
+                 "--signing-keys-file", str(self.folder / "signing-keys.json")],
                 capture_output=True, text=True, check=True).stdout
             self.keys.append(next(word for word in printed.split() if word.startswith("cvk_")))
         return path
