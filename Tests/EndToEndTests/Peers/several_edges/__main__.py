@@ -11,7 +11,8 @@
     several_edges names EDGE CULVERT FOLDER ROUNDS                  races for a name
     several_edges limits EDGE CULVERT FOLDER SECONDS                limits that edges keep together
 
-RATE is requests a second. FOLDER is empty. Prints one line of JSON; nothing that is listed under `failures` is to happen.
+RATE is requests a second. FOLDER is empty. Prints one line of JSON; nothing that is listed under `failures` is to
+happen.
 """
 import asyncio
 import json

@@ -56,13 +56,14 @@ async def deleted(edge, culvert, folder):
                     statuses.append(refused.status)
         if statuses != [401] * 3:
             failures.append(f"the token of a deleted tunnel: {statuses}")
-        return {"deleted_after": round(deleted_after, 3), "tightened_after": round(tightened_after, 3), "token": statuses}
+        return {"deleted_after": round(deleted_after, 3), "tightened_after": round(tightened_after, 3),
+                "token": statuses}
 
 
 async def names(edge, culvert, folder, rounds):
     """Two keys ask three edges for one name at once, again and again: one of them gets it."""
-    async with Stage(edge, culvert, folder, arguments=["--limits-tunnels-per-key", "100000", "--limits-creations-per-hour", "1000000"],
-                     keys=2) as stage:
+    arguments = ["--limits-tunnels-per-key", "100000", "--limits-creations-per-hour", "1000000"]
+    async with Stage(edge, culvert, folder, arguments=arguments, keys=2) as stage:
         outcomes = collections.Counter()
         async with aiohttp.ClientSession() as session:
             async def ask(one, key, name):
@@ -88,7 +89,8 @@ async def limits(edge, culvert, folder, seconds):
     async with Stage(edge, culvert, folder, api_calls=10) as stage:
         await stage.tunnel("my-app", policy={"requests_per_second": 50})
         result = {}
-        for label, edges in (("even", stage.edges), ("skewed", [stage.edges[0]] * 8 + stage.edges[1:]), ("one", stage.edges[:1])):
+        spreads = {"even": stage.edges, "skewed": [stage.edges[0]] * 8 + stage.edges[1:], "one": stage.edges[:1]}
+        for label, edges in spreads.items():
             load = Load([f"{one.url}/my-app" for one in edges], 150, methods=("GET",)).start()
             await asyncio.sleep(2)
             begin = time.monotonic()
@@ -102,10 +104,11 @@ async def limits(edge, culvert, folder, seconds):
             if any("429" not in lost for lost in load.lost):
                 failures.append(f"{label}: {[lost for lost in load.lost if '429' not in lost][:2]}")
             await asyncio.sleep(1.5)
-        allowed, begin = 0, time.monotonic()
+        allowed = 0
         async with aiohttp.ClientSession() as session:
             async def call(one):
-                async with session.get(f"{one.url}/api/tunnels/list", headers={"Authorization": f"Bearer {stage.keys[0]}"}) as answer:
+                fields = {"Authorization": f"Bearer {stage.keys[0]}"}
+                async with session.get(f"{one.url}/api/tunnels/list", headers=fields) as answer:
                     return answer.status == 200
 
             await asyncio.sleep(2)

@@ -65,7 +65,14 @@ async def rolling(edge, culvert, folder, rounds, rate):
 async def killed(edge, culvert, folder, connections, rate):
     """The edge with the sessions is killed; how long until requests of others are answered again."""
     async with Stage(edge, culvert, folder) as stage:
+        # All connections come to one edge at first; the connector spreads them once others can be reached.
+        stage.nginx.use(stage.edges[:1])
+        # Until each edge has heard of the others.
+        await asyncio.sleep(4)
         await stage.tunnel("my-app", connections=connections)
+        stage.nginx.use(stage.edges)
+        if connections > 1:
+            await until("the connections are at two edges", lambda: len(set(stage.places("my-app"))) > 1)
         pods = await stage.pods()
         places = stage.places("my-app")
         victim = next(one for one in stage.edges if set(pods[one]) & set(places))

@@ -202,8 +202,8 @@ http {{
         self.configure(edges)
         log = open(self.folder / "nginx.log", "ab")
         self.process = subprocess.Popen(
-            ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e", str(self.folder / "error.log")],
-            stdout=log, stderr=log)
+            ["nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"),
+             "-e", str(self.folder / "error.log")], stdout=log, stderr=log)
         await until("nginx begins", self.listens)
 
     def listens(self):
@@ -224,7 +224,8 @@ class Connector:
         self.process = subprocess.Popen(
             [program, "connect", "--to", str(port), "--connections", str(connections), "--inspect", "off",
              "--log-format", "json"] + (["--edge", edge] if edge else []),
-            env=dict(os.environ, CULVERT_TOKEN=token, HOME=str(folder)), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            env=dict(os.environ, CULVERT_TOKEN=token, HOME=str(folder)), stdin=subprocess.DEVNULL,
+            stdout=log, stderr=log)
 
     def stop(self):
         self.process.terminate()
@@ -273,7 +274,8 @@ class Origin:
 class Stage:
     """Everything of a case, which ends with it."""
 
-    def __init__(self, edge, culvert, folder, count=3, arguments=(), redis_url=None, redis=None, keys=1, api_calls=1000):
+    def __init__(self, edge, culvert, folder, count=3, arguments=(), redis_url=None, redis=None, keys=1,
+                 api_calls=1000):
         self.culvert, self.folder = culvert, pathlib.Path(folder).resolve()
         self.redis = redis or Redis(self.folder / "redis")
         self.nginx = Nginx(self.folder)
@@ -282,8 +284,8 @@ class Stage:
         self.keys, arguments = [KEY], list(arguments)
         if keys > 1:
             arguments += ["--auth-api-keys-file", str(self.keys_file(edge, keys))]
-        self.edges = [Edge(edge, self.folder, url, self.nginx.port, "--limits-api-calls-per-second", str(api_calls), *arguments)
-                      for _ in range(count)]
+        arguments += ["--limits-api-calls-per-second", str(api_calls)]
+        self.edges = [Edge(edge, self.folder, url, self.nginx.port, *arguments) for _ in range(count)]
         self.connectors = []
 
     def keys_file(self, edge, count):
