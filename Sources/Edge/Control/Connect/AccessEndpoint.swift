@@ -104,6 +104,7 @@ package struct AccessEndpoint: ConnectEndpoint {
         logger: Logger,
         audit: AuditRecord
     ) async -> ConnectDecision {
+        if let id = TunnelID(text) { audit.note(tunnelID: id.description) }
         guard self.readiness.isReady else { return answer.refuse(.draining) }
         guard method == .get else { return answer.refuse(.methodNotAllowed(allowed: [.get])) }
         let responseFields: [WebSocketHandshake.Field]
