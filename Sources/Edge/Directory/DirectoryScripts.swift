@@ -272,7 +272,7 @@ struct DirectoryScripts: Sendable {
         """
 
     private static let takeText = """
-        local got = math.min(tonumber(ARGV[3]), math.floor(n))
+        local got = math.min(tonumber(ARGV[3]), math.max(0, math.floor(n)))
         local left = math.min(burst, n - got)
         keep(left)
         return {got, tostring(left)}

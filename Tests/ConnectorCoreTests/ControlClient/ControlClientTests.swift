@@ -38,6 +38,19 @@ struct ControlClientTests {
         return (outcome, "")
     }
 
+    @Test("A file of certificates that is missing or empty is named before an edge is asked", arguments: [nil, "x"])
+    func certificates(content: String?) throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).pem")
+        try content.map { try Data($0.utf8).write(to: file) }
+        defer { try? FileManager.default.removeItem(at: file) }
+        let edge = try EdgeAddress(parsing: "https://edge.example")
+        let access = EdgeAccess(edge: edge, credentials: try Credentials(apiKey: "the-key"))
+        let failure = #expect(throws: CommandFailure.self) {
+            try ControlCall(access: access, certificateAuthorityFile: file.path, proxies: .direct)
+        }
+        #expect(failure?.message.contains(file.path) == true)
+    }
+
     @Test("A tunnel is made with key and code in their fields, and the answer is read")
     func create() async throws {
         let body = #"{"expires_at":"2030-01-01T00:00:00Z","token":"t","tunnel_id":"my-app","url":"https://e/my-app/"}"#

@@ -3,6 +3,7 @@
 import AsyncHTTPClient
 import Foundation
 import NIOPosix
+import NIOSSL
 import Program
 
 /// One call of the control API by a command that does nothing else.
@@ -15,11 +16,20 @@ package struct ControlCall: Sendable {
 
     /// - Parameters:
     ///   - proxies: Which proxy to go through; by default what the environment says.
+    /// - Throws: ``CommandFailure`` for a file of certificates that can't be used, which would otherwise look as if the
+    ///   edge had ended the connection, and for a proxy that can't be.
     package init(
         access: EdgeAccess,
         certificateAuthorityFile: String?,
         proxies: ProxyRules = ProxyRules(environment: ProgramEnvironment.variables)
     ) throws(CommandFailure) {
+        if certificateAuthorityFile != nil {
+            do {
+                _ = try NIOSSLContext(configuration: .toEdge(certificateAuthorityFile: certificateAuthorityFile))
+            } catch {
+                throw .certificates(certificateAuthorityFile, error)
+            }
+        }
         self.access = access
         self.certificateAuthorityFile = certificateAuthorityFile
         self.proxy = try proxies.proxy(for: access.edge)

@@ -27,7 +27,7 @@ struct StartCommand: AsyncParsableCommand {
               culvert start
               culvert start tunnels.yaml
               culvert config check --config culvert.yaml
-              kill -HUP $(pidof culvert)
+              pkill -HUP -f 'culvert start'
             """
     )
 

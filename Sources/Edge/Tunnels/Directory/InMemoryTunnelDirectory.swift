@@ -257,7 +257,8 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
         try self.change { state, now in
             let old = state.buckets[bucket] ?? (limit.burst, now)
             let tokens = min(limit.burst, old.tokens + max(0, now - old.at) * limit.perSecond)
-            let granted = min(wanted, Int(tokens))
+            // One that owes gives nothing.
+            let granted = min(wanted, max(0, Int(tokens)))
             let left = min(limit.burst, tokens - Double(granted))
             state.buckets[bucket] = (left, now)
             return DirectoryGrant(granted: granted, left: left)
