@@ -225,9 +225,15 @@ extension EndToEnd {
                 ["-p", root.path, "-c", file.path, "-e", "\(root.path)/error.log"],
                 in: scratch
             )
-            try await eventually("nginx on port \(port)") {
-                guard process.isRunning else { throw HarnessFailure("nginx has ended\n\(process.transcript)") }
-                return try await Curl.get("http://127.0.0.1:\(port)/api/health", in: scratch).status != 502 ? () : nil
+            do {
+                try await eventually("nginx on port \(port)") {
+                    guard process.isRunning else { throw HarnessFailure("nginx has ended\n\(process.transcript)") }
+                    return try await Curl.get("http://127.0.0.1:\(port)/api/health", in: scratch).status != 502
+                        ? () : nil
+                }
+            } catch {
+                let log = try? String(contentsOf: root.appending(path: "error.log"), encoding: .utf8)
+                throw HarnessFailure("\(error)\n\(log ?? "nginx has written nothing")")
             }
             return process
         }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scenes without a browser: programs, users and networks that come to the inspector, and pages that are many or stop."""
 
+import contextlib
 import glob
 import json
 import os
@@ -110,11 +111,18 @@ def taken_ports(stage, _):
     """A taken port is passed over for the next one; one that was asked for is a warning, and the tunnel is served."""
     holder = socket.socket()
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        holder.bind(("127.0.0.1", 4040))
-        holder.listen()
-    except OSError:
-        pass  # Somebody else has it, which is the same.
+
+    def hold():
+        try:
+            holder.bind(("127.0.0.1", 4040))
+            holder.listen()
+            return True
+        except OSError:
+            return None
+
+    # Another test may have it for a moment, and let it go before the program looks.
+    with contextlib.suppress(AssertionError):
+        eventually("port 4040", hold)
     with stage.connector("http", str(stage.origin.port), "--name", "next-port", "--edge", stage.edge, inspect="on",
                          environment={"XDG_RUNTIME_DIR": stage.folder}) as other:  # fmt: skip
         file = os.path.join(stage.folder, "culvert", f"inspector-{other.process.pid}.json")
