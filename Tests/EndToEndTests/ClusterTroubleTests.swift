@@ -24,17 +24,7 @@ extension EndToEnd {
 
         private func run(_ mode: String, _ numbers: [Int] = [], within limit: Duration) async throws -> Outcome {
             let scratch = try ScratchFolder()
-            let folder = scratch.file(mode)
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            let peer = try RunningProcess(
-                Programs.python,
-                [
-                    "-B", Programs.peer("several_edges"), mode, try Programs.product("culvert-edge"),
-                    try Programs.product("culvert"), folder.path,
-                ]
-                    + numbers.map(String.init),
-                in: scratch
-            )
+            let peer = try RunningProcess.peer("several_edges", mode: mode, numbers, in: scratch)
             let outcome = try await peer.decodedOutput(Outcome.self, within: limit)
             print("Several edges, \(mode) \(numbers): \(peer.standardOutput)")
             return outcome

@@ -16,17 +16,7 @@ extension EndToEnd {
 
         private func run(_ mode: String, _ numbers: [Int], within limit: Duration) async throws -> Tally {
             let scratch = try ScratchFolder()
-            let folder = scratch.file(mode)
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            let peer = try RunningProcess(
-                Programs.python,
-                [
-                    "-B", Programs.peer("webhooks"), mode, try Programs.product("culvert-edge"),
-                    try Programs.product("culvert"), folder.path,
-                ]
-                    + numbers.map(String.init),
-                in: scratch
-            )
+            let peer = try RunningProcess.peer("webhooks", mode: mode, numbers, in: scratch)
             return try await peer.decodedOutput(Tally.self, within: limit)
         }
 

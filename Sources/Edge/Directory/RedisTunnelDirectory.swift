@@ -282,12 +282,7 @@ package final class RedisTunnelDirectory: TunnelDirectory {
     }
 
     package func take(_ wanted: Int, from bucket: String, limit: RateLimit) async throws -> DirectoryGrant {
-        let answer = try await self.ask(
-            .take,
-            self.scripts.take,
-            ["rl:\(bucket)"],
-            ["\(limit.burst)", "\(limit.perSecond)", "\(wanted)"]
-        )
+        let answer = try await self.ask(self.scripts.take, wanted, of: bucket, limit)
         guard let parts = answer.elements, parts.count == 2, let granted = parts[0].number,
             let left = parts[1].text.flatMap({ Double($0) })
         else { throw self.misunderstood(answer) }
@@ -295,14 +290,19 @@ package final class RedisTunnelDirectory: TunnelDirectory {
     }
 
     package func spend(_ count: Int, from bucket: String, limit: RateLimit) async throws -> Double {
-        let answer = try await self.ask(
-            .take,
-            self.scripts.spend,
-            ["rl:\(bucket)"],
-            ["\(limit.burst)", "\(limit.perSecond)", "\(count)"]
-        )
+        let answer = try await self.ask(self.scripts.spend, count, of: bucket, limit)
         guard let left = answer.text.flatMap({ Double($0) }) else { throw self.misunderstood(answer) }
         return left
+    }
+
+    /// Runs a script of buckets.
+    private func ask(
+        _ script: RedisScript,
+        _ count: Int,
+        of bucket: String,
+        _ limit: RateLimit
+    ) async throws -> RESPValue {
+        try await self.ask(.take, script, ["rl:\(bucket)"], ["\(limit.burst)", "\(limit.perSecond)", "\(count)"])
     }
 }
 

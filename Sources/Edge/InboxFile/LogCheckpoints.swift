@@ -15,6 +15,8 @@ final class LogCheckpoints: Sendable {
         fileprivate let pages = Atomic<Int>(0)
 
         /// Has a connection tell after each of its commits, in the place of SQLite's own checkpoints.
+        ///
+        /// The connection holds no reference: whoever has it keeps this as long.
         func follow(_ db: Database) {
             _ = sqlite3_wal_hook(
                 db.sqliteConnection,

@@ -43,14 +43,7 @@ package actor TunnelAccess {
         source: @escaping TokenSource
     ) throws(CommandFailure) {
         self.eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        let tls: NIOSSLContext?
-        do {
-            tls =
-                edge.usesTLS
-                ? try NIOSSLContext(configuration: .toEdge(certificateAuthorityFile: certificateAuthorityFile)) : nil
-        } catch {
-            throw CommandFailure.certificates(certificateAuthorityFile, error)
-        }
+        let tls = edge.usesTLS ? try NIOSSLContext.toEdge(certificateAuthorityFile: certificateAuthorityFile) : nil
         self.dialer = EdgeDialer(edge: edge, group: self.eventLoop, tls: tls, proxy: try proxies.proxy(for: edge))
         self.logger = logger
         self.source = source

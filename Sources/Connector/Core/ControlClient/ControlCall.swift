@@ -24,11 +24,7 @@ package struct ControlCall: Sendable {
         proxies: ProxyRules = ProxyRules(environment: ProgramEnvironment.variables)
     ) throws(CommandFailure) {
         if certificateAuthorityFile != nil {
-            do {
-                _ = try NIOSSLContext(configuration: .toEdge(certificateAuthorityFile: certificateAuthorityFile))
-            } catch {
-                throw .certificates(certificateAuthorityFile, error)
-            }
+            _ = try NIOSSLContext.toEdge(certificateAuthorityFile: certificateAuthorityFile)
         }
         self.access = access
         self.certificateAuthorityFile = certificateAuthorityFile

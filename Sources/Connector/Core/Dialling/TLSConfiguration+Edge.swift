@@ -22,3 +22,17 @@ extension TLSConfiguration {
         return configuration
     }
 }
+
+extension NIOSSLContext {
+    /// Makes what connections to an edge share.
+    ///
+    /// - Parameter certificateAuthorityFile: A PEM file of the only roots to trust, as `--ca-file` names it.
+    /// - Throws: ``CommandFailure`` that names the file if it can't be used.
+    package static func toEdge(certificateAuthorityFile: String?) throws(CommandFailure) -> NIOSSLContext {
+        do {
+            return try NIOSSLContext(configuration: .toEdge(certificateAuthorityFile: certificateAuthorityFile))
+        } catch {
+            throw .certificates(certificateAuthorityFile, error)
+        }
+    }
+}

@@ -54,7 +54,7 @@ package struct TunnelServer: Sendable {
         self.proxies = proxies
         self.authorities = authorities
         // Reported now, rather than as a failure to reach the edge.
-        for file in authorities.files { _ = try Self.edgeTLS(certificateAuthorityFile: file) }
+        for file in authorities.files { _ = try NIOSSLContext.toEdge(certificateAuthorityFile: file) }
         let threads = min(connections, ProcessInfo.processInfo.activeProcessorCount)
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, threads))
     }
@@ -228,17 +228,10 @@ package struct TunnelServer: Sendable {
             edge: edge,
             group: self.group,
             // The system's trusted certificates take megabytes of memory, so they are read only where TLS is used.
-            tls: edge.usesTLS ? try Self.edgeTLS(certificateAuthorityFile: self.authorities.file(for: edge)) : nil,
+            tls: edge.usesTLS
+                ? try NIOSSLContext.toEdge(certificateAuthorityFile: self.authorities.file(for: edge)) : nil,
             proxy: try self.proxies.proxy(for: edge)
         )
-    }
-
-    private static func edgeTLS(certificateAuthorityFile: String?) throws(CommandFailure) -> NIOSSLContext {
-        do {
-            return try NIOSSLContext(configuration: .toEdge(certificateAuthorityFile: certificateAuthorityFile))
-        } catch {
-            throw CommandFailure.certificates(certificateAuthorityFile, error)
-        }
     }
 
     private static func originTLS(_ trust: OriginTrust) throws(CommandFailure) -> OriginTLS {

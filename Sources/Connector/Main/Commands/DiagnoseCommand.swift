@@ -65,21 +65,15 @@ struct DiagnoseCommand: AsyncParsableCommand {
             )
         }
         let certificateAuthorityFile = self.edgeOptions.authorities().file(for: edge)
-        do {
-            return Diagnosis(
-                edge: edge,
-                credentials: access.flatMap { $0.edge == edge ? $0.credentials : nil },
-                token: token,
-                target: try self.target.map { text throws(CommandFailure) in try OriginTarget.fromCommandLine(text) },
-                edgeTLS: try NIOSSLContext(configuration: .toEdge(certificateAuthorityFile: certificateAuthorityFile)),
-                certificateAuthorityFile: certificateAuthorityFile,
-                proxy: try ProxyRules(environment: environment).proxy(for: edge),
-                group: MultiThreadedEventLoopGroup.singleton
-            )
-        } catch let failure as CommandFailure {
-            throw failure
-        } catch {
-            throw CommandFailure.certificates(certificateAuthorityFile, error)
-        }
+        return Diagnosis(
+            edge: edge,
+            credentials: access.flatMap { $0.edge == edge ? $0.credentials : nil },
+            token: token,
+            target: try self.target.map { text throws(CommandFailure) in try OriginTarget.fromCommandLine(text) },
+            edgeTLS: try NIOSSLContext.toEdge(certificateAuthorityFile: certificateAuthorityFile),
+            certificateAuthorityFile: certificateAuthorityFile,
+            proxy: try ProxyRules(environment: environment).proxy(for: edge),
+            group: MultiThreadedEventLoopGroup.singleton
+        )
     }
 }
