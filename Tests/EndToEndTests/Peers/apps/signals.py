@@ -46,10 +46,13 @@ const worker = (constructor, url, options) => new Promise((resolve) => {
     port.onmessage = (event) => resolve(event.data);
     made.onerror = () => resolve("error");
 });
+// A Chromium that is busy does not always tell a page that the script of its shared worker was refused.
+const silence = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds, "silent"));
 const blob = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
 window.results = {};
+window.asked = {};
 async function ask() {
-    const asked = {
+    Object.assign(asked, {
         "fetch": status(fetch(at("fetch"))),
         "fetch-post": status(fetch(at("fetch-post"), { method: "POST", body: "x" })),
         "fetch-delete": status(fetch(at("fetch-delete"), { method: "DELETE" })),
@@ -64,14 +67,14 @@ async function ask() {
         "socket": socket("socket"),
         "worker": worker(Worker, at("worker.js")),
         "module-worker": worker(Worker, at("module-worker.js"), { type: "module" }),
-        "shared-worker": worker(SharedWorker, at("shared-worker.js")),
+        "shared-worker": Promise.race([worker(SharedWorker, at("shared-worker.js")), silence(5_000)]),
         "blob-worker": worker(Worker, blob(`
             fetch("${location.origin}" + "${at("blob-worker-fetch")}").then((r) => postMessage(r.status), () => postMessage(0));
         `)),
         "service-worker": settled(navigator.serviceWorker.register(at("service-worker.js"))),
-    };
+    });
     navigator.sendBeacon(at("beacon"), "x");
-    for (const [kind, promise] of Object.entries(asked)) results[kind] = await promise;
+    await Promise.all(Object.entries(asked).map(async ([kind, promise]) => { results[kind] = await promise; }));
 }
 async function askAfterPushState() {
     history.pushState({}, "", at("pushed.html"));

@@ -3,6 +3,7 @@
 
 import signals
 import stage
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 FIRST, SECOND = "alpha", "beta"
 
@@ -57,7 +58,11 @@ class Findings:
 
 def finish(page):
     """Waits until a page has asked for everything."""
-    page.wait_for_function("document.title === 'done'", timeout=30_000)
+    try:
+        page.wait_for_function("document.title === 'done'", timeout=30_000)
+    except PlaywrightTimeoutError:
+        missing = page.evaluate("[document.readyState, ...Object.keys(window.asked ?? {}).filter((kind) => !(kind in results))]")
+        raise TimeoutError(f"{page.url} waits for its answers: {', '.join(missing)}") from None
     page.context.new_cdp_session(page).send("Page.getAppManifest")
 
 
