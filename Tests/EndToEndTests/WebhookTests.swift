@@ -51,6 +51,13 @@ extension EndToEnd {
             #expect(tally.failures == [])
         }
 
+        @Test("Requests beside webhooks that are kept take as long as beside other requests")
+        func beside() async throws {
+            let numbers = Programs.isFullSize ? [8, 5, 120] : [1, 1, 0]
+            let tally = try await self.run("beside", numbers, within: .seconds(200))
+            #expect(tally.failures == [])
+        }
+
         @Test("culvert start makes the inbox of its file, changes it with the file, and leaves it there when it ends")
         func file() async throws {
             let tally = try await self.run("file", [], within: .seconds(120))

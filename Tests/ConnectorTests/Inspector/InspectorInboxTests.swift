@@ -6,7 +6,6 @@ import Foundation
 import Inspection
 import Logging
 import NIOCore
-import NIOPosix
 import Testing
 
 @testable import Connector
@@ -15,21 +14,13 @@ import Testing
 struct InspectorInboxTests {
     private static let id = "msg_aaaaaaaaaaaaaaaaaaaa"
 
-    /// What a test has at hand.
-    private struct Scene {
-        var inspection: TrafficInspection
-        var client: InspectorClient
-        var edge: RecordingOrigin
-        var origin: RecordingOrigin
-    }
-
-    /// Runs an inspector before an edge that answers every call alike.
+    /// Runs an inspector before an edge that answers every call alike, and that the body is given, too.
     private func withInspector(
         _ answer: String,
         status: String = "200 OK",
         hasKey: Bool = true,
         settings: TrafficInspection.Settings = TrafficInspection.Settings(),
-        _ body: (Scene) async throws -> Void
+        _ body: (InspectorScene, RecordingOrigin) async throws -> Void
     ) async throws {
         let type = status.hasPrefix("2") ? "application/json" : ProblemDetails.mediaType
         let head = "HTTP/1.1 \(status)\r\nContent-Type: \(type)\r\nConnection: close\r\n"
@@ -37,55 +28,26 @@ struct InspectorInboxTests {
             answer: "\(head)Content-Length: \(answer.utf8.count)\r\n\r\n\(answer)",
             ending: "\r\n\r\n"
         )
-        let edgePort = try await edge.start()
-        let origin = RecordingOrigin(answer: "HTTP/1.1 201 Made\r\nContent-Length: 2\r\n\r\nok", ending: "changed")
-        let port = try await origin.start()
-        let address = try EdgeAddress(parsing: "http://127.0.0.1:\(edgePort)")
-        var settings = settings
-        settings.address = InspectorAddress(port: 0)
-        let inspection = TrafficInspection(settings: settings)
-        inspection.directory.opened(
-            ServedTunnel(
-                token: try TunnelToken(parsing: TokenText.signed(#"{"sub":"my-app"}"#)),
-                edge: address,
-                publicURL: "https://e.example/my-app/",
-                target: try OriginTarget(parsing: "127.0.0.1:\(port)"),
-                originTrust: OriginTrust(),
-                connections: 1,
-                access: hasKey
-                    ? EdgeAccess(edge: address, credentials: try Credentials(apiKey: "cvk_of_a_test_of_the_inbox"))
-                    : nil
-            )
-        )
-        let (urls, continuation) = AsyncStream.makeStream(of: String.self)
-        var server = InspectorServer(
-            inspection: inspection,
-            group: MultiThreadedEventLoopGroup.singleton,
-            onOpen: { continuation.yield($0) },
-            onFailure: { _ in continuation.finish() }
-        )
-        let calls = try TunnelServer(
-            authorities: EdgeAuthorities(all: nil),
-            retries: false,
-            connections: 1,
-            proxies: ProxyRules(environment: [:]),
-            observer: SilentObserver(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        )
-        server.inboxes = TunnelInboxes(server: calls, directory: inspection.directory)
-        let task = Task { [server] in await server.run() }
-        defer { task.cancel() }
-        let url = try #require(await urls.first { _ in true })
-        try await body(
-            Scene(
-                inspection: inspection,
-                client: InspectorClient(url: url),
-                edge: edge,
-                origin: origin
-            )
+        let port = try await edge.start()
+        try await InspectorScene.run(
+            settings: settings,
+            edge: "http://127.0.0.1:\(port)",
+            apiKey: hasKey ? "cvk_of_a_test_of_the_inbox" : nil,
+            ending: "changed",
+            inboxes: { directory in
+                let calls = try TunnelServer(
+                    authorities: EdgeAuthorities(all: nil),
+                    retries: false,
+                    connections: 1,
+                    proxies: ProxyRules(environment: [:]),
+                    observer: SilentObserver(),
+                    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+                )
+                return TunnelInboxes(server: calls, directory: directory)
+            },
+            body: { try await body($0, edge) }
         )
         try await edge.stop()
-        try await origin.stop()
     }
 
     private struct SilentObserver: RunObserver {
@@ -124,7 +86,7 @@ struct InspectorInboxTests {
     )
     func message() async throws {
         let hostile = "<script>alert(1)</script>"
-        try await self.withInspector(try Self.message(head: Self.head, body: hostile)) { scene in
+        try await self.withInspector(try Self.message(head: Self.head, body: hostile)) { scene, edge in
             let path = "/api/tunnels/my-app/inbox/messages/\(Self.id)"
             let bytes = try await scene.client.bytes(path)
             let answer = try APICoding.makeDecoder().decode(InboxMessageAnswer.self, from: bytes)
@@ -142,8 +104,8 @@ struct InspectorInboxTests {
             let raw = String(decoding: try await scene.client.bytes("\(path)/raw"), as: UTF8.self)
             #expect(raw == Self.head + hostile)
             // The parts of what was just looked at are not fetched once more.
-            #expect(scene.edge.requests.count == 1)
-            let asked = try #require(scene.edge.requests.first)
+            #expect(edge.requests.count == 1)
+            let asked = try #require(edge.requests.first)
             #expect(asked.hasPrefix("GET /api/tunnels/my-app/inbox/messages/\(Self.id) HTTP/1.1\r\n"))
             #expect(asked.contains("Bearer cvk_of_a_test_of_the_inbox"))
         }
@@ -153,7 +115,7 @@ struct InspectorInboxTests {
     func dropped() async throws {
         var settings = TrafficInspection.Settings()
         settings.dropped = DroppedFields(["Authorization"])
-        try await self.withInspector(try Self.message(head: Self.head, body: "x"), settings: settings) { scene in
+        try await self.withInspector(try Self.message(head: Self.head, body: "x"), settings: settings) { scene, _ in
             let path = "/api/tunnels/my-app/inbox/messages/\(Self.id)"
             for part in ["", "/raw"] {
                 let text = String(decoding: try await scene.client.bytes(path + part), as: UTF8.self)
@@ -168,7 +130,7 @@ struct InspectorInboxTests {
             var path = "/hooks/b"
             var body = "changed"
         }
-        try await self.withInspector(try Self.message(head: Self.head, body: "as it was")) { scene in
+        try await self.withInspector(try Self.message(head: Self.head, body: "as it was")) { scene, _ in
             let answer: IDsAnswer = try await scene.client.post(
                 "/api/tunnels/my-app/inbox/messages/\(Self.id)/send",
                 Change()
@@ -193,7 +155,7 @@ struct InspectorInboxTests {
         struct Change: Encodable {
             var method = "PO ST"
         }
-        try await self.withInspector(try Self.message(head: Self.head, body: "x")) { scene in
+        try await self.withInspector(try Self.message(head: Self.head, body: "x")) { scene, _ in
             let failure = await #expect(throws: CommandFailure.self) {
                 let _: IDsAnswer = try await scene.client.post(
                     "/api/tunnels/my-app/inbox/messages/\(Self.id)/send",
@@ -209,7 +171,7 @@ struct InspectorInboxTests {
     func refusals() async throws {
         let problem =
             #"{"type":"urn:culvert:problem","title":"T","status":404,"code":"message_not_found","detail":"Said by the edge."}"#
-        try await self.withInspector(problem, status: "404 Not Found") { scene in
+        try await self.withInspector(problem, status: "404 Not Found") { scene, _ in
             let failure = await #expect(throws: CommandFailure.self) {
                 _ = try await scene.client.bytes("/api/tunnels/my-app/inbox/messages/\(Self.id)")
             }
@@ -227,7 +189,7 @@ struct InspectorInboxTests {
 
             var missing: Missing?
         }
-        try await self.withInspector("{}", hasKey: false) { scene in
+        try await self.withInspector("{}", hasKey: false) { scene, edge in
             let status: Status = try await scene.client.get("/api/tunnels/my-app/inbox")
             #expect(status.missing?.code == "key_missing")
             #expect(status.missing?.detail.contains("served by its token") == true)
@@ -237,11 +199,11 @@ struct InspectorInboxTests {
                 }
                 #expect(failure?.message.contains(code) == true)
             }
-            #expect(scene.edge.requests.isEmpty)
+            #expect(edge.requests.isEmpty)
         }
         let none =
             #"{"type":"urn:culvert:problem","title":"Not found","status":404,"code":"inbox_not_found","detail":"The tunnel has no inbox."}"#
-        try await self.withInspector(none, status: "404 Not Found") { scene in
+        try await self.withInspector(none, status: "404 Not Found") { scene, _ in
             let status: Status = try await scene.client.get("/api/tunnels/my-app/inbox")
             #expect(status.missing?.code == "inbox_not_found")
         }
@@ -250,14 +212,14 @@ struct InspectorInboxTests {
     @Test("What is no request, or no message, is refused in words, whatever an edge says")
     func nonsense() async throws {
         for answer in ["{}", "[]", try Self.message(head: "x", body: "x", target: "/a b\r\nX: y")] {
-            try await self.withInspector(answer) { scene in
+            try await self.withInspector(answer) { scene, _ in
                 let path = "/api/tunnels/my-app/inbox/messages/\(Self.id)"
                 let failure = await #expect(throws: CommandFailure.self) { _ = try await scene.client.bytes(path) }
                 let codes = ["(message_unreadable)", "(edge_unreachable)"]
                 #expect(codes.contains { failure?.message.hasSuffix($0) == true }, "\(failure?.message ?? "")")
             }
         }
-        try await self.withInspector(try Self.message(head: "no head at all", body: "x")) { scene in
+        try await self.withInspector(try Self.message(head: "no head at all", body: "x")) { scene, _ in
             let bytes = try await scene.client.bytes("/api/tunnels/my-app/inbox/messages/\(Self.id)")
             let answer = try APICoding.makeDecoder().decode(InboxMessageAnswer.self, from: bytes)
             #expect(answer.request.line == "POST /hooks/a?b HTTP/1.1")

@@ -12,75 +12,7 @@ import Testing
 
 @Suite("The inspector's API over a socket", .timeLimit(.minutes(1)))
 struct InspectorServerTests {
-    /// What a test has at hand.
-    private struct Scene {
-        var inspection: TrafficInspection
-        var client: InspectorClient
-        var origin: RecordingOrigin
-
-        /// Puts an exchange into the ring, as if it had passed.
-        func capture(_ request: String, body: [UInt8] = [], response: String = "HTTP/1.1 200 OK\r\n\r\n") -> CaptureID?
-        {
-            let moment = NIODeadline.now()
-            let exchange = self.inspection.ring.begin(
-                ExchangeOrigin(tunnel: "my-app", connection: 1),
-                head: Array(request.utf8),
-                at: moment
-            )
-            body.withUnsafeBytes { exchange?.requestBody($0, expected: nil) }
-            exchange?.requestEnded(trailers: [], at: moment)
-            exchange?.responded(Array(response.utf8), kind: .http, at: moment)
-            exchange?.completed(trailers: [], at: moment)
-            return exchange?.id
-        }
-    }
-
-    /// Runs an inspector for the time of the body.
-    private func withInspector(
-        settings: TrafficInspection.Settings = TrafficInspection.Settings(),
-        ending: String = "\r\n\r\n",
-        patience: TimeAmount = .seconds(30),
-        _ body: (Scene) async throws -> Void
-    ) async throws {
-        let origin = RecordingOrigin(answer: "HTTP/1.1 201 Made\r\nContent-Length: 2\r\n\r\nok", ending: ending)
-        let port = try await origin.start()
-        var settings = settings
-        settings.address = InspectorAddress(port: 0)
-        let inspection = TrafficInspection(settings: settings)
-        let edge = try EdgeAddress(parsing: "https://e.example")
-        inspection.directory.opened(
-            ServedTunnel(
-                token: try TunnelToken(parsing: TokenText.signed(#"{"sub":"my-app"}"#)),
-                edge: edge,
-                publicURL: "https://e.example/my-app/",
-                target: try OriginTarget(parsing: "127.0.0.1:\(port)"),
-                originTrust: OriginTrust(),
-                connections: 1
-            )
-        )
-        let (urls, continuation) = AsyncStream.makeStream(of: String.self)
-        var server = InspectorServer(
-            inspection: inspection,
-            group: MultiThreadedEventLoopGroup.singleton,
-            onOpen: { continuation.yield($0) },
-            onFailure: { _ in continuation.finish() }
-        )
-        server.patience = patience
-        let task = Task { [server] in await server.run() }
-        defer { task.cancel() }
-        let url = try #require(await urls.first { _ in true })
-        let token = url.split(separator: "=").count > 1 ? url.split(separator: "=").last.map(String.init) : nil
-        try await body(
-            Scene(
-                inspection: inspection,
-                client: InspectorClient(url: String(url.prefix { $0 != "?" }), token: token),
-                origin: origin
-            )
-        )
-        try await origin.stop()
-    }
-
-    private static func wait(for id: String, _ scene: Scene) async throws -> ExchangeSnapshot {
+    private static func wait(for id: String, _ scene: InspectorScene) async throws -> ExchangeSnapshot {
         let id = try #require(CaptureID(id))
         while true {
             let exchange = try #require(scene.inspection.ring.exchange(id)).snapshot()
@@ -91,7 +23,7 @@ struct InspectorServerTests {
 
     @Test("What scripts for ngrok read is there: the URL of the tunnel, the list, one request")
     func ngrok() async throws {
-        try await self.withInspector { scene in
+        try await InspectorScene.run { scene in
             let id = try #require(scene.capture("GET /a?b HTTP/1.1\r\nHost: x\r\nX-Y: 1\r\nx-y: 2\r\n\r\n"))
             let tunnels: TunnelsAnswer = try await scene.client.get("/api/tunnels")
             #expect(tunnels.tunnels.first?.publicURL == "https://e.example/my-app/")
@@ -113,7 +45,7 @@ struct InspectorServerTests {
 
     @Test("Who says nothing, half a head, or half a body, is cut off; a page that follows is not")
     func patience() async throws {
-        try await self.withInspector(patience: .milliseconds(200)) { scene in
+        try await InspectorScene.run(patience: .milliseconds(200)) { scene in
             let port = try #require(scene.client.url.split(separator: ":").last.flatMap { Int($0) })
             func connection(_ text: String) async throws -> any Channel {
                 // Written on the event loop as soon as it is connected: the patience may be over before this task goes on.
@@ -156,7 +88,7 @@ struct InspectorServerTests {
 
     @Test("A page that follows is told of requests, and of what becomes of tunnels, when that happens")
     func follower() async throws {
-        try await self.withInspector { scene in
+        try await InspectorScene.run { scene in
             let port = try #require(scene.client.url.split(separator: ":").last.flatMap { Int($0) })
             let collector = Collector()
             let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -182,7 +114,7 @@ struct InspectorServerTests {
 
     @Test("More connections than there may be wait until others go, and are served then")
     func crowd() async throws {
-        try await self.withInspector { scene in
+        try await InspectorScene.run { scene in
             let port = try #require(scene.client.url.split(separator: ":").last.flatMap { Int($0) })
             let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             var idle: [any Channel] = []
@@ -198,7 +130,7 @@ struct InspectorServerTests {
 
     @Test("A replay reaches the local server with the bytes that passed, and is in the list beside its original")
     func replay() async throws {
-        try await self.withInspector(ending: "hello") { scene in
+        try await InspectorScene.run(ending: "hello") { scene in
             let head = "POST /x?y HTTP/1.1\r\nHost: h\r\nX-A:  1\r\nContent-Length: 5\r\n\r\n"
             let id = try #require(scene.capture(head, body: Array("hello".utf8)))
             var call = ReplayCall(id: "\(id)")
@@ -224,7 +156,7 @@ struct InspectorServerTests {
 
     @Test("The list goes on from any of its lines, and one line can be asked for alone")
     func pages() async throws {
-        try await self.withInspector { scene in
+        try await InspectorScene.run { scene in
             let ids = try (0..<5).map { number in
                 try #require(scene.capture("GET /\(number % 2) HTTP/1.1\r\nHost: h\r\n\r\n"))
             }
@@ -251,7 +183,7 @@ struct InspectorServerTests {
 
     @Test("A replay to a local server that is gone is an exchange that failed")
     func unreachable() async throws {
-        try await self.withInspector { scene in
+        try await InspectorScene.run { scene in
             let id = try #require(scene.capture("GET / HTTP/1.1\r\nHost: h\r\n\r\n"))
             try await scene.origin.stop()
             var call = ReplayCall(id: "\(id)")
@@ -264,7 +196,7 @@ struct InspectorServerTests {
 
     @Test("Captured bytes are attachments, with the coding that the client accepts, or decoded here")
     func bodies() async throws {
-        try await self.withInspector { scene in
+        try await InspectorScene.run { scene in
             // Made by Python: gzip.compress(b"hello hello hello hello", mtime=0)
             let gzip: [UInt8] = [
                 31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 203, 72, 205, 201, 201, 87, 200, 64, 39, 1, 227, 81, 61, 141, 23, 0, 0,
@@ -284,7 +216,7 @@ struct InspectorServerTests {
 
     @Test("Clearing forgets everything, and what is gone is not found")
     func clearing() async throws {
-        try await self.withInspector { scene in
+        try await InspectorScene.run { scene in
             let first = try #require(scene.capture("GET /1 HTTP/1.1\r\nHost: h\r\n\r\n"))
             let second = try #require(scene.capture("GET /2 HTTP/1.1\r\nHost: h\r\n\r\n"))
             try await scene.client.delete("/api/requests/http/\(first)")
@@ -305,7 +237,7 @@ struct InspectorServerTests {
 
     @Test("The OpenAPI document is one, and every path without parameters that it names is there")
     func openAPI() async throws {
-        try await self.withInspector { scene in
+        try await InspectorScene.run { scene in
             let data = try await scene.client.bytes("/api/openapi.json")
             let document = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
             let paths = try #require(document["paths"] as? [String: Any])
@@ -322,7 +254,7 @@ struct InspectorServerTests {
     func token() async throws {
         var settings = TrafficInspection.Settings()
         settings.requiresToken = true
-        try await self.withInspector(settings: settings) { scene in
+        try await InspectorScene.run(settings: settings) { scene in
             let _: TunnelsAnswer = try await scene.client.get("/api/tunnels")
             let stranger = InspectorClient(url: scene.client.url)
             let failure = await #expect(throws: CommandFailure.self) {
@@ -330,5 +262,26 @@ struct InspectorServerTests {
             }
             #expect(failure?.status == .refused && failure?.message.contains("token_required") == true)
         }
+    }
+}
+
+extension InspectorScene {
+    /// Puts an exchange into the ring, as if it had passed.
+    fileprivate func capture(
+        _ request: String,
+        body: [UInt8] = [],
+        response: String = "HTTP/1.1 200 OK\r\n\r\n"
+    ) -> CaptureID? {
+        let moment = NIODeadline.now()
+        let exchange = self.inspection.ring.begin(
+            ExchangeOrigin(tunnel: "my-app", connection: 1),
+            head: Array(request.utf8),
+            at: moment
+        )
+        body.withUnsafeBytes { exchange?.requestBody($0, expected: nil) }
+        exchange?.requestEnded(trailers: [], at: moment)
+        exchange?.responded(Array(response.utf8), kind: .http, at: moment)
+        exchange?.completed(trailers: [], at: moment)
+        return exchange?.id
     }
 }
