@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import NIOCore
+
 /// How a body is delimited (RFC 9112 §6.3).
 package enum BodyFraming: Equatable {
     case none
@@ -56,12 +58,27 @@ package enum BodyFraming: Equatable {
 
     /// The length of a message; that of one line, the usual case, is found without a list of all.
     private static func length(of section: FieldSection, mayRepeat: Bool = false) throws(HTTPFault) -> UInt64? {
-        guard let value = section.first(.contentLength) else { return nil }
-        if section.lines.count(where: { $0.known == .contentLength }) == 1, let length = Self.number(value) {
+        guard let index = section.lines.firstIndex(where: { $0.known == .contentLength }) else { return nil }
+        if !section.lines[(index + 1)...].contains(where: { $0.known == .contentLength }),
+            let length = Self.number(section, section.lines[index].value)
+        {
             return length
         }
         let values = section.values(.contentLength)
         return mayRepeat ? try Self.repeatedLength(values) : try Self.length(values)
+    }
+
+    /// The number that a range of a head is, without a text of it.
+    private static func number(_ section: FieldSection, _ span: FieldLine.Span) -> UInt64? {
+        guard span.count > 0, span.count <= 18 else { return nil }
+        return section.bytes.withUnsafeReadableBytes { bytes -> UInt64? in
+            var number: UInt64 = 0
+            for index in Int(span.start)..<Int(span.start) + Int(span.count) {
+                guard bytes[index] >= 0x30, bytes[index] <= 0x39 else { return nil }
+                number = number * 10 + UInt64(bytes[index] - 0x30)
+            }
+            return number
+        }
     }
 
     private static func number(_ value: String) -> UInt64? {

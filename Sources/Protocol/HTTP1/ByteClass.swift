@@ -28,10 +28,15 @@ package enum ByteClass {
         return memchr(base + range.lowerBound, Int32(byte), range.count).map { UnsafeRawPointer($0) - base }
     }
 
+    /// A letter, a digit or a mark of a token.
+    static func isTokenByte(_ byte: UInt8) -> Bool {
+        self.isMember(byte, self.lowTokenBytes, self.highTokenBytes)
+    }
+
     /// Letters, digits and the marks of a token.
     package static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard !bytes.isEmpty else { return false }
-        for byte in bytes where !self.isMember(byte, self.lowTokenBytes, self.highTokenBytes) { return false }
+        for byte in bytes where !self.isTokenByte(byte) { return false }
         return true
     }
 
@@ -44,20 +49,30 @@ package enum ByteClass {
     ///
     /// Bytes above 0x7F pass as they are (obs-text).
     package static func isFieldValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        for byte in bytes where (byte < 0x20 && byte != 0x09) || byte == 0x7F { return false }
-        return true
+        ByteWords.allSatisfy(bytes) {
+            ByteWords.hasByte(below: 0x20, in: $0) || ByteWords.hasByte(0x7F, in: $0)
+        } byByte: {
+            ($0 >= 0x20 || $0 == 0x09) && $0 != 0x7F
+        }
     }
 
     /// Everything that can't end a line or a string: what recipients may keep of a value (RFC 9110 §5.5).
     package static func isRetainedValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        for byte in bytes where byte == 0x00 || byte == 0x0A || byte == 0x0D { return false }
-        return true
+        ByteWords.allSatisfy(bytes) {
+            ByteWords.hasByte(below: 0x0E, in: $0)
+        } byByte: {
+            $0 != 0x00 && $0 != 0x0A && $0 != 0x0D
+        }
     }
 
     /// Everything but controls and spaces.
     package static func isTarget(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        for byte in bytes where byte <= 0x20 || byte == 0x7F { return false }
-        return !bytes.isEmpty
+        let isValid = ByteWords.allSatisfy(bytes) {
+            ByteWords.hasByte(below: 0x21, in: $0) || ByteWords.hasByte(0x7F, in: $0)
+        } byByte: {
+            $0 > 0x20 && $0 != 0x7F
+        }
+        return isValid && !bytes.isEmpty
     }
 
     /// Whether bytes, as far as they are there, begin as a text does.

@@ -32,12 +32,10 @@ package struct HeadParser {
             self.skippedLines += 1
         }
         // A CR alone may become such a line.
-        if self.searched == 0, buffer.readableBytes == 1, buffer.readableBytesView.first == 0x0D { return nil }
+        let first = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self)
+        if self.searched == 0, buffer.readableBytes == 1, first == 0x0D { return nil }
         // What begins no method is refused at once: a client that speaks something else, such as TLS, may wait for us.
-        let start = buffer.readableBytesView.prefix(1)
-        guard start.withUnsafeBytes({ $0.isEmpty || ByteClass.isToken($0) }) else {
-            throw .malformed("the method is not a token")
-        }
+        if let first, !ByteClass.isTokenByte(first) { throw .malformed("the method is not a token") }
         guard let bytes = try self.head(&buffer, isLenient: false) else { return nil }
         return try bytes.parse { raw throws(HTTPFault) in try self.parseRequest(bytes, raw) }
     }
@@ -116,9 +114,12 @@ package struct HeadParser {
         guard hosts == 1 || (hosts == 0 && version == .http10) else {
             throw .malformed(hosts == 0 ? "no Host" : "more than one Host")
         }
-        if let host = section.first(.host), !Self.isHost(host) { throw .malformed("Host is not a host") }
+        if let host = section.lines.first(where: { $0.known == .host })?.value {
+            let bytes = raw[Int(host.start)..<Int(host.start) + Int(host.count)]
+            guard Self.isHost(UnsafeRawBufferPointer(rebasing: bytes)) else { throw .malformed("Host is not a host") }
+        }
         let framing = try BodyFraming.request(section, version: version)
-        let isHead = line[0..<methodEnd].elementsEqual("HEAD".utf8)
+        let isHead = methodEnd == 4 && ByteClass.begin(line, like: "HEAD")
         return RequestHead(
             section: section,
             method: FieldLine.Span(start: 0, count: methodEnd),
@@ -174,6 +175,10 @@ package struct HeadParser {
     }
 
     private static func version(_ line: UnsafeRawBufferPointer, from start: Int) throws(HTTPFault) -> HTTPVersion {
+        // What almost all say, read at once.
+        if line.count == start + 8, line.loadUnaligned(fromByteOffset: start, as: UInt64.self) == Self.http11 {
+            return .http11
+        }
         let version = line[start...]
         guard version.count == 8, version.starts(with: "HTTP/".utf8), version[start + 6] == UInt8(ascii: ".") else {
             throw .malformed("no HTTP version")
@@ -185,6 +190,9 @@ package struct HeadParser {
         }
         return minor == 0x30 ? .http10 : .http11
     }
+
+    /// `HTTP/1.1` as it lies in memory.
+    private static var http11: UInt64 { UInt64(bigEndian: 0x4854_5450_2F31_2E31) }
 
     /// Whether the text is a name or address with an optional port (RFC 9110 §7.2).
     ///
@@ -259,7 +267,10 @@ package struct HeadParser {
         // RFC 9112 §5.1: a proxy removes it from responses.
         while isLenient, nameEnd > start, raw[nameEnd - 1] == 0x20 || raw[nameEnd - 1] == 0x09 { nameEnd -= 1 }
         let name = UnsafeRawBufferPointer(rebasing: raw[start..<nameEnd])
-        guard ByteClass.isToken(name) else { throw .malformed("a field name that is not a token") }
+        let known = KnownField(name)
+        // What is known as a whole is a token; of some names only the beginning is known.
+        let isPartlyKnown = known == .other || known == .xForwardedOther || known == .underscoredForwarding
+        guard !isPartlyKnown || ByteClass.isToken(name) else { throw .malformed("a field name that is not a token") }
         var (valueStart, valueEnd) = (colon + 1, end)
         while valueStart < valueEnd, raw[valueStart] == 0x20 || raw[valueStart] == 0x09 { valueStart += 1 }
         while valueEnd > valueStart, raw[valueEnd - 1] == 0x20 || raw[valueEnd - 1] == 0x09 { valueEnd -= 1 }
@@ -268,7 +279,7 @@ package struct HeadParser {
             throw .malformed("a field value with control characters")
         }
         return FieldLine(
-            known: KnownField(name),
+            known: known,
             name: FieldLine.Span(start: start, count: nameEnd - start),
             value: FieldLine.Span(start: valueStart, count: valueEnd - valueStart)
         )

@@ -210,85 +210,17 @@ package enum KnownField: UInt8, CaseIterable {
         "x-vercel-forwarded-for",
     ]
 
-    /// The names, those of one length beside each other, so that most fields are passed over after one look.
-    private struct Names {
-        struct Entry {
-            var start: Int
-            var first: UInt8
-            var field: KnownField
-        }
-
-        /// All names one behind the other.
-        var bytes: [UInt8] = []
-        var entries: [Entry] = []
-        /// Which entries have names of a length.
-        var ranges: [Range<Int>] = []
-        /// With which letters the names of a length begin, a bit a letter.
-        var letters: [UInt32] = []
-
-        init() {
-            let named = KnownField.allCases.filter { !$0.name.isEmpty }.map { (name: $0.name, field: $0) }
-            let names = named + KnownField.clientAddressNames.map { (name: $0, field: .clientAddress) }
-            for length in 0...(names.map(\.name.utf8.count).max() ?? 0) {
-                let start = self.entries.count
-                var letters: UInt32 = 0
-                for (name, field) in names where name.utf8.count == length {
-                    let first = name.utf8.first ?? 0
-                    letters |= Self.bit(of: first)
-                    self.entries.append(Entry(start: self.bytes.count, first: first, field: field))
-                    self.bytes.append(contentsOf: name.utf8)
-                }
-                self.ranges.append(start..<self.entries.count)
-                self.letters.append(letters)
-            }
-        }
-
-        static func bit(of letter: UInt8) -> UInt32 { 1 << UInt32(letter & 0x1F) }
-    }
-
-    private static let names = Names()
-
     /// Recognises a name in any case.
     package init(_ name: UnsafeRawBufferPointer) {
-        self = .other
-        guard let first = name.first?.asciiLowercased else { return }
-        let names = Self.names
-        if name.count < names.letters.count, names.letters[name.count] & Names.bit(of: first) != 0 {
-            for index in names.ranges[name.count] where names.entries[index].first == first {
-                let entry = names.entries[index]
-                let known = entry.start..<entry.start + name.count
-                if names.bytes.withUnsafeBytes({ Self.matches(name, $0[known], entry.field) }) {
-                    self = entry.field.spelt(name)
-                    return
-                }
-            }
+        if let field = FieldNames.all.field(of: name) {
+            self = field
+            return
         }
-        let prefix = Self.forwardedPrefix
-        if first == prefix[0], name.count >= prefix.count,
-            prefix.withUnsafeBytes({ Self.matches(name, $0[...], .xForwardedOther) })
-        {
-            self = Self.xForwardedOther.spelt(name)
+        let hasUnderscore = ByteClass.firstIndex(of: UInt8(ascii: "_"), in: name, 0..<name.count) != nil
+        if FieldNames.all.isForwarding(name, foldsUnderscores: hasUnderscore) {
+            self = hasUnderscore ? .underscoredForwarding : .xForwardedOther
+        } else {
+            self = .other
         }
-    }
-
-    /// What the field is in this spelling.
-    private func spelt(_ name: UnsafeRawBufferPointer) -> KnownField {
-        self.isForwarding && name.contains(UInt8(ascii: "_")) ? .underscoredForwarding : self
-    }
-
-    private static let forwardedPrefix = Array("x-forwarded-".utf8)
-
-    private static func matches(
-        _ name: UnsafeRawBufferPointer,
-        _ known: Slice<UnsafeRawBufferPointer>,
-        _ field: KnownField
-    ) -> Bool {
-        for index in 0..<known.count {
-            var byte = name[index].asciiLowercased
-            // CGI and its children turn hyphens into underscores: X_Forwarded_For reaches them as X-Forwarded-For.
-            if byte == UInt8(ascii: "_"), field.isForwarding { byte = UInt8(ascii: "-") }
-            if byte != known[known.startIndex + index] { return false }
-        }
-        return true
     }
 }
