@@ -79,8 +79,19 @@ struct CaptureList {
         self.count = 0
     }
 
+    /// How many slots at either end are looked at first.
+    private static let nearby = 64
+
     private func index(of id: CaptureID) -> Int? {
         var (low, high) = (0, self.slots.count)
+        // What is asked for is almost always among the youngest, which end, or among the oldest, which make room.
+        if high > 2 * Self.nearby {
+            if self.slots[high - Self.nearby].id <= id {
+                low = high - Self.nearby
+            } else if self.slots[Self.nearby].id > id {
+                high = Self.nearby
+            }
+        }
         while low < high {
             let middle = (low + high) / 2
             if self.slots[middle].id < id { low = middle + 1 } else { high = middle }

@@ -15,10 +15,16 @@ package struct HTTPCapture {
         /// The origin has closed its direction: what is asked from now on gets no response.
         case unanswered
         /// The bytes after an upgrade are messages, which the recorder keeps.
-        case messages(visitor: WebSocketReader, server: WebSocketReader)
+        case messages
         /// What follows belongs to another protocol, or can't be parsed; it is counted, if anybody keeps counts.
         case stopped
         case closed
+    }
+
+    /// What reads the messages of a WebSocket in either direction.
+    private struct MessageReaders {
+        var visitor: WebSocketReader
+        var server: WebSocketReader
     }
 
     private struct Open {
@@ -42,6 +48,8 @@ package struct HTTPCapture {
 
     private let listeners: CaptureListeners
     private var state = State.reading
+    /// Not part of the state, so that to look at the state is no copy of them.
+    private var messages: MessageReaders?
     private var requests = MessageFollower(isRequest: true)
     private var responses = MessageFollower(isRequest: false)
     private var open: [Open] = []
@@ -148,6 +156,7 @@ package struct HTTPCapture {
         self.state = .closed
         self.counted?.ended(ending.isClean ? .complete : .failed(ending.reason(hasStatus: true)), at: now)
         self.counted = nil
+        self.messages = nil
         self.inflaters = nil
     }
 
@@ -186,14 +195,15 @@ package struct HTTPCapture {
     }
 
     private mutating func answered(_ head: ResponseHead, now: NIODeadline) {
-        guard let first = self.open.first, first.status == nil else {
+        guard !self.open.isEmpty, self.open[0].status == nil else {
             return self.stopReading(.malformed("a response to no request"), side: .server, now: now)
         }
+        let record = self.open[0].record
         if head.isInformational, head.status != 101 {
-            first.record?.interim(Self.copy(head.section.bytes), at: now)
+            record?.interim(Self.copy(head.section.bytes), at: now)
             return self.responses.skipInterim()
         }
-        let isUpgrade = head.status == 101 || first.isConnect && (200...299).contains(head.status)
+        let isUpgrade = head.status == 101 || self.open[0].isConnect && (200...299).contains(head.status)
         var framing = BodyFraming.none
         if !isUpgrade {
             do throws(HTTPFault) {
@@ -201,24 +211,24 @@ package struct HTTPCapture {
                     head.section,
                     status: head.status,
                     version: head.version,
-                    isHead: first.isHead
+                    isHead: self.open[0].isHead
                 )
             } catch {
                 return self.stopReading(error, side: .server, now: now)
             }
         }
         self.open[0].status = head.status
-        if var exchange = first.exchange {
-            exchange.status = head.status
-            exchange.responseTime = now - first.began
-            self.open[0].exchange = exchange
-            self.listeners.report?(.responded(exchange))
+        if let report = self.listeners.report {
+            let responseTime = now - self.open[0].began
+            self.open[0].exchange?.status = head.status
+            self.open[0].exchange?.responseTime = responseTime
+            if let exchange = self.open[0].exchange { report(.responded(exchange)) }
         }
-        let kind = Self.kind(of: head, isUpgrade: isUpgrade, to: first)
-        first.record?.responded(Self.copy(head.section.bytes), kind: kind, at: now)
-        guard !isUpgrade else { return self.upgraded(head, kind: kind, record: first.record) }
+        let kind = Self.kind(of: head, isUpgrade: isUpgrade, to: self.open[0])
+        record?.responded(Self.copy(head.section.bytes), kind: kind, at: now)
+        guard !isUpgrade else { return self.upgraded(head, kind: kind, record: record) }
         self.download = Body(
-            record: first.record,
+            record: record,
             length: Self.length(of: framing),
             isEventStream: kind == .events
         )
@@ -235,30 +245,28 @@ package struct HTTPCapture {
         if isDeflated { self.inflaters = quota.take() }
         let inflates = self.inflaters != nil
         self.counted = record
-        self.state = .messages(
+        self.messages = MessageReaders(
             visitor: WebSocketReader(side: .visitor, inflates: inflates),
             server: WebSocketReader(side: .server, inflates: inflates)
         )
+        self.state = .messages
     }
 
     /// Takes bytes after the last head that is read.
     private mutating func passed(_ bytes: ByteBuffer, from side: CaptureSide, now: NIODeadline) {
         guard bytes.readableBytes > 0, let record = self.counted else { return }
         record.passed(bytes.readableBytes, from: side)
-        guard case .messages(var visitor, var server) = self.state else { return }
-        // Moved out and back, so that the readers are changed in place.
-        self.state = .stopped
+        guard case .messages = self.state else { return }
         let isReadable = bytes.withUnsafeReadableBytes { bytes in
             switch side {
-            case .visitor: visitor.read(bytes, at: now) { record.frame($0) }
-            case .server: server.read(bytes, at: now) { record.frame($0) }
+            case .visitor: self.messages?.visitor.read(bytes, at: now) { record.frame($0) }
+            case .server: self.messages?.server.read(bytes, at: now) { record.frame($0) }
             }
         }
-        if isReadable {
-            self.state = .messages(visitor: visitor, server: server)
-        } else {
-            record.lost("What the \(side.rawValue) sent is no WebSocket frame.")
-        }
+        guard isReadable != true else { return }
+        self.state = .stopped
+        self.messages = nil
+        record.lost("What the \(side.rawValue) sent is no WebSocket frame.")
     }
 
     /// The end of the first request's response has passed.
@@ -319,12 +327,13 @@ package struct HTTPCapture {
     }
 
     private static func path(of head: RequestHead) -> String {
-        let target = head.section.bytes.viewBytes(
-            at: head.section.bytes.readerIndex + Int(head.target.start),
-            length: Int(head.target.count)
-        )
-        let path = target?.prefix { $0 != UInt8(ascii: "?") }.prefix(Self.longestPath)
-        return path.map { String(decoding: $0, as: UTF8.self) } ?? ""
+        head.section.bytes.withUnsafeReadableBytes { bytes in
+            let start = Int(head.target.start)
+            let target = start..<start + Int(head.target.count)
+            let end = ByteClass.firstIndex(of: UInt8(ascii: "?"), in: bytes, target) ?? target.upperBound
+            let path = UnsafeRawBufferPointer(rebasing: bytes[start..<min(end, start + Self.longestPath)])
+            return String(decoding: path, as: UTF8.self)
+        }
     }
 
     private static func length(of framing: BodyFraming) -> UInt64? {

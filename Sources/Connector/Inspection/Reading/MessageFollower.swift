@@ -22,17 +22,21 @@ struct MessageFollower {
         case unreadable(HTTPFault)
     }
 
+    /// The readers are not part of it, so that to look at the state is no copy of them.
     private enum State {
-        case head(HeadParser)
+        case head
         /// The owner has yet to say what body there is.
         case undecided
         case length(UInt64)
-        case chunked(ChunkedReader)
+        case chunked
         case untilClose
     }
 
     private let isRequest: Bool
-    private var state = State.head(HeadParser())
+    private var state = State.head
+    private var parser = HeadParser()
+    /// What reads the body, while it is a chunked one.
+    private var chunks: ChunkedReader?
     /// What has come of something unfinished, in memory of its own.
     private var kept: ByteBuffer?
 
@@ -75,14 +79,15 @@ struct MessageFollower {
             switch framing {
             case .none: .length(0)
             case .length(let count): .length(count)
-            case .chunked: .chunked(ChunkedReader(isLenient: true))
+            case .chunked: .chunked
             case .untilClose: .untilClose
             }
+        if case .chunked = framing { self.chunks = ChunkedReader(isLenient: true) }
     }
 
     /// Says that the head was an interim one, which no body and no end follow.
     mutating func skipInterim() {
-        self.state = .head(HeadParser())
+        self.state = .head
     }
 
     /// The next thing worth telling; `nil` if it needs more bytes.
@@ -92,37 +97,33 @@ struct MessageFollower {
     ) throws(HTTPFault) -> Step? {
         while true {
             switch self.state {
-            case .head(var parser):
+            case .head:
                 guard bytes.readableBytes > 0 else { return nil }
                 let step: Step?
                 if self.isRequest {
-                    step = try parser.request(&bytes).map(Step.request)
+                    step = try self.parser.request(&bytes).map(Step.request)
                 } else {
-                    step = try parser.response(&bytes).map(Step.response)
+                    step = try self.parser.response(&bytes).map(Step.response)
                 }
-                self.state = step == nil ? .head(parser) : .undecided
+                if step != nil { self.state = .undecided }
                 return step
             case .undecided:
                 return nil
             case .length(0):
-                self.state = .head(HeadParser())
+                self.state = .head
                 return .end(nil)
             case .length(let left):
                 let count = Int(min(left, UInt64(bytes.readableBytes)))
                 guard count > 0 else { return nil }
                 Self.pass(count, of: &bytes, content)
                 self.state = .length(left - UInt64(count))
-            case .chunked(var reader):
+            case .chunked:
                 guard bytes.readableBytes > 0 else { return nil }
-                // Moved out and back, so that the reader is changed in place.
-                self.state = .undecided
-                try reader.content(&bytes, content)
-                guard reader.isComplete else {
-                    self.state = .chunked(reader)
-                    return nil
-                }
-                self.state = .head(HeadParser())
-                return .end(reader.trailers)
+                try self.chunks?.content(&bytes, content)
+                guard let chunks = self.chunks, chunks.isComplete else { return nil }
+                self.chunks = nil
+                self.state = .head
+                return .end(chunks.trailers)
             case .untilClose:
                 Self.pass(bytes.readableBytes, of: &bytes, content)
                 return nil

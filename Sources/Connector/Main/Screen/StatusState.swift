@@ -195,7 +195,9 @@ struct StatusState: Sendable {
             if let status = exchange.status, status >= 500 { self.errorCount += 1 }
             self.remember(Request(date: date(), tunnel: id, exchange: exchange))
             // The local server has answered, so it can be reached.
-            if let index = self.index(of: id) { self.tunnels[index].originFailure = nil }
+            if let index = self.index(of: id), self.tunnels[index].originFailure != nil {
+                self.tunnels[index].originFailure = nil
+            }
         case .ended(let exchange):
             self.openCount = max(0, self.openCount - 1)
             guard exchange.status == nil else { return }
