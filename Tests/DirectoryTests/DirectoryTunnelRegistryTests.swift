@@ -13,12 +13,21 @@ struct DirectoryTunnelRegistryTests {
     /// What an edge knows of ended tokens.
     private final class Tokens: CutoffLearner {
         let cutoffs = Mutex(TokenCutoffs())
+        let access = Mutex<[TunnelID: Double]>([:])
 
-        func learn(_ cutoffs: [TokenCutoffs.Cutoff], of id: TunnelID) {
-            self.cutoffs.withLock { $0.merge(cutoffs, for: id, now: 1_000_000) }
+        func learn(_ ends: TokenEnds, of id: TunnelID) {
+            self.cutoffs.withLock { $0.merge(ends.cutoffs, for: id, now: 1_000_000) }
+            guard let end = ends.access else { return }
+            self.access.withLock { $0[id] = max(end, $0[id] ?? end) }
         }
 
-        func knownCutoffs(of id: TunnelID) -> [TokenCutoffs.Cutoff] { self.cutoffs.withLock { $0[id] } }
+        func knownEnds(of id: TunnelID) -> TokenEnds {
+            TokenEnds(self.cutoffs.withLock { $0[id] }, access: self.access.withLock { $0[id] })
+        }
+
+        var endedTunnels: [TunnelID] {
+            Array(Set(self.cutoffs.withLock { $0.tunnels }).union(self.access.withLock { $0.keys }))
+        }
     }
 
     /// One edge; another one made on the same directory is its neighbour, or itself after a restart.
@@ -70,7 +79,7 @@ struct DirectoryTunnelRegistryTests {
         #expect(one.registry.tunnel(tunnel.id) == nil)
         let other = EdgeOfTest(self.directory)
         await #expect(throws: TunnelRegistryError.ended) { try await other.restore(.of("aaa"), issuedAt: 50) }
-        #expect(other.tokens.knownCutoffs(of: tunnel.id) == [self.cutoff])
+        #expect(other.tokens.knownEnds(of: tunnel.id) == TokenEnds([self.cutoff], access: 100))
         #expect(other.registry.tunnel(tunnel.id) == nil)
         _ = try await other.restore(.of("aaa"), issuedAt: 150)
     }
@@ -103,7 +112,7 @@ struct DirectoryTunnelRegistryTests {
         try await one.registry.end(TokenCutoffs.Cutoff(issuedUntil: 55, endAt: 90), of: mine)
         for event in events.withLock({ $0 }) { await other.registry.heard(event) }
         #expect(theirs.policy == policy && theirs.version == 60)
-        #expect(other.tokens.knownCutoffs(of: mine.id) == [TokenCutoffs.Cutoff(issuedUntil: 55, endAt: 90)])
+        #expect(other.tokens.knownEnds(of: mine.id).cutoffs == [TokenCutoffs.Cutoff(issuedUntil: 55, endAt: 90)])
         try await one.registry.delete(mine, ending: self.cutoff)
         let deletion = try #require(events.withLock { $0.last })
         #expect(deletion == .deleted(mine.id, issuedUntil: 100))
@@ -134,7 +143,7 @@ struct DirectoryTunnelRegistryTests {
         #expect(other.registry.tunnel(deleted.id) == nil)
         #expect(other.registry.tunnel(kept.id) === kept)
         #expect(other.registry.tunnel(replaced.id) === replaced)
-        #expect(other.tokens.knownCutoffs(of: replaced.id) == [self.cutoff])
+        #expect(other.tokens.knownEnds(of: replaced.id).cutoffs == [self.cutoff])
         // A directory that was emptied learns of tunnels that nothing is connected to.
         let empty = InMemoryTunnelDirectory(now: { 1_000_000 })
         let restarted = DirectoryTunnelRegistry(other.registry.local, directory: empty, tokens: other.tokens)
@@ -165,13 +174,44 @@ struct DirectoryTunnelRegistryTests {
     func emptied() async throws {
         let edge = EdgeOfTest(self.directory)
         let tunnel = try await edge.restore(.of("aaa"), issuedAt: 150)
-        edge.tokens.learn([self.cutoff], of: tunnel.id)
+        edge.tokens.learn(TokenEnds([self.cutoff], access: 120), of: tunnel.id)
+        // Of one that was deleted nothing else is here any more.
+        edge.tokens.learn(TokenEnds([self.cutoff], access: 100), of: try tunnelID("deleted"))
         let empty = InMemoryTunnelDirectory(now: { 1_000_000 })
         let publisher = SessionPublisher(edge.registry.local, directory: empty, tokens: edge.tokens, pod: PodID())
         try await publisher.beat()
         await publisher.publish()
         await #expect(throws: TunnelRegistryError.ended) {
             try await EdgeOfTest(empty).restore(.of("aaa"), issuedAt: 50)
+        }
+        await #expect(throws: TunnelRegistryError.ended) {
+            try await EdgeOfTest(empty).restore(.of("deleted"), issuedAt: 50)
+        }
+        _ = try await EdgeOfTest(empty).restore(.of("aaa"), issuedAt: 150)
+        #expect(try await empty.find(tunnel.id)?.ends.access == 120)
+    }
+
+    @Test("Access that was ended at one edge is ended at the other: when it is told, looks, or has been restarted")
+    func access() async throws {
+        let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
+        let events = Mutex<[DirectoryEvent]>([])
+        self.directory.onEvent { event in events.withLock { $0.append(event) } }
+        let tunnel = try await one.restore(.of("aaa"), issuedAt: 50)
+        let theirs = try #require(try await other.registry.find(tunnel.id))
+        try await one.registry.endAccess(issuedUntil: 70, to: tunnel)
+        #expect(events.withLock { $0 } == [.accessEnded(tunnel.id, issuedUntil: 70)])
+        await other.registry.heard(.accessEnded(tunnel.id, issuedUntil: 70))
+        #expect(other.tokens.knownEnds(of: tunnel.id) == TokenEnds(access: 70))
+        // This one is not heard.
+        try await one.registry.endAccess(issuedUntil: 80, to: tunnel)
+        await other.registry.lookAround(for: theirs)
+        #expect(other.tokens.knownEnds(of: tunnel.id).access == 80)
+        let restarted = EdgeOfTest(self.directory)
+        _ = try await restarted.restore(.of("aaa"), issuedAt: 50)
+        #expect(restarted.tokens.knownEnds(of: tunnel.id).access == 80)
+        self.directory.isUp = false
+        await #expect(throws: TunnelRegistryError.unavailable) {
+            try await one.registry.endAccess(issuedUntil: 90, to: tunnel)
         }
     }
 

@@ -76,7 +76,7 @@ struct TunnelDirectoryTests {
             let entry = try #require(try await test.directory.find(try tunnelID("aaa")))
             #expect(entry.specification.owner == "ann" && entry.specification.name == "aaa")
             #expect(entry.specification.createdAt == Date(timeIntervalSince1970: 5))
-            #expect(entry.specification.version == 10 && entry.places.isEmpty && entry.cutoffs.isEmpty)
+            #expect(entry.specification.version == 10 && entry.places.isEmpty && entry.ends == TokenEnds())
             #expect(try await test.directory.find(try tunnelID("nobody")) == nil)
         }
     }
@@ -173,14 +173,31 @@ struct TunnelDirectoryTests {
             #expect(try await !directory.remove(id, of: "ann", ending: cutoff))
             #expect(try await directory.find(id) == nil)
             #expect(try await directory.list(owner: nil, after: nil, limit: 9).isEmpty)
-            guard case .ended(let cutoffs) = try await directory.join(self.arrival("aaa", issuedAt: now - 5)) else {
+            guard case .ended(let ends) = try await directory.join(self.arrival("aaa", issuedAt: now - 5)) else {
                 return #expect(Bool(false), "the old token opens the tunnel")
             }
-            #expect(cutoffs == [cutoff])
+            let ended = TokenEnds([cutoff], access: now)
+            #expect(ends == ended)
             #expect(
-                try self.joined(try await directory.join(self.arrival("aaa", issuedAt: now + 1))).entry.cutoffs == [
-                    cutoff
-                ]
+                try self.joined(try await directory.join(self.arrival("aaa", issuedAt: now + 1))).entry.ends == ended
+            )
+        }
+    }
+
+    @Test("The latest end of a tunnel's access tokens counts, whatever comes after it", arguments: Kind.allCases)
+    func access(kind: Kind) async throws {
+        try await DirectoryUnderTest.run(kind) { test in
+            let (directory, id, now) = (test.directory, try tunnelID("aaa"), test.now())
+            // Also of a tunnel that the directory does not know yet.
+            try await directory.endAccess(issuedUntil: now, of: id)
+            try await directory.endAccess(issuedUntil: now - 5, of: id)
+            #expect(try self.joined(try await directory.join(self.arrival("aaa"))).entry.ends == TokenEnds(access: now))
+            try await directory.endAccess(issuedUntil: now + 0.25, of: id)
+            #expect(try await directory.find(id)?.ends == TokenEnds(access: now + 0.25))
+            try await directory.remove(id, of: "ann", ending: TokenCutoffs.Cutoff(issuedUntil: 10, endAt: 10))
+            #expect(
+                try self.joined(try await directory.join(self.arrival("aaa", issuedAt: 11))).entry.ends.access
+                    == now + 0.25
             )
         }
     }
@@ -195,12 +212,14 @@ struct TunnelDirectoryTests {
                 let cutoff = TokenCutoffs.Cutoff(issuedUntil: now + Double(step), endAt: now + 60 + Double(step))
                 try await directory.end(cutoff, of: id)
             }
-            let kept = try #require(try await directory.find(id)).cutoffs
+            let kept = try #require(try await directory.find(id)).ends.cutoffs
             #expect(kept.count == 8)
             #expect(kept.last == TokenCutoffs.Cutoff(issuedUntil: now + 40, endAt: now + 100))
             // One that reaches further and ends at once says all that the others said.
             try await directory.end(TokenCutoffs.Cutoff(issuedUntil: now + 41, endAt: now), of: id)
-            #expect(try await directory.find(id)?.cutoffs == [TokenCutoffs.Cutoff(issuedUntil: now + 41, endAt: now)])
+            #expect(
+                try await directory.find(id)?.ends.cutoffs == [TokenCutoffs.Cutoff(issuedUntil: now + 41, endAt: now)]
+            )
         }
     }
 

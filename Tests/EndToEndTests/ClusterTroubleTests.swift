@@ -80,6 +80,16 @@ extension EndToEnd {
             #expect(try await self.run("names", [rounds], within: .seconds(400)).failures == [])
         }
 
+        @Test("Access ended at one edge cuts visitors of all off within a second, and stays ended after a restart")
+        func access() async throws {
+            #expect(try await self.run("access", within: .seconds(120)).failures == [])
+        }
+
+        @Test("Of three edges that are shown a one-time code at once one takes it")
+        func codes() async throws {
+            #expect(try await self.run("codes", within: .seconds(60)).failures == [])
+        }
+
         @Test("Three edges keep a tunnel's fifty requests a second and a key's ten calls together")
         func limits() async throws {
             let seconds = Programs.isFullSize ? 10 : 4

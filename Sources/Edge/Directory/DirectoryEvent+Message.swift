@@ -32,6 +32,9 @@ extension DirectoryEvent {
         case "cut":
             guard let issuedUntil, let endAt else { return nil }
             self = .cut(id, TokenCutoffs.Cutoff(issuedUntil: issuedUntil, endAt: endAt))
+        case "access":
+            guard let issuedUntil else { return nil }
+            self = .accessEnded(id, issuedUntil: issuedUntil)
         case "policy":
             guard let version = message.v.flatMap({ Double($0) }) else { return nil }
             self = .changed(id, version: version)

@@ -38,8 +38,8 @@ enum DirectoryRecord {
     /// - Parameters:
     ///   - id: The tunnel.
     ///   - fields: The answer to `HGETALL`.
-    ///   - cutoffs: That for its cut-offs.
-    static func entry(_ id: TunnelID, fields: RESPValue?, cutoffs: RESPValue? = nil) -> DirectoryEntry? {
+    ///   - ends: What is known of the ends of its tokens.
+    static func entry(_ id: TunnelID, fields: RESPValue?, ends: TokenEnds = TokenEnds()) -> DirectoryEntry? {
         let pairs = self.pairs(fields)
         guard let owner = pairs["o"], let created = pairs["c"].flatMap({ Double($0) }),
             let version = pairs["v"].flatMap({ Double($0) }), let text = pairs["p"],
@@ -58,13 +58,22 @@ enum DirectoryRecord {
                 createdAt: Date(timeIntervalSince1970: created),
                 version: version
             ),
-            cutoffs: Self.cutoffs(cutoffs),
+            ends: ends,
             places: Set(places)
         )
     }
 
+    /// Reads which tokens of a tunnel have ended.
+    ///
+    /// - Parameters:
+    ///   - cutoffs: The answer to `HGETALL` for its cut-offs.
+    ///   - access: That to `GET` for the end of its access tokens.
+    static func ends(_ cutoffs: RESPValue?, access: RESPValue?) -> TokenEnds {
+        TokenEnds(self.cutoffs(cutoffs), access: access?.text.flatMap { Double($0) })
+    }
+
     /// Reads cut-offs, in the order of the tokens that they end.
-    static func cutoffs(_ value: RESPValue?) -> [TokenCutoffs.Cutoff] {
+    private static func cutoffs(_ value: RESPValue?) -> [TokenCutoffs.Cutoff] {
         self.pairs(value)
             .compactMap { issuedUntil, endAt in
                 guard let issuedUntil = Double(issuedUntil), let endAt = Double(endAt) else { return nil }

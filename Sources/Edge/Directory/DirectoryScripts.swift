@@ -15,6 +15,7 @@ import Redis
 /// | `idle` | zset | ids without a session, by when they may be forgotten |
 /// | `n:<id>` | hash | whose a name stays: `o`, `v`, `p` |
 /// | `cut:<id>` | hash | up to which issue time tokens end: when |
+/// | `acut:<id>` | string | up to which issue time access tokens have ended |
 /// | `otp:<key>` | string | the last step that was used |
 /// | `rl:<bucket>` | hash | `n` tokens, `t` at what time |
 ///
@@ -22,7 +23,7 @@ import Redis
 struct DirectoryScripts: Sendable {
     /// KEYS tunnel, lease, owner's, ids, idle; ARGV id, owner, created, record, version, most, idle expiry in ms.
     let create: RedisScript
-    /// KEYS tunnel, lease, cut-offs, owner's, ids, idle, pod's; ARGV id, owner, created, record, version, issued at, now,
+    /// KEYS tunnel, lease, cut-offs, owner's, ids, idle, pod's, access; ARGV id, owner, created, record, version, issued at, now,
     /// idle expiry in ms, pod, slot ('' for none), most sessions.
     let join: RedisScript
     /// KEYS tunnel, idle, pod's; ARGV id, pod, slot, '1' if the pod has no other session of it, idle expiry in ms.
@@ -31,7 +32,9 @@ struct DirectoryScripts: Sendable {
     let change: RedisScript
     /// KEYS cut-offs; ARGV id, issued until, ends at, now, life in s.
     let cut: RedisScript
-    /// KEYS tunnel, lease, cut-offs, ids, idle; ARGV id, owner, issued until, ends at, now, life of cut-offs in s.
+    /// KEYS access; ARGV id, issued until, life in s.
+    let access: RedisScript
+    /// KEYS tunnel, lease, cut-offs, ids, idle, access; ARGV id, owner, issued until, ends at, now, life of cut-offs in s.
     let remove: RedisScript
     /// KEYS idle, ids; ARGV most, name lease in ms, idle expiry in ms; a tunnel with an inbox is not forgotten.
     let forget: RedisScript
@@ -55,8 +58,9 @@ struct DirectoryScripts: Sendable {
         self.join = script(Self.joinText)
         self.leave = script(Self.leaveText)
         self.change = script(Self.changeText)
-        self.cut = script(Self.cutText + "cut(KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])\n" + Self.tellCutText)
-        self.remove = script(Self.cutText + Self.removeText)
+        self.cut = script(Self.cutText + Self.tellCutText)
+        self.access = script(Self.accessText + Self.tellAccessText)
+        self.remove = script(Self.cutText + Self.accessText + Self.removeText)
         self.forget = script(Self.forgetText)
         self.beat = script(Self.beatText)
         self.reap = script(Self.reapText)
@@ -105,8 +109,27 @@ struct DirectoryScripts: Sendable {
 
         """
 
+    /// Nobody is told anew of what is known already: after Redis was emptied every edge tells what it has heard.
     private static let tellCutText = """
+        if redis.call('HGET', KEYS[1], ARGV[2]) == ARGV[3] then return 0 end
+        cut(KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])
         redis.call('PUBLISH', 'cv:ev', cjson.encode({k = 'cut', id = ARGV[1], u = ARGV[2], e = ARGV[3]}))
+        return 1
+        """
+
+    private static let accessText = """
+        local function endAccess(key, untilTime, life)
+            local known = redis.call('GET', key)
+            if known and tonumber(known) >= tonumber(untilTime) then return false end
+            redis.call('SET', key, untilTime, 'EX', life)
+            return true
+        end
+
+        """
+
+    private static let tellAccessText = """
+        if not endAccess(KEYS[1], ARGV[2], ARGV[3]) then return 0 end
+        redis.call('PUBLISH', 'cv:ev', cjson.encode({k = 'access', id = ARGV[1], u = ARGV[2]}))
         return 1
         """
 
@@ -118,7 +141,7 @@ struct DirectoryScripts: Sendable {
         local cuts = redis.call('HGETALL', KEYS[3])
         for i = 1, #cuts, 2 do
             if tonumber(ARGV[6]) <= tonumber(cuts[i]) and tonumber(cuts[i + 1]) <= tonumber(ARGV[7]) then
-                return {'ended', cuts}
+                return {'ended', cuts, redis.call('GET', KEYS[8])}
             end
         end
         local known = redis.call('HMGET', KEYS[1], 'o', 'v')
@@ -155,7 +178,7 @@ struct DirectoryScripts: Sendable {
             local t = redis.call('TIME')
             redis.call('ZADD', KEYS[6], t[1] * 1000 + ARGV[8], ARGV[1])
         end
-        return {'joined', before or '', redis.call('HGETALL', KEYS[1]), cuts}
+        return {'joined', before or '', redis.call('HGETALL', KEYS[1]), cuts, redis.call('GET', KEYS[8])}
         """
 
     private static let leaveText = """
@@ -184,6 +207,7 @@ struct DirectoryScripts: Sendable {
         local owner = redis.call('HGET', KEYS[1], 'o')
         if owner and owner ~= ARGV[2] then return 0 end
         cut(KEYS[3], ARGV[3], ARGV[4], ARGV[5], ARGV[6])
+        endAccess(KEYS[6], ARGV[3], ARGV[6])
         redis.call('DEL', KEYS[1], KEYS[2])
         redis.call('ZREM', 'cv:o:' .. ARGV[2], ARGV[1])
         redis.call('ZREM', KEYS[4], ARGV[1])

@@ -129,7 +129,7 @@ package final class RedisTunnelDirectory: TunnelDirectory {
         let answer = try await self.ask(
             .join,
             self.scripts.join,
-            ["t:\(id)", "n:\(id)", "cut:\(id)", "o:\(owner)", "ids", "idle", "p:\(pod):t"],
+            ["t:\(id)", "n:\(id)", "cut:\(id)", "o:\(owner)", "ids", "idle", "p:\(pod):t", "acut:\(id)"],
             [
                 id, owner, "\(specification.createdAt.timeIntervalSince1970)",
                 try DirectoryRecord.text(of: specification), "\(specification.version)", "\(arrival.issuedAt)",
@@ -138,11 +138,12 @@ package final class RedisTunnelDirectory: TunnelDirectory {
         )
         guard let words = answer.elements, let first = words.first?.text else { throw self.misunderstood(answer) }
         switch first {
-        case "ended" where words.count == 2: return .ended(DirectoryRecord.cutoffs(words[1]))
+        case "ended" where words.count == 3: return .ended(DirectoryRecord.ends(words[1], access: words[2]))
         case "taken": return .taken
         case "full": return .full
-        case "joined" where words.count == 4:
-            guard let entry = DirectoryRecord.entry(specification.id, fields: words[2], cutoffs: words[3]) else {
+        case "joined" where words.count == 5:
+            let ends = DirectoryRecord.ends(words[3], access: words[4])
+            guard let entry = DirectoryRecord.entry(specification.id, fields: words[2], ends: ends) else {
                 throw self.misunderstood(answer)
             }
             let before = words[1].text ?? ""
@@ -179,10 +180,13 @@ package final class RedisTunnelDirectory: TunnelDirectory {
     package func find(_ id: TunnelID) async throws -> DirectoryEntry? {
         let fields = try await self.measure(.find) { try await self.client.command(["HGETALL", self.key("t:\(id)")]) }
         guard fields.elements?.isEmpty == false else { return nil }
-        let cutoffs = try await self.measure(.find) {
-            try await self.client.command(["HGETALL", self.key("cut:\(id)")])
-        }
-        return DirectoryRecord.entry(id, fields: fields, cutoffs: cutoffs)
+        async let cutoffs = self.measure(.find) { try await self.client.command(["HGETALL", self.key("cut:\(id)")]) }
+        async let access = self.measure(.find) { try await self.client.command(["GET", self.key("acut:\(id)")]) }
+        return DirectoryRecord.entry(
+            id,
+            fields: fields,
+            ends: DirectoryRecord.ends(try await cutoffs, access: try await access)
+        )
     }
 
     package func list(owner: String?, after cursor: TunnelID?, limit: Int) async throws -> [DirectoryEntry] {
@@ -214,6 +218,16 @@ package final class RedisTunnelDirectory: TunnelDirectory {
         await self.settle()
     }
 
+    package func endAccess(issuedUntil: Double, of id: TunnelID) async throws {
+        _ = try await self.ask(
+            .cut,
+            self.scripts.access,
+            ["acut:\(id)"],
+            [id.description, "\(issuedUntil)", "\(self.times.tokenLife)"]
+        )
+        await self.settle()
+    }
+
     package func remove(
         _ id: TunnelID,
         of owner: String,
@@ -222,7 +236,7 @@ package final class RedisTunnelDirectory: TunnelDirectory {
         let answer = try await self.ask(
             .remove,
             self.scripts.remove,
-            ["t:\(id)", "n:\(id)", "cut:\(id)", "ids", "idle"],
+            ["t:\(id)", "n:\(id)", "cut:\(id)", "ids", "idle", "acut:\(id)"],
             [
                 id.description, owner, "\(cutoff.issuedUntil)", "\(cutoff.endAt)", "\(self.now())",
                 "\(self.times.tokenLife)",

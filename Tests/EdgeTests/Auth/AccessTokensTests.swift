@@ -78,7 +78,17 @@ struct AccessTokensTests {
         let (other, _) = try await tokens.issueAccess(to: self.specification("other"), edge: "http://e", lifetime: 60)
         let (serving, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 60)
         self.clock.advance(by: 0.5)
-        #expect(tokens.endAccess(to: try self.id("my-app")) >= claims.iat)
+        let ended = Mutex<[Double]>([])
+        tokens.whenAccessEnds { _, issuedUntil in ended.withLock { $0.append(issuedUntil) } }
+        let issuedUntil = tokens.cutoff().issuedUntil
+        #expect(issuedUntil >= claims.iat)
+        tokens.endAccess(to: try self.id("my-app"), issuedUntil: issuedUntil)
+        // What is known already is no news, from wherever it comes.
+        tokens.learn(TokenEnds(access: issuedUntil), of: try self.id("my-app"))
+        tokens.learn(TokenEnds(access: issuedUntil - 1), of: try self.id("my-app"))
+        #expect(ended.withLock { $0 } == [issuedUntil])
+        #expect(tokens.knownEnds(of: try self.id("my-app")) == TokenEnds(access: issuedUntil))
+        #expect(tokens.endedTunnels == [try self.id("my-app")])
         self.clock.advance(by: 0.5)
         let (new, _) = try await tokens.issueAccess(to: self.specification(), edge: "http://e", lifetime: 60)
         #expect(self.refusal(await tokens.verifyAccess(old, to: try self.id("my-app"))) == .revoked)

@@ -14,7 +14,6 @@ import Foundation
 /// The calls about access tokens: who has one may visit a tunnel, be it public or not.
 struct AccessRoutes: Sendable {
     let tunnels: TunnelRoutes
-    let sessions: AccessSessions
 
     /// Adds the calls to a group, which has to authenticate the caller.
     func add(to group: RouterGroup<ControlContext>) {
@@ -46,14 +45,12 @@ struct AccessRoutes: Sendable {
     @Sendable
     private func revoke(_ request: Request, _ context: ControlContext) async throws -> Response {
         let tunnel = try await self.tunnels.tunnel(context)
-        self.end(tunnel.id)
+        // What is refused is refused whole: nobody is told that tokens have ended which open the tunnel elsewhere.
+        let issuedUntil = self.tunnels.tokens.cutoff().issuedUntil
+        try await self.tunnels.asking {
+            try await self.tunnels.registry.endAccess(issuedUntil: issuedUntil, to: tunnel)
+        }
+        self.tunnels.tokens.endAccess(to: tunnel.id, issuedUntil: issuedUntil)
         return Response(status: .noContent)
-    }
-
-    /// Ends the access tokens of a tunnel, and the sessions that came with them.
-    func end(_ tunnelID: TunnelID) {
-        // First the tokens, so that no session can begin between the two.
-        let issuedUntil = self.tunnels.tokens.endAccess(to: tunnelID)
-        self.sessions.end(of: tunnelID, issuedUntil: issuedUntil)
     }
 }

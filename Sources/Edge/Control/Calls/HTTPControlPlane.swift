@@ -37,7 +37,6 @@ package struct HTTPControlPlane: ControlPlane {
     ///   - settings: What the API is set to.
     ///   - policySchema: What the policy of a tunnel may say; the edge's own bounds come on top.
     ///   - ports: Has the ports of tunnels of TCP.
-    ///   - accessSessions: The sessions of visitors with access tokens.
     ///   - inboxes: The webhook inboxes; `nil` if the edge has none.
     ///   - logger: Where calls and failures are logged.
     ///   - now: The clock.
@@ -50,7 +49,6 @@ package struct HTTPControlPlane: ControlPlane {
         settings: LiveSettings,
         policySchema: PolicySchema = .tunnel,
         ports: any PortKeeper = NoPorts(),
-        accessSessions: AccessSessions = AccessSessions(),
         inboxes: InboxDesk? = nil,
         logger: Logger,
         now: @escaping @Sendable () -> Date = { Date() }
@@ -78,12 +76,11 @@ package struct HTTPControlPlane: ControlPlane {
             liveSettings: settings,
             policySchema: policySchema,
             ports: ports,
-            accessSessions: accessSessions,
             inboxes: inboxes,
             now: now
         )
         routes.add(to: api.group("tunnels").add(middleware: credentials))
-        AccessRoutes(tunnels: routes, sessions: accessSessions)
+        AccessRoutes(tunnels: routes)
             .add(to: api.group("tunnels").add(middleware: credentials))
         InboxRoutes(tunnels: routes, desk: inboxes).add(to: api.group("tunnels").add(middleware: credentials))
         RenewalRoute(tunnels: routes, keys: keys)

@@ -181,7 +181,8 @@ enum OpenAPIDocument {
                   "408": {"$ref": "#/components/responses/problem"},
                   "413": {"$ref": "#/components/responses/problem"},
                   "429": {"$ref": "#/components/responses/limited"},
-                  "431": {"$ref": "#/components/responses/problem"}
+                  "431": {"$ref": "#/components/responses/problem"},
+                  "503": {"$ref": "#/components/responses/problem"}
                 }
               }
             },

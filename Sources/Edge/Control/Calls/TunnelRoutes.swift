@@ -22,7 +22,6 @@ struct TunnelRoutes: Sendable {
     let liveSettings: LiveSettings
     let policySchema: PolicySchema
     let ports: any PortKeeper
-    let accessSessions: AccessSessions
     let inboxes: InboxDesk?
     let now: @Sendable () -> Date
 
@@ -184,10 +183,10 @@ struct TunnelRoutes: Sendable {
         let wasThere = try await self.asking { try await self.registry.delete(tunnel, ending: cutoff) }
         // Then the tokens, so that no connector that was on its way can make the tunnel again.
         self.tokens.end(cutoff, of: tunnel.id)
+        self.tokens.endAccess(to: tunnel.id, issuedUntil: cutoff.issuedUntil)
         _ = await self.registry.remove(tunnel.id, keepingNameFor: .zero)
         for session in tunnel.close(isDeleted: true) { session.revoke() }
         await self.ports.close(tunnel.id, keepingPortFor: .zero)
-        AccessRoutes(tunnels: self, sessions: self.accessSessions).end(tunnel.id)
         // The limit is for tunnels that stay, and for passwords that are hashed: whoever starts and stops a connector all
         // afternoon meets it no sooner.
         let isUnchanged = tunnel.version <= tunnel.specification.createdAt.timeIntervalSince1970
@@ -298,7 +297,7 @@ struct TunnelRoutes: Sendable {
         }
     }
 
-    private func asking<Answer>(_ question: () async throws -> Answer) async throws -> Answer {
+    func asking<Answer>(_ question: () async throws -> Answer) async throws -> Answer {
         do {
             return try await question()
         } catch TunnelRegistryError.unavailable {

@@ -117,15 +117,7 @@ package struct AccessEndpoint: ConnectEndpoint {
         switch await self.verify(text, fields) {
         case .success(let success): (access, tunnelID) = success
         case .failure(let refusal):
-            // Why is for the operator alone: whoever sends a token learns only that it opens nothing.
-            logger.notice(
-                "access refused",
-                metadata: [
-                    "tunnel": "\(TunnelID(text)?.description ?? "-")", "why": "\(refusal.rawValue)",
-                    "remote": "\(remoteAddress?.ipAddress ?? "-")",
-                ]
-            )
-            return answer.refuse(.invalidToken)
+            return self.refuse(refusal, TunnelID(text)?.description ?? "-", remoteAddress, answer, logger)
         }
         audit.note(tunnelID: tunnelID.description)
         audit.note(principal: access.claims.own)
@@ -137,6 +129,11 @@ package struct AccessEndpoint: ConnectEndpoint {
             return answer.refuse(.registryUnavailable)
         }
         guard let tunnel = found, tunnel.owner == access.claims.own else { return answer.refuse(.tunnelNotFound) }
+        // This edge may have missed that the token was ended at another one.
+        await self.registry.lookAround(for: tunnel)
+        if let refusal = self.tokens.checkAccess(access.claims, to: tunnelID) {
+            return self.refuse(refusal, tunnelID.description, remoteAddress, answer, logger)
+        }
         return .accept(responseFields: responseFields) { [self] channel in
             let visit = AccessVisit(access, tunnelID: tunnelID, tokens: self.tokens, sessions: self.sessions)
             visit.eventLoop = channel.eventLoop
@@ -151,6 +148,23 @@ package struct AccessEndpoint: ConnectEndpoint {
                 }
             )
         }
+    }
+
+    private func refuse(
+        _ refusal: TokenRefusal,
+        _ tunnel: String,
+        _ remoteAddress: SocketAddress?,
+        _ answer: ProblemAnswer,
+        _ logger: Logger
+    ) -> ConnectDecision {
+        // Why is for the operator alone: whoever sends a token learns only that it opens nothing.
+        logger.notice(
+            "access refused",
+            metadata: [
+                "tunnel": "\(tunnel)", "why": "\(refusal.rawValue)", "remote": "\(remoteAddress?.ipAddress ?? "-")",
+            ]
+        )
+        return answer.refuse(.invalidToken)
     }
 
     private func verify(

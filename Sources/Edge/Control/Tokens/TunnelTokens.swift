@@ -35,6 +35,7 @@ package final class TunnelTokens: TunnelTokenVerifier {
     private let cutoffs = Mutex(TokenCutoffs())
     /// Those of access tokens.
     private let accessCutoffs = Mutex(TokenCutoffs())
+    private let accessEnded = Mutex<(@Sendable (TunnelID, _ issuedUntil: Double) -> Void)?>(nil)
     private let now: @Sendable () -> Date
 
     /// Makes the issuer.
@@ -159,14 +160,23 @@ package final class TunnelTokens: TunnelTokenVerifier {
     }
 
     /// Takes up what others know of the ends of a tunnel's tokens.
-    package func learn(_ cutoffs: [TokenCutoffs.Cutoff], of tunnelID: TunnelID) {
+    package func learn(_ ends: TokenEnds, of tunnelID: TunnelID) {
         let now = self.now().timeIntervalSince1970
-        self.cutoffs.withLock { $0.merge(cutoffs, for: tunnelID, now: now) }
+        self.cutoffs.withLock { $0.merge(ends.cutoffs, for: tunnelID, now: now) }
+        if let access = ends.access { self.endAccess(to: tunnelID, issuedUntil: access) }
     }
 
     /// What is known of the ends of a tunnel's tokens.
-    package func knownCutoffs(of tunnelID: TunnelID) -> [TokenCutoffs.Cutoff] {
-        self.cutoffs.withLock { $0[tunnelID] }
+    package func knownEnds(of tunnelID: TunnelID) -> TokenEnds {
+        TokenEnds(
+            self.cutoffs.withLock { $0[tunnelID] },
+            access: self.accessCutoffs.withLock { $0[tunnelID].map(\.issuedUntil).max() }
+        )
+    }
+
+    /// The tunnels of which some ends are known.
+    package var endedTunnels: [TunnelID] {
+        Array(Set(self.cutoffs.withLock { $0.tunnels }).union(self.accessCutoffs.withLock { $0.tunnels }))
     }
 
     // MARK: Access tokens
@@ -214,14 +224,25 @@ package final class TunnelTokens: TunnelTokenVerifier {
         return isEnded ? .revoked : nil
     }
 
-    /// Ends every access token of a tunnel that has been issued so far.
+    /// Ends every access token of a tunnel that was issued up to a moment, and the sessions that stand on them.
     ///
-    /// - Returns: The issue time up to which tokens are affected.
-    @discardableResult
-    func endAccess(to tunnelID: TunnelID) -> Double {
+    /// - Parameters:
+    ///   - tunnelID: The tunnel.
+    ///   - issuedUntil: The last issue time that is affected, in seconds since 1970.
+    func endAccess(to tunnelID: TunnelID, issuedUntil: Double) {
         let now = self.now().timeIntervalSince1970
-        self.accessCutoffs.withLock { $0.add(issuedUntil: now, endAt: now, for: tunnelID, now: now) }
-        return now
+        let isNews = self.accessCutoffs.withLock { cutoffs in
+            guard !cutoffs[tunnelID].contains(where: { $0.issuedUntil >= issuedUntil }) else { return false }
+            cutoffs.add(issuedUntil: issuedUntil, endAt: now, for: tunnelID, now: now)
+            return true
+        }
+        // First the tokens, so that no session can begin between the two.
+        if isNews { self.accessEnded.withLock { $0 }?(tunnelID, issuedUntil) }
+    }
+
+    /// Has somebody end the sessions that stand on access tokens which have ended.
+    package func whenAccessEnds(_ body: @escaping @Sendable (TunnelID, _ issuedUntil: Double) -> Void) {
+        self.accessEnded.withLock { $0 = body }
     }
 
     package func life(of token: VerifiedToken) -> Result<Date, TokenRefusal> {

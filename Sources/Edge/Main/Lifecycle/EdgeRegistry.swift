@@ -149,23 +149,35 @@ struct EdgeRegistry: Sendable {
 
     /// Keeps the directory told, and heeds what it tells, until the task is cancelled.
     ///
-    /// - Parameter ports: The ports of tunnels, which end with them.
-    func run(ports: any PortKeeper) async {
+    /// - Parameters:
+    ///   - ports: The ports of tunnels, which end with them.
+    ///   - accessSessions: The sessions that end with access tokens.
+    func run(ports: any PortKeeper, accessSessions: AccessSessions) async {
         guard let registry, let directory else { return }
         await withTaskGroup { group in
             group.addTask { await registry.publisher.run() }
             group.addTask { await self.beat(registry.publisher) }
             group.addTask {
                 for await event in self.events {
-                    if let event { await registry.heard(event) } else { await registry.mayHaveMissed() }
+                    if let event { await registry.heard(event) } else { await self.lookAgain(accessSessions) }
                     if case .deleted(let id, _)? = event, registry.tunnel(id) == nil {
                         await ports.close(id, keepingPortFor: .zero)
                     }
-                    if self.missed.take() { await registry.mayHaveMissed() }
+                    if self.missed.take() { await self.lookAgain(accessSessions) }
                 }
             }
             group.addTask { await self.removeIdle(directory) }
             await group.waitForAll()
+        }
+    }
+
+    /// Something may have been missed that ends what is here.
+    private func lookAgain(_ accessSessions: AccessSessions) async {
+        guard let registry else { return }
+        await registry.mayHaveMissed()
+        // A tunnel that nobody else visits is not looked at for long, and these sessions ask for nothing.
+        for id in accessSessions.tunnels {
+            if let tunnel = registry.tunnel(id) { await registry.lookAround(for: tunnel) }
         }
     }
 

@@ -84,6 +84,7 @@ struct EdgeServer: Service {
         self.started = started
         self.reload = reload
         self.tokens = try await TunnelTokens(keys: credentials.signingKeys)
+        self.tokens.whenAccessEnds { [accessSessions] in accessSessions.end(of: $0, issuedUntil: $1) }
         self.registry = try EdgeRegistry(
             configuration,
             local: InMemoryTunnelRegistry(
@@ -128,7 +129,9 @@ struct EdgeServer: Service {
         await self.registry.start()
         try await self.inboxes.restore(to: self.registry.tunnels)
         try await withThrowingTaskGroup { group in
-            group.addTask { await self.registry.run(ports: self.ports ?? NoPorts()) }
+            group.addTask {
+                await self.registry.run(ports: self.ports ?? NoPorts(), accessSessions: self.accessSessions)
+            }
             group.addTask { await self.inboxes.lookAfter(self.registry.tunnels) }
             group.addTask { await self.inboxes.follow(self.registry.tunnels) }
             defer { group.cancelAll() }
@@ -322,7 +325,6 @@ struct EdgeServer: Service {
             directory: self.registry.directory,
             settings: settings,
             ports: self.ports ?? NoPorts(),
-            accessSessions: self.accessSessions,
             inboxes: self.inboxes.desk,
             logger: Logger(label: "culvert.api")
         )

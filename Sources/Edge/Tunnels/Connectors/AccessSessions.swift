@@ -33,6 +33,9 @@ package final class AccessSessions: Sendable {
     /// The sessions that there are.
     package var count: Int { self.state.withLock { $0.entries.count } }
 
+    /// The tunnels that they are for.
+    package var tunnels: [TunnelID] { self.state.withLock { Array($0.counts.keys) } }
+
     /// Adds a session, on its event loop; it ends with its token.
     ///
     /// - Returns: What to take it away with; `nil` if the tunnel has as many as it may have.

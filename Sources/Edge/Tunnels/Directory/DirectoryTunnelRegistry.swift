@@ -14,9 +14,11 @@ import Foundation
 /// What knows which tokens have ended, and is told of those that ended elsewhere.
 package protocol CutoffLearner: Sendable {
     /// Takes up what others know of the ends of a tunnel's tokens.
-    func learn(_ cutoffs: [TokenCutoffs.Cutoff], of id: TunnelID)
+    func learn(_ ends: TokenEnds, of id: TunnelID)
     /// What is known of the ends of a tunnel's tokens.
-    func knownCutoffs(of id: TunnelID) -> [TokenCutoffs.Cutoff]
+    func knownEnds(of id: TunnelID) -> TokenEnds
+    /// The tunnels of which some ends are known, those that are no more among them.
+    var endedTunnels: [TunnelID] { get }
 }
 
 /// A registry that has a directory know what it does, so that a restart, or another edge, does not forget it.
@@ -82,7 +84,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
             self.absent.withLock { $0.insert(id, now: now) }
             return nil
         }
-        self.tokens.learn(entry.cutoffs, of: id)
+        self.tokens.learn(entry.ends, of: id)
         let tunnel = try await self.local.restore(entry.specification)
         let isOverfull = self.guests.withLock { guests in
             guests.insert(id, now: Self.time)
@@ -120,7 +122,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         // The token says enough to let a connector in; what it can't say is learned when the directory is back.
         switch try? await self.directory.join(DirectoryArrival(specification, issuedAt: issuedAt)) {
         case .joined(let entry, _):
-            self.tokens.learn(entry.cutoffs, of: id)
+            self.tokens.learn(entry.ends, of: id)
             if entry.specification.version > specification.version {
                 guard entry.specification.form.kind == specification.form.kind else {
                     throw TunnelRegistryError.ended
@@ -129,8 +131,8 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
                     entry.specification.policy, entry.specification.form, entry.specification.version
                 )
             }
-        case .ended(let cutoffs):
-            self.tokens.learn(cutoffs, of: id)
+        case .ended(let ends):
+            self.tokens.learn(ends, of: id)
             throw TunnelRegistryError.ended
         case .taken, .full: throw TunnelRegistryError.nameTaken
         case nil: break
@@ -157,6 +159,10 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
 
     package func end(_ cutoff: TokenCutoffs.Cutoff, of tunnel: Tunnel) async throws {
         try await self.asking { try await self.directory.end(cutoff, of: tunnel.id) }
+    }
+
+    package func endAccess(issuedUntil: Double, to tunnel: Tunnel) async throws {
+        try await self.asking { try await self.directory.endAccess(issuedUntil: issuedUntil, of: tunnel.id) }
     }
 
     @discardableResult
@@ -221,18 +227,21 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     package func heard(_ event: DirectoryEvent) async {
         switch event {
         case .deleted(let id, let issuedUntil):
-            self.tokens.learn([TokenCutoffs.Cutoff(issuedUntil: issuedUntil, endAt: issuedUntil)], of: id)
+            let cutoff = TokenCutoffs.Cutoff(issuedUntil: issuedUntil, endAt: issuedUntil)
+            self.tokens.learn(TokenEnds([cutoff], access: issuedUntil), of: id)
             // A tunnel that was made since then is another one.
             guard let tunnel = self.local.tunnel(id), tunnel.version <= issuedUntil else { return }
             _ = await self.remove(id, keepingNameFor: .zero)
             for session in tunnel.close(isDeleted: true) { session.revoke() }
         case .cut(let id, let cutoff):
-            self.tokens.learn([cutoff], of: id)
+            self.tokens.learn(TokenEnds([cutoff]), of: id)
             let end = Date(timeIntervalSince1970: cutoff.endAt)
             for session in self.local.tunnel(id)?.sessions ?? []
             where session.tokenIssuedAt <= cutoff.issuedUntil {
                 session.limitLifetime(to: end)
             }
+        case .accessEnded(let id, let issuedUntil):
+            self.tokens.learn(TokenEnds(access: issuedUntil), of: id)
         case .changed(let id, let version):
             guard let tunnel = self.local.tunnel(id), tunnel.version < version,
                 let entry = try? await self.directory.find(id), entry.specification.owner == tunnel.owner
@@ -259,10 +268,10 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         let arrival = DirectoryArrival(tunnel.specification, issuedAt: tunnel.version)
         switch try? await self.directory.join(arrival) {
         case .joined(let entry, _):
-            self.tokens.learn(entry.cutoffs, of: tunnel.id)
+            self.tokens.learn(entry.ends, of: tunnel.id)
             tunnel.adopt(entry.specification)
-        case .ended(let cutoffs):
-            self.tokens.learn(cutoffs, of: tunnel.id)
+        case .ended(let ends):
+            self.tokens.learn(ends, of: tunnel.id)
             // Its tokens may have been replaced, or it was deleted: then there is nothing.
             do {
                 if try await self.directory.find(tunnel.id) == nil { await self.forget(tunnel) }

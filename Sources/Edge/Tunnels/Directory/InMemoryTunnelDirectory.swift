@@ -22,6 +22,7 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
         var records: [TunnelID: Record] = [:]
         var leases: [TunnelID: Lease] = [:]
         var cutoffs = TokenCutoffs()
+        var accessEnds: [TunnelID: Double] = [:]
         var pods: [PodID: (beat: Double, info: String)] = [:]
         var codes: [String: UInt64] = [:]
         var buckets: [String: (tokens: Double, at: Double)] = [:]
@@ -91,7 +92,9 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
         try self.change { state, now in
             var specification = arrival.specification
             let id = specification.id
-            if state.cutoffs.isEnded(issuedAt: arrival.issuedAt, of: id, now: now) { return .ended(state.cutoffs[id]) }
+            if state.cutoffs.isEnded(issuedAt: arrival.issuedAt, of: id, now: now) {
+                return .ended(Self.ends(of: id, state))
+            }
             if let known = state.records[id]?.specification, known.owner != specification.owner {
                 guard specification.outranks(known.version, of: known.owner) else { return .taken }
                 state.records[id] = nil
@@ -129,9 +132,13 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
     private static func entry(_ record: Record, _ state: State) -> DirectoryEntry {
         DirectoryEntry(
             record.specification,
-            cutoffs: state.cutoffs[record.specification.id],
+            ends: self.ends(of: record.specification.id, state),
             places: Set(record.sessions.map { DirectoryPlace(pod: $0.value, slot: $0.key) })
         )
+    }
+
+    private static func ends(of id: TunnelID, _ state: State) -> TokenEnds {
+        TokenEnds(state.cutoffs[id], access: state.accessEnds[id])
     }
 
     package func leave(_ place: DirectoryPlace, of id: TunnelID, isLast: Bool) async throws {
@@ -178,8 +185,21 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
     }
 
     package func end(_ cutoff: TokenCutoffs.Cutoff, of id: TunnelID) async throws {
-        try self.change { state, now in state.cutoffs.merge([cutoff], for: id, now: now) }
-        self.tell(.cut(id, cutoff))
+        let isNews = try self.change { state, now in
+            guard !state.cutoffs[id].contains(cutoff) else { return false }
+            state.cutoffs.merge([cutoff], for: id, now: now)
+            return true
+        }
+        if isNews { self.tell(.cut(id, cutoff)) }
+    }
+
+    package func endAccess(issuedUntil: Double, of id: TunnelID) async throws {
+        let isNews = try self.change { state, _ in
+            guard issuedUntil > state.accessEnds[id] ?? -.infinity else { return false }
+            state.accessEnds[id] = issuedUntil
+            return true
+        }
+        if isNews { self.tell(.accessEnded(id, issuedUntil: issuedUntil)) }
     }
 
     package func remove(
@@ -190,6 +210,7 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
         let isOwn: Bool? = try self.change { state, now in
             if let known = state.records[id]?.specification.owner, known != owner { return nil }
             state.cutoffs.merge([cutoff], for: id, now: now)
+            state.accessEnds[id] = max(state.accessEnds[id] ?? -.infinity, cutoff.issuedUntil)
             return state.records.removeValue(forKey: id) != nil
         }
         if isOwn != nil { self.tell(.deleted(id, issuedUntil: cutoff.issuedUntil)) }

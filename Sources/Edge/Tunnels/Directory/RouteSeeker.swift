@@ -99,7 +99,7 @@ package final class RouteSeeker: SessionSeeker {
             if !tunnel.hasWays, !tunnel.isAwaited, let gone = self.gone.withLock({ $0 }) { await gone(tunnel) }
             return
         }
-        self.tokens.learn(entry.cutoffs, of: tunnel.id)
+        self.tokens.learn(entry.ends, of: tunnel.id)
         tunnel.adopt(entry.specification)
         let pods = Set(entry.places.map(\.pod)).subtracting([self.own])
         tunnel.keepWays(to: pods)

@@ -128,12 +128,12 @@ package final class SessionPublisher: Sendable {
         )
         switch try await self.directory.join(arrival) {
         case .joined(let entry, _):
-            self.tokens.learn(entry.cutoffs, of: tunnel.id)
+            self.tokens.learn(entry.ends, of: tunnel.id)
             tunnel.adopt(entry.specification)
             return true
-        case .ended(let cutoffs):
+        case .ended(let ends):
             // What was decided while this edge could not be told.
-            self.tokens.learn(cutoffs, of: tunnel.id)
+            self.tokens.learn(ends, of: tunnel.id)
             session.revoke()
         case .taken:
             session.revoke()
@@ -156,7 +156,7 @@ package final class SessionPublisher: Sendable {
             self.state.withLock { $0.dirty.retry() }
             self.signal.yield()
         } else {
-            await self.tellCutoffs()
+            await self.tellEnds()
             self.tellEverything()
         }
         for pod in beat.dead where pod != self.pod { try await self.reap(pod, isLeaving: false) }
@@ -178,13 +178,24 @@ package final class SessionPublisher: Sendable {
         if isDue { _ = try? await self.beat() }
     }
 
-    /// A directory that was emptied has forgotten what this edge heard of ended tokens.
-    private func tellCutoffs() async {
-        for tunnel in self.local.all {
-            for cutoff in self.tokens.knownCutoffs(of: tunnel.id) {
-                try? await self.directory.end(cutoff, of: tunnel.id)
+    /// A directory that was emptied has forgotten what this edge heard of ended tokens, also of tunnels that are no more.
+    private func tellEnds() async {
+        let ids = self.tokens.endedTunnels
+        await withTaskGroup { group in
+            for first in 0..<min(Self.width, ids.count) {
+                group.addTask {
+                    for id in stride(from: first, to: ids.count, by: Self.width).lazy.map({ ids[$0] }) {
+                        await self.tellEnds(of: id)
+                    }
+                }
             }
         }
+    }
+
+    private func tellEnds(of id: TunnelID) async {
+        let ends = self.tokens.knownEnds(of: id)
+        for cutoff in ends.cutoffs { try? await self.directory.end(cutoff, of: id) }
+        if let access = ends.access { try? await self.directory.endAccess(issuedUntil: access, of: id) }
     }
 
     /// This edge is over: what it held is nobody's.

@@ -45,7 +45,10 @@ package protocol TunnelDirectory: Sendable {
     /// Ends tokens of a tunnel.
     func end(_ cutoff: TokenCutoffs.Cutoff, of id: TunnelID) async throws
 
-    /// Removes a tunnel of an owner, and ends its tokens; those of another owner's tunnel stay.
+    /// Ends the access tokens of a tunnel that were issued up to a moment, in seconds since 1970.
+    func endAccess(issuedUntil: Double, of id: TunnelID) async throws
+
+    /// Removes a tunnel of an owner, and ends its tokens and access tokens; those of another owner's tunnel stay.
     ///
     /// - Returns: Whether there was such a tunnel.
     @discardableResult
@@ -92,6 +95,8 @@ package enum DirectoryEvent: Equatable, Sendable {
     case deleted(TunnelID, issuedUntil: Double)
     /// Tokens of a tunnel end.
     case cut(TunnelID, TokenCutoffs.Cutoff)
+    /// Access tokens of a tunnel have ended.
+    case accessEnded(TunnelID, issuedUntil: Double)
     /// A tunnel has another policy.
     case changed(TunnelID, version: Double)
     /// A tunnel was forgotten, since nothing was connected to it for long.
@@ -165,18 +170,18 @@ package struct DirectoryEntry: Sendable {
     /// The tunnel, by the latest word of its owner.
     package var specification: TunnelSpecification
     /// The ends of its tokens.
-    package var cutoffs: [TokenCutoffs.Cutoff]
+    package var ends: TokenEnds
     /// Where its sessions are.
     package var places: Set<DirectoryPlace>
 
     /// Puts together what is known.
     package init(
         _ specification: TunnelSpecification,
-        cutoffs: [TokenCutoffs.Cutoff] = [],
+        ends: TokenEnds = TokenEnds(),
         places: Set<DirectoryPlace> = []
     ) {
         self.specification = specification
-        self.cutoffs = cutoffs
+        self.ends = ends
         self.places = places
     }
 }
@@ -186,7 +191,7 @@ package enum DirectoryAdmission: Sendable {
     /// It is in; the pod that had its slot before, if another one had it.
     case joined(DirectoryEntry, before: PodID?)
     /// Its token has ended.
-    case ended([TokenCutoffs.Cutoff])
+    case ended(TokenEnds)
     /// The name is somebody else's.
     case taken
     /// The tunnel has as many sessions as it may have.

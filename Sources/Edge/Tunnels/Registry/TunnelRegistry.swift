@@ -63,6 +63,14 @@ package protocol TunnelRegistry: Sendable {
     /// - Throws: ``TunnelRegistryError/unavailable``; then nothing was changed.
     func end(_ cutoff: TokenCutoffs.Cutoff, of tunnel: Tunnel) async throws
 
+    /// Has everybody who lets visitors in know that the access tokens of a tunnel have ended.
+    ///
+    /// - Parameters:
+    ///   - issuedUntil: The last issue time that is affected, in seconds since 1970.
+    ///   - tunnel: The tunnel.
+    /// - Throws: ``TunnelRegistryError/unavailable``; then nothing was changed.
+    func endAccess(issuedUntil: Double, to tunnel: Tunnel) async throws
+
     /// Removes a tunnel that its owner does not want any more, and has everybody know that its tokens end.
     ///
     /// - Returns: Whether there was such a tunnel: of several calls at once, one is told so.
@@ -117,6 +125,8 @@ extension TunnelRegistry {
     }
 
     package func end(_ cutoff: TokenCutoffs.Cutoff, of tunnel: Tunnel) async throws {}
+
+    package func endAccess(issuedUntil: Double, to tunnel: Tunnel) async throws {}
 
     @discardableResult
     package func delete(_ tunnel: Tunnel, ending cutoff: TokenCutoffs.Cutoff) async throws -> Bool {

@@ -35,6 +35,9 @@ package struct TokenCutoffs: Sendable {
     /// The tunnels that are remembered.
     package var count: Int { self.cutoffs.count }
 
+    /// The tunnels that something is remembered of.
+    package var tunnels: [TunnelID] { self.order }
+
     /// What is remembered of a tunnel.
     package subscript(tunnelID: TunnelID) -> [Cutoff] { self.cutoffs[tunnelID] ?? [] }
 

@@ -275,7 +275,7 @@ class Stage:
     """Everything of a case, which ends with it."""
 
     def __init__(self, edge, culvert, folder, count=3, arguments=(), redis_url=None, redis=None, keys=1,
-                 api_calls=1000):
+                 has_codes=False, api_calls=1000):
         self.culvert, self.folder = culvert, pathlib.Path(folder).resolve()
         self.redis = redis or Redis(self.folder / "redis")
         self.nginx = Nginx(self.folder)
@@ -283,19 +283,19 @@ class Stage:
         url = redis_url or f"redis://127.0.0.1:{self.redis.port}"
         self.keys, arguments = [KEY], list(arguments)
         if keys > 1:
-            arguments += ["--auth-api-keys-file", str(self.keys_file(edge, keys))]
+            arguments += ["--auth-api-keys-file", str(self.keys_file(edge, keys, has_codes))]
         arguments += ["--limits-api-calls-per-second", str(api_calls)]
         self.edges = [Edge(edge, self.folder, url, self.nginx.port, *arguments) for _ in range(count)]
         self.connectors = []
 
-    def keys_file(self, edge, count):
+    def keys_file(self, edge, count, has_codes):
         """Makes keys of different owners, and the file that edges read them from."""
         path = self.folder / "api-keys.json"
         self.keys = []
         for number in range(count):
             printed = subprocess.run(
-                [edge, "credentials", "new", "--name", f"owner-{number}", "--no-otp", "--api-keys-file", str(path),
-                 "--signing-keys-file", str(self.folder / "signing-keys.json")],
+                [edge, "credentials", "new", "--name", f"owner-{number}", "--api-keys-file", str(path),
+                 "--signing-keys-file", str(self.folder / "signing-keys.json"), *([] if has_codes else ["--no-otp"])],
                 capture_output=True, text=True, check=True).stdout
             self.keys.append(next(word for word in printed.split() if word.startswith("cvk_")))
         return path
