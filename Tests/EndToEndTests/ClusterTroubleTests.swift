@@ -90,6 +90,11 @@ extension EndToEnd {
             #expect(try await self.run("codes", within: .seconds(60)).failures == [])
         }
 
+        @Test("Wrong keys and wrong passwords count over three edges, and right ones ask nobody")
+        func guesses() async throws {
+            #expect(try await self.run("guesses", within: .seconds(120)).failures == [])
+        }
+
         @Test("Three edges keep a tunnel's fifty requests a second and a key's ten calls together")
         func limits() async throws {
             let seconds = Programs.isFullSize ? 10 : 4

@@ -62,6 +62,34 @@ struct LimitTests {
         #expect(limits.failure(from: attacker).isAllowed)
     }
 
+    @Test("Wrong keys of an address count over edges; who is refused, and too many strangers, cost nothing there")
+    func bruteForceOverEdges() async throws {
+        let directory = InMemoryTunnelDirectory(now: { 1_000_000 })
+        let edges = (0..<3).map { _ in APILimits(directory: directory, now: { 0 }) }
+        let attacker = try SocketAddress(ipAddress: "203.0.113.9", port: 1)
+        var allowed = 0
+        for turn in 0..<300 where await edges[turn % 3].wrongKey(from: attacker).isAllowed { allowed += 1 }
+        #expect(allowed == 5)
+        #expect(await edges[0].wrongKey(from: try SocketAddress(ipAddress: "203.0.113.10", port: 1)).isAllowed)
+        // Alone while nobody can be asked.
+        directory.isUp = false
+        let other = try SocketAddress(ipAddress: "203.0.113.11", port: 1)
+        allowed = 0
+        for turn in 0..<300 where await edges[turn % 3].wrongKey(from: other).isAllowed { allowed += 1 }
+        #expect(allowed == 15)
+        directory.isUp = true
+        let alone = APILimits(directory: directory, now: { 0 })
+        var told = 0
+        for number in 0..<1_000 {
+            let address = try SocketAddress(ipAddress: "198.51.\(number >> 8).\(number & 255)", port: 1)
+            #expect(await alone.wrongKey(from: address).isAllowed)
+            let caller = CallerAddress(IPAddress(address))
+            let limit = RateLimit(5, perSeconds: 60)
+            if try await directory.take(0, from: "logins:\(caller)", limit: limit).left < 5 { told += 1 }
+        }
+        #expect(told == 200)
+    }
+
     @Test("From a hundred thousand addresses the tables stay within their bound")
     func manyAddresses() throws {
         var settings = APILimits.Settings()

@@ -2,6 +2,7 @@
 
 import ControlAPI
 import Foundation
+import NIOCore
 import Testing
 
 @testable import Edge
@@ -44,6 +45,46 @@ struct VisitorGateTests {
         #expect(VisitorGate(TunnelPolicy()).admitsEverybody)
         let decisions = try self.decisions(TunnelPolicy(), [("192.0.2.1", "Bearer x")])
         #expect(decisions == [.admit(stripsAuthorization: false)])
+    }
+
+    @Test("Guesses over three edges are soon counted together, and who has the password is let in without a question")
+    func guessesOverEdges() async throws {
+        let directory = InMemoryTunnelDirectory(now: { 1_000_000 })
+        let sharer = DirectoryRateSharer(directory: directory, pods: PodTable())
+        let specification = TunnelSpecification(
+            id: try #require(TunnelID("my-app")),
+            owner: "ann",
+            policy: self.policy("ann", "right"),
+            createdAt: Date()
+        )
+        let edges = (0..<3).map { _ in Tunnel(specification, sharer: sharer) }
+        let address: IPAddress = try #require(IPAddress("192.0.2.1"))
+        var compared = 0
+        for turn in 0..<60 {
+            let edge = edges[turn % 3]
+            // Far enough apart for the budget for hashing, and too near for anybody to be let try again.
+            let now = NIODeadline.uptimeNanoseconds(UInt64(turn) * 100_000_000)
+            let decision = edge.visit(address: address, authorization: [self.basic("ann:\(turn)")], now: now).decision
+            guard case .compare(let attempt) = decision else { continue }
+            compared += 1
+            _ = edge.concludeVisit(attempt, isRight: false, now: now)
+            let caller = CallerAddress(address)
+            let bucket = "pw:my-app:\(caller)"
+            // What was told is in the directory, and learned from there.
+            while try await directory.spend(0, from: bucket, limit: VisitorGate.failureLimit) > Double(10 - compared) {
+                await Task.yield()
+            }
+            edge.learnFailures(left: Double(10 - compared), by: caller, now: now)
+        }
+        #expect((10...12).contains(compared))
+        let visitor: IPAddress = try #require(IPAddress("192.0.2.2"))
+        let visit = edges[0].visit(address: visitor, authorization: [self.basic("ann:right")])
+        guard case .compare(let attempt) = visit.decision else {
+            Issue.record("somebody else may not try")
+            return
+        }
+        directory.isUp = false
+        #expect(edges[0].concludeVisit(attempt, isRight: true).decision == .admit(stripsAuthorization: true))
     }
 
     @Test("An allow list admits only its networks, and a deny list outranks it")

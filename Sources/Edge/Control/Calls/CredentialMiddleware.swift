@@ -24,7 +24,10 @@ struct CredentialMiddleware: RouterMiddleware {
         next: (Request, ControlContext) async throws -> Response
     ) async throws -> Response {
         let known = context.principal
-        let principal = try known ?? self.authenticate(request.headers, remoteAddress: context.remoteAddress)
+        let principal =
+            if let known { known } else {
+                try await self.authenticate(request.headers, remoteAddress: context.remoteAddress)
+            }
         context.audit.note(principal: principal.name)
         let decision = await self.limits.decide(.calls, by: principal.name)
         guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .calls) }
@@ -42,7 +45,7 @@ struct CredentialMiddleware: RouterMiddleware {
 
     /// Lets in who shows a key, and its one-time code.
     func signIn(_ fields: HTTPFields, remoteAddress: SocketAddress?, audit: AuditRecord) async throws -> Principal {
-        let principal = try self.authenticate(fields, remoteAddress: remoteAddress)
+        let principal = try await self.authenticate(fields, remoteAddress: remoteAddress)
         audit.note(principal: principal.name)
         let decision = await self.limits.decide(.calls, by: principal.name)
         guard decision.isAllowed else { throw Problem.rateLimited(decision, by: .calls) }
@@ -54,7 +57,7 @@ struct CredentialMiddleware: RouterMiddleware {
     ///
     /// A valid key always passes: who shares an address with an attacker isn't locked out, and 160 random bits need no
     /// lock against guessing. Whoever guesses wrongly is slowed.
-    private func authenticate(_ fields: HTTPFields, remoteAddress: SocketAddress?) throws -> Principal {
+    private func authenticate(_ fields: HTTPFields, remoteAddress: SocketAddress?) async throws -> Principal {
         let credentials = fields[values: .authorization]
         if credentials.count == 1, let key = BearerCredential.token(in: credentials[0]),
             let principal = self.keys.principal(for: key)
@@ -63,7 +66,7 @@ struct CredentialMiddleware: RouterMiddleware {
         }
         // A call without any credentials is a question, not a guess.
         guard !credentials.isEmpty else { throw Problem.missingCredentials }
-        let decision = self.limits.failure(from: remoteAddress)
+        let decision = await self.limits.wrongKey(from: remoteAddress)
         throw decision.isAllowed ? Problem.invalidCredentials : Problem.rateLimited(decision, by: .logins)
     }
 

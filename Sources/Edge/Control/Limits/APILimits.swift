@@ -36,12 +36,15 @@ package final class APILimits: Sendable {
         var failures: BucketTable<CallerAddress>
         var wrongCodes: BucketTable<String>
         var creations: BucketTable<String>
+        /// What other edges are told of strangers.
+        var told: BucketTable<String>
 
         init(_ settings: Settings) {
             self.calls = BucketTable(settings.calls, capacity: settings.tableCapacity)
             self.failures = BucketTable(settings.failures, capacity: settings.tableCapacity)
             self.wrongCodes = BucketTable(settings.failures, capacity: settings.tableCapacity)
             self.creations = BucketTable(settings.creations, capacity: settings.tableCapacity)
+            self.told = BucketTable(APILimits.toldRate, capacity: 2)
         }
     }
 
@@ -84,9 +87,6 @@ package final class APILimits: Sendable {
     }
 
     /// Counts what a key does, together with other edges if there is a directory; alone while it is away.
-    ///
-    /// Wrong keys of an address are counted by each edge for itself: anybody may send them, and what strangers send is not
-    /// to fill what others stand on.
     func decide(_ limit: APILimit, by keyName: String) async -> RateDecision {
         let rate = self.rate(of: limit)
         if let directory, directory.isUp,
@@ -99,6 +99,26 @@ package final class APILimits: Sendable {
         case .codes: return self.tryCode(of: keyName)
         case .creations, .logins: return self.creation(by: keyName)
         }
+    }
+
+    /// How many wrong keys a second the directory is told of: anybody may send them from many addresses, and what strangers
+    /// send is not to fill what others stand on.
+    private static let toldRate = RateLimit(200, perSeconds: 1)
+
+    /// Counts a wrong key of an address, together with other edges if there is a directory.
+    ///
+    /// What is counted here comes first, so that an address that is refused here costs the directory nothing.
+    func wrongKey(from address: SocketAddress?) async -> RateDecision {
+        let now = self.now()
+        let (decision, isTold) = self.state.withLock { state -> (RateDecision, Bool) in
+            let decision = state.failures.take(CallerAddress(IPAddress(address)), now: now)
+            guard decision.isAllowed, self.directory?.isUp == true else { return (decision, false) }
+            return (decision, state.told.take("strangers", now: now).isAllowed)
+        }
+        let rate = self.rate(of: .logins)
+        let bucket = "\(APILimit.logins.rawValue):\(CallerAddress(IPAddress(address)))"
+        guard isTold, let grant = try? await self.directory?.take(1, from: bucket, limit: rate) else { return decision }
+        return RateDecision(isAllowed: grant.granted > 0, left: grant.left, of: rate)
     }
 
     /// Takes back what ``decide(_:by:)`` counted of a code, since it was right.

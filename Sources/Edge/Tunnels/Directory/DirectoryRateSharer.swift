@@ -22,4 +22,17 @@ struct DirectoryRateSharer: RateSharer {
             }
         }
     }
+
+    /// As often at most as passwords are hashed here, and never for one that is right.
+    func tellFailure(of tunnel: Tunnel, by caller: CallerAddress) {
+        guard self.directory.isUp else { return }
+        Task {
+            let bucket = "pw:\(tunnel.id):\(caller)"
+            // While it can't be told this edge's own count is all there is.
+            guard let left = try? await self.directory.spend(1, from: bucket, limit: VisitorGate.failureLimit) else {
+                return
+            }
+            tunnel.learnFailures(left: left, by: caller)
+        }
+    }
 }

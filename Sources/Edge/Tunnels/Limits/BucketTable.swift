@@ -37,6 +37,13 @@ package struct BucketTable<Key: Hashable & Sendable>: Sendable {
         self.store(bucket, for: key)
     }
 
+    /// Takes what a key's bucket has beyond so many tokens; fewer than none are owed.
+    mutating func lower(_ key: Key, to tokens: Double, now: Double) {
+        var bucket = self.bucket(for: key, now: now)
+        bucket.lower(to: tokens, self.limit, now: now)
+        self.store(bucket, for: key)
+    }
+
     /// What a key's bucket would allow; a key that is not remembered stays so.
     func peek(_ key: Key, now: Double) -> RateDecision {
         var bucket = self.bucket(for: key, now: now)

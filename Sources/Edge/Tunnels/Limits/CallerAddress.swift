@@ -14,3 +14,8 @@ package struct CallerAddress: Hashable, Sendable {
         self.length = bytes.count
     }
 }
+
+extension CallerAddress: CustomStringConvertible {
+    /// The same at every edge, so that they can count together.
+    package var description: String { "\(self.length).\(String(self.network, radix: 16))" }
+}

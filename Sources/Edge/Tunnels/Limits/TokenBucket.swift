@@ -66,6 +66,12 @@ struct TokenBucket: Sendable {
         self.tokens = min(limit.burst, self.tokens + 1)
     }
 
+    /// Takes what there is beyond so many tokens.
+    mutating func lower(to tokens: Double, _ limit: RateLimit, now: Double) {
+        self.refill(limit, now: now)
+        self.tokens = min(self.tokens, tokens)
+    }
+
     /// What ``take(_:now:)`` would say, without taking.
     mutating func peek(_ limit: RateLimit, now: Double) -> RateDecision {
         self.refill(limit, now: now)

@@ -207,7 +207,15 @@ package final class Tunnel: Sendable {
             return (visit, self.sharer != nil && state.gate.beginTelling())
         }
         if isToBeTold { self.sharer?.share(self) }
+        if !isRight { self.sharer?.tellFailure(of: self, by: attempt.caller) }
         return visit
+    }
+
+    /// How many wrong passwords of an address are left for all edges.
+    func learnFailures(left: Double, by caller: CallerAddress, now: NIODeadline = .now()) {
+        self.state.withLock {
+            $0.gate.learnFailures(left: left, by: caller, now: Double(now.uptimeNanoseconds) / 1e9)
+        }
     }
 
     /// How many requests were let in that other edges are not told of yet, and of which limit; `nil` once there are none.

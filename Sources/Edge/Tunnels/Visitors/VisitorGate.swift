@@ -27,11 +27,14 @@ package enum VisitorDecision: Equatable, Sendable {
 
 /// Lets visitors in by the tunnel's policy: address, credentials and rate, in this order.
 struct VisitorGate: Sendable {
+    /// Wrong credentials of an address.
+    static let failureLimit = RateLimit(10, perSeconds: 60)
+
     private var rules: VisitorRules
     private let tunnel: String
     private let owner: String
     /// Wrong credentials by address.
-    private var failures = BucketTable<CallerAddress>(RateLimit(10, perSeconds: 60), capacity: 2048)
+    private var failures = BucketTable<CallerAddress>(Self.failureLimit, capacity: 2048)
     private var requests = SharedBucket()
     private var known = KnownCredentials()
 
@@ -108,6 +111,11 @@ struct VisitorGate: Sendable {
 
     /// How many requests are left for all edges.
     mutating func learn(left: Double, now: Double) { self.requests.learn(left: left, now: now) }
+
+    /// How many wrong credentials of an address are left for all edges.
+    mutating func learnFailures(left: Double, by caller: CallerAddress, now: Double) {
+        self.failures.lower(caller, to: left, now: now)
+    }
 
     /// Other edges can't be told.
     mutating func divide(among edges: Int) { self.requests.divide(among: edges) }

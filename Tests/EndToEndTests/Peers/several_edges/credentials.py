@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Credentials that are over at one edge are over at all: access tokens, one-time codes."""
+"""Credentials that are over at one edge are over at all, and guesses count at all: access tokens, one-time codes, keys."""
 import asyncio
 import base64
 import hmac
@@ -152,3 +152,44 @@ async def codes(edge, culvert, folder):
                 if any(status != 401 for status in again):
                     failures.append(f"a code of race {number} once more: {again}")
         return {"races": outcomes}
+
+
+async def guesses(edge, culvert, folder):
+    """Wrong keys and wrong passwords come to three edges in turn: they count together, and cost who is right nothing."""
+    async with Stage(edge, culvert, folder) as stage:
+        await stage.tunnel("my-app", policy={"basic_auth": [{"username": "ann", "password": "right"}]})
+        async with aiohttp.ClientSession() as session:
+            async def visit(one, password):
+                fields = {"Authorization": aiohttp.BasicAuth("ann", password).encode()}
+                async with session.get(f"{one.url}/my-app/number", headers=fields) as answer:
+                    await answer.read()
+                    return answer.status
+
+            served = [await visit(one, "right") for one in stage.edges]
+            before, begin = stage.redis.calls(), time.monotonic()
+            for _ in range(100):
+                served += await asyncio.gather(*(visit(one, "right") for one in stage.edges))
+            after = stage.redis.calls()
+            if set(served) != {200}:
+                failures.append(f"who has the password: {set(served)}")
+            # Beats are all that there is.
+            asked = sum(after.get(name, 0) - before.get(name, 0) for name in ("evalsha", "hgetall", "get"))
+            if asked > 10 + 10 * (time.monotonic() - begin):
+                failures.append(f"{asked} questions for 300 right requests")
+            keys = []
+            for number in range(30):
+                status, _ = await stage.edges[number % 3].call("GET", "list", key=f"cvk_{number:032}")
+                keys.append(status)
+            if keys.count(401) != 5 or keys.count(429) != 25:
+                failures.append(f"wrong keys: {keys}")
+            status, _ = await stage.edges[0].call("GET", "list")
+            if status != 200:
+                failures.append(f"the right key: {status}")
+            words = []
+            for number in range(45):
+                words.append(await visit(stage.edges[number % 3], f"wrong-{number}"))
+                await asyncio.sleep(0.1)
+            # What one edge counts the others learn with their own next one; meanwhile one comes back each six seconds.
+            if not 8 <= words.count(401) <= 15 or set(words) != {401, 429}:
+                failures.append(f"wrong passwords: {words}")
+        return {"asked": asked, "wrong_keys": keys.count(401), "wrong_passwords": words.count(401)}
