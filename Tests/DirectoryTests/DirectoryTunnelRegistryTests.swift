@@ -215,6 +215,28 @@ struct DirectoryTunnelRegistryTests {
         }
     }
 
+    @Test("An edge that comes is known at once at those that are there")
+    func newcomers() async throws {
+        let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
+        let events = Mutex<[DirectoryEvent]>([])
+        self.directory.onEvent { event in events.withLock { $0.append(event) } }
+        let info = PodInfo(address: "10.0.0.2:8991")
+        try await one.registry.publisher.beat()
+        other.registry.publisher.tell(info)
+        try await other.registry.publisher.beat()
+        // Later beats are no news.
+        try await other.registry.publisher.beat()
+        let pods = [one, other].map(\.registry.publisher.pod)
+        #expect(
+            events.withLock { $0 }
+                == [.podCame(pods[0], info: PodInfo().text), .podCame(pods[1], info: info.text)]
+        )
+        #expect(one.registry.publisher.pods.countWithLinks == 0)
+        await one.registry.heard(.podCame(pods[1], info: info.text))
+        #expect(one.registry.publisher.pods.address(of: pods[1]) == "10.0.0.2:8991")
+        #expect(one.registry.publisher.pods.countWithLinks == 1)
+    }
+
     @Test("What there is no tunnel of is asked once in two seconds, and few such ids are remembered")
     func absences() {
         var absent = RecentAbsences<Int>(capacity: 10)

@@ -17,13 +17,17 @@ extension DirectoryEvent {
         var u: String?
         var e: String?
         var v: String?
+        var i: String?
     }
 
     /// Reads what a script told; `nil` for what an edge of another version tells, which is for those who know it.
     package init?(message: String) {
-        guard let message = try? JSONDecoder().decode(Message.self, from: Data(message.utf8)),
-            let id = TunnelID(message.id)
-        else { return nil }
+        guard let message = try? JSONDecoder().decode(Message.self, from: Data(message.utf8)) else { return nil }
+        if message.k == "pod" {
+            self = .podCame(PodID(message.id), info: message.i ?? "")
+            return
+        }
+        guard let id = TunnelID(message.id) else { return nil }
         let (issuedUntil, endAt) = (message.u.flatMap { Double($0) }, message.e.flatMap { Double($0) })
         switch message.k {
         case "end":

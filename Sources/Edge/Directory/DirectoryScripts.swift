@@ -247,9 +247,11 @@ struct DirectoryScripts: Sendable {
         local last = redis.call('ZSCORE', KEYS[1], ARGV[1])
         redis.call('ZADD', KEYS[1], now, ARGV[1])
         redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+        local isNew = not last or tonumber(last) <= since
+        if isNew then redis.call('PUBLISH', 'cv:ev', cjson.encode({k = 'pod', id = ARGV[1], i = ARGV[2]})) end
         local live = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. since, '+inf')
         local dead = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', since)
-        return {last and tonumber(last) > since and 1 or 0, live, redis.call('HMGET', KEYS[2], unpack(live)), dead}
+        return {isNew and 0 or 1, live, redis.call('HMGET', KEYS[2], unpack(live)), dead}
         """
 
     private static let reapText = """

@@ -145,6 +145,8 @@ struct EdgeRegistry: Sendable {
         guard let directory else { return }
         self.connect()
         for _ in 0..<50 where !directory.isUp { try? await Task.sleep(for: .milliseconds(20)) }
+        // Before the first connector comes: its HELLO says how many edges there are.
+        _ = try? await self.registry?.publisher.beat()
     }
 
     /// Keeps the directory told, and heeds what it tells, until the task is cancelled.

@@ -250,6 +250,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         case .forgotten(let id):
             guard let tunnel = self.local.tunnel(id), tunnel.sessions.isEmpty else { return }
             await self.forget(tunnel)
+        case .podCame(let pod, let info): self.publisher.pods.add(pod, info)
         }
     }
 

@@ -237,7 +237,7 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
     // MARK: Pods
 
     package func beat(_ pod: PodID, info: String) async throws -> DirectoryBeat {
-        try self.change { state, now in
+        let beat = try self.change { state, now in
             let since = now - Double(self.times.lease) / 1000
             let hadLease = (state.pods[pod]?.beat).map { $0 > since } ?? false
             state.pods[pod] = (now, info)
@@ -247,6 +247,8 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
                 dead: Set(state.pods.filter { $0.value.beat <= since }.keys)
             )
         }
+        if !beat.hadLease { self.tell(.podCame(pod, info: info)) }
+        return beat
     }
 
     package func reap(_ pod: PodID, isLeaving: Bool, limit: Int) async throws -> Int? {

@@ -52,6 +52,11 @@ package final class PodTable: Sendable {
         self.pods.withLock { $0 = pods }
     }
 
+    /// Takes up an edge that has come since the last beat.
+    package func add(_ pod: PodID, _ info: String) {
+        self.pods.withLock { $0[pod] = PodInfo(text: info) }
+    }
+
     /// Where an edge is reached; `nil` for one that is not known, or has no links.
     package func address(of pod: PodID) -> String? {
         self.pods.withLock { $0[pod]?.address }

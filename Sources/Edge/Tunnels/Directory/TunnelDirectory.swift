@@ -101,6 +101,8 @@ package enum DirectoryEvent: Equatable, Sendable {
     case changed(TunnelID, version: Double)
     /// A tunnel was forgotten, since nothing was connected to it for long.
     case forgotten(TunnelID)
+    /// An edge has come, or is back, and says this of itself.
+    case podCame(PodID, info: String)
 }
 
 /// Why the directory did not answer.
