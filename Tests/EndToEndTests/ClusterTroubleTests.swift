@@ -95,6 +95,11 @@ extension EndToEnd {
             #expect(try await self.run("guesses", within: .seconds(120)).failures == [])
         }
 
+        @Test("A tunnel of TLS is reached at three edges, whichever its connector is at")
+        func tls() async throws {
+            #expect(try await self.run("tls", within: .seconds(120)).failures == [])
+        }
+
         @Test("Three edges keep a tunnel's fifty requests a second and a key's ten calls together")
         func limits() async throws {
             let seconds = Programs.isFullSize ? 10 : 4

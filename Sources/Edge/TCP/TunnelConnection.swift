@@ -224,7 +224,23 @@ package final class TunnelConnection {
     /// Lets the visitor into a tunnel, if its policy does.
     private func visit(_ tunnelID: TunnelID) {
         self.tunnelID = tunnelID
-        guard let tunnel = self.services.registry.tunnel(tunnelID) else { return self.refuse(.tunnelNotFound) }
+        let registry = self.services.registry
+        if let tunnel = registry.tunnel(tunnelID) { return self.visit(tunnel) }
+        // A port is its tunnel's at this edge alone; a name leads to a connector wherever that is.
+        guard registry.looksFurther, self.port == nil || self.kind == .tls else { return self.refuse(.tunnelNotFound) }
+        let bound = NIOLoopBound(self, eventLoop: self.channel.eventLoop)
+        self.channel.eventLoop.makeFutureWithTask { try await registry.find(tunnelID) }.whenComplete { result in
+            let connection = bound.value
+            guard !connection.isOver else { return }
+            switch result {
+            case .success(let tunnel?): connection.visit(tunnel)
+            case .success(nil): connection.refuse(.tunnelNotFound)
+            case .failure: connection.refuse(.tunnelOffline)
+            }
+        }
+    }
+
+    private func visit(_ tunnel: Tunnel) {
         let visit = tunnel.visit(address: self.address, authorization: [])
         // What a policy asks of requests, such as a password, whoever has an access token has shown already.
         guard self.isAccess || visit.form.kind == self.kind && !visit.form.isPrivate else {

@@ -12,6 +12,7 @@
     several_edges limits EDGE CULVERT FOLDER SECONDS                limits that edges keep together
     several_edges access EDGE CULVERT FOLDER                        access tokens that are ended, and a restart of everything
     several_edges codes EDGE CULVERT FOLDER                         races with one-time codes
+    several_edges tls EDGE CULVERT FOLDER                           tunnels of TLS
     several_edges guesses EDGE CULVERT FOLDER                       wrong keys and passwords
 
 RATE is requests a second. FOLDER is empty. Prints one line of JSON; nothing that is listed under `failures` is to
@@ -24,12 +25,13 @@ import sys
 from agreement import deleted, limits, names
 from credentials import access, codes, guesses
 from outages import outage, sentinel
+from passthrough import tls
 from restarts import frozen, killed, rolling
 from stage import failures
 
 mode, edge_path, culvert_path, place, *numbers = sys.argv[1:]
 modes = {"rolling": rolling, "killed": killed, "frozen": frozen, "outage": outage, "sentinel": sentinel,
          "deleted": deleted, "names": names, "limits": limits, "access": access, "codes": codes,
-         "guesses": guesses}
+         "guesses": guesses, "tls": tls}
 result = asyncio.run(modes[mode](edge_path, culvert_path, place, *map(int, numbers)))
 print(json.dumps({**result, "failures": failures[:20]}))

@@ -275,7 +275,7 @@ class Stage:
     """Everything of a case, which ends with it."""
 
     def __init__(self, edge, culvert, folder, count=3, arguments=(), redis_url=None, redis=None, keys=1,
-                 has_codes=False, api_calls=1000):
+                 has_codes=False, ports=None, api_calls=1000):
         self.culvert, self.folder = culvert, pathlib.Path(folder).resolve()
         self.redis = redis or Redis(self.folder / "redis")
         self.nginx = Nginx(self.folder)
@@ -286,6 +286,9 @@ class Stage:
             arguments += ["--auth-api-keys-file", str(self.keys_file(edge, keys, has_codes))]
         arguments += ["--limits-api-calls-per-second", str(api_calls)]
         self.edges = [Edge(edge, self.folder, url, self.nginx.port, *arguments) for _ in range(count)]
+        for one in self.edges if ports else []:
+            one.passthrough = ports()
+            one.arguments += ["--tls-passthrough-listen", f"127.0.0.1:{one.passthrough}"]
         self.connectors = []
 
     def keys_file(self, edge, count, has_codes):
