@@ -452,7 +452,7 @@ extension Exchange: OriginLinkConsumer {
 extension ExchangeState.Failure {
     /// What a stream's end means to the request that was on it.
     init(_ error: StreamError, _ circumstances: OriginLink.Circumstances) {
-        var (isElsewhere, isCapacity, isUnreachable, isLost) = (false, false, false, false)
+        var (isElsewhere, isCapacity, isUnreachable, isLost, isSilent) = (false, false, false, false, false)
         switch error.code {
         // The session is leaving or gone: another one may do better.
         case .draining, .sessionLost, .sessionClosing:
@@ -463,6 +463,10 @@ extension ExchangeState.Failure {
             isCapacity = true
         case .connectRefused, .connectTimeout, .hostUnreachable, .dnsFailure, .localTLSError, .targetUnknown:
             isUnreachable = error.isRetrySafe
+        // The connector's own time-out would have come first: whoever has the session does not answer at all.
+        case .deadlineExceeded where error.origin == .resetLocally && !circumstances.wasAccepted:
+            isLost = true
+            isSilent = true
         // What else a connector refuses for, no other would take.
         default: break
         }
@@ -472,6 +476,7 @@ extension ExchangeState.Failure {
             isCapacity: isCapacity,
             isUnreachable: isUnreachable,
             isLostUnaccepted: isLost && !circumstances.wasAccepted,
+            isSilent: isSilent,
             isAfterEnd: circumstances.isAfterEnd
         )
     }

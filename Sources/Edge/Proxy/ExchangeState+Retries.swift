@@ -18,6 +18,8 @@ extension ExchangeState {
         /// Whether the session was lost before the edge heard that the connector had taken the stream: the origin has
         /// probably seen nothing.
         private(set) var isLostUnaccepted = false
+        /// Whether nothing was heard of the session either: nobody knows whether it is lost.
+        private(set) var isSilent = false
         /// Whether the origin can have seen nothing of the request.
         var isUnseen: Bool { self.isUndelivered || self.isUnreachable }
         /// Whether it ended after all that either side had to say.
@@ -69,7 +71,7 @@ extension ExchangeState {
         // The origin may have seen it: a request that may be sent twice is (RFC 9110 §9.2.2), once.
         if failure.isReused, self.isRepeatedOnce { return .retry(.anySession, mayWait: true) }
         if failure.isLostUnaccepted, self.request.isIdempotent {
-            return .retry(.otherSession, mayWait: true)
+            return .retry(.otherSession, mayWait: !failure.isSilent)
         }
         return .answer
     }

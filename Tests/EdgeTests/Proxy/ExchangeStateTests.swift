@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTP1
+import Mux
 import NIOCore
+import Protocol
 import Testing
 
 @testable import EdgeProxy
@@ -259,6 +261,7 @@ struct ExchangeStateTests {
     private static let unreachable = ExchangeState.Failure(isUnreachable: true)
     private static let reused = ExchangeState.Failure(isReused: true)
     private static let lost = ExchangeState.Failure(isLostUnaccepted: true)
+    private static let silent = ExchangeState.Failure(isLostUnaccepted: true, isSilent: true)
     private static let elsewhere = ExchangeState.FailureAction.retry(.otherSession, mayWait: true)
     private static let again = ExchangeState.FailureAction.retry(.anySession, mayWait: true)
 
@@ -292,6 +295,8 @@ struct ExchangeStateTests {
             Failing(failure: lost, action: elsewhere), Failing(sentBody: true, failure: lost, action: elsewhere),
             Failing(isIdempotent: false, failure: lost, action: .answer),
             Failing(sentBody: true, isRepeatable: false, failure: lost, action: .answer),
+            Failing(failure: silent, action: .retry(.otherSession, mayWait: false)),
+            Failing(isIdempotent: false, failure: silent, action: .answer),
         ]
     )
     func retries(_ line: Failing) {
@@ -302,6 +307,17 @@ struct ExchangeStateTests {
         if line.sentBody { state.sentBody() }
         if line.hasResponseBytes { state.receivedBytes() }
         #expect(state.failed(line.failure, isRepeatable: line.isRepeatable) == line.action)
+    }
+
+    @Test("An OPEN that nobody answers in time says that the session is silent")
+    func silence() {
+        func failure(_ origin: StreamError.Origin, _ wasAccepted: Bool = false) -> ExchangeState.Failure {
+            let error = StreamError(code: .deadlineExceeded, reason: "", origin: origin, isRetrySafe: false)
+            return ExchangeState.Failure(error, OriginLink.Circumstances(wasAccepted: wasAccepted))
+        }
+        #expect(failure(.resetLocally) == Self.silent)
+        #expect(failure(.resetLocally, true) == ExchangeState.Failure())
+        #expect(failure(.resetByPeer) == ExchangeState.Failure())
     }
 
     @Test("A request whose used connection was just closing is sent again without waiting for the stream's end")

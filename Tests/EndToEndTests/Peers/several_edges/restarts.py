@@ -115,6 +115,8 @@ async def frozen(edge, culvert, folder, connections, rate, seconds):
         registered = stage.places("my-app")
         if len(set(places)) > 1 and max(slow, default=0) > 6:
             failures.append(f"requests went to the frozen edge for {max(slow):.1f} s")
+        if len(set(places)) > 1 and load.lost:
+            failures.append(f"{len(load.lost)} requests are lost: {load.lost[:3]}")
         if len(registered) != connections:
             failures.append(f"registered {len(registered)} times afterwards")
         return {"requests": load.count, "failed": len(load.lost), "lost": load.lost[:5],
