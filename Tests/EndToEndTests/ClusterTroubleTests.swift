@@ -53,6 +53,13 @@ extension EndToEnd {
             #expect(try await self.run("frozen", [2, 40, seconds], within: .seconds(180)).failures == [])
         }
 
+        @Test(
+            "An edge comes beside one that has both connections of a connector: it soon has one, and no request fails"
+        )
+        func newcomer() async throws {
+            #expect(try await self.run("newcomer", [40], within: .seconds(120)).failures == [])
+        }
+
         @Test("Redis is killed, frozen, emptied: what is online is served, and all is told again")
         func outage() async throws {
             let (seconds, rate) = Programs.isFullSize ? (30, 100) : (5, 30)

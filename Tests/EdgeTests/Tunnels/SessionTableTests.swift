@@ -26,6 +26,21 @@ struct SessionTableTests {
         return table
     }
 
+    @Test("Of a connector with several sessions here the last one can be spared, while another may be given requests")
+    func crowded() {
+        var table = SessionTable<FakeUpstream>()
+        let slots = [self.slot(1, 0), self.slot(2, 0), self.slot(1, 1), nil, nil, self.slot(1, 2)]
+        for (index, slot) in slots.enumerated() {
+            _ = table.join(FakeUpstream(UInt64(index), on: self.here), slot: slot, limit: 100)
+        }
+        for index in slots.indices { table.setAvailability(.ready, id: UInt64(index)) }
+        #expect(table.crowded.map(\.id) == [5])
+        table.setAvailability(.draining, id: 5)
+        #expect(table.crowded.map(\.id) == [2])
+        table.setAvailability(.suspended, id: 0)
+        #expect(table.crowded.isEmpty)
+    }
+
     private func picks(_ table: inout SessionTable<FakeUpstream>, _ count: Int) -> [UInt64?] {
         (0..<count).map { _ in table.pick(preferring: ObjectIdentifier(self.here))?.id }
     }

@@ -250,7 +250,10 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         case .forgotten(let id):
             guard let tunnel = self.local.tunnel(id), tunnel.sessions.isEmpty else { return }
             await self.forget(tunnel)
-        case .podCame(let pod, let info): self.publisher.pods.add(pod, info)
+        case .podCame(let pod, let info):
+            self.publisher.pods.add(pod, info)
+            let isElsewhere = pod != self.publisher.pod && self.publisher.pods.address(of: self.publisher.pod) != nil
+            if isElsewhere, self.publisher.pods.address(of: pod) != nil { ConnectorSpread(local: self.local).begin() }
         }
     }
 

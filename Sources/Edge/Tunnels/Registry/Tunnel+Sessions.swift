@@ -169,6 +169,9 @@ extension Tunnel {
     /// The sessions that serve the tunnel now.
     package var sessions: [TunnelSession] { self.state.withLock { $0.sessions.sessions } }
 
+    /// Of each connector with several sessions here, the one that it can best spare.
+    var crowdedSessions: [TunnelSession] { self.state.withLock { $0.sessions.crowded } }
+
     /// The sessions that serve the tunnel now, each with what tells it from the others wherever they are.
     ///
     /// - Parameter edge: Whose sessions these are, for those whose connector does not say which it is.

@@ -70,6 +70,17 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
         }
     }
 
+    /// Of each connector with several sessions here that may be given requests, the last one.
+    var crowded: [Session] {
+        var last: [[UInt8]: (count: Int, session: Session)] = [:]
+        for entry in self.entries where entry.availability == .ready {
+            guard let bundle = entry.slot?.bundleID else { continue }
+            last[bundle] = (last[bundle]?.count ?? 0, entry.session)
+            last[bundle]?.count += 1
+        }
+        return last.values.filter { $0.count > 1 }.map(\.session)
+    }
+
     /// Whether any session may be given new requests.
     var isAvailable: Bool { self.entries.contains { $0.availability.takesRequests } }
 

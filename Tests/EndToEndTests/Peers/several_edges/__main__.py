@@ -5,12 +5,13 @@
     several_edges rolling EDGE CULVERT FOLDER ROUNDS RATE           all are replaced, one after another, under load
     several_edges killed EDGE CULVERT FOLDER CONNECTIONS RATE       the one with the connector is killed
     several_edges frozen EDGE CULVERT FOLDER CONNECTIONS RATE SECONDS
+    several_edges newcomer EDGE CULVERT FOLDER RATE                 an edge comes beside one with all connections
     several_edges outage EDGE CULVERT FOLDER SECONDS RATE           Redis is killed, frozen, and comes back empty
     several_edges sentinel EDGE CULVERT FOLDER RATE                 Redis fails over
     several_edges deleted EDGE CULVERT FOLDER                       deletions and policies, and a restart of everything
     several_edges names EDGE CULVERT FOLDER ROUNDS                  races for a name
     several_edges limits EDGE CULVERT FOLDER SECONDS                limits that edges keep together
-    several_edges access EDGE CULVERT FOLDER                        access tokens that are ended, and a restart of everything
+    several_edges access EDGE CULVERT FOLDER                        access tokens that are ended, and restarts
     several_edges codes EDGE CULVERT FOLDER                         races with one-time codes
     several_edges tls EDGE CULVERT FOLDER                           tunnels of TLS
     several_edges guesses EDGE CULVERT FOLDER                       wrong keys and passwords
@@ -26,12 +27,12 @@ from agreement import deleted, limits, names
 from credentials import access, codes, guesses
 from outages import outage, sentinel
 from passthrough import tls
-from restarts import frozen, killed, rolling
+from restarts import frozen, killed, newcomer, rolling
 from stage import failures
 
 mode, edge_path, culvert_path, place, *numbers = sys.argv[1:]
-modes = {"rolling": rolling, "killed": killed, "frozen": frozen, "outage": outage, "sentinel": sentinel,
-         "deleted": deleted, "names": names, "limits": limits, "access": access, "codes": codes,
+modes = {"rolling": rolling, "killed": killed, "frozen": frozen, "newcomer": newcomer, "outage": outage,
+         "sentinel": sentinel, "deleted": deleted, "names": names, "limits": limits, "access": access, "codes": codes,
          "guesses": guesses, "tls": tls}
 result = asyncio.run(modes[mode](edge_path, culvert_path, place, *map(int, numbers)))
 print(json.dumps({**result, "failures": failures[:20]}))

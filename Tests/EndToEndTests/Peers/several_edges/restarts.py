@@ -89,6 +89,30 @@ async def killed(edge, culvert, folder, connections, rate):
                 "longest": round(max(load.times), 3), "edges_with_sessions": len(set(places)), "lost": load.lost[:3]}
 
 
+async def newcomer(edge, culvert, folder, rate):
+    """An edge is alone, with both connections of a connector; another one comes, and has one of them soon."""
+    async with Stage(edge, culvert, folder, count=2) as stage:
+        first, second = stage.edges
+        second.signal(signal.SIGTERM)
+        await second.gone()
+        stage.nginx.use([first])
+        await until("one edge is left", lambda: stage.redis.ask("ZCARD", "cv:pods").strip() == "1")
+        await stage.tunnel("my-app", connections=2)
+        before = len(set(stage.places("my-app")))
+        load = Load([f"{first.url}/my-app"], rate).start()
+        await asyncio.sleep(1)
+        await second.start()
+        stage.nginx.use(stage.edges)
+        pause = await until("the connector is at both", lambda: len(set(stage.places("my-app"))) == 2, limit=40)
+        await asyncio.sleep(2)
+        await load.stop()
+        if before != 1:
+            failures.append(f"at {before} edges before")
+        if load.lost:
+            failures.append(f"{len(load.lost)} requests are lost: {load.lost[:3]}")
+        return {"requests": load.count, "spread_after": round(pause, 2)}
+
+
 async def frozen(edge, culvert, folder, connections, rate, seconds):
     """An edge with sessions is stopped for a while, and goes on."""
     async with Stage(edge, culvert, folder) as stage:
