@@ -197,6 +197,10 @@ extension EndToEnd {
             _ = try await credentials(["new", "--name", "alice", "--no-otp"] + config).successfulOutput(
                 within: .seconds(20)
             )
+            let faults = try credentials(["list"] + config)
+            _ = try await faults.end()
+            #expect(faults.standardError.contains("has faults"))
+            #expect(faults.standardError.contains("listen (\(file.path), line 4)"))
             let list = try credentials(["list"], ["CULVERT_CONFIG": file.path])
             #expect(try await list.successfulOutput(within: .seconds(20)) == "alice\tuser\tkey\tvalid\n")
             #expect(FileManager.default.fileExists(atPath: signing.path))
@@ -205,6 +209,26 @@ extension EndToEnd {
             _ = try await credentials(["new", "--name", "bob"] + flags + config).successfulOutput(within: .seconds(20))
             let others = try credentials(["list"], ["CULVERT_AUTH_API_KEYS_FILE": other.path])
             #expect(try await others.successfulOutput(within: .seconds(20)) == "bob\tuser\tkey\tvalid\n")
+
+            // Where no setting names it, the signing key lies beside the API keys, and it is told where.
+            let aside = scratch.file("aside")
+            try FileManager.default.createDirectory(at: aside, withIntermediateDirectories: false)
+            let placed = try credentials(
+                [
+                    "new", "--name", "carol", "--no-otp", "--api-keys-file",
+                    aside.appendingPathComponent("keys.json").path,
+                ]
+            )
+            _ = try await placed.successfulOutput(within: .seconds(20))
+            let made = aside.appendingPathComponent("signing-keys.json").path
+            #expect(FileManager.default.fileExists(atPath: made))
+            #expect(placed.standardError.contains("a signing key was made, in \(made)"))
+
+            let nameless = scratch.file("nameless.yaml")
+            try Data("listen: 127.0.0.1:0\n".utf8).write(to: nameless)
+            let refused = try credentials(["new", "--name", "dave", "--config", nameless.path])
+            #expect(try await refused.end() == .exited(78))
+            #expect(refused.standardError.contains("add auth.api-keys-file to it"))
 
             let missing = try credentials(["list", "--config", scratch.file("none.yaml").path])
             #expect(try await missing.end() == .exited(78))

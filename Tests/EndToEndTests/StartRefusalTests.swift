@@ -102,10 +102,14 @@ extension EndToEnd {
             }
             #expect(!text.contains("key-that-is-secret"))
 
-            let wrong = try check(["--limits-tunnels-per-key", "none", "--nothing", "1"])
+            let unknown = try check(["--limits-tunnels-per-key", "none", "--nothing", "1"])
+            #expect(try await unknown.end() == .exited(64))
+            #expect(unknown.standardError.contains("--nothing (flag): there is no such setting"))
+
+            let wrong = try check(["--limits-tunnels-per-key", "none"])
             #expect(try await wrong.end() == .exited(Self.configuration))
             for problem in [
-                "--limits-tunnels-per-key (flag): ", "--nothing (flag): there is no such setting",
+                "--limits-tunnels-per-key (flag): ",
                 "auth.signing-keys-file (default): there is no key to sign tokens with",
             ] {
                 #expect(wrong.standardError.contains(problem), "\(problem)")

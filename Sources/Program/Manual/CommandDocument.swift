@@ -61,6 +61,63 @@ extension CommandDocument {
         (self.subcommands ?? []).map(\.commandName)
     }
 
+    /// The first word that stands where a command should and names none.
+    ///
+    /// - Parameter words: The words after the name of the program.
+    /// - Returns: The commands before it, the word, and the commands that there are in its place.
+    package func unknownCommand(in words: [String]) -> (before: [String], word: String, known: [String])? {
+        var (command, before) = (self, [String]())
+        for word in words {
+            guard let commands = command.subcommands, !commands.isEmpty, !word.hasPrefix("-"), word != "help" else {
+                return nil
+            }
+            guard let next = commands.first(where: { $0.commandName == word }) else {
+                let known = commands.filter(\.shouldDisplay).map(\.commandName)
+                return (before, word, known)
+            }
+            (command, before) = (next, before + [word])
+        }
+        return nil
+    }
+
+    /// That there is no such command, and what was probably meant; `nil` if the words begin with a command.
+    ///
+    /// - Parameter words: The words after the name of the program.
+    package func correction(of words: [String]) -> String? {
+        guard let unknown = self.unknownCommand(in: words) else { return nil }
+        let program = ([self.commandName] + unknown.before).joined(separator: " ")
+        let wrong = "There is no command “\((unknown.before + [unknown.word]).joined(separator: " "))”."
+        guard let near = NearestWord.to(unknown.word, among: unknown.known) ?? Self.synonym(unknown) else {
+            return "\(wrong) \(program) --help lists those that there are."
+        }
+        return "\(wrong) Did you mean “\(program) \(near)”?"
+    }
+
+    /// That a command has no such option, and which one was probably meant; `nil` if it has them all.
+    ///
+    /// - Parameter words: The words after the name of the program.
+    package func flagCorrection(of words: [String]) -> String? {
+        let known = self.flags(after: words)
+        let typed = words.prefix { $0 != "--" }.filter { $0.hasPrefix("--") }.map { String($0.prefix { $0 != "=" }) }
+        guard let wrong = typed.first(where: { $0 != "--help" && $0 != "--version" && !known.contains($0) }) else {
+            return nil
+        }
+        let near = NearestWord.to(wrong, among: known).map { " Did you mean \($0)?" }
+        return "There is no option \(wrong) here." + (near ?? " --help lists those that there are.")
+    }
+
+    /// A command that does what one of another name does elsewhere.
+    private static func synonym(_ unknown: (before: [String], word: String, known: [String])) -> String? {
+        let groups = [
+            ["list", "ls", "all"], ["delete", "rm", "remove", "del", "revoke"],
+            ["create", "new", "add", "make", "set", "install"], ["status", "show", "info", "get", "describe"],
+            ["check", "validate", "test", "lint"], ["remove", "uninstall"], ["rotate", "renew", "replace"],
+            ["deliver", "redeliver", "retry", "replay"], ["serve", "run", "start"],
+        ]
+        return groups.lazy.filter { $0.contains(unknown.word.lowercased()) }.flatMap { $0 }
+            .first { unknown.known.contains($0) }
+    }
+
     /// The flags of the command that some words name, with their hyphens.
     ///
     /// - Parameter words: The words after the name of the program.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Program
 import Testing
 
 @testable import Connector
@@ -110,6 +111,23 @@ struct FamiliarFlagTests {
         let correction = try #require(self.correction(line))
         #expect(correction.contains(words), "\(correction)")
         #expect(correction.hasPrefix("There is no command “"))
+    }
+
+    @Test(
+        "A wrong command below another one gets the one that was meant, too",
+        arguments: [
+            ("tunnels lst", "Did you mean “culvert tunnels list”?"), ("tunnels rm x", "“culvert tunnels delete”"),
+            ("tunnels ls", "“culvert tunnels list”"), ("inbox remove x", "“culvert inbox delete”"),
+            ("config chekc", "“culvert config check”"), ("requests replya 1", "“culvert requests replay”"),
+            ("tunnels zzzzzz", "culvert tunnels --help"),
+        ]
+    )
+    func subcommands(line: String, words: String) throws {
+        let correction = try #require(self.correction(line))
+        #expect(correction.contains(words), "\(correction)")
+        #expect(
+            correction.hasPrefix("There is no command “\(line.split(separator: " ").prefix(2).joined(separator: " "))”")
+        )
     }
 
     @Test("Each advice is for a flag that the command does not have, and each alias leads to one that it has")

@@ -153,4 +153,37 @@ struct CredentialFilesTests {
         // Whoever revokes the last key of a running edge means it.
         #expect(problems(isReload: true) == expected.filter { !$0.contains("no API key is valid") })
     }
+
+    @Test("Files of TLS that are missing, folders or not PEM are told apart, each by the setting that names it")
+    func certificates() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID())").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (empty, none) = ("\(folder)/empty.pem", "\(folder)/none.pem")
+        let key = "\(folder)/empty.key"
+        for path in [empty, key] {
+            try Data().write(to: URL(fileURLWithPath: path))
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+        }
+        func problems(_ certificate: String, _ key: String) -> [String] {
+            var reader = SettingsReader(
+                arguments: ["--dev", "--tls-certificate", certificate, "--tls-key", key],
+                environment: [:],
+                file: nil
+            )
+            let configuration = EdgeConfiguration(from: &reader)
+            _ = CredentialFiles.check(configuration, isReload: false, &reader)
+            return reader.problems.map(\.description)
+        }
+        let missing = "there is no such file, or this user may not look into its folder"
+        #expect(
+            problems(none, none) == [
+                "tls.certificate (flag): \(none): \(missing)", "tls.key (flag): \(none): \(missing)",
+            ]
+        )
+        #expect(
+            problems(folder, key) == ["tls.certificate (flag): \(folder): this is a folder, and not a file"]
+        )
+        #expect(problems(empty, key) == ["tls.certificate (flag): \(empty): the file holds no PEM certificate"])
+    }
 }

@@ -12,6 +12,29 @@ struct EdgeCommandLineTests {
         [command] + command.configuration.subcommands.flatMap { self.all($0) }
     }
 
+    @Test(
+        "A wrong command gets the one that was meant",
+        arguments: [
+            ("srve", "Did you mean “culvert-edge serve”?"), ("run", "“culvert-edge serve”"),
+            ("credentials add", "“culvert-edge credentials new”"), ("config validate", "“culvert-edge config check”"),
+            ("credentials new --nme x", "no option --nme here. Did you mean --name?"),
+            ("credentials list --x", "--help"),
+            ("credentials zzzzzz", "culvert-edge credentials --help"), ("3000", "culvert-edge --help"),
+        ]
+    )
+    func commands(line: String, words: String) throws {
+        let correction = try #require(EdgeCommand.correction(of: line.split(separator: " ").map(String.init)))
+        #expect(correction.contains(words), "\(correction)")
+    }
+
+    @Test(
+        "What begins with a command or a flag is left to the parser",
+        arguments: ["serve --dev", "--dev", "", "help", "credentials new --name=x --no-otp --config y"]
+    )
+    func known(line: String) {
+        #expect(EdgeCommand.correction(of: line.split(separator: " ").map(String.init)) == nil)
+    }
+
     @Test("Every command's help fits 80 columns")
     func columns() {
         let commands = Self.all(EdgeCommand.self)

@@ -236,13 +236,29 @@ struct EdgeConfigurationTests {
         )
     }
 
+    @Test("A setting that is misspelt gets the one that was meant, in the spelling of its place")
+    func nearest() {
+        let (_, problems) = self.read(
+            ["--dev", "--lisen", "x"],
+            ["CULVERT_LISTN": "x"],
+            file: "tls:\n  certficate: x\n"
+        )
+        #expect(
+            problems == [
+                "--lisen (flag): there is no such setting; did you mean --listen?",
+                "CULVERT_LISTN (environment): there is no such setting; did you mean CULVERT_LISTEN?",
+                "tls.certficate (edge.yaml, line 2): there is no such setting; did you mean tls.certificate?",
+            ]
+        )
+    }
+
     @Test("A flag's value may follow it or its equals sign, and a value without a flag is refused")
     func flagForms() {
         let (forms, problems) = self.read(["--dev", "--log-level=debug", "--public-url", "https://a.b"])
         #expect(problems == [])
         #expect(forms.logLevel == .debug)
         #expect(forms.publicURL == "https://a.b")
-        let problem = "stray (flag): settings are written --key value"
+        let problem = "stray (flag): settings are written --key value, and --config FILE names a file of them"
         #expect(self.read(["--dev", "--log-level=debug", "stray"]).1 == [problem])
         #expect(self.read(["stray", "--dev"]).1 == [problem])
     }

@@ -42,7 +42,8 @@ extension SettingCase {
             },
             SettingCase("cluster.redis.ca") {
                 let url = ["--cluster-redis-url", "rediss://127.0.0.1:1", "--cluster-redis-ca"]
-                Self.refuses(url + ["/nowhere"], "no certificate")
+                Self.refuses(url + ["/nowhere"], "no such file")
+                Self.refuses(url + ["/dev/null"], "no certificate")
                 #expect(EdgeUnderTest.read(url + ["/etc/ssl/certs/ca-certificates.crt"]).problems == [])
             },
             SettingCase("cluster.redis.prefix") {

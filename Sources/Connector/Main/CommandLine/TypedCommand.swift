@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Program
 
 /// The arguments as they were typed, read with the habits of other programs in mind.
 struct TypedCommand {

@@ -53,6 +53,10 @@ extension CulvertCommand {
     /// What the arguments ought to have been; `nil` if the parser's own message is the best there is.
     static func correction(of typed: TypedCommand) -> String? {
         guard let document = try? CommandDocument(dumpedHelp: self._dumpHelp()) else { return nil }
+        // Of the first word it is known what people of other programs mean by it.
+        if let unknown = document.unknownCommand(in: typed.understood), !unknown.before.isEmpty {
+            return document.correction(of: typed.understood)
+        }
         return typed.correction(
             commands: document.commandNames,
             flags: document.flags(after: typed.understood)

@@ -30,7 +30,7 @@ struct ConfigurationLoading: ParsableArguments {
         do {
             return try self.read()
         } catch {
-            throw CommandFailure.exit(.configuration, "\(error)")
+            throw CommandFailure.exit(error.code, "\(error)")
         }
     }
 
@@ -50,13 +50,13 @@ struct ConfigurationLoading: ParsableArguments {
 
     /// Reads the configuration without the files that it names, for a command that needs none of them.
     func loadSettings() throws -> EdgeConfiguration {
-        do {
+        do throws(ConfigurationProblems) {
             var reader = try self.makeReader()
             let configuration = EdgeConfiguration(from: &reader)
             guard reader.problems.isEmpty else { throw ConfigurationProblems(reader.problems) }
             return configuration
         } catch {
-            throw CommandFailure.exit(.configuration, "\(error)")
+            throw CommandFailure.exit(error.code, "\(error)")
         }
     }
 
@@ -85,27 +85,46 @@ struct ConfigurationLoading: ParsableArguments {
         var file: (name: String, text: String)?
         if let path = configPath {
             guard let data = FileManager.default.contents(atPath: path) else {
-                throw ConfigurationProblems([SettingProblem(key: "--config", origin: path, message: "can't be read")])
+                let message = CredentialFiles.whyUnreadable(path)
+                throw ConfigurationProblems([SettingProblem(key: "--config", origin: path, message: message)])
             }
             file = (path, String(decoding: data, as: UTF8.self))
         }
         return SettingsReader(arguments: arguments, environment: ProgramEnvironment.variables, file: file)
     }
 
+    /// What the edge's settings say of the files of keys.
+    struct CredentialPlaces {
+        /// The file of settings, if there is one.
+        var config: String?
+        var apiKeys: String?
+        var signingKeys: String?
+        /// Whether the settings have a signing key that is in no file of keys.
+        var hasSigningKey: Bool
+        /// What is wrong with the settings, but for files of keys that are not there yet.
+        var faults: String?
+    }
+
     /// The files of keys that the edge's settings name, whatever else is wrong with the settings.
     ///
     /// - Parameter config: The file of settings; `nil` for the one that the environment names, if any.
-    static func credentialFiles(config: String?) throws -> (apiKeys: String?, signingKeys: String?) {
-        do {
+    static func credentialPlaces(config: String?) throws -> CredentialPlaces {
+        do throws(ConfigurationProblems) {
             let path = config ?? ProgramEnvironment.variables["CULVERT_CONFIG"]
             var reader = try Self.makeReader(arguments: [], configPath: path)
-            var credentials = EdgeConfiguration.Credentials()
-            reader.read("auth.api-keys-file", into: &credentials.apiKeysFile, help: "")
-            reader.read("auth.signing-keys-file", into: &credentials.signingKeysFile, help: "")
+            // A file that is no YAML names nothing that could be relied on.
             guard reader.problems.isEmpty else { throw ConfigurationProblems(reader.problems) }
-            return (apiKeys: credentials.apiKeysFile, signingKeys: credentials.signingKeysFile)
+            let credentials = EdgeConfiguration(from: &reader).credentials
+            let problems = reader.problems.filter { !$0.key.hasPrefix("auth.") || $0.message.contains("such setting") }
+            return CredentialPlaces(
+                config: path,
+                apiKeys: credentials.apiKeysFile,
+                signingKeys: credentials.signingKeysFile,
+                hasSigningKey: credentials.signingKey != nil,
+                faults: path == nil || problems.isEmpty ? nil : problems.map { "\n  \($0)" }.joined()
+            )
         } catch {
-            throw CommandFailure.exit(.configuration, "\(error)")
+            throw CommandFailure.exit(error.code, "\(error)")
         }
     }
 
@@ -140,11 +159,20 @@ struct ConfigurationLoading: ParsableArguments {
 
 /// Everything that is wrong with a configuration, and where.
 struct ConfigurationProblems: Error, CustomStringConvertible {
-    private let problems: [SettingProblem]
+    fileprivate let problems: [SettingProblem]
 
     init(_ problems: [SettingProblem]) { self.problems = problems }
 
+    /// What the program ends with.
+    var code: EdgeExitCode { self.problems.contains(where: \.isUsage) ? .usage : .configuration }
+
     var description: String {
-        "the configuration can't be used:" + self.problems.map { "\n  \($0)" }.joined()
+        guard self.code == .configuration else {
+            // What follows from a flag that was not understood would only mislead.
+            return "the command line can't be understood:"
+                + self.problems.filter(\.isUsage).map { "\n  \($0)" }.joined()
+                + "\nculvert-edge serve --help lists the settings."
+        }
+        return "the configuration can't be used:" + self.problems.map { "\n  \($0)" }.joined()
     }
 }

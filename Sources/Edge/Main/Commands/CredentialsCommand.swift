@@ -31,16 +31,32 @@ struct CredentialsCommand: ParsableCommand {
         @Option(help: "The file of API keys (auth.api-keys-file), or else api-keys.json.")
         var apiKeysFile: String?
 
-        @Option(help: "The file of signing keys (auth.signing-keys-file), or else signing-keys.json.")
+        @Option(
+            help: "The file of signing keys (auth.signing-keys-file), or else signing-keys.json beside the API keys."
+        )
         var signingKeysFile: String?
 
         /// Where the keys are: as the flags say, else as the edge's settings do, else in the folder of the caller.
-        func paths() throws -> (apiKeys: String, signingKeys: String) {
-            let named = try ConfigurationLoading.credentialFiles(config: self.config)
-            return (
-                apiKeys: self.apiKeysFile ?? named.apiKeys ?? "api-keys.json",
-                signingKeys: self.signingKeysFile ?? named.signingKeys ?? "signing-keys.json"
-            )
+        ///
+        /// Signing keys of which nobody says where they are lie beside the API keys; there are none in a file where the
+        /// settings have one themselves.
+        func paths() throws -> (apiKeys: String, signingKeys: String?) {
+            let named = try ConfigurationLoading.credentialPlaces(config: self.config)
+            if let config = named.config, let faults = named.faults {
+                LogSink.standardError.write("culvert-edge: \(config) has faults, with which no edge starts:\(faults)\n")
+            }
+            guard let apiKeys = self.apiKeysFile ?? named.apiKeys ?? (named.config == nil ? "api-keys.json" : nil)
+            else {
+                throw CommandFailure.exit(
+                    .configuration,
+                    "\(named.config ?? "") does not say where the API keys are: add auth.api-keys-file to it, or give "
+                        + "--api-keys-file FILE"
+                )
+            }
+            let beside = URL(fileURLWithPath: apiKeys).deletingLastPathComponent()
+                .appendingPathComponent("signing-keys.json").path
+            let signingKeys = self.signingKeysFile ?? named.signingKeys
+            return (apiKeys: apiKeys, signingKeys: signingKeys ?? (named.hasSigningKey ? nil : beside))
         }
     }
 
@@ -108,11 +124,21 @@ struct CredentialsCommand: ParsableCommand {
                     ring.keys.append(made.record)
                     return ring
                 }
-                try CredentialFiles.update(at: files.signingKeys) { (file: SigningKeyFile?) in
-                    file == nil ? SigningKeyFile(keys: [SigningKey.generate(kid: "k1")]) : nil
-                }
                 LogSink.standardOutput.write(made.text)
+                Self.tell("the key's hash is in", files.apiKeys)
+                guard let signingKeys = files.signingKeys else { return }
+                var isNew = false
+                try CredentialFiles.update(at: signingKeys) { (file: SigningKeyFile?) in
+                    isNew = file == nil
+                    return isNew ? SigningKeyFile(keys: [SigningKey.generate(kid: "k1")]) : nil
+                }
+                if isNew { Self.tell("a signing key was made, in", signingKeys) }
             }
+        }
+
+        /// Says where something was written, beside what is printed for keeping.
+        private static func tell(_ what: String, _ path: String) {
+            LogSink.standardError.write("culvert-edge: \(what) \(URL(fileURLWithPath: path).path)\n")
         }
     }
 

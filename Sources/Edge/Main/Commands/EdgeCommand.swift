@@ -23,9 +23,22 @@ struct EdgeCommand: AsyncParsableCommand {
         defaultSubcommand: ServeCommand.self
     )
 
+    /// What a wrong command ought to have been; `nil` if there is none.
+    static func correction(of words: [String]) -> String? {
+        // What begins with a flag is for `serve`, and needs no look at all commands.
+        guard words.first.map({ !$0.hasPrefix("-") }) == true else { return nil }
+        guard let document = try? CommandDocument(dumpedHelp: self._dumpHelp()) else { return nil }
+        // The other commands take settings, of which the reader of settings says what is wrong.
+        return document.correction(of: words) ?? (words[0] == "credentials" ? document.flagCorrection(of: words) : nil)
+    }
+
     /// Runs the command that the arguments name.
     static func main() async {
         OpenFiles.prepare()
+        let words = Array(CommandLine.arguments.dropFirst())
+        if let correction = self.correction(of: words) {
+            self.exit(withError: CommandFailure.exit(.usage, correction))
+        }
         await self.main(nil)
     }
 }

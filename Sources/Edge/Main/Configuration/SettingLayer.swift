@@ -38,8 +38,10 @@ struct SettingLayer: Sendable {
     init(flags arguments: [String], problems: inout [SettingProblem]) {
         self.source = .flags
         var current: String?
+        var isAfterWrongWord = false
         for argument in arguments {
             if argument.hasPrefix("--") {
+                isAfterWrongWord = false
                 let flag = String(argument.prefix { $0 != "=" })
                 current = flag
                 var entry = self.entries[flag] ?? Entry(texts: [], origin: "flag")
@@ -50,9 +52,17 @@ struct SettingLayer: Sendable {
                 self.entries[flag] = entry
             } else if let flag = current, !argument.hasPrefix("-") {
                 self.entries[flag]?.texts.append(argument)
-            } else {
+            } else if argument.hasPrefix("-") || !isAfterWrongWord {
+                // What follows a word that means nothing is a part of it.
+                isAfterWrongWord = true
+                current = nil
                 problems.append(
-                    SettingProblem(key: argument, origin: "flag", message: "settings are written --key value")
+                    SettingProblem(
+                        key: argument,
+                        origin: "flag",
+                        message: "settings are written --key value, and --config FILE names a file of them",
+                        isUsage: true
+                    )
                 )
             }
         }

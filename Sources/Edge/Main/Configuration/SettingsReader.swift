@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Program
+
 /// Something that is wrong with the configuration, with where it came from.
 struct SettingProblem: Error, Equatable, CustomStringConvertible {
     /// The key, in the spelling of the place where it was found.
@@ -8,6 +10,8 @@ struct SettingProblem: Error, Equatable, CustomStringConvertible {
     var origin: String
     /// What is wrong.
     var message: String
+    /// Whether the command line has a word that means nothing, whatever the configuration is.
+    var isUsage = false
 
     var description: String { "\(self.key) (\(self.origin)): \(self.message)" }
 }
@@ -172,7 +176,15 @@ struct SettingsReader {
         for layer in self.layers {
             let spellings = Set(known.map(layer.spelling))
             for (key, entry) in layer.entries.sorted(by: { $0.key < $1.key }) where !spellings.contains(key) {
-                self.report(key, entry.origin, "there is no such setting")
+                let near = NearestWord.to(key, among: spellings).map { "; did you mean \($0)?" } ?? ""
+                self.problems.append(
+                    SettingProblem(
+                        key: key,
+                        origin: entry.origin,
+                        message: "there is no such setting" + near,
+                        isUsage: layer.source == .flags
+                    )
+                )
             }
         }
     }

@@ -52,8 +52,18 @@ extension CredentialFiles {
         } catch {
             reader.report("tls.key", "\(error)")
         }
+        var isThere = true
+        for (key, path) in [
+            ("tls.certificate", configuration.certificateFile), ("tls.key", configuration.privateKeyFile),
+        ] {
+            guard let path, !self.isReadable(path) else { continue }
+            reader.report(key, "\(path): \(self.whyUnreadable(path))")
+            isThere = false
+        }
         do {
-            _ = try ListenerTLS.context(configuration)
+            if isThere { _ = try ListenerTLS.context(configuration) }
+        } catch let failure as Failure where failure.path == configuration.privateKeyFile {
+            reader.report("tls.key", "\(failure)")
         } catch {
             reader.report("tls.certificate", "\(error)")
         }
@@ -65,7 +75,8 @@ extension CredentialFiles {
         if let path = configuration.cluster.redisCAFile,
             (try? NIOSSLCertificate.fromPEMFile(path))?.isEmpty ?? true
         {
-            reader.report("cluster.redis.ca", "\(path): there is no certificate in it that can be read")
+            let message = self.isReadable(path) ? "there is no certificate in it" : self.whyUnreadable(path)
+            reader.report("cluster.redis.ca", "\(path): \(message)")
         }
         return set
     }

@@ -30,6 +30,9 @@ enum ListenerTLS {
     }
 
     private static func read<Value>(_ path: String, _ message: String, _ body: () throws -> Value) throws -> Value {
+        guard CredentialFiles.isReadable(path) else {
+            throw CredentialFiles.Failure(path: path, message: CredentialFiles.whyUnreadable(path))
+        }
         do {
             return try body()
         } catch {

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Finds the word that somebody has probably meant.
-enum NearestWord {
+package enum NearestWord {
     /// The nearest of some words, if it is near: one slip in a short word, two in a longer one.
-    static func to(_ word: String, among words: some Sequence<String>) -> String? {
+    package static func to(_ word: String, among words: some Sequence<String>) -> String? {
         let word = word.lowercased()
         let bound = word.count < 6 ? 1 : 2
-        let near = words.map { (word: $0, distance: self.distance(word, $0)) }.filter { $0.distance <= bound }
+        let near = words.map { (word: $0, distance: self.distance(word, $0.lowercased())) }.filter {
+            $0.distance <= bound
+        }
         return near.min { ($0.distance, $0.word) < ($1.distance, $1.word) }?.word
     }
 
     /// How many letters have to be put in, left out, replaced or swapped with their neighbour.
-    static func distance(_ first: String, _ second: String) -> Int {
+    package static func distance(_ first: String, _ second: String) -> Int {
         // Both are words of a command line; what is longer is no slip.
         let (a, b) = (Array(first.utf8.prefix(64)), Array(second.utf8.prefix(64)))
         var rows: [[Int]] = [Array(0...b.count)]
