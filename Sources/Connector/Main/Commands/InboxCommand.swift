@@ -162,6 +162,9 @@ struct InboxCommand: AsyncParsableCommand {
         @Flag(help: "Deliver the messages that are dead, a thousand at most.")
         var dead = false
 
+        @Flag(help: "Print the JSON of the control API.")
+        var json = false
+
         @OptionGroup var edgeOptions: EdgeOptions
         @OptionGroup var credentialOptions: CredentialOptions
 
@@ -177,6 +180,7 @@ struct InboxCommand: AsyncParsableCommand {
                     guard let message else { return try await client.deliverDead(of: id) }
                     return try await client.deliver(message, of: id)
                 }
+                if self.json { return try StandardStream.output.writeLine(JSONText.of(change)) }
                 StandardStream.output.writeLine(
                     "\(change.changed) \(change.changed == 1 ? "message is" : "messages are") on the way."
                 )
@@ -201,15 +205,22 @@ struct InboxCommand: AsyncParsableCommand {
         @Argument(help: "The message's id, as culvert inbox list shows it.")
         var message: String
 
+        @Flag(help: "Print the JSON of the control API.")
+        var json = false
+
         @OptionGroup var edgeOptions: EdgeOptions
         @OptionGroup var credentialOptions: CredentialOptions
 
         func run() async throws {
             try await self.reportingFailures(as: self.edgeOptions.logFormat) {
                 let (id, message) = (self.tunnel, self.message)
-                _ = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
+                let change = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
                     client async throws(EdgeFailure) in try await client.skip(message, of: id)
                 }
+                if self.json { return try StandardStream.output.writeLine(JSONText.of(change)) }
+                StandardStream.output.writeLine(
+                    change.changed == 0 ? "\(message) does not wait: nothing was skipped." : "Skipped \(message)."
+                )
             }
         }
     }
@@ -250,6 +261,9 @@ struct InboxCommand: AsyncParsableCommand {
                     guard let message else { return try await client.deleteInbox(of: id) }
                     try await client.deleteMessage(message, of: id)
                 }
+                StandardStream.output.writeLine(
+                    ShownText.stripped("Deleted \(message ?? "the inbox of \(id), with every message in it").")
+                )
             }
         }
     }

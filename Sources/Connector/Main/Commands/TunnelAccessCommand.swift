@@ -3,6 +3,7 @@
 import ArgumentParser
 import ConnectorCore
 import ControlAPI
+import Program
 
 extension TunnelsCommand {
     /// `culvert tunnels access ID`.
@@ -30,6 +31,9 @@ extension TunnelsCommand {
         @Flag(help: "End every access token of the tunnel, and the connections of those who came with one.")
         var revoke = false
 
+        @Flag(help: "Print the JSON of the control API, with the token and its end.")
+        var json = false
+
         @OptionGroup var edgeOptions: EdgeOptions
         @OptionGroup var credentialOptions: CredentialOptions
 
@@ -49,15 +53,18 @@ extension TunnelsCommand {
             try await self.reportingFailures(as: self.edgeOptions.logFormat) {
                 let (id, call) = (self.tunnel, try ControlCall(self.edgeOptions, self.credentialOptions))
                 if self.revoke {
-                    return try await call.perform { client async throws(EdgeFailure) in
+                    try await call.perform { client async throws(EdgeFailure) in
                         try await client.revokeAccess(to: id)
                     }
+                    return StandardStream.output.writeLine(
+                        ShownText.stripped("Every access token of \(id) has ended.")
+                    )
                 }
                 let request = TunnelAccessRequest(lifetimeSeconds: self.lifetime)
                 let answer = try await call.perform { client async throws(EdgeFailure) in
                     try await client.issueAccess(to: id, request)
                 }
-                StandardStream.output.writeLine(answer.token)
+                try StandardStream.output.writeLine(self.json ? JSONText.of(answer) : answer.token)
             }
         }
     }

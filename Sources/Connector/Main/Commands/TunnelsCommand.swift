@@ -114,6 +114,7 @@ struct TunnelsCommand: AsyncParsableCommand {
                         client async throws(EdgeFailure) in try await client.delete(id)
                     }
                 }
+                StandardStream.output.writeLine(ShownText.stripped("Deleted \(id)."))
             }
         }
     }
