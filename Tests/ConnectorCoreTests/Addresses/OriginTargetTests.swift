@@ -7,6 +7,18 @@ import Testing
 @Suite("The target of a tunnel")
 struct OriginTargetTests {
     @Test(
+        "A target is the edge itself if both lead to one port of one machine",
+        arguments: [
+            ("8989", "http://127.0.0.1:8989", true), ("127.0.0.1:8989", "http://edge.localhost:8989", true),
+            ("https://edge.example.com", "https://edge.example.com", true), ("8988", "http://127.0.0.1:8989", false),
+            ("8989", "http://192.0.2.1:8989", false), ("unix:/run/a.sock", "http://127.0.0.1:8989", false),
+        ]
+    )
+    func loop(target: String, edge: String, isLoop: Bool) throws {
+        #expect(try OriginTarget(parsing: target).leads(to: EdgeAddress(parsing: edge)) == isLoop)
+    }
+
+    @Test(
         "Every spelling names one endpoint",
         arguments: [
             ("3000", .tcp(host: "localhost", port: 3000), false, "localhost:3000"),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Testing
 
 @testable import ConnectorCore
@@ -15,6 +16,16 @@ struct TunnelTokenTests {
         #expect(token.tunnelID == "my-app")
         #expect(token.edge?.description == "https://edge.example.com")
         #expect(token.secret == text)
+    }
+
+    @Test("A token that has ended says so, and when; one that has not, or that does not say when it ends, says nothing")
+    func expiry() throws {
+        let token = try TunnelToken(parsing: TokenText.signed(#"{"sub":"my-app","exp":1000000000}"#))
+        let end = Date(timeIntervalSince1970: 1_000_000_000)
+        #expect(token.expiry(at: end) == "The tunnel token of my-app expired at 2001-09-09T01:46:40Z.")
+        #expect(token.expiry(of: "access token", at: end)?.hasPrefix("The access token of") == true)
+        #expect(token.expiry(at: end - 1) == nil)
+        #expect(try TunnelToken(parsing: TokenText.signed(#"{"sub":"my-app"}"#)).expiry(at: .distantFuture) == nil)
     }
 
     @Test("A token without an edge is usable with --edge")

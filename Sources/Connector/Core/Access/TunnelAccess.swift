@@ -107,6 +107,20 @@ package actor TunnelAccess {
 
     private func open() async throws -> AccessSession {
         do {
+            return try await self.openOnce()
+        } catch let failure as EdgeFailure {
+            // An edge does not say why it refuses a token.
+            guard failure.isAboutToken, let expiry = self.token?.expiry(of: "access token") else { throw failure }
+            throw CommandFailure(
+                .refused,
+                "\(expiry) Whoever has an API key of the tunnel makes another one: culvert tunnels access "
+                    + "\(self.token?.tunnelID ?? "NAME")."
+            )
+        }
+    }
+
+    private func openOnce() async throws -> AccessSession {
+        do {
             return try await self.dial(with: try await self.currentToken())
         } catch EdgeFailure.refused(401, _, _) {
             // The token has ended: there may be another one.

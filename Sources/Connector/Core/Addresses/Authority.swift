@@ -48,9 +48,15 @@ package struct Authority: Hashable, Sendable {
 
     /// Whether the host can only be this machine.
     package var isLoopback: Bool {
-        if self.host == "localhost" || self.host.hasSuffix(".localhost") || self.host == "::1" { return true }
+        if Self.isLocalhost(self.host) || self.host == "::1" { return true }
         let octets = self.host.split(separator: ".", omittingEmptySubsequences: false)
         return octets.count == 4 && octets[0] == "127" && octets.allSatisfy { UInt8($0) != nil }
+    }
+
+    /// Whether a name is `localhost` or below it: these lead to this machine, whatever a resolver says (RFC 6761 §6.3).
+    package static func isLocalhost(_ host: String) -> Bool {
+        let name = host.last == "." ? host.dropLast().lowercased() : host.lowercased()
+        return name == "localhost" || name.hasSuffix(".localhost")
     }
 
     /// The form for a URL or a `Host` field: brackets around IPv6, and no port that the scheme implies.

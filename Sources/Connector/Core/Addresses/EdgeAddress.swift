@@ -47,6 +47,21 @@ package struct EdgeAddress: Hashable, Sendable, CustomStringConvertible {
         self.basePath = String(path)
     }
 
+    /// The same place with `http://`.
+    var withoutTLS: EdgeAddress {
+        var edge = self
+        edge.usesTLS = false
+        return edge
+    }
+
+    /// Where TLS is to be expected if `http://` was wrong: at the same port, unless that is the one of plain HTTP.
+    var withTLS: EdgeAddress {
+        var edge = self
+        edge.usesTLS = true
+        if edge.port == 80 { edge.port = 443 }
+        return edge
+    }
+
     /// `host[:port]` as the `Host` field carries it.
     var authority: String {
         Authority(host: self.host, port: self.port).text(omittingPort: self.usesTLS ? 443 : 80)

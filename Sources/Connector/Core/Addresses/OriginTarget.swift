@@ -74,6 +74,13 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
         return host
     }
 
+    /// Whether the target is the very place where an edge listens, as far as their names tell.
+    package func leads(to edge: EdgeAddress) -> Bool {
+        guard case .tcp(let host, edge.port) = self.endpoint else { return false }
+        let isLocal = Authority(host: host, port: nil).isLoopback
+        return host == edge.host || isLocal && Authority(host: edge.host, port: nil).isLoopback
+    }
+
     /// The port of a TCP target.
     package var port: Int? {
         guard case .tcp(_, let port) = self.endpoint else { return nil }

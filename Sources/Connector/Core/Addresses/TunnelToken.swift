@@ -66,6 +66,18 @@ package struct TunnelToken: Equatable, Sendable, CustomStringConvertible, Custom
         self.expiresAt = claims.exp
     }
 
+    /// That the token has expired, and when, as a sentence; `nil` if it has not, or does not say when it ends.
+    ///
+    /// - Parameters:
+    ///   - kind: What the token is to be called: a tunnel token, or an access token.
+    ///   - now: The time.
+    package func expiry(of kind: String = "tunnel token", at now: Date = Date()) -> String? {
+        guard let expiresAt, expiresAt <= now.timeIntervalSince1970 else { return nil }
+        // What a token says may lie before what a calendar can show.
+        let end = Date(timeIntervalSince1970: max(expiresAt, 0)).formatted(.iso8601)
+        return "The \(kind) of \(self.tunnelID) expired at \(end)."
+    }
+
     package var description: String { "token for \(self.tunnelID)" }
     package var debugDescription: String { self.description }
     /// Keeps `dump` and string interpolation of an enclosing value from showing the secret.

@@ -36,6 +36,7 @@ package struct ControlCall: Sendable {
         _ call: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
     ) async throws(EdgeFailure) -> Answer {
         let http = HTTPClient.control(
+            of: self.access.edge.host,
             on: MultiThreadedEventLoopGroup.singleton,
             certificateAuthorityFile: self.certificateAuthorityFile,
             proxy: self.proxy
@@ -50,7 +51,7 @@ package struct ControlCall: Sendable {
         do {
             outcome = .success(try await call(client))
         } catch {
-            outcome = .failure(error)
+            outcome = .failure(await error.explained(reaching: self.access.edge, through: self.proxy))
         }
         try? await http.shutdown()
         return try outcome.get()

@@ -208,10 +208,18 @@ package struct ControlClient: Sendable {
             throw EdgeFailure(error, reaching: self.edge, through: self.proxy)
         }
         guard (200...299).contains(status) else {
+            let problem = ProblemDetails(reading: answer, mediaType: headers.first(name: "Content-Type"))
+            // That is what the edge says to visitors: at this host it looks for a tunnel.
+            if problem?.type == "urn:culvert:error:tunnel_not_found" {
+                throw .notAnEdge(
+                    address: self.edge.description,
+                    reason: "this host is for tunnels of one; give the address that the edge itself has"
+                )
+            }
             throw .refused(
                 status: status,
                 retryAfter: RetryAfter.parse(headers.first(name: "Retry-After")),
-                problem: ProblemDetails(reading: answer, mediaType: headers.first(name: "Content-Type"))
+                problem: problem
             )
         }
         return Answer(headers: headers, body: Data(buffer: answer))

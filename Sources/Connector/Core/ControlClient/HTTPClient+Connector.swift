@@ -10,10 +10,12 @@ extension HTTPClient {
     /// It follows no redirects, so that no response can send the API key elsewhere.
     ///
     /// - Parameters:
+    ///   - host: The host of the URLs that it will be asked for.
     ///   - group: The program's event loops.
     ///   - certificateAuthorityFile: A PEM file of the only roots to trust; `nil` means those of the system.
     ///   - proxy: The proxy to use, if any.
     static func control(
+        of host: String,
         on group: any EventLoopGroup,
         certificateAuthorityFile: String?,
         proxy: ProxyAddress? = nil
@@ -28,7 +30,14 @@ extension HTTPClient {
             let authorization = proxy.credentials.map {
                 HTTPClient.Authorization.basic(username: $0.user, password: $0.password)
             }
-            configuration.proxy = .server(host: proxy.host, port: proxy.port, authorization: authorization)
+            configuration.proxy = .server(
+                host: Authority.isLocalhost(proxy.host) ? "localhost" : proxy.host,
+                port: proxy.port,
+                authorization: authorization
+            )
+        } else if Authority.isLocalhost(host) {
+            // Resolvers often know `localhost` alone, and none of the names below it.
+            configuration.dnsOverride = [host: "localhost"]
         }
         // The caller decides whether to try again, and reports it.
         configuration.connectionPool.retryConnectionEstablishment = false

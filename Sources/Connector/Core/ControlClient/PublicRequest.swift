@@ -25,7 +25,9 @@ package struct PublicRequest: Sendable {
     ///
     /// - Returns: The status, and the first 4 KiB of the body.
     package func get(_ url: String) async throws(EdgeFailure) -> (status: Int, body: String) {
+        let place = self.place(of: url)
         let http = HTTPClient.control(
+            of: place.host,
             on: MultiThreadedEventLoopGroup.singleton,
             certificateAuthorityFile: self.certificateAuthorityFile,
             proxy: self.proxy
@@ -36,7 +38,7 @@ package struct PublicRequest: Sendable {
             let body = try await response.body.collect(upTo: 4 << 10)
             outcome = .success((Int(response.status.code), String(buffer: body)))
         } catch {
-            outcome = .failure(EdgeFailure(error, reaching: self.place(of: url), through: self.proxy))
+            outcome = .failure(EdgeFailure(error, reaching: place, through: self.proxy))
         }
         try? await http.shutdown()
         return try outcome.get()

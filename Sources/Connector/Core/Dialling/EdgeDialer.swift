@@ -108,7 +108,8 @@ package struct EdgeDialer: Sendable {
         } catch let change as NetworkChanged {
             throw change
         } catch {
-            throw EdgeFailure(error, dialling: self.edge, through: self.proxy)
+            let failure = EdgeFailure(error, dialling: self.edge, through: self.proxy)
+            throw await failure.explained(reaching: self.edge, through: self.proxy)
         }
     }
 
@@ -121,12 +122,13 @@ package struct EdgeDialer: Sendable {
         outcome: EventLoopPromise<Value>
     ) {
         // A new bootstrap, and so a new look-up of the name, on each attempt: the address of an edge may change.
-        var bootstrap = ClientBootstrap(group: eventLoop)
+        let host = self.proxy?.host ?? self.edge.host
+        var bootstrap = ClientBootstrap.reaching(host, on: eventLoop)
         for (option, value) in KeepAlive.options { bootstrap = bootstrap.channelOption(option, value: value) }
         bootstrap
             .connectTimeout(Self.connectTimeout)
             .channelOption(.autoRead, value: false)
-            .connect(host: self.proxy?.host ?? self.edge.host, port: self.proxy?.port ?? self.edge.port)
+            .connect(host: host, port: self.proxy?.port ?? self.edge.port)
             .assumeIsolated()
             .whenComplete { result in
                 switch result {
@@ -232,7 +234,7 @@ extension EdgeFailure {
                 case .notHTTP: "its answer is not HTTP"
                 case .headTooLarge: "its answer is too long"
                 case .invalidUpgrade(let what): what
-                case .connectionClosed: "it closed the connection without an answer"
+                case .connectionClosed: EdgeFailure.closedReason
                 }
             // An edge or a proxy that is shutting down closes without an answer, too.
             self =

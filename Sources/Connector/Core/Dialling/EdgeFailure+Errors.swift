@@ -30,7 +30,7 @@ extension EdgeFailure {
         case let error as HTTPClientError:
             self.init(error, address: address)
         case ChannelError.eof:
-            self = .notAnEdge(address: address, reason: "it closed the connection without an answer")
+            self = .notAnEdge(address: address, reason: Self.closedReason)
         case is HTTPParserError:
             self = .notAnEdge(address: address, reason: "its answer is not HTTP")
         case let error as NIOSSLError where "\(error)".contains("CERTIFICATE_VERIFY_FAILED"):
@@ -43,8 +43,10 @@ extension EdgeFailure {
                 address: address,
                 reason: "its certificate is for another name than \(edge.host); use a name that the certificate has"
             )
+        case is NIOSSLError where TLSReason.isNoTLS(error), is BoringSSLError where TLSReason.isNoTLS(error):
+            self = .otherScheme(address: address, right: edge.withoutTLS.description)
         case let error as NIOSSLError:
-            self = .tls(address: address, reason: Self.tlsReason(error))
+            self = .tls(address: address, reason: TLSReason.words(error))
         case let error as BoringSSLError:
             self = .tls(address: address, reason: TLSReason.words(error))
         case is NIOTooManyBytesError:
@@ -63,17 +65,9 @@ extension EdgeFailure {
         case .tlsHandshakeTimeout:
             self = .timedOut(address: address, step: "the TLS handshake")
         case .remoteConnectionClosed:
-            self = .notAnEdge(address: address, reason: "it closed the connection without an answer")
+            self = .notAnEdge(address: address, reason: Self.closedReason)
         default:
             self = .unreachable(address: address, reason: error.shortDescription)
         }
-    }
-
-    private static func tlsReason(_ error: NIOSSLError) -> String {
-        let text = "\(error)"
-        if text.contains("WRONG_VERSION_NUMBER") {
-            return "it does not speak TLS; use http:// for it"
-        }
-        return TLSReason.words(error)
     }
 }

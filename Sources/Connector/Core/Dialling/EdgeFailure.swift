@@ -17,8 +17,13 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
     case proxy(ProxyAddress, to: EdgeAddress, ProxyFailure)
     /// The edge, or a proxy in front of it, answered with a status that is no success.
     case refused(status: Int, retryAfter: Duration?, problem: ProblemDetails?)
+    /// There is TLS where the URL says `http://`, or none where it says `https://`; with the URL that is right.
+    case otherScheme(address: String, right: String)
     /// The server that answered is not a Culvert edge.
     case notAnEdge(address: String, reason: String)
+
+    /// The reason of a server that said nothing at all.
+    static let closedReason = "it closed the connection without an answer"
 
     /// How long the edge wants to be left alone, if it says so.
     var retryAfter: Duration? {
@@ -39,6 +44,9 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
         case .timedOut(let address, let step): "The edge at \(address) did not finish \(step) in time."
         case .tls(let address, let reason), .untrusted(let address, let reason):
             "No secure connection to \(address): \(reason)."
+        case .otherScheme(let address, let right):
+            right.hasPrefix("https")
+                ? "There is TLS where \(address) leads: use \(right)." : "There is no TLS at \(address): use \(right)."
         case .proxy(let proxy, let edge, let failure): failure.sentences(proxy: proxy, edge: edge)
         case .refused(let status, _, let problem): Self.refusal(status: status, problem: problem)
         case .notAnEdge(let address, let reason): "What answers at \(address) is not a Culvert edge: \(reason)."
@@ -52,6 +60,11 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
         case "otp_invalid"?: return "The one-time code is wrong, old or used: wait for the next one."
         case "invalid_credentials"?:
             return "The edge does not know this API key or token: see where it comes from, or culvert login again."
+        case "invalid_token"?:
+            return
+                "The edge does not take this token: it has been replaced or revoked, or is another edge's. Whoever has "
+                + "an API key makes another one: culvert tunnels create --name NAME to serve the tunnel, culvert tunnels "
+                + "access NAME to visit it."
         case "session_ended"?:
             return "This is an edge's admin address, for its dashboard and probes: give the one for visitors."
         default: if let problem { return problem.sentence }

@@ -15,6 +15,12 @@ enum TLSReason {
         return self.known[name] ?? "the TLS library says “\(name.lowercased().replacing("_", with: " "))”"
     }
 
+    /// Whether the other side speaks something else than TLS.
+    static func isNoTLS(_ error: any Error) -> Bool {
+        let text = "\(error)"
+        return ["WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST"].contains { text.contains($0) }
+    }
+
     private static let known = [
         "WRONG_VERSION_NUMBER": "what answers does not speak TLS",
         "HTTP_REQUEST": "what answers does not speak TLS",

@@ -93,7 +93,7 @@ package final class OriginDialer {
         switch target.endpoint {
         case .unix(let path):
             return self.bootstrap.connect(unixDomainSocketPath: path)
-        case .tcp("localhost", let port):
+        case .tcp(let host, let port) where Authority.isLocalhost(host):
             return self.connectToLoopback(port: port)
         case .tcp(let host, let port):
             // A literal address needs no resolver, which would use another thread.
@@ -152,7 +152,7 @@ package final class OriginDialer {
     }
 
     private func join(_ pipe: OriginPipe, target: OriginTarget) {
-        if self.lastFailure != nil {
+        if self.lastFailure != nil || self.observer.isUnreachable?() == true {
             self.lastFailure = nil
             self.observer.report(.reachable(target: "\(target)"))
         }
@@ -169,7 +169,7 @@ package final class OriginDialer {
         guard !pipe.isStreamOver else { return }
         pipe.stream.reject(code: failure.code, reason: failure.reason)
         // A server that is down is reported once, not once a request.
-        if failure != self.lastFailure {
+        if failure != self.lastFailure || self.observer.isUnreachable?() == false {
             self.lastFailure = failure
             self.observer.report(
                 .unreachable(target: "\(target)", code: failure.code, reason: failure.reason)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Inspection
+import NIOConcurrencyHelpers
 import Protocol
 
 /// Whether the local server can be reached.
@@ -22,6 +23,9 @@ package struct OriginObserver: Sendable {
     /// Called for connections of tunnels that don't carry HTTP; `nil` where nobody looks.
     let connections: (@Sendable (OriginConnectionEvent) -> Void)?
 
+    /// Whether the local server can't be reached, as far as anybody has noticed; `nil` if each notices for itself.
+    private(set) var isUnreachable: (@Sendable () -> Bool)?
+
     /// - Parameters:
     ///   - report: Called when the local server can't be reached, and when it can again.
     ///   - listeners: Who looks at requests and responses; without them no byte is parsed.
@@ -34,6 +38,32 @@ package struct OriginObserver: Sendable {
         self.report = report
         self.listeners = listeners
         self.connections = connections
+    }
+
+    /// The same observer, told once by all who notice that the local server is away, and once that it is back.
+    func once() -> OriginObserver {
+        let failure = NIOLockedValueBox<ErrorCode?>(nil)
+        let report = self.report
+        var observer = OriginObserver(
+            report: { event in
+                let isNew = failure.withLockedValue { failure in
+                    switch event {
+                    case .unreachable(_, let code, _):
+                        defer { failure = code }
+                        return failure != code
+                    case .reachable:
+                        defer { failure = nil }
+                        return failure != nil
+                    case .alsoServed: return true
+                    }
+                }
+                if isNew { report(event) }
+            },
+            listeners: self.listeners,
+            connections: self.connections
+        )
+        observer.isUnreachable = { failure.withLockedValue { $0 != nil } }
+        return observer
     }
 
     /// An observer that does nothing.

@@ -22,6 +22,7 @@ package struct TunnelServer: Sendable {
     let observer: any RunObserver
     private let authorities: EdgeAuthorities
     private let retries: Bool
+    private let watchesOrigin: Bool
     private let proxies: ProxyRules
     /// The event loops of the program.
     package let group: any EventLoopGroup
@@ -36,6 +37,7 @@ package struct TunnelServer: Sendable {
     ///   - authorities: By which certificates edges are trusted.
     ///   - retries: Whether to repeat failed calls and attempts.
     ///   - connections: How many connections a tunnel will keep; there are no more event loops than that.
+    ///   - watchesOrigin: Whether to see at the start of a run whether the local server answers.
     ///   - proxies: Chooses the proxy for an edge.
     ///   - observer: Receives the events of the tunnels.
     ///   - logger: For everything else that happens.
@@ -44,6 +46,7 @@ package struct TunnelServer: Sendable {
         authorities: EdgeAuthorities,
         retries: Bool,
         connections: Int,
+        watchesOrigin: Bool = false,
         proxies: ProxyRules = ProxyRules(environment: ProgramEnvironment.variables),
         observer: any RunObserver,
         logger: Logger
@@ -51,6 +54,7 @@ package struct TunnelServer: Sendable {
         self.observer = observer
         self.logger = logger
         self.retries = retries
+        self.watchesOrigin = watchesOrigin
         self.proxies = proxies
         self.authorities = authorities
         // Reported now, rather than as a failure to reach the edge.
@@ -90,14 +94,19 @@ package struct TunnelServer: Sendable {
     ) async throws -> Answer {
         let proxy = try self.proxies.proxy(for: access.edge)
         let http = HTTPClient.control(
+            of: access.edge.host,
             on: self.group,
             certificateAuthorityFile: self.authorities.file(for: access.edge),
             proxy: proxy
         )
         defer { http.shutdown { _ in } }
-        return try await call(
-            ControlClient(edge: access.edge, credentials: access.credentials, http: http, proxy: proxy)
-        )
+        do throws(EdgeFailure) {
+            return try await call(
+                ControlClient(edge: access.edge, credentials: access.credentials, http: http, proxy: proxy)
+            )
+        } catch {
+            throw await error.explained(reaching: access.edge, through: proxy)
+        }
     }
 
     /// Serves a tunnel until the task's graceful shutdown.
@@ -120,11 +129,25 @@ package struct TunnelServer: Sendable {
             pace: self.renewals,
             report: observer.token
         )
+        let origin = observer.origin.once()
+        self.warnOfLoop(tunnel)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             defer { tasks.cancelAll() }
             tasks.addTask { await renewal.run() }
-            try await self.serve(tunnel, renewal, report: report, observer: observer.origin)
+            if self.watchesOrigin, tunnel.target.kind == .http {
+                tasks.addTask { await OriginWatch(target: tunnel.target, report: origin.report).run() }
+            }
+            try await self.serve(tunnel, renewal, report: report, observer: origin)
         }
+    }
+
+    /// Says so where requests would go round in a circle.
+    private func warnOfLoop(_ tunnel: ServedTunnel) {
+        guard tunnel.target.leads(to: tunnel.edge) else { return }
+        self.logger.warning(
+            "\(tunnel.target) is the edge itself: requests would go round in a circle. Name the port of your own server.",
+            metadata: ["tunnel": "\(tunnel.token.tunnelID)"]
+        )
     }
 
     private func serve(
@@ -147,10 +170,20 @@ package struct TunnelServer: Sendable {
                     let hasOther = try? await cancelWhenGracefulShutdown({
                         try await renewal.recover(from: shown, policy: policy)
                     }), hasOther
-                else { throw failure }
+                else { throw Self.explained(failure, renewal.token.value) }
                 recoveredAt = .now
             }
         }
+    }
+
+    /// The failure, or that the token has expired: an edge does not say why it refuses one.
+    private static func explained(_ failure: CommandFailure, _ token: TunnelToken) -> CommandFailure {
+        guard let expiry = token.expiry() else { return failure }
+        return CommandFailure(
+            failure.status,
+            "\(expiry) Whoever has an API key of the tunnel makes another one: culvert tunnels create --name "
+                + "\(token.tunnelID)."
+        )
     }
 
     /// Where the successors of a tunnel's token come from.

@@ -50,13 +50,24 @@ struct DiagnoseCommand: AsyncParsableCommand {
         }
     }
 
+    /// The edge and the key, if there are any; a key that was given and can't be one is not as good as none.
+    private func access(_ environment: [String: String]) throws -> EdgeAccess? {
+        let isKeyGiven = self.credentialOptions.apiKeyFile != nil || environment["CULVERT_API_KEY"]?.isEmpty == false
+        do throws(CommandFailure) {
+            return try self.credentialOptions.resolve(self.edgeOptions)
+        } catch {
+            guard error.status == .usage || !isKeyGiven else { throw error }
+            return nil
+        }
+    }
+
     private func makeDiagnosis() throws -> Diagnosis {
         let environment = ProgramEnvironment.variables
         var token: TunnelToken?
         if self.tokenFile != nil || environment["CULVERT_TOKEN"] != nil {
             token = try TunnelToken.read(file: self.tokenFile, argument: nil, environment: environment)
         }
-        let access = try? self.credentialOptions.resolve(self.edgeOptions)
+        let access = try self.access(environment)
         let given = try (self.edgeOptions.edge ?? environment["CULVERT_EDGE"]).map(EdgeAccess.address)
         guard let edge = given ?? token?.edge ?? access?.edge else {
             throw CommandFailure(

@@ -52,6 +52,8 @@ struct ServingRun: Sendable {
             authorities: edgeOptions.authorities(),
             retries: !edgeOptions.noRetry,
             connections: connections,
+            // A program that waits for the tunnel is the local server, as a rule, and starts later.
+            watchesOrigin: companion == nil,
             observer: self.display,
             logger: self.display.logger
         )

@@ -69,7 +69,11 @@ struct StartCommand: AsyncParsableCommand {
         let set = TunnelSet(server: run.server, initial: desired) { [later] () throws(CommandFailure) in
             try later.read()
         }
-        try await run.run(set, hangUp: .reload { set.reload() })
+        do {
+            try await run.run(set, hangUp: .reload { set.reload() })
+        } catch let failure as CommandFailure where failure.wantsOneTimeCode {
+            throw source.manyCodes(file) ?? failure
+        }
     }
 }
 

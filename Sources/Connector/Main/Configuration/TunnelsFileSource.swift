@@ -26,6 +26,7 @@ struct TunnelsFileSource: Sendable {
     /// - Throws: ``CommandFailure`` if it is not known which edge to dial.
     func tunnels(of file: TunnelsFile) throws(CommandFailure) -> DesiredTunnels {
         let access = try file.tunnels.contains { $0.token == nil } ? self.access(file) : nil
+        if access?.credentials.oneTimeCode != nil, let failure = self.manyCodes(file) { throw failure }
         var tunnels: [DesiredTunnel] = []
         for (entry, identity) in zip(file.tunnels, DesiredTunnel.Identity.of(file.tunnels)) {
             var tunnel = DesiredTunnel(
@@ -58,6 +59,21 @@ struct TunnelsFileSource: Sendable {
                 return served
             }
         }
+    }
+
+    /// Why one code does not do for the file; `nil` if it does.
+    ///
+    /// A code is good for one call, and each tunnel that is made by the key takes one: some of the tunnels would be
+    /// served, and the others not.
+    func manyCodes(_ file: TunnelsFile) -> CommandFailure? {
+        let made = file.tunnels.filter { $0.token == nil }
+        guard made.count > 1 else { return nil }
+        return CommandFailure(
+            .usage,
+            "A one-time code is good for one tunnel, and \(self.path) has \(made.count) that need one: nothing was started. "
+                + "Use a key without a second factor (culvert-edge credentials new --no-otp), or give each tunnel a "
+                + "“token-file” made by culvert tunnels create."
+        )
     }
 
     /// Finds the edge and the key: flags have precedence over the environment, that over the file, and that over the

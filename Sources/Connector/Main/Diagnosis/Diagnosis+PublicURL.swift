@@ -13,10 +13,7 @@ extension Diagnosis {
         guard let credentials = self.credentials else {
             return DiagnosisStep(name: "public URL", verdict: .skipped, finding: "it needs an API key")
         }
-        let advice =
-            "Hosts of tunnels need a wildcard DNS record, and what is in front of the edge has to lead all of them there, with "
-            + "WebSocket upgrades."
-        return await self.step("public URL", advice: advice) {
+        return await self.step("public URL", as: .publicURL) {
             let place = NSTemporaryDirectory() + "culvert-diagnose-\(UUID().uuidString.prefix(8))"
             let secret = UUID().uuidString
             let files = FileManager.default
@@ -64,9 +61,7 @@ extension Diagnosis {
         guard isActive else {
             throw EdgeFailure.notAnEdge(address: self.edge.description, reason: "it ended the session at once")
         }
-        // Browsers know names below localhost, and resolvers often do not.
-        let urls = [tunnel.url] + (tunnel.urls ?? [])
-        let url = urls.first { URL(string: $0)?.host.map { !$0.hasSuffix(".localhost") } ?? false } ?? tunnel.url
+        let url = tunnel.url
         let visit = PublicRequest(
             edge: self.edge,
             certificateAuthorityFile: self.certificateAuthorityFile,

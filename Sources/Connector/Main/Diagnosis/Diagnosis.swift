@@ -7,7 +7,6 @@ import Mux
 import NIOCore
 import NIOPosix
 import NIOSSL
-import NIOTLS
 import Protocol
 
 /// Tries each step of serving a tunnel, in their order.
@@ -67,11 +66,20 @@ struct Diagnosis: Sendable {
         return await body()
     }
 
+    /// Times a step of talking to the edge, and turns its error into a verdict.
+    func step(
+        _ name: String,
+        as step: DiagnosisAdvice.Step,
+        _ body: () async throws -> String
+    ) async -> DiagnosisStep {
+        await self.step(name, advice: { DiagnosisAdvice.about($1, in: step) }, body)
+    }
+
     /// Times a step and turns its error into a verdict.
     func step(
         _ name: String,
         status: CommandStatus = .unavailable,
-        advice: String? = nil,
+        advice: (any Error, EdgeFailure) -> String?,
         _ body: () async throws -> String
     ) async -> DiagnosisStep {
         let start = ContinuousClock.now
@@ -80,22 +88,19 @@ struct Diagnosis: Sendable {
             return DiagnosisStep(name: name, verdict: .passed, finding: finding, elapsed: .now - start)
         } catch {
             var failureStatus = status
-            var advice = advice
             let failure = EdgeFailure(error, dialling: self.edge, through: self.proxy)
             if case .stop(let end) = ReconnectPolicy(retries: false).decide(afterCall: failure), end.status == .refused
             {
                 failureStatus = .refused
-                if end.wantsOneTimeCode { advice = "Add --otp and the six digits that the authenticator shows now." }
             }
-            if let failure = error as? OriginFailure, failure.code == .localTLSError, failure.isAboutTrust {
-                advice = "With that flag, or with --origin-tls-verify off, culvert http can serve it."
-            }
-            let finding = (error as? OriginFailure)?.description ?? failure.description
+            let finding =
+                (error as? OriginFailure)?.description ?? (error as? CommandFailure)?.message ?? failure.description
+            if let end = error as? CommandFailure { failureStatus = end.status }
             return DiagnosisStep(
                 name: name,
                 verdict: .failed,
                 finding: finding,
-                advice: advice,
+                advice: error is CommandFailure ? nil : advice(error, failure),
                 elapsed: .now - start,
                 status: failureStatus
             )
@@ -103,8 +108,9 @@ struct Diagnosis: Sendable {
     }
 
     private func resolve() async -> DiagnosisStep {
-        await self.step("edge name", advice: "Check the spelling of the edge and the DNS of this machine.") {
+        await self.step("edge name", as: .port(self.edge.port)) {
             let (host, port) = (self.edge.host, self.edge.port)
+            if Authority.isLocalhost(host) { return "\(host) is this machine" }
             let address = try await NIOThreadPool.singleton.runIfActive {
                 do {
                     return try SocketAddress.makeAddressResolvingHost(host, port: port)
@@ -117,16 +123,18 @@ struct Diagnosis: Sendable {
     }
 
     private func connect() async -> DiagnosisStep {
-        let advice = "Is the edge running? Does a firewall let connections to port \(self.edge.port) out?"
-        return await self.step("edge port", advice: advice) {
-            let channel = try await self.bootstrap.connect(host: self.edge.host, port: self.edge.port).get()
+        await self.step("edge port", as: .port(self.edge.port)) {
+            let channel = try await self.makeBootstrap(self.group.next(), self.edge.host).connect(
+                host: self.edge.host,
+                port: self.edge.port
+            ).get()
             try await channel.close()
             return "port \(self.edge.port) answers"
         }
     }
 
     private func pass(_ proxy: ProxyAddress) async -> DiagnosisStep {
-        await self.step("proxy") {
+        await self.step("proxy", as: .proxy) {
             let channel = try await self.openChannel(on: self.group.next())
             try await channel.close()
             return "\(proxy) lets through to \(self.edge.host), port \(self.edge.port)"
@@ -135,7 +143,7 @@ struct Diagnosis: Sendable {
 
     /// Opens a connection to the edge, through the proxy if there is one.
     private func openChannel(on eventLoop: any EventLoop) async throws -> any Channel {
-        let bootstrap = self.makeBootstrap(eventLoop)
+        let bootstrap = self.makeBootstrap(eventLoop, self.proxy?.host ?? self.edge.host)
         guard let proxy = self.proxy else {
             return try await bootstrap.connect(host: self.edge.host, port: self.edge.port).get()
         }
@@ -158,7 +166,7 @@ struct Diagnosis: Sendable {
     }
 
     private func shakeHands() async -> DiagnosisStep {
-        await self.step("edge TLS", advice: "culvert login --ca-file FILE remembers the authority of an edge.") {
+        await self.step("edge TLS", as: .tls) {
             let eventLoop = self.group.next()
             let channel = try await self.openChannel(on: eventLoop)
             let ready = eventLoop.makePromise(of: Void.self)
@@ -187,8 +195,7 @@ struct Diagnosis: Sendable {
     }
 
     private func callAPI(_ clock: inout ClockComparison?) async -> DiagnosisStep {
-        let advice = "Is this the address of an edge, and not of something in front of it?"
-        return await self.step("control API", advice: advice) {
+        await self.step("control API", as: .api) {
             let before = Date()
             let edge = try await self.withClient(nil) { client async throws(EdgeFailure) in
                 try await client.findEdge()
@@ -202,7 +209,7 @@ struct Diagnosis: Sendable {
         guard let credentials = self.credentials else {
             return DiagnosisStep(name: "API key", verdict: .skipped, finding: "none given")
         }
-        return await self.step("API key", advice: "Whoever runs the edge makes keys: culvert-edge credentials new.") {
+        return await self.step("API key", as: .key) {
             // A code is for one call, and asking needs none.
             let tunnels = try await self.withClient(try Credentials(apiKey: credentials.apiKey)) {
                 client async throws(EdgeFailure) in
@@ -217,8 +224,13 @@ struct Diagnosis: Sendable {
             let finding = self.credentials == nil ? "no token given" : "no token given; the next step makes a tunnel"
             return DiagnosisStep(name: "tunnel", verdict: .skipped, finding: finding)
         }
-        let advice = "What is between here and the edge has to pass WebSocket upgrades; a token ends when it expires."
-        return await self.step("tunnel", advice: advice) {
+        return await self.step("tunnel", as: .tunnel) {
+            if let expiry = token.expiry() {
+                throw CommandFailure(
+                    .refused,
+                    "\(expiry) culvert tunnels create --name \(token.tunnelID) makes another one, for who has an API key."
+                )
+            }
             let session = try await self.open(token, targets: [:])
             // The session drains as soon as it is active, so that no visitor is routed to it.
             for await event in session.events {
@@ -255,12 +267,25 @@ struct Diagnosis: Sendable {
         guard let target = self.target else {
             return DiagnosisStep(name: "local server", verdict: .skipped, finding: "no target given")
         }
-        return await self.step("local server", advice: "Start the local server, or name the port it listens on.") {
+        if target.leads(to: self.edge) {
+            return DiagnosisStep(
+                name: "local server",
+                verdict: .failed,
+                finding: "\(target) is the edge itself: requests would go round in a circle",
+                advice: "Name the port of your own server.",
+                status: .usage
+            )
+        }
+        let advice: (any Error, EdgeFailure) -> String? = { error, _ in
+            (error as? OriginFailure).flatMap(DiagnosisAdvice.about)
+        }
+        return await self.step("local server", advice: advice) {
             do {
+                let bootstrap = self.makeBootstrap(self.group.next(), target.host)
                 let channel =
                     switch target.endpoint {
-                    case .unix(let path): try await self.bootstrap.connect(unixDomainSocketPath: path).get()
-                    case .tcp(let host, let port): try await self.bootstrap.connect(host: host, port: port).get()
+                    case .unix(let path): try await bootstrap.connect(unixDomainSocketPath: path).get()
+                    case .tcp(let host, let port): try await bootstrap.connect(host: host, port: port).get()
                     }
                 return try await TargetProbe.run(on: channel, target: target)
             } catch {
@@ -269,12 +294,10 @@ struct Diagnosis: Sendable {
         }
     }
 
-    private var bootstrap: ClientBootstrap { self.makeBootstrap(self.group) }
-
     /// Connections that read nothing before whoever tries them has its handlers in place and asks for it: a server that
     /// speaks first, or closes at once, is not missed.
-    private func makeBootstrap(_ group: any EventLoopGroup) -> ClientBootstrap {
-        ClientBootstrap(group: group)
+    private func makeBootstrap(_ eventLoop: any EventLoop, _ host: String) -> ClientBootstrap {
+        ClientBootstrap.reaching(host, on: eventLoop)
             .connectTimeout(OriginDialer.connectTimeout)
             .channelOption(.autoRead, value: false)
     }
@@ -289,29 +312,5 @@ struct Diagnosis: Sendable {
             access: EdgeAccess(edge: self.edge, credentials: credentials),
             certificateAuthorityFile: self.certificateAuthorityFile
         ).perform(call)
-    }
-}
-
-/// Completes a promise when the TLS handshake has succeeded or failed.
-private final class HandshakeWaiter: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-
-    private let promise: EventLoopPromise<Void>
-
-    init(promise: EventLoopPromise<Void>) {
-        self.promise = promise
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .handshakeCompleted = event as? TLSUserEvent { self.promise.succeed() }
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        self.promise.fail(error)
-        context.close(promise: nil)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        self.promise.fail(ChannelError.eof)
     }
 }

@@ -3,9 +3,10 @@
 import NIOCore
 import NIOPosix
 
-/// Resolves `localhost` to both loopback addresses without a look-up.
+/// Resolves `localhost`, and every name below it, to both loopback addresses without a look-up.
 ///
-/// RFC 6761 §6.3 fixes the answer, and `getaddrinfo` would take each stream to another thread and back twice.
+/// RFC 6761 §6.3 fixes the answer. Many resolvers don't know the names below, and `getaddrinfo` would take each stream to
+/// another thread and back twice.
 struct LocalhostResolver: Resolver, Sendable {
     let eventLoop: any EventLoop
 

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("First steps that go wrong", .serialized)
+    struct FirstSteps {
+        private func culvert(
+            _ arguments: [String],
+            _ environment: [String: String] = [:],
+            in scratch: ScratchFolder
+        ) async throws -> (end: ChildProcess.End, output: String, error: String) {
+            let process = try RunningProcess(
+                Programs.product("culvert"),
+                arguments,
+                environment: environment,
+                in: scratch
+            )
+            let end = try await process.end()
+            return (end, process.standardOutput, process.standardError)
+        }
+
+        private func event(_ text: String, of process: RunningProcess) async throws {
+            try await eventually("\(text) of \(process.name)", within: .seconds(20)) {
+                process.standardError.contains(text) ? () : nil
+            }
+        }
+
+        @Test("An edge at a name below localhost is found by all that asks it, and so is its tunnel")
+        func localhost() async throws {
+            let scratch = try ScratchFolder()
+            let port = try FreePort.next()
+            let name = "http://edge.localhost:\(port)"
+            let edge = try await EdgeProcess(
+                in: scratch,
+                arguments: ["--dev", "--public-url", name, "--public-wildcard-domain", "tunnels.localhost"],
+                port: port
+            )
+            let access = ["CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": name]
+            let list = try await self.culvert(["tunnels", "list"], access, in: scratch)
+            #expect(list.end == .exited(0), "\(list.error)")
+            let origin = try await NginxOrigin(in: scratch)
+            let target = "http://origin.localhost:\(origin.port)"
+            let diagnosis = try await self.culvert(["diagnose", "--to", target], access, in: scratch)
+            #expect(diagnosis.end == .exited(0), "\(diagnosis.output)")
+            #expect(diagnosis.output.contains(".tunnels.localhost:"))
+            // With --dev alone every name below localhost is a tunnel's.
+            let wrong = try await EdgeProcess(in: scratch)
+            let lost = try await self.culvert(
+                ["tunnels", "list", "--edge", "http://edge.localhost:\(wrong.port)"],
+                access,
+                in: scratch
+            )
+            #expect(lost.end == .exited(69))
+            #expect(lost.error.contains("give the address that the edge itself has"))
+            let served = try RunningProcess(
+                Programs.product("culvert"),
+                ["http", target],
+                environment: access,
+                in: scratch
+            )
+            let id = TunnelFixture.id(inURL: try await served.line(startingWith: "http"))
+            #expect(try await Curl.get("\(edge.url)/\(id)/saw/", in: scratch).status == 200)
+        }
+
+        @Test("A local server that is away is told at the start, and told when it answers")
+        func away() async throws {
+            let scratch = try ScratchFolder()
+            let port = try FreePort.next()
+            let tunnel = try await TunnelFixture(originPort: port, in: scratch)
+            try await self.event(
+                "nothing listens on localhost:\(port): start the local server",
+                of: tunnel.connector
+            )
+            let server = try RunningProcess(
+                "python3",
+                ["-m", "http.server", "--bind", "127.0.0.1", "\(port)"],
+                in: scratch
+            )
+            try await self.event("the local server answers again", of: tunnel.connector)
+            _ = server
+        }
+
+        @Test("A target that is the edge itself is told")
+        func loop() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            let served = try RunningProcess(
+                Programs.product("culvert"),
+                ["http", "\(edge.port)", "--edge", edge.url],
+                environment: ["CULVERT_API_KEY": edge.apiKey],
+                in: scratch
+            )
+            try await self.event("is the edge itself: requests would go round in a circle", of: served)
+        }
+
+        @Test("A token that has expired is told to have, whoever shows it")
+        func expired() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            let claims = Data(#"{"sub":"my-app","exp":1000000000,"aud":"access"}"#.utf8).base64EncodedString()
+            let token = "eyJhbGciOiJIUzI1NiJ9.\(claims.replacing("=", with: "")).c2lnbmF0dXJl"
+            let expiry = "of my-app expired at 2001-09-09T01:46:40Z."
+            let (place, shown) = (["--edge", edge.url], ["CULVERT_TOKEN": token])
+            let served = try await self.culvert(["connect", "--to", "1"] + place, shown, in: scratch)
+            #expect(served.end == .exited(77))
+            #expect(served.error.contains("The tunnel token \(expiry)"))
+            #expect(served.error.contains("culvert tunnels create --name my-app"))
+            let diagnosis = try await self.culvert(["diagnose"] + place, shown, in: scratch)
+            #expect(diagnosis.output.contains("The tunnel token \(expiry)"))
+            let visit = try await self.culvert(
+                ["access", "my-app"] + place,
+                ["CULVERT_ACCESS_TOKEN": token],
+                in: scratch
+            )
+            #expect(visit.end == .exited(77))
+            #expect(visit.error.contains("The access token \(expiry)"))
+        }
+
+        @Test("http:// for an edge with TLS, and https:// for one without, get the URL that is right")
+        func schemes() async throws {
+            let scratch = try ScratchFolder()
+            let certificate = try await SelfSigned(name: "IP:127.0.0.1", in: scratch)
+            let secure = try await EdgeProcess(
+                in: scratch,
+                arguments: ["--dev"] + certificate.edgeArguments,
+                scheme: "https"
+            )
+            let plain = try await EdgeProcess(in: scratch)
+            let token = try await plain.createTunnel(in: scratch).token
+            for (wrong, right) in [
+                ("http://127.0.0.1:\(secure.port)", secure.url), ("https://127.0.0.1:\(plain.port)", plain.url),
+            ] {
+                for arguments in [["tunnels", "list"], ["http", "1"], ["connect", "--to", "1"], ["diagnose"]] {
+                    let result = try await self.culvert(
+                        arguments + ["--edge", wrong],
+                        arguments == ["connect", "--to", "1"]
+                            ? ["CULVERT_TOKEN": token] : ["CULVERT_API_KEY": plain.apiKey],
+                        in: scratch
+                    )
+                    #expect(result.end == .exited(69), "\(arguments): \(result.error)")
+                    let said = (result.error + result.output).split(whereSeparator: \.isWhitespace).joined(
+                        separator: " "
+                    )
+                    #expect(said.contains(": use \(right)."), "\(arguments): \(said)")
+                }
+            }
+        }
+
+        @Test("A file of two tunnels and a key whose codes are good for one: nothing is started, code or not")
+        func codes() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await KeyedEdge(in: scratch)
+            let key = try await edge.makeKey("coded", otp: true)
+            try await edge.reload()
+            let file = scratch.file("two.yaml")
+            try Data("tunnels:\n- {name: one, target: 1}\n- {name: two, target: 2}\n".utf8).write(to: file)
+            for code in [[], ["--otp", "123456"]] {
+                let result = try await self.culvert(
+                    ["start", file.path, "--edge", edge.process.url] + code,
+                    ["CULVERT_API_KEY": key.key],
+                    in: scratch
+                )
+                #expect(result.end == .exited(64), "\(result.error)")
+                #expect(result.error.contains("has 2 that need one: nothing was started"))
+            }
+        }
+
+        @Test("The edge answers a wrong flag and a wrong command with what was meant, and exit code 64")
+        func edgeFlags() async throws {
+            let scratch = try ScratchFolder()
+            for (words, meant) in [(["--lisen", "x"], "did you mean --listen?"), (["srve"], "“culvert-edge serve”")] {
+                let edge = try RunningProcess(Programs.product("culvert-edge"), words, in: scratch)
+                #expect(try await edge.end() == .exited(64))
+                #expect(edge.standardError.contains(meant), "\(edge.standardError)")
+                #expect(!edge.standardError.contains("auth."))
+            }
+        }
+
+        @Test("What is deleted or ended is told")
+        func told() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch)
+            let access = ["CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": edge.url]
+            let made = try await self.culvert(
+                ["tunnels", "create", "--name", "my-app"],
+                access,
+                in: scratch
+            )
+            #expect(made.end == .exited(0), "\(made.error)")
+            let token = try await self.culvert(["tunnels", "access", "my-app", "--json"], access, in: scratch)
+            #expect(token.output.contains("\"token\""))
+            let ended = try await self.culvert(["tunnels", "access", "my-app", "--revoke"], access, in: scratch)
+            #expect(ended.output == "Every access token of my-app has ended.\n")
+            let inbox = try await self.culvert(["inbox", "set", "my-app"], access, in: scratch)
+            #expect(inbox.end == .exited(0), "\(inbox.error)")
+            let emptied = try await self.culvert(["inbox", "delete", "my-app", "--all"], access, in: scratch)
+            #expect(emptied.output == "Deleted the inbox of my-app, with every message in it.\n")
+            let deleted = try await self.culvert(["tunnels", "delete", "my-app"], access, in: scratch)
+            #expect(deleted.output == "Deleted my-app.\n")
+        }
+    }
+}
