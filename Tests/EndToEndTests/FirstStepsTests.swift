@@ -64,7 +64,7 @@ extension EndToEnd {
             #expect(try await Curl.get("\(edge.url)/\(id)/saw/", in: scratch).status == 200)
         }
 
-        @Test("A local server that is away is told at the start, and told when it answers")
+        @Test("A local server that is away is told at the start, and told when a request finds it")
         func away() async throws {
             let scratch = try ScratchFolder()
             let port = try FreePort.next()
@@ -78,6 +78,9 @@ extension EndToEnd {
                 ["-m", "http.server", "--bind", "127.0.0.1", "\(port)"],
                 in: scratch
             )
+            try await eventually("an answer", within: .seconds(20)) {
+                try await Curl.get(tunnel.url, in: scratch).status == 200 ? () : nil
+            }
             try await self.event("the local server answers again", of: tunnel.connector)
             _ = server
         }

@@ -21,8 +21,9 @@ struct OriginWatchTests {
         try await origin.listener.close()
         let (events, told) = AsyncStream.makeStream(of: OriginEvent.self)
         let observer = OriginObserver { told.yield($0) }.once()
-        let watch = OriginWatch(target: self.target(port), report: observer.report, pause: .milliseconds(20))
-        let run = Task { await watch.run() }
+        let watch = OriginWatch(target: self.target(port), report: observer.report)
+        await watch.run()
+        await watch.run()
         var iterator = events.makeAsyncIterator()
         #expect(
             await iterator.next()
@@ -35,8 +36,8 @@ struct OriginWatchTests {
         )
         #expect(observer.isUnreachable?() == true)
         let back = try await LocalOrigin.start(.swallow, port: port)
+        await watch.run()
         #expect(await iterator.next() == .reachable(target: "http://localhost:\(port)"))
-        await run.value
         #expect(observer.isUnreachable?() == false)
         try await back.listener.close()
     }

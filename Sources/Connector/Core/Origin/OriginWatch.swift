@@ -4,33 +4,29 @@ import NIOCore
 import NIOPosix
 import Protocol
 
-/// Sees at the start of a run whether the local server takes connections, and if it does not, until it does.
+/// Sees at the start of a run whether the local server takes connections.
 ///
-/// Without it, that nothing listens there would show with the first request alone.
+/// Without it, that nothing listens there would show with the first request alone. It asks once: a server that takes one
+/// connection and no more must not lose it to somebody who has nothing to say.
 struct OriginWatch: Sendable {
     let target: OriginTarget
-    /// Called if it does not, and when it does after that.
+    /// Called with what was seen.
     let report: @Sendable (OriginEvent) -> Void
-    /// How long to wait between two attempts.
-    var pause = Duration.seconds(1)
 
-    /// Ends when the server has taken a connection, or when the task is cancelled.
+    /// Opens a connection, and closes it.
     func run() async {
-        while !Task.isCancelled {
-            do {
-                try await self.connect()
-                return self.report(.reachable(target: "\(self.target)"))
-            } catch {
-                let failure = OriginFailure(error, dialling: self.target)
-                self.report(
-                    .unreachable(
-                        target: "\(self.target)",
-                        code: failure.code,
-                        reason: failure.reason + Self.advice(for: failure)
-                    )
+        do {
+            try await self.connect()
+            self.report(.reachable(target: "\(self.target)"))
+        } catch {
+            let failure = OriginFailure(error, dialling: self.target)
+            self.report(
+                .unreachable(
+                    target: "\(self.target)",
+                    code: failure.code,
+                    reason: failure.reason + Self.advice(for: failure)
                 )
-            }
-            try? await Task.sleep(for: self.pause)
+            )
         }
     }
 
