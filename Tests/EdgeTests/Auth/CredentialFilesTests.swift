@@ -175,7 +175,7 @@ struct CredentialFilesTests {
             _ = CredentialFiles.check(configuration, isReload: false, &reader)
             return reader.problems.map(\.description)
         }
-        let missing = "there is no such file, or this user may not look into its folder"
+        let missing = "there is no such file"
         #expect(
             problems(none, none) == [
                 "tls.certificate (flag): \(none): \(missing)", "tls.key (flag): \(none): \(missing)",

@@ -63,8 +63,8 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
         case "invalid_token"?:
             return
                 "The edge does not take this token: it has been replaced or revoked, or is another edge's. Whoever has "
-                + "an API key makes another one: culvert tunnels create --name NAME to serve the tunnel, culvert tunnels "
-                + "access NAME to visit it."
+                + "an API key makes another one: culvert tunnels create --name NAME to serve, culvert tunnels access NAME "
+                + "to visit."
         case "session_ended"?:
             return "This is an edge's admin address, for its dashboard and probes: give the one for visitors."
         default: if let problem { return problem.sentence }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Program
+
 /// The end of a command: one sentence for a person and an exit code for a program.
 package struct CommandFailure: Error, Equatable, CustomStringConvertible {
     package var status: CommandStatus
@@ -27,10 +29,10 @@ extension CommandFailure {
         guard let file else {
             return CommandFailure(.configuration, "The certificates to trust can't be used: \(error).")
         }
+        let reason = FileFault.of(file) == nil ? "it holds none in PEM" : FileFault.words(file)
         return CommandFailure(
             .configuration,
-            "The file \(file), which should hold certificates, can't be used: see whether it is there, in PEM, and "
-                + "whether this user may read it."
+            "The file \(file), which should hold certificates, can't be used: \(reason)."
         )
     }
 }

@@ -20,15 +20,13 @@ package enum SecretFile {
         environment: [String: String] = ProgramEnvironment.variables
     ) throws(CommandFailure) -> String {
         let data: Data
+        let place = ServiceCredential.location(of: path, environment: environment) ?? path
         do {
-            data = try BoundedFile.read(
-                ServiceCredential.location(of: path, environment: environment) ?? path,
-                limit: Self.longest
-            )
+            data = try BoundedFile.read(place, limit: Self.longest)
         } catch {
             let problem =
                 switch error {
-                case .unreadable: "can't be read: see whether it is there, and whether this user may read it"
+                case .unreadable: "can't be read: \(FileFault.words(place))"
                 case .tooLarge: "is too large for that"
                 }
             throw CommandFailure(.configuration, "The file \(path), which should hold \(what), \(problem).")

@@ -46,17 +46,15 @@ package struct CertificateAuthorities: Hashable, Sendable {
     ///
     /// - Throws: ``CommandFailure`` if there is no certificate in it.
     package init(reading path: String) throws(CommandFailure) {
+        let place = ServiceCredential.location(of: path, environment: ProgramEnvironment.variables) ?? path
         do {
-            self.pem = try BoundedFile.read(
-                ServiceCredential.location(of: path, environment: ProgramEnvironment.variables) ?? path,
-                limit: Self.largestFile
-            )
+            self.pem = try BoundedFile.read(place, limit: Self.largestFile)
         } catch {
             throw CommandFailure(
                 .configuration,
                 error == .tooLarge
                     ? "The file \(path) is too large for a list of certificates."
-                    : "The file \(path), which should hold certificates, can't be read."
+                    : "The file \(path), which should hold certificates, can't be read: \(FileFault.words(place))."
             )
         }
         self.path = path

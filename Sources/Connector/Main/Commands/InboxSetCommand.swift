@@ -104,7 +104,7 @@ extension InboxCommand {
             var settings = InboxSettings()
             if let file {
                 guard let data = FileManager.default.contents(atPath: file) else {
-                    throw CommandFailure(.usage, "\(file) can't be read.")
+                    throw CommandFailure(.usage, "The file \(file) can't be read: \(FileFault.words(file)).")
                 }
                 do {
                     settings = try APICoding.makeDecoder().decode(InboxSettings.self, from: data)

@@ -4,6 +4,7 @@ import ArgumentParser
 import ConnectorCore
 import Foundation
 import Inspection
+import Program
 
 extension RequestsCommand {
     /// `culvert requests export`.
@@ -82,7 +83,12 @@ extension RequestsCommand {
                 let data =
                     self.file == "-"
                     ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: self.file)
-                guard let data else { throw CommandFailure(.configuration, "The file \(self.file) can't be read.") }
+                guard let data else {
+                    throw CommandFailure(
+                        .configuration,
+                        "The file \(self.file) can't be read: \(FileFault.words(self.file))."
+                    )
+                }
                 let answer: IDsAnswer = try await client.post("/api/requests/har", bytes: data)
                 for id in answer.ids { StandardStream.output.writeLine(id) }
             }

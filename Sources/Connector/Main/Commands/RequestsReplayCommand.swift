@@ -4,6 +4,7 @@ import ArgumentParser
 import ConnectorCore
 import Foundation
 import Inspection
+import Program
 
 extension RequestsCommand {
     /// `culvert requests replay ID`.
@@ -95,7 +96,10 @@ extension RequestsCommand {
                 call.body = self.body
                 if let bodyFile {
                     guard let data = FileManager.default.contents(atPath: bodyFile) else {
-                        throw CommandFailure(.configuration, "The file \(bodyFile) can't be read.")
+                        throw CommandFailure(
+                            .configuration,
+                            "The file \(bodyFile) can't be read: \(FileFault.words(bodyFile))."
+                        )
                     }
                     call.bodyBase64 = data.base64EncodedString()
                 }

@@ -3,6 +3,7 @@
 import ConnectorCore
 import ControlAPI
 import Foundation
+import Program
 
 /// Several tunnels from one YAML file.
 ///
@@ -74,7 +75,7 @@ struct TunnelsFile: Equatable, Sendable {
                 .configuration,
                 error == .tooLarge
                     ? "The file \(path) has more than 1 MiB: it can't be a file of tunnels."
-                    : "The file \(path) can't be read: see whether it is there, and whether this user may read it."
+                    : "The file \(path) can't be read: \(FileFault.words(path))."
             )
         }
         guard let text = String(data: data, encoding: .utf8) else {

@@ -85,7 +85,7 @@ struct ConfigurationLoading: ParsableArguments {
         var file: (name: String, text: String)?
         if let path = configPath {
             guard let data = FileManager.default.contents(atPath: path) else {
-                let message = CredentialFiles.whyUnreadable(path)
+                let message = FileFault.words(path)
                 throw ConfigurationProblems([SettingProblem(key: "--config", origin: path, message: message)])
             }
             file = (path, String(decoding: data, as: UTF8.self))

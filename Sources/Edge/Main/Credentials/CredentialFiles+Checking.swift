@@ -3,6 +3,7 @@
 import EdgeControl
 import EdgeTunnels
 import NIOSSL
+import Program
 
 extension CredentialFiles {
     /// Reads what a configuration names, and reports everything that is wrong with it.
@@ -56,8 +57,8 @@ extension CredentialFiles {
         for (key, path) in [
             ("tls.certificate", configuration.certificateFile), ("tls.key", configuration.privateKeyFile),
         ] {
-            guard let path, !self.isReadable(path) else { continue }
-            reader.report(key, "\(path): \(self.whyUnreadable(path))")
+            guard let path, FileFault.of(path) != nil else { continue }
+            reader.report(key, "\(path): \(FileFault.words(path))")
             isThere = false
         }
         do {
@@ -75,7 +76,7 @@ extension CredentialFiles {
         if let path = configuration.cluster.redisCAFile,
             (try? NIOSSLCertificate.fromPEMFile(path))?.isEmpty ?? true
         {
-            let message = self.isReadable(path) ? "there is no certificate in it" : self.whyUnreadable(path)
+            let message = FileFault.of(path) == nil ? "there is no certificate in it" : FileFault.words(path)
             reader.report("cluster.redis.ca", "\(path): \(message)")
         }
         return set

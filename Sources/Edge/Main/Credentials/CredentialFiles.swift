@@ -2,6 +2,7 @@
 
 import EdgeControl
 import JSONText
+import Program
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -64,7 +65,7 @@ enum CredentialFiles {
             throw Failure(
                 path: path,
                 message: isThere
-                    ? self.whyUnreadable(path) : "there is no such file yet: culvert-edge credentials new makes it"
+                    ? FileFault.words(path) : "there is no such file yet: culvert-edge credentials new makes it"
             )
         }
         try self.checkPrivate(path)
@@ -79,7 +80,7 @@ enum CredentialFiles {
     static func password(at path: String) throws -> String {
         let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
         guard let data = FileManager.default.contents(atPath: file) else {
-            throw Failure(path: path, message: self.whyUnreadable(path))
+            throw Failure(path: path, message: FileFault.words(path))
         }
         try self.checkPrivate(path)
         let lines = String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline)
@@ -87,27 +88,6 @@ enum CredentialFiles {
             throw Failure(path: path, message: "the file has to hold one line, the password")
         }
         return String(password)
-    }
-
-    /// Why a file can't be read, as the end of a sentence; for one that can, that it can't be used.
-    static func whyUnreadable(_ path: String) -> String {
-        var isFolder = false
-        #if canImport(FoundationEssentials)
-        let isThere = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-        #else
-        var flag: ObjCBool = false
-        let isThere = FileManager.default.fileExists(atPath: path, isDirectory: &flag)
-        isFolder = flag.boolValue
-        #endif
-        if !isThere { return "there is no such file, or this user may not look into its folder" }
-        if isFolder { return "this is a folder, and not a file" }
-        return FileManager.default.isReadableFile(atPath: path)
-            ? "the file can't be read" : "this user may not read the file"
-    }
-
-    /// Whether a file can be read.
-    static func isReadable(_ path: String) -> Bool {
-        FileManager.default.contents(atPath: path) != nil
     }
 
     /// Refuses a file that others than its owner and its owner's group can read.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOSSL
+import Program
 
 /// The certificate and key of the public listener.
 enum ListenerTLS {
@@ -30,8 +31,8 @@ enum ListenerTLS {
     }
 
     private static func read<Value>(_ path: String, _ message: String, _ body: () throws -> Value) throws -> Value {
-        guard CredentialFiles.isReadable(path) else {
-            throw CredentialFiles.Failure(path: path, message: CredentialFiles.whyUnreadable(path))
+        guard FileFault.of(path) == nil else {
+            throw CredentialFiles.Failure(path: path, message: FileFault.words(path))
         }
         do {
             return try body()
