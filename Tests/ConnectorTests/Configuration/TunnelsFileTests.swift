@@ -145,9 +145,9 @@ struct TunnelsFileTests {
                 "c.yaml:9: “origin-tls-verify” has to be on or off.",
                 "c.yaml:10: “target” is missing: a port, host:port, http://…, https://… or unix:/path.",
                 "c.yaml:11: With “token-file” the tunnel is what its token says: leave “name” out.",
-                "c.yaml:12: The file /nowhere/t, which should hold a tunnel token, can't be read: see whether it is "
-                    + "there, and whether this user may read it.",
-                "c.yaml:15: The file /nowhere/pem, which should hold certificates, can't be read.",
+                "c.yaml:12: The file /nowhere/t, which should hold a tunnel token, can't be read: there is no such file.",
+                "c.yaml:15: The file /nowhere/pem, which should hold certificates, can't be read: "
+                    + "there is no such file.",
                 "c.yaml:15: “origin-ca-file” is for https:// targets, and “http://localhost:2” is none: leave it out "
                     + "or correct the target.",
                 "c.yaml:16: There is no setting “host_header” of a tunnel: it is called “host-header”.",
