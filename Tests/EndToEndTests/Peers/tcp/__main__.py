@@ -28,6 +28,8 @@ for case in cases:
             figures[case.__name__] = figure
         done.append(case.__name__)
     except Exception as error:  # Every case runs, whatever became of the others.
-        failures.append(f"{case.__name__}: {error or type(error).__name__}")
+        # An assertion without a text is known by its line.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        failures.append(f"{case.__name__}: {error}" if str(error) else f"{case.__name__}: {error!r} at {place.line}")
         traceback.print_exc()
 print(json.dumps({"done": done, "failures": failures, "figures": figures}))

@@ -146,10 +146,14 @@ def tokens(binaries):
         assert upgrade(stage, "access", "box", tunnel) == 401
         assert upgrade(stage, "connect", "box", token(stage, "box")) == 401
         assert upgrade(stage, "access", "box", token(stage, "box")) == 101
-        # The audit log has each of them, and says which tunnel was meant.
-        audit = [json.loads(line) for line in stage.log.read_text().splitlines() if '"/api/tunnel/access/box"' in line]
-        audit = [(line["tunnel"], line["status"], "token" in line) for line in audit if line["message"] == "audit"]
-        assert audit == [("box", "401", False)] * 4 + [("box", "101", True)], audit
+
+        def audit():
+            lines = [json.loads(line) for line in stage.log.read_text().splitlines() if '"/api/tunnel/access/box"' in line]
+            return [(line["tunnel"], line["status"], "token" in line) for line in lines if line["message"] == "audit"]
+
+        # The audit log has each of them, a moment later, and says which tunnel was meant.
+        until("five lines of the audit", 10, lambda: len(audit()) >= 5)
+        assert audit() == [("box", "401", False)] * 4 + [("box", "101", True)], audit()
         short = token(stage, "box", lifetime_seconds=1)
         process, port = Visitor(stage, short).listen("box")
         with stage.visit(port) as connection:
