@@ -17,7 +17,6 @@ import http.server
 import json
 import os
 import pathlib
-import socket
 import struct
 import subprocess
 import sys
@@ -30,16 +29,11 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "inspector"))
 from browser import NARROW, REPORT, WIDE, chromium, context  # noqa: E402
+from free_ports import free_port  # noqa: E402
 from playwright.sync_api import expect  # noqa: E402
 
 ANN, BOB, ROOT = "cvk_ann-of-the-dashboard", "cvk_bob-of-the-dashboard", "cvk_root-of-the-dashboard"
 SECRET = base64.b32encode(b"12345678901234567890").decode()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def one_time_code():

@@ -13,12 +13,13 @@ import argparse
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import threading
 import time
 import urllib.parse
 import urllib.request
+
+from free_ports import free_port
 
 PIECE = bytes(range(256)) * 256
 HEAD = "Host: {host}\r\nUser-Agent: Mozilla/5.0\r\nAccept: */*\r\n"
@@ -169,12 +170,6 @@ class Peak(threading.Thread):
             self.highest = max(self.highest, now)
             self.by_phase[self.phase] = max(self.by_phase.get(self.phase, 0), now)
             time.sleep(0.1)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def status(inspector):

@@ -2,7 +2,7 @@
 """Methods, targets, fields and the edge's own additions to a request's head."""
 
 from case import OK, Case, answer, get
-from harness import HEAD, Failure, Until
+from harness import HEAD, Until
 from judges import Holds, Lines, Problem
 
 SIMPLE = [HEAD, OK]

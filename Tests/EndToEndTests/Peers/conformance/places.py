@@ -5,10 +5,10 @@ import ctypes
 import json
 import os
 import pathlib
-import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -16,6 +16,9 @@ import urllib.request
 
 import messages
 from harness import Place
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+from free_ports import free_port  # noqa: E402
 
 # What the edge has to be given as public.wildcard-domain.
 DOMAIN = "tunnels.test"
@@ -163,9 +166,7 @@ class Tunnels(_Programs):
     def _inspection(self):
         if not self.is_inspected:
             return ["--inspect", "off"]
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.inspectors.append(f"127.0.0.1:{free.getsockname()[1]}")
+        self.inspectors.append(f"127.0.0.1:{free_port()}")
         return ["--inspect", self.inspectors[-1]]
 
     def captured(self):
@@ -224,8 +225,7 @@ class Nginx(_Programs):
         folder = pathlib.Path(folder)
         for name in ["body", "proxy", "fastcgi", "uwsgi", "scgi"]:
             (folder / name).mkdir(parents=True, exist_ok=True)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.origin = origin
         seen = f"localhost:{origin.port}"
         configuration = folder / "nginx.conf"

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -19,15 +20,12 @@ import samples
 from browser import Window, context
 from origin import Origin, frame, read_head
 
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+from free_ports import free_port  # noqa: E402
+
 API_KEY = "cvk_0123456789abcdefghijklmnopqrstuv"
 NAME = "my-app"
 PATIENCE = 30
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def eventually(what, attempt):

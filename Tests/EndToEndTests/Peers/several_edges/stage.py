@@ -8,19 +8,17 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import aiohttp
 from aiohttp import web
 
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+from free_ports import free_port  # noqa: E402
+
 KEY = "key-of-the-edges-0123456789abcdef"
 failures = []
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 async def until(what, is_true, limit=30.0, pause=0.02):

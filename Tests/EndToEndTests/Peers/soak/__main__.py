@@ -16,9 +16,9 @@ import base64
 import json
 import multiprocessing
 import os
+import pathlib
 import resource
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,13 +27,10 @@ import urllib.request
 
 import attacks
 
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+from free_ports import free_port  # noqa: E402
+
 NAME, LOCKED, PASSWORD = "honest-app", "locked-app", "a right password"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def call(port, key, method, path, body=None):

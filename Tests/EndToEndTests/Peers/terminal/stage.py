@@ -5,10 +5,11 @@ import http.client
 import http.server
 import json
 import os
+import pathlib
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -17,14 +18,10 @@ import urllib.request
 
 from session import PATIENCE, Failure, Session
 
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+from free_ports import free_port  # noqa: E402
+
 API_KEY = "cvk_0123456789abcdefghijklmnopqrstuv"
-
-
-def free_port():
-    """A port that was free a moment ago. Such ports have five digits."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Answers(http.server.BaseHTTPRequestHandler):

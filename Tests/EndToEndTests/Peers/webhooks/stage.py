@@ -8,23 +8,20 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+from free_ports import free_port  # noqa: E402
 
 KEY = "key-of-the-webhooks-0123456789abcdef"
 SECRETS = {"github": "It's a secret", "stripe": "whsec_stripe", "slack": "slack-secret",
            "standard": "whsec_" + base64.b64encode(b"standard-secret-of-24-by").decode()}
 failures = []
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def mac(secret, message):
