@@ -15,23 +15,9 @@ import urllib.error
 import urllib.request
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent))
-from free_ports import free_port  # noqa: E402
+from free_ports import free_port, free_ports  # noqa: E402
 
 KEY = "key-of-the-tcp-cases-0123456789abcdef"
-
-
-def free_range(count):
-    """The first of so many ports in a row that nothing listens on, below those that the system gives away by itself."""
-    for start in range(21000 + os.getpid() % 500 * 16, 32000, count):
-        try:
-            with contextlib.ExitStack() as stack:
-                for port in range(start, start + count):
-                    probe = stack.enter_context(socket.socket())
-                    probe.bind(("127.0.0.1", port))
-                return start
-        except OSError:
-            continue
-    raise RuntimeError("no ports are free")
 
 
 def until(what, seconds, ask):
@@ -160,7 +146,7 @@ class Stage:
         self.binaries = pathlib.Path(binaries)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="culvert-tcp-"))
         self.stack = contextlib.ExitStack()
-        self.first = free_range(self.ports)
+        self.first = free_ports(self.ports)
         self.listen, self.admin = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.listen}"
         self.log = self.folder / "edge.log"
