@@ -68,6 +68,22 @@ struct ArchiveTests {
         #expect(ContentDecoding.decode([1, 2, 3], coding: "gzip") == nil)
     }
 
+    @Test(
+        "An entry that no server would read as a request is left out",
+        arguments: [
+            #""method":"POST","url":"http://a,b/""#,
+            #""method":"GET","url":"http://x/","headers":[{"name":"Host","value":"a"},{"name":"Host","value":"b"}]"#,
+            #""method":"GET /x\r\n","url":"http://x/""#,
+            #""method":"","url":"http://x/""#,
+        ]
+    )
+    func unreadable(request: String) throws {
+        let text = #"{"log":{"entries":[{"request":{\#(request)}},{"request":{"method":"GET","url":"http://x/"}}]}}"#
+        let states = try HARImport.read(Data(text.utf8), now: Captured.start)
+        let heads = states.map { String(decoding: $0.request.head, as: UTF8.self) }
+        #expect(heads == ["GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
+    }
+
     @Test("An archive can be read again, and what it holds is sent as it was")
     func roundTrip() throws {
         let view = Captured.view(

@@ -73,15 +73,14 @@ package enum HARImport {
         guard let url = URLComponents(string: entry.request.url) else { return nil }
         let path = url.percentEncodedPath.isEmpty ? "/" : url.percentEncodedPath
         let target = entry.request._culvert?.target ?? path + (url.percentEncodedQuery.map { "?" + $0 } ?? "")
-        guard Array(target.utf8).withUnsafeBytes(ByteClass.isTarget),
-            Array(entry.request.method.utf8).withUnsafeBytes(ByteClass.isToken)
-        else { return nil }
         var fields = Self.fields(entry.request.headers)
         if !fields.contains(where: { $0.name.asciiLowercased() == "host" }) {
             let host = (url.host ?? "localhost") + (url.port.map { ":\($0)" } ?? "")
             // The host of a URL may hold coded line ends.
             fields = Self.fields([HARPair(name: "Host", value: host)]) + fields
         }
+        let line = "\(entry.request.method) \(target) HTTP/1.1"
+        guard Self.isRequest(line, fields) else { return nil }
         let exact = entry.request._culvert?.bodyBase64.flatMap { Data(base64Encoded: $0) }
         let body = exact ?? Data((entry.request.postData?.text ?? "").utf8)
         if exact == nil {
@@ -91,7 +90,7 @@ package enum HARImport {
         let began = now - .microseconds(Int64(max(0, min(entry.time ?? 0, 1e9)) * 1_000))
         var state = ExchangeState(
             request: MessageCapture(
-                head: Self.head("\(entry.request.method) \(target) HTTP/1.1", fields),
+                head: Self.head(line, fields),
                 body: BodyCapture(
                     whole: Array(body),
                     size: entry.request._culvert?.isWhole == false ? UInt64(body.count) + 1 : nil
@@ -106,6 +105,14 @@ package enum HARImport {
         state.end = now
         state.ending = .complete
         return state
+    }
+
+    /// Whether a head is one that reads as a request when it is sent again; how its body is framed is said anew then.
+    private static func isRequest(_ line: String, _ fields: [HARPair]) -> Bool {
+        let others = fields.filter { !["content-length", "transfer-encoding"].contains($0.name.asciiLowercased()) }
+        var parser = HeadParser()
+        var bytes = ByteBuffer(bytes: Self.head(line, others))
+        return (try? parser.request(&bytes)) != nil && bytes.readableBytes == 0
     }
 
     private static func message(_ response: Response) -> MessageCapture {
