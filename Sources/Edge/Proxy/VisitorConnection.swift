@@ -466,6 +466,8 @@ extension VisitorConnection: ResponseSink {
         self.output.flush(to: self.context)
         self.leave()
         self.connectionPlace?.becomesConnector()
+        // A WebSocket has no half-close. With one allowed, an end that a write finds first meets an assertion of NIO's.
+        try? context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false)
         context.handOver(from: self, to: makeHandler(context.channel), self.input.takeAll())
     }
 }
