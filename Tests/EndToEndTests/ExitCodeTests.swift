@@ -12,14 +12,8 @@ extension EndToEnd {
             environment: [String: String] = [:],
             in scratch: ScratchFolder
         ) async throws -> (end: ChildProcess.End, error: String) {
-            let process = try RunningProcess(
-                Programs.product("culvert"),
-                arguments,
-                environment: environment,
-                in: scratch
-            )
-            let end = try await process.end()
-            return (end, process.standardError)
+            let run = try await RunningProcess.culvert(arguments, environment, in: scratch)
+            return (run.end, run.error)
         }
 
         @Test("0: what was asked for was done, or the program was asked to stop", arguments: [SIGTERM, SIGINT, SIGHUP])

@@ -6,27 +6,6 @@ import Testing
 extension EndToEnd {
     @Suite("First steps that go wrong", .serialized)
     struct FirstSteps {
-        private func culvert(
-            _ arguments: [String],
-            _ environment: [String: String] = [:],
-            in scratch: ScratchFolder
-        ) async throws -> (end: ChildProcess.End, output: String, error: String) {
-            let process = try RunningProcess(
-                Programs.product("culvert"),
-                arguments,
-                environment: environment,
-                in: scratch
-            )
-            let end = try await process.end()
-            return (end, process.standardOutput, process.standardError)
-        }
-
-        private func event(_ text: String, of process: RunningProcess) async throws {
-            try await eventually("\(text) of \(process.name)", within: .seconds(20)) {
-                process.standardError.contains(text) ? () : nil
-            }
-        }
-
         @Test("An edge at a name below localhost is found by all that asks it, and so is its tunnel")
         func localhost() async throws {
             let scratch = try ScratchFolder()
@@ -38,16 +17,16 @@ extension EndToEnd {
                 port: port
             )
             let access = ["CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": name]
-            let list = try await self.culvert(["tunnels", "list"], access, in: scratch)
+            let list = try await RunningProcess.culvert(["tunnels", "list"], access, in: scratch)
             #expect(list.end == .exited(0), "\(list.error)")
             let origin = try await NginxOrigin(in: scratch)
             let target = "http://origin.localhost:\(origin.port)"
-            let diagnosis = try await self.culvert(["diagnose", "--to", target], access, in: scratch)
+            let diagnosis = try await RunningProcess.culvert(["diagnose", "--to", target], access, in: scratch)
             #expect(diagnosis.end == .exited(0), "\(diagnosis.output)")
             #expect(diagnosis.output.contains(".tunnels.localhost:"))
             // With --dev alone every name below localhost is a tunnel's.
             let wrong = try await EdgeProcess(in: scratch)
-            let lost = try await self.culvert(
+            let lost = try await RunningProcess.culvert(
                 ["tunnels", "list", "--edge", "http://edge.localhost:\(wrong.port)"],
                 access,
                 in: scratch
@@ -69,10 +48,7 @@ extension EndToEnd {
             let scratch = try ScratchFolder()
             let port = try FreePort.next()
             let tunnel = try await TunnelFixture(originPort: port, in: scratch)
-            try await self.event(
-                "nothing listens on localhost:\(port): start the local server",
-                of: tunnel.connector
-            )
+            try await tunnel.connector.hasSaid("nothing listens on localhost:\(port): start the local server")
             let server = try RunningProcess(
                 "python3",
                 ["-m", "http.server", "--bind", "127.0.0.1", "\(port)"],
@@ -81,7 +57,7 @@ extension EndToEnd {
             try await eventually("an answer", within: .seconds(20)) {
                 try await Curl.get(tunnel.url, in: scratch).status == 200 ? () : nil
             }
-            try await self.event("the local server answers again", of: tunnel.connector)
+            try await tunnel.connector.hasSaid("the local server answers again")
             _ = server
         }
 
@@ -95,7 +71,7 @@ extension EndToEnd {
                 environment: ["CULVERT_API_KEY": edge.apiKey],
                 in: scratch
             )
-            try await self.event("is the edge itself: requests would go round in a circle", of: served)
+            try await served.hasSaid("is the edge itself: requests would go round in a circle")
         }
 
         @Test("A token that has expired is told to have, whoever shows it")
@@ -106,13 +82,13 @@ extension EndToEnd {
             let token = "eyJhbGciOiJIUzI1NiJ9.\(claims.replacing("=", with: "")).c2lnbmF0dXJl"
             let expiry = "of my-app expired at 2001-09-09T01:46:40Z."
             let (place, shown) = (["--edge", edge.url], ["CULVERT_TOKEN": token])
-            let served = try await self.culvert(["connect", "--to", "1"] + place, shown, in: scratch)
+            let served = try await RunningProcess.culvert(["connect", "--to", "1"] + place, shown, in: scratch)
             #expect(served.end == .exited(77))
             #expect(served.error.contains("The tunnel token \(expiry)"))
             #expect(served.error.contains("culvert tunnels create --name my-app"))
-            let diagnosis = try await self.culvert(["diagnose"] + place, shown, in: scratch)
+            let diagnosis = try await RunningProcess.culvert(["diagnose"] + place, shown, in: scratch)
             #expect(diagnosis.output.contains("The tunnel token \(expiry)"))
-            let visit = try await self.culvert(
+            let visit = try await RunningProcess.culvert(
                 ["access", "my-app"] + place,
                 ["CULVERT_ACCESS_TOKEN": token],
                 in: scratch
@@ -136,7 +112,7 @@ extension EndToEnd {
                 ("http://127.0.0.1:\(secure.port)", secure.url), ("https://127.0.0.1:\(plain.port)", plain.url),
             ] {
                 for arguments in [["tunnels", "list"], ["http", "1"], ["connect", "--to", "1"], ["diagnose"]] {
-                    let result = try await self.culvert(
+                    let result = try await RunningProcess.culvert(
                         arguments + ["--edge", wrong],
                         arguments == ["connect", "--to", "1"]
                             ? ["CULVERT_TOKEN": token] : ["CULVERT_API_KEY": plain.apiKey],
@@ -160,7 +136,7 @@ extension EndToEnd {
             let file = scratch.file("two.yaml")
             try Data("tunnels:\n- {name: one, target: 1}\n- {name: two, target: 2}\n".utf8).write(to: file)
             for code in [[], ["--otp", "123456"]] {
-                let result = try await self.culvert(
+                let result = try await RunningProcess.culvert(
                     ["start", file.path, "--edge", edge.process.url] + code,
                     ["CULVERT_API_KEY": key.key],
                     in: scratch
@@ -186,21 +162,29 @@ extension EndToEnd {
             let scratch = try ScratchFolder()
             let edge = try await EdgeProcess(in: scratch)
             let access = ["CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": edge.url]
-            let made = try await self.culvert(
+            let made = try await RunningProcess.culvert(
                 ["tunnels", "create", "--name", "my-app"],
                 access,
                 in: scratch
             )
             #expect(made.end == .exited(0), "\(made.error)")
-            let token = try await self.culvert(["tunnels", "access", "my-app", "--json"], access, in: scratch)
+            let token = try await RunningProcess.culvert(
+                ["tunnels", "access", "my-app", "--json"],
+                access,
+                in: scratch
+            )
             #expect(token.output.contains("\"token\""))
-            let ended = try await self.culvert(["tunnels", "access", "my-app", "--revoke"], access, in: scratch)
+            let ended = try await RunningProcess.culvert(
+                ["tunnels", "access", "my-app", "--revoke"],
+                access,
+                in: scratch
+            )
             #expect(ended.output == "Every access token of my-app has ended.\n")
-            let inbox = try await self.culvert(["inbox", "set", "my-app"], access, in: scratch)
+            let inbox = try await RunningProcess.culvert(["inbox", "set", "my-app"], access, in: scratch)
             #expect(inbox.end == .exited(0), "\(inbox.error)")
-            let emptied = try await self.culvert(["inbox", "delete", "my-app", "--all"], access, in: scratch)
+            let emptied = try await RunningProcess.culvert(["inbox", "delete", "my-app", "--all"], access, in: scratch)
             #expect(emptied.output == "Deleted the inbox of my-app, with every message in it.\n")
-            let deleted = try await self.culvert(["tunnels", "delete", "my-app"], access, in: scratch)
+            let deleted = try await RunningProcess.culvert(["tunnels", "delete", "my-app"], access, in: scratch)
             #expect(deleted.output == "Deleted my-app.\n")
         }
     }

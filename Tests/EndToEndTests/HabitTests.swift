@@ -11,20 +11,11 @@ extension EndToEnd {
             of edge: EdgeProcess,
             in scratch: ScratchFolder
         ) async throws -> (end: ChildProcess.End, output: String, error: String) {
-            let process = try RunningProcess(
-                Programs.product("culvert"),
+            try await RunningProcess.culvert(
                 arguments,
-                environment: ["CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": edge.url],
+                ["CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": edge.url],
                 in: scratch
             )
-            let end = try await process.end()
-            return (end, process.standardOutput, process.standardError)
-        }
-
-        private func event(_ text: String, of process: RunningProcess) async throws {
-            try await eventually("\(text) of \(process.name)", within: .seconds(20)) {
-                process.standardError.contains(text) ? () : nil
-            }
         }
 
         @Test("A folder is shared while a program runs that knows its URL, and whose exit code is culvert's")
@@ -189,16 +180,16 @@ extension EndToEnd {
             }
             let first = try connector(["3000", "--name", "flask"])
             _ = try await first.line(startingWith: "http")
-            try await self.event(#""event":"online""#, of: first)
+            try await first.hasSaid(#""event":"online""#)
             let second = try connector(["3001", "--name", "flask"])
             #expect(try await second.end() == .exited(73))
             #expect(second.standardError.contains("127.0.0.1") && second.standardError.contains("--pool"))
             // The same command again is no other place, and a pool is what its user wants.
             for arguments in [["3000", "--name", "flask"], ["3001", "--name", "flask", "--pool"]] {
                 let other = try connector(arguments)
-                try await self.event(#""event":"online""#, of: other)
-                try await self.event(#""event":"also_served""#, of: other)
-                try await self.event(#""event":"also_served""#, of: first)
+                try await other.hasSaid(#""event":"online""#)
+                try await other.hasSaid(#""event":"also_served""#)
+                try await first.hasSaid(#""event":"also_served""#)
                 other.send(signal: SIGTERM)
                 #expect(try await other.end() == .exited(0))
             }
@@ -206,7 +197,7 @@ extension EndToEnd {
             first.send(signal: SIGTERM)
             #expect(try await first.end() == .exited(0))
             let next = try connector(["3001", "--name", "flask"])
-            try await self.event(#""event":"online""#, of: next)
+            try await next.hasSaid(#""event":"online""#)
         }
 
         @Test("A tunnel is made from the command line, and a connector serves it with what was printed")

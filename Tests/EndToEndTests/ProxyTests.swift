@@ -23,14 +23,8 @@ extension EndToEnd {
             _ environment: [String: String],
             in scratch: ScratchFolder
         ) async throws -> (end: ChildProcess.End, text: String) {
-            let process = try RunningProcess(
-                Programs.product("culvert"),
-                arguments,
-                environment: environment,
-                in: scratch
-            )
-            let end = try await process.end()
-            return (end, process.standardOutput + process.standardError)
+            let run = try await RunningProcess.culvert(arguments, environment, in: scratch)
+            return (run.end, run.output + run.error)
         }
 
         @Test(

@@ -36,16 +36,7 @@ async def deleted(edge, culvert, folder):
         for what, pause in (("deletion", deleted_after), ("policy", tightened_after)):
             if pause > 1:
                 failures.append(f"{what} in force after {pause:.2f} s")
-        # Everything is restarted, Redis too.
-        for one in stage.edges:
-            one.signal(15)
-        for one in stage.edges:
-            await one.gone()
-        stage.redis.signal(15)
-        stage.redis.process.wait()
-        stage.redis.start()
-        for one in stage.edges:
-            await one.start()
+        await stage.restart_everything()
         statuses = []
         async with aiohttp.ClientSession() as session:
             for one in stage.edges:

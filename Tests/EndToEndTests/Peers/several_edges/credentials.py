@@ -93,16 +93,7 @@ async def access(edge, culvert, folder):
             failures.append("visitors of another tunnel were cut off, too")
         refused = [await upgrade(one, "access/box", given) for one in stage.edges]
         fresh = await token("box")
-        # Everything is restarted, Redis too.
-        for one in stage.edges:
-            one.signal(15)
-        for one in stage.edges:
-            await one.gone()
-        stage.redis.signal(15)
-        stage.redis.process.wait()
-        stage.redis.start()
-        for one in stage.edges:
-            await one.start()
+        await stage.restart_everything()
         refused += [await upgrade(one, "access/box", given) for one in stage.edges]
         if refused != [401] * 6:
             failures.append(f"the ended access token: {refused}")

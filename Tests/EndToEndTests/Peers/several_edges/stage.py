@@ -301,6 +301,18 @@ class Stage:
             self.keys.append(next(word for word in printed.split() if word.startswith("cvk_")))
         return path
 
+    async def restart_everything(self):
+        """Restarts all edges, and Redis in between, so that nobody remembers but what is on disk."""
+        for one in self.edges:
+            one.signal(15)
+        for one in self.edges:
+            await one.gone()
+        self.redis.signal(15)
+        self.redis.process.wait()
+        self.redis.start()
+        for one in self.edges:
+            await one.start()
+
     async def __aenter__(self):
         if self.redis.process is None:
             self.redis.start()
