@@ -545,3 +545,23 @@ let package = Package(
         ),
     ]
 )
+
+// Built beside the programs, from the same modules: what they are made of is not compiled once more to be measured.
+if Context.environment["CULVERT_BENCHMARKS"] == "1" {
+    package.targets += [
+        .target(name: "AllocationCounter", path: "Benchmarks/Sources/AllocationCounter"),
+        .executableTarget(
+            name: "MuxBenchmarks",
+            dependencies: [
+                "AllocationCounter",
+                "Mux",
+                "Protocol",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Benchmarks/Sources/MuxBenchmarks",
+            swiftSettings: settings
+        ),
+    ]
+}

@@ -15,6 +15,7 @@ extension EndToEnd {
             let peer = try RunningProcess(
                 Programs.python,
                 ["-B", Programs.peer("dashboard.py"), programs.path],
+                environment: Programs.sizeVariables,
                 in: scratch
             )
             let tally = try await peer.decodedOutput(InspectorPage.Tally.self, within: .seconds(300))

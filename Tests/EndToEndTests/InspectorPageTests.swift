@@ -37,7 +37,7 @@ extension EndToEnd {
             let peer = try RunningProcess(
                 Programs.python,
                 ["-B", Programs.peer("inspector")] + arguments,
-                environment: Programs.isFullSize ? ["CULVERT_LONG": "1"] : [:],
+                environment: Programs.sizeVariables,
                 in: scratch
             )
             let tally = try await peer.decodedOutput(Tally.self, within: .seconds(400))

@@ -49,7 +49,7 @@ extension EndToEnd {
             let peer = try RunningProcess(
                 Programs.python,
                 ["-B", Programs.peer("tcp"), folder, group],
-                environment: Programs.isFullSize ? ["CULVERT_LONG": "1"] : [:],
+                environment: Programs.sizeVariables,
                 in: scratch
             )
             let output = try await peer.successfulOutput(within: .seconds(Programs.isFullSize ? 900 : 240))

@@ -97,6 +97,7 @@ final class AppStage {
         let peer = try RunningProcess(
             Programs.pythonOfApps,
             [Programs.peer("apps"), arguments[0], self.file.path] + arguments.dropFirst(),
+            environment: Programs.sizeVariables,
             in: self.scratch
         )
         let value = try await peer.decodedOutput(type, within: limit)

@@ -55,6 +55,8 @@ enum Programs {
 
     /// Whether this is the long tier, with the sizes of the acceptance test, or a run that every change can afford.
     static let isFullSize = ProcessInfo.processInfo.environment["CULVERT_LONG"] == "1"
+    /// What tells a program of `Peers` of it.
+    static let sizeVariables = Self.isFullSize ? ["CULVERT_LONG": "1"] : [:]
 
     /// The root of the repository.
     static let repository = URL(fileURLWithPath: #filePath)

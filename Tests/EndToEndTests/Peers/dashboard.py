@@ -89,7 +89,9 @@ class Stage:
 
     def start(self, program, *arguments, **environment):
         log = open(os.path.join(self.folder.name, "log"), "ab")
-        home = dict(os.environ, HOME=self.folder.name, XDG_RUNTIME_DIR=self.folder.name, **environment)
+        # The programs refuse a variable of theirs that they don't know.
+        inherited = {name: value for name, value in os.environ.items() if name != "CULVERT_LONG"}
+        home = dict(inherited, HOME=self.folder.name, XDG_RUNTIME_DIR=self.folder.name, **environment)
         process = subprocess.Popen([os.path.join(self.programs, program), *arguments], env=home, stdin=subprocess.DEVNULL,
                                    stdout=log, stderr=log)
         self.processes.append(process)

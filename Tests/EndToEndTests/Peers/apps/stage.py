@@ -21,6 +21,8 @@ import urllib.parse
 from playwright.sync_api import sync_playwright
 
 HERE = pathlib.Path(__file__).parent
+sys.path.append(str(HERE.parent))
+from chromium import EXECUTABLE  # noqa: E402
 
 look_up = socket.getaddrinfo
 
@@ -69,7 +71,7 @@ class Stage:
             f"--ignore-certificate-errors-spki-list={public_key_digest(self.certificate)}",
         ]  # fmt: skip
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+            browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=arguments)
             try:
                 yield browser
             finally:

@@ -3,8 +3,13 @@
 
 import contextlib
 import datetime
+import pathlib
+import sys
 
 from playwright.sync_api import expect, sync_playwright
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+from chromium import EXECUTABLE  # noqa: E402
 
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 360, "height": 740}
@@ -89,7 +94,7 @@ def chromium(rules=()):
         arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
         if rules:
             arguments.append(f"--host-resolver-rules={','.join(rules)}")
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=arguments)
         try:
             yield browser
         finally:
