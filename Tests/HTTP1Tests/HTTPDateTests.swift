@@ -35,4 +35,26 @@ struct HTTPDateTests {
             #expect(self.text(seconds) == formatter.string(from: Date(timeIntervalSince1970: TimeInterval(seconds))))
         }
     }
+
+    @Test("A time that was written is read again")
+    func readAgain() {
+        for day in stride(from: 0, to: 73_000, by: 11) {
+            let seconds = day * 86_400 + day * 37 % 86_400
+            #expect(HTTPDate(self.text(seconds))?.seconds == seconds)
+        }
+    }
+
+    @Test(
+        "What is no time of that form is none",
+        arguments: [
+            "", "Sun, 06 Nov 1994 08:49:37", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+            "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 06 nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:00:00 GMT",
+            "Sun, 06 Nov 1994 08:60:00 GMT", "Sun, 06 Nov 1994 08:49 GMT", "Sun, 06 Nov 1994 08:49:37:00 GMT",
+            "Sun, 06 Nov 1994 08:49:37: GMT", "Sun, 00 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 +8:49:37 GMT",
+            "Sun,  06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 UTC",
+        ]
+    )
+    func malformed(_ text: String) {
+        #expect(HTTPDate(text) == nil)
+    }
 }

@@ -3,11 +3,45 @@
 /// A time as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
 package struct HTTPDate: Equatable, Sendable {
     /// Seconds since the beginning of 1970, UTC, from 0.
-    private let seconds: Int
+    package let seconds: Int
 
     /// - Parameter seconds: Since the beginning of 1970, UTC; what lies before it is taken for it.
     package init(seconds: Int) {
         self.seconds = max(0, seconds)
+    }
+
+    /// Reads a time, of the forms of RFC 9110 §5.6.7 the one that has to be written.
+    ///
+    /// The day of the week is not looked at.
+    package init?(_ text: some StringProtocol) {
+        // `Sun, 06 Nov 1994 08:49:37 GMT`
+        let parts = text.split(separator: " ", omittingEmptySubsequences: false)
+        guard parts.count == 6, parts[5] == "GMT", let day = Self.number(parts[1], digits: 2),
+            let month = Self.months.firstIndex(where: { "\($0)" == " \(parts[2]) " }),
+            let year = Self.number(parts[3], digits: 4)
+        else { return nil }
+        let fields = parts[4].split(separator: ":", omittingEmptySubsequences: false)
+        let time = fields.compactMap { Self.number($0, digits: 2) }
+        guard fields.count == 3, time.count == 3, (1...31).contains(day), time[0] < 24, time[1] < 60, time[2] <= 60
+        else {
+            return nil
+        }
+        self.init(
+            seconds: Self.day(year, month + 1, day) * 86_400 + time[0] * 3_600 + time[1] * 60 + time[2]
+        )
+    }
+
+    private static func number(_ text: some StringProtocol, digits: Int) -> Int? {
+        guard text.utf8.count == digits, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return Int(text)
+    }
+
+    /// The days from 1 January 1970 to a day of the Gregorian calendar.
+    private static func day(_ year: Int, _ month: Int, _ day: Int) -> Int {
+        // Years that begin with March have the leap day at their end.
+        let year = month > 2 ? year : year - 1
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        return year * 365 + year / 4 - year / 100 + year / 400 + dayOfYear - 719_468
     }
 
     private static let days: [StaticString] = ["Thu, ", "Fri, ", "Sat, ", "Sun, ", "Mon, ", "Tue, ", "Wed, "]

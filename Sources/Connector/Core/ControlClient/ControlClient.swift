@@ -3,6 +3,7 @@
 import AsyncHTTPClient
 import ControlAPI
 import Foundation
+import HTTP1
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
@@ -118,16 +119,8 @@ package struct ControlClient: Sendable {
         // Many servers answer every path with 200.
         let description = try? JSONDecoder().decode(APIDescription.self, from: answer.body)
         guard description?.info.title == APIDescription.title else { throw self.notAnEdge }
-        return answer.headers.first(name: "Date").flatMap(Self.date)
-    }
-
-    /// Reads a time as servers write it (RFC 9110 §5.6.7).
-    private static func date(_ text: String) -> Date? {
-        let format = DateFormatter()
-        format.locale = Locale(identifier: "en_US_POSIX")
-        format.timeZone = TimeZone(secondsFromGMT: 0)
-        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-        return format.date(from: text)
+        return answer.headers.first(name: "Date").flatMap { HTTPDate($0) }
+            .map { Date(timeIntervalSince1970: TimeInterval($0.seconds)) }
     }
 
     /// Writes the body of a call.
