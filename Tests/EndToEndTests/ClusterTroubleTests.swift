@@ -107,6 +107,11 @@ extension EndToEnd {
             #expect(try await self.run("tls", within: .seconds(120)).failures == [])
         }
 
+        @Test("A port is one tunnel's at three edges, and leads to it at each, whichever its connector is at")
+        func ports() async throws {
+            #expect(try await self.run("ports", within: .seconds(120)).failures == [])
+        }
+
         @Test("Three edges keep a tunnel's fifty requests a second and a key's ten calls together")
         func limits() async throws {
             let seconds = Programs.isFullSize ? 10 : 4

@@ -15,6 +15,7 @@ package enum DirectoryOperation: String, CaseIterable, Sendable {
     case reap
     case code
     case take
+    case ports
 }
 
 /// Counts what the directory does.

@@ -16,6 +16,8 @@ import Redis
 /// | `n:<id>` | hash | whose a name stays: `o`, `v`, `p` |
 /// | `cut:<id>` | hash | up to which issue time tokens end: when |
 /// | `acut:<id>` | string | up to which issue time access tokens have ended |
+/// | `ports` | hash | port: the tunnel that has it |
+/// | `portof` | hash | id: its port, by which version of whose word |
 /// | `otp:<key>` | string | the last step that was used |
 /// | `rl:<bucket>` | hash | `n` tokens, `t` at what time |
 ///
@@ -209,6 +211,7 @@ struct DirectoryScripts: Sendable {
         cut(KEYS[3], ARGV[3], ARGV[4], ARGV[5], ARGV[6])
         endAccess(KEYS[6], ARGV[3], ARGV[6])
         redis.call('DEL', KEYS[1], KEYS[2])
+        redis.call('HDEL', 'cv:portof', ARGV[1])
         redis.call('ZREM', 'cv:o:' .. ARGV[2], ARGV[1])
         redis.call('ZREM', KEYS[4], ARGV[1])
         redis.call('ZREM', KEYS[5], ARGV[1])

@@ -20,6 +20,7 @@ import Foundation
 package final class RedisTunnelDirectory: TunnelDirectory {
     private let client: RedisClient
     private let scripts: DirectoryScripts
+    let portScripts: PortScripts
     private let prefix: String
     private let times: DirectoryTimes
     private let recorder: any DirectoryRecorder
@@ -46,6 +47,7 @@ package final class RedisTunnelDirectory: TunnelDirectory {
         self.client = client
         self.prefix = prefix
         self.scripts = DirectoryScripts(prefix: prefix)
+        self.portScripts = PortScripts(prefix: prefix)
         self.times = times
         self.recorder = recorder
         self.logger = logger
@@ -56,7 +58,7 @@ package final class RedisTunnelDirectory: TunnelDirectory {
 
     private func key(_ name: String) -> String { self.prefix + name }
 
-    private func ask(
+    func ask(
         _ operation: DirectoryOperation,
         _ script: RedisScript,
         _ keys: [String],
@@ -84,12 +86,12 @@ package final class RedisTunnelDirectory: TunnelDirectory {
         }
     }
 
-    private func misunderstood(_ value: RESPValue) -> TunnelDirectoryError {
+    func misunderstood(_ value: RESPValue) -> TunnelDirectoryError {
         .unavailable("an answer that was not expected: \(value)")
     }
 
     /// Waits until what was written survives the primary, where there are replicas.
-    private func settle() async {
+    func settle() async {
         guard self.client.hasReplicas else { return }
         let answer = try? await self.client.command(["WAIT", "1", "100"])
         if answer?.number ?? 0 < 1 {

@@ -226,8 +226,7 @@ package final class TunnelConnection {
         self.tunnelID = tunnelID
         let registry = self.services.registry
         if let tunnel = registry.tunnel(tunnelID) { return self.visit(tunnel) }
-        // A port is its tunnel's at this edge alone; a name leads to a connector wherever that is.
-        guard registry.looksFurther, self.port == nil || self.kind == .tls else { return self.refuse(.tunnelNotFound) }
+        guard registry.looksFurther else { return self.refuse(.tunnelNotFound) }
         let bound = NIOLoopBound(self, eventLoop: self.channel.eventLoop)
         self.channel.eventLoop.makeFutureWithTask { try await registry.find(tunnelID) }.whenComplete { result in
             let connection = bound.value

@@ -9,19 +9,27 @@ package typealias PortBinder =
     @Sendable (_ port: UInt16, _ accept: @escaping @Sendable (any Channel) throws -> Void) async throws -> any Channel
 
 /// The ports of an edge that belong to tunnels of TCP, and the listeners on them.
+///
+/// Where several edges have a directory, a port is one tunnel's at all of them, and each listens on it while the tunnel is
+/// online at any.
 package actor TunnelPorts: PortKeeper {
     /// How many ports are tried for a tunnel without a wish, where other programs of the machine have some of the range.
     private static let attempts = 64
 
-    private let services: ConnectionServices
+    let services: ConnectionServices
     private let bind: PortBinder
-    private let now: @Sendable () -> NIODeadline
-    private var leases: PortLeases
+    let directory: (any TunnelDirectory)?
+    let now: @Sendable () -> NIODeadline
+    var leases: PortLeases
+    /// The ports of tunnels that are online at any edge, as the directory said last.
+    var online: [UInt16: TunnelID] = [:]
+    /// When ports that could not be had are tried again.
+    var unusableUntil: [UInt16: NIODeadline] = [:]
     /// By port; whoever comes while a listener is being made waits for the same one.
-    private var listeners: [UInt16: Listener] = [:]
-    private var isLeaving = false
+    var listeners: [UInt16: Listener] = [:]
+    private(set) var isLeaving = false
 
-    private struct Listener {
+    struct Listener {
         var tunnel: TunnelID
         var channel: Task<any Channel, any Error>
     }
@@ -31,16 +39,19 @@ package actor TunnelPorts: PortKeeper {
     /// - Parameters:
     ///   - range: The ports that tunnels may have (`tcp.ports`).
     ///   - services: What connections work with.
+    ///   - directory: What knows whose a port is at all edges; `nil` for an edge that is alone.
     ///   - now: A clock that does not go back.
     ///   - bind: Listens on a port.
     package init(
         range: ClosedRange<UInt16>,
         services: ConnectionServices,
+        directory: (any TunnelDirectory)? = nil,
         now: @escaping @Sendable () -> NIODeadline = { .now() },
         bind: @escaping PortBinder
     ) {
         self.leases = PortLeases(range: range)
         self.services = services
+        self.directory = directory
         self.now = now
         self.bind = bind
     }
@@ -48,19 +59,30 @@ package actor TunnelPorts: PortKeeper {
     package func open(_ wish: UInt16?, for tunnel: Tunnel, isReturning: Bool) async throws(PortRefusal) -> UInt16 {
         guard !self.isLeaving else { throw .notServed }
         let former = self.leases.port(of: tunnel.id)
-        var unusable: Set<UInt16> = []
+        // Without a wish it is the one that other edges know the tunnel by, unless that can't be had here.
+        var known = wish == nil ? await self.knownPort(of: tunnel) : nil
+        // What others have been seen to have needs no question.
+        var unusable: Set<UInt16> = isReturning ? [] : Set(self.online.filter { $0.value != tunnel.id }.keys)
         while true {
             let before = self.leases
-            let port = try self.leases.take(
-                wish,
-                for: tunnel.id,
-                version: tunnel.version,
-                isReturning: isReturning,
-                except: unusable,
-                now: self.now()
-            )
-            if let loser = before.holder(of: port), loser != tunnel.id { await self.end(loser) }
-            if await self.listen(on: port, for: tunnel.id) {
+            let port: UInt16
+            do {
+                port = try self.leases.take(
+                    wish ?? known,
+                    for: tunnel.id,
+                    version: tunnel.version,
+                    isReturning: isReturning,
+                    except: unusable,
+                    now: self.now()
+                )
+            } catch  where known != nil {
+                known = nil
+                continue
+            }
+            known = nil
+            let isClaimed = await self.claim(port, for: tunnel, isReturning: isReturning)
+            if isClaimed, let loser = before.holder(of: port), loser != tunnel.id { await self.end(loser) }
+            if isClaimed, await self.listen(on: port, for: tunnel.id) {
                 if let former, former != port { await self.closeListener(on: former, of: tunnel.id) }
                 return port
             }
@@ -68,6 +90,7 @@ package actor TunnelPorts: PortKeeper {
                 self.leases.release(tunnel.id)
                 if let former = before.port(of: tunnel.id), former != port {
                     _ = try? self.leases.take(former, for: tunnel.id, version: tunnel.version, now: self.now())
+                    if isClaimed { _ = await self.claim(former, for: tunnel, isReturning: true) }
                 }
             }
             guard wish == nil else { throw .taken(port) }
@@ -77,19 +100,22 @@ package actor TunnelPorts: PortKeeper {
     }
 
     /// Ends a tunnel whose port is another's, by a later word.
-    private func end(_ tunnel: TunnelID) async {
+    func end(_ tunnel: TunnelID) async {
         let tunnel = await self.services.registry.remove(tunnel, keepingNameFor: .zero)
         for session in tunnel?.close(isDeleted: true) ?? [] { session.revoke() }
     }
 
     package func close(_ tunnel: TunnelID, keepingPortFor lease: TimeAmount) async {
-        guard let port = self.leases.port(of: tunnel) else { return }
+        for (port, listener) in self.listeners where listener.tunnel == tunnel {
+            self.online[port] = nil
+            await self.closeListener(on: port, of: tunnel)
+        }
+        guard self.leases.port(of: tunnel) != nil else { return }
         if lease > .zero {
             self.leases.keep(tunnel, until: self.now() + lease)
         } else {
             self.leases.release(tunnel)
         }
-        await self.closeListener(on: port, of: tunnel)
     }
 
     /// Closes the listeners of tunnels that nobody is likely to come back to; their ports stay theirs.
@@ -97,7 +123,7 @@ package actor TunnelPorts: PortKeeper {
     /// - Parameter period: For how long after its last session a tunnel is waited for.
     package func closeIdle(after period: TimeAmount) async {
         let since = self.now() - period
-        for (port, listener) in self.listeners {
+        for (port, listener) in self.listeners where self.online[port] != listener.tunnel {
             guard let tunnel = self.services.registry.tunnel(listener.tunnel), !tunnel.isIdle(since: since) else {
                 await self.closeListener(on: port, of: listener.tunnel)
                 continue
@@ -117,7 +143,7 @@ package actor TunnelPorts: PortKeeper {
     /// Listens on a port, unless that is done.
     ///
     /// - Returns: Whether the port is open; if not, it is of no use, mostly because somebody else has it.
-    private func listen(on port: UInt16, for tunnel: TunnelID) async -> Bool {
+    func listen(on port: UInt16, for tunnel: TunnelID) async -> Bool {
         if let listener = self.listeners[port], listener.tunnel != tunnel {
             // Its tunnel has been forgotten, or has another port by now.
             await self.closeListener(on: port, of: listener.tunnel)
@@ -143,7 +169,7 @@ package actor TunnelPorts: PortKeeper {
         }
     }
 
-    private func closeListener(on port: UInt16, of tunnel: TunnelID) async {
+    func closeListener(on port: UInt16, of tunnel: TunnelID) async {
         guard self.listeners[port]?.tunnel == tunnel, let listener = self.listeners.removeValue(forKey: port) else {
             return
         }

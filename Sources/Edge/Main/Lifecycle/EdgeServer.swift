@@ -112,7 +112,7 @@ struct EdgeServer: Service {
         )
         self.tcpListener = listener
         self.connectionServices = listener.makeServices()
-        self.ports = listener.makePorts(self.connectionServices)
+        self.ports = listener.makePorts(self.connectionServices, directory: self.registry.directory)
         self.links = try await ClusterLinks(
             configuration,
             registry: self.registry,
@@ -259,6 +259,7 @@ struct EdgeServer: Service {
         guard let ports = self.ports else { return }
         let period = Self.tunnelLimits(self.configuration.tunnels).reconnectPeriod
         while !Task.isCancelled {
+            await ports.follow()
             await ports.closeIdle(after: period)
             try? await Task.sleep(for: .seconds(1))
         }

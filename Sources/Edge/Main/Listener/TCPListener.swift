@@ -17,11 +17,11 @@ struct TCPListener: Sendable {
     let group: any EventLoopGroup
 
     /// The ports that tunnels may have; `nil` if there are none.
-    func makePorts(_ services: ConnectionServices) -> TunnelPorts? {
+    func makePorts(_ services: ConnectionServices, directory: (any TunnelDirectory)?) -> TunnelPorts? {
         guard let range = self.configuration.tcp.ports?.ports else { return nil }
         let (group, host) = (self.group, self.configuration.tcp.listen)
         let logger = Logger(label: "culvert.listener")
-        return TunnelPorts(range: range, services: services) { port, accept in
+        return TunnelPorts(range: range, services: services, directory: directory) { port, accept in
             do {
                 return try await ServerBootstrap.listener(group: group, backlog: 1_024)
                     // As for the public listener: else the kernel takes megabytes for who reads slowly.

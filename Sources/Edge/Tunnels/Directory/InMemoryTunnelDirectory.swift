@@ -5,19 +5,19 @@ import Synchronization
 
 /// A directory in the memory of one process: what every other one is held against, and what tests stand several edges on.
 package final class InMemoryTunnelDirectory: TunnelDirectory {
-    private struct Record {
+    struct Record {
         var specification: TunnelSpecification
         var sessions: [String: PodID] = [:]
         /// When it may be forgotten; `nil` while it has sessions.
         var idleUntil: Double?
     }
 
-    private struct Lease {
+    struct Lease {
         var specification: TunnelSpecification
         var end: Double
     }
 
-    private struct State {
+    struct State {
         var isUp = true
         var records: [TunnelID: Record] = [:]
         var leases: [TunnelID: Lease] = [:]
@@ -26,6 +26,7 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
         var pods: [PodID: (beat: Double, info: String)] = [:]
         var codes: [String: UInt64] = [:]
         var buckets: [String: (tokens: Double, at: Double)] = [:]
+        var ports: [UInt16: PortClaim] = [:]
         var observers: [@Sendable (DirectoryEvent) -> Void] = []
     }
 
@@ -57,7 +58,7 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
         for observer in self.state.withLock({ $0.observers }) { observer(event) }
     }
 
-    private func change<Result>(_ body: (inout sending State, Double) -> sending Result) throws -> Result {
+    func change<Result>(_ body: (inout sending State, Double) -> sending Result) throws -> Result {
         let now = self.now()
         return try self.state.withLock { state in
             guard state.isUp else { throw TunnelDirectoryError.unavailable("switched off") }
@@ -211,6 +212,7 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
             if let known = state.records[id]?.specification.owner, known != owner { return nil }
             state.cutoffs.merge([cutoff], for: id, now: now)
             state.accessEnds[id] = max(state.accessEnds[id] ?? -.infinity, cutoff.issuedUntil)
+            state.ports = state.ports.filter { $0.value.tunnel != id }
             return state.records.removeValue(forKey: id) != nil
         }
         if isOwn != nil { self.tell(.deleted(id, issuedUntil: cutoff.issuedUntil)) }

@@ -60,6 +60,26 @@ package protocol TunnelDirectory: Sendable {
     /// - Returns: Those that were removed.
     func removeIdle(limit: Int) async throws -> [TunnelID]
 
+    // MARK: Ports
+
+    /// The port that is a tunnel's at all edges; `nil` if it has none.
+    func port(of specification: TunnelSpecification) async throws -> UInt16?
+
+    /// Makes a port a tunnel's at all edges, in place of the one that it has.
+    ///
+    /// A port stays its tunnel's as a name does: while the tunnel is known, and while its name is kept.
+    ///
+    /// - Parameters:
+    ///   - port: The port.
+    ///   - specification: The tunnel.
+    ///   - isReturning: Whether a token says that the port is the tunnel's: of two tunnels of which that is so, the one
+    ///     with the later word has it.
+    /// - Returns: Whether it is the tunnel's now; otherwise it is another one's.
+    func claim(_ port: UInt16, for specification: TunnelSpecification, isReturning: Bool) async throws -> Bool
+
+    /// The ports of tunnels that have sessions, at whatever edge.
+    func onlinePorts() async throws -> [UInt16: TunnelID]
+
     // MARK: Pods
 
     /// Renews a pod's lease.

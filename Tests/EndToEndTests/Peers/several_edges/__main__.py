@@ -14,6 +14,7 @@
     several_edges access EDGE CULVERT FOLDER                        access tokens that are ended, and restarts
     several_edges codes EDGE CULVERT FOLDER                         races with one-time codes
     several_edges tls EDGE CULVERT FOLDER                           tunnels of TLS
+    several_edges ports EDGE CULVERT FOLDER                         ports of tunnels of TCP
     several_edges guesses EDGE CULVERT FOLDER                       wrong keys and passwords
 
 RATE is requests a second. FOLDER is empty. Prints one line of JSON; nothing that is listed under `failures` is to
@@ -26,13 +27,13 @@ import sys
 from agreement import deleted, limits, names
 from credentials import access, codes, guesses
 from outages import outage, sentinel
-from passthrough import tls
+from passthrough import ports, tls
 from restarts import frozen, killed, newcomer, rolling
 from stage import failures
 
 mode, edge_path, culvert_path, place, *numbers = sys.argv[1:]
 modes = {"rolling": rolling, "killed": killed, "frozen": frozen, "newcomer": newcomer, "outage": outage,
          "sentinel": sentinel, "deleted": deleted, "names": names, "limits": limits, "access": access, "codes": codes,
-         "guesses": guesses, "tls": tls}
+         "guesses": guesses, "tls": tls, "ports": ports}
 result = asyncio.run(modes[mode](edge_path, culvert_path, place, *map(int, numbers)))
 print(json.dumps({**result, "failures": failures[:20]}))

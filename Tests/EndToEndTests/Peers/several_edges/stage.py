@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent))
-from free_ports import free_port  # noqa: E402
+from free_ports import free_port, free_ports  # noqa: E402,F401
 
 KEY = "key-of-the-edges-0123456789abcdef"
 failures = []
