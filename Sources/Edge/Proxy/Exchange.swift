@@ -374,7 +374,7 @@ extension Exchange: OriginLinkConsumer {
     private func lost(_ error: VisitorError, detail: String?, _ failure: ExchangeState.Failure) {
         switch self.state.failed(failure, isRepeatable: self.outgoing.isWhole) {
         case .retry(let place, let mayWait):
-            if !self.retry(at: place, mayWait: mayWait, isCapacity: failure.isCapacity) {
+            if !self.retry(at: place, mayWait: mayWait, isStillThere: failure.isCapacity || failure.isSilent) {
                 self.give(up: error, detail, failure)
             }
         case .answer: self.give(up: error, detail, failure)
@@ -390,14 +390,14 @@ extension Exchange: OriginLinkConsumer {
     }
 
     /// Whether somebody goes on with the request.
-    private func retry(at place: ExchangeState.Place, mayWait: Bool, isCapacity: Bool) -> Bool {
+    private func retry(at place: ExchangeState.Place, mayWait: Bool, isStillThere: Bool) -> Bool {
         var outgoing = self.outgoing
         switch place {
         case .anySession: outgoing.failed(on: [])
         case .otherSession:
             outgoing.failed(on: [self.link.sessionID])
             // A way to another edge that leads nowhere any more is not offered again.
-            if !isCapacity { self.plan.tunnel.wasRefused(by: self.session) }
+            if !isStillThere { self.plan.tunnel.wasRefused(by: self.session) }
         case .otherConnector:
             outgoing.failed(on: self.plan.tunnel.sessionIDs(ofConnectorWith: self.link.sessionID))
         }
@@ -441,6 +441,19 @@ extension Exchange: OriginLinkConsumer {
             guard exchange.sink != nil, exchange.state.isLostOnUsedConnection(isReused: true) else { return }
             exchange.lost(.originClosed, detail: nil, ExchangeState.Failure(isReused: true))
         }
+    }
+
+    func originFellSilent(_ circumstances: OriginLink.Circumstances) {
+        let mayLeave = self.state.mayLeaveSilence(
+            isReused: circumstances.isReused,
+            wasAccepted: circumstances.wasAccepted,
+            isRepeatable: self.outgoing.isWhole
+        )
+        let tried = self.outgoing.tried + [self.link.sessionID]
+        // Where there is no other session this one is waited for: it may go on as if nothing had been.
+        guard self.sink != nil, mayLeave, self.plan.tunnel.hasReadySession(besides: tried) else { return }
+        self.link.reset(.cancelled)
+        self.lost(.sessionLost, detail: nil, ExchangeState.Failure(isLostUnaccepted: true, isSilent: true))
     }
 
     func originWritabilityChanged() {

@@ -80,6 +80,20 @@ extension ExchangeState {
         self.attempt == 1 && (self.request.isIdempotent || !self.hasSentBody)
     }
 
+    /// Whether a request need not wait for a session that has fallen silent, if there is another one.
+    ///
+    /// Only one that may be sent twice, and whose connection to the origin the connector has not made, or had made before: how
+    /// long an origin thinks about a request says nothing.
+    ///
+    /// - Parameters:
+    ///   - isReused: Whether the stream had served another request.
+    ///   - wasAccepted: Whether the connector had taken it.
+    ///   - isRepeatable: Whether all that was sent of the request is still there to be sent again.
+    func mayLeaveSilence(isReused: Bool, wasAccepted: Bool, isRepeatable: Bool) -> Bool {
+        guard self.isUnanswered, !self.hasResponseBytes, isRepeatable, self.request.isIdempotent else { return false }
+        return isReused ? self.isRepeatedOnce : !wasAccepted && self.attempt < Self.maximumAttempts
+    }
+
     /// Whether a request that the connector can't pass on any more met a connection that the origin was just closing.
     ///
     /// The connector says so at once, and ends the stream only when what the origin may have answered has had time to

@@ -126,6 +126,10 @@ final class OriginConnection: ChannelInboundHandler, IdleStream {
                 self.isAccepted = true
                 self.link?.accepted()
             case .peerStoppedReading: self.link?.stopped()
+            case .peerIsSilent:
+                self.link?.fellSilent(
+                    OriginLink.Circumstances(isReused: self.isReused, wasAccepted: self.isAccepted)
+                )
             }
         }
     }

@@ -17,6 +17,8 @@ protocol OriginLinkConsumer: AnyObject {
     ///
     /// - Parameter isReused: Whether the stream had served another request.
     func originStoppedReading(isReused: Bool)
+    /// Nothing comes from the session any more, for no known reason; it may go on at any time.
+    func originFellSilent(_ circumstances: OriginLink.Circumstances)
     func originFailed(_ failure: OriginLink.Failure)
 }
 
@@ -36,7 +38,7 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
     }
 
     /// How things stood when a stream ended.
-    struct Circumstances {
+    struct Circumstances: Sendable {
         /// Whether it had served another request.
         private(set) var isReused = false
         /// Whether the connector had taken it.
@@ -271,6 +273,10 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
     func stopped() {
         let isReused = self.connection?.isReused ?? false
         self.onVisitorLoop { $0.originStoppedReading(isReused: isReused) }
+    }
+
+    func fellSilent(_ circumstances: Circumstances) {
+        self.onVisitorLoop { $0.originFellSilent(circumstances) }
     }
 
     func writabilityChanged(_ isWritable: Bool) {

@@ -318,6 +318,8 @@ final class JointEnd: ChannelDuplexHandler {
             switch event {
             case .accepted: self.onPartner { $0.partnerWasAccepted() }
             case .peerStoppedReading: self.tell(self.state.peerStoppedReading())
+            // Bytes of a connection are not sent twice.
+            case .peerIsSilent: break
             }
         }
     }

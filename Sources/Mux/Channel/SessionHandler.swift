@@ -57,6 +57,7 @@ public final class SessionHandler {
     var unwritableSince: NIODeadline?
     /// What the delegate was last told.
     private var toldSuspect = false
+    private var toldSilent = false
     var closing = Closing.open
 
     enum Closing {
@@ -240,6 +241,17 @@ public final class SessionHandler {
         self.delegate?.sessionSuspicionDidChange(self)
     }
 
+    /// Tells streams, once a silence, behind the delegate: by then whoever looks for another session finds no silent one.
+    private func tellSilence() {
+        guard self.core.isSilent != self.toldSilent else { return }
+        self.toldSilent.toggle()
+        guard self.toldSilent else { return }
+        // Handlers that are told may end streams, and open others.
+        for stream in self.channels.compactMap({ $0 }) where stream.opening == nil {
+            stream.pipeline.fireUserInboundEventTriggered(StreamEvent.peerIsSilent)
+        }
+    }
+
     func start() {
         self.pump()
         self.scheduleTick()
@@ -321,6 +333,7 @@ public final class SessionHandler {
         defer { self.isDispatching = false }
         while let event = self.core.nextEvent() { self.dispatch(event) }
         self.tellSuspicion()
+        self.tellSilence()
         if !self.isReading { self.completeReads() }
     }
 

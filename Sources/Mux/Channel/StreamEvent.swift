@@ -9,4 +9,7 @@ public enum StreamEvent: Hashable, Sendable {
     case accepted
     /// The peer takes no more bytes; what was unsent is dropped and further writes fail.
     case peerStoppedReading(ErrorCode)
+    /// The peer has been silent for so long that new streams are better opened elsewhere, and perhaps this one, too; only
+    /// on the side that opened it.
+    case peerIsSilent
 }

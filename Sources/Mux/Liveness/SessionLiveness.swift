@@ -16,6 +16,8 @@ struct SessionLiveness {
     private(set) var keepaliveInterval: TimeAmount
     /// Since when the peer is suspect, if it is.
     private(set) var suspectedSince: NIODeadline?
+    /// Whether a PING has stayed unanswered for so long that what is under way is better sent elsewhere.
+    private(set) var isSilent = false
     /// When the session ends unless the peer has said something, after it was asked whether it is there.
     private var givesUpAt: NIODeadline?
     /// DATA that moved since the last PING that measured the round trip, in bytes.
@@ -68,6 +70,7 @@ struct SessionLiveness {
     mutating func received(now: NIODeadline) {
         self.lastReceived = now
         self.suspectedSince = nil
+        self.isSilent = false
         self.givesUpAt = nil
     }
 
@@ -161,8 +164,9 @@ struct SessionLiveness {
         }
         if let oldest = self.pings.oldestUnanswered {
             attention = min(attention ?? Self.attention, Self.attention)
-            if self.suspectedSince == nil, self.lastReceived < oldest, now - oldest > self.patience {
-                self.suspectedSince = now
+            if !self.isSilent, self.lastReceived < oldest, now - oldest > self.patience {
+                self.isSilent = true
+                if self.suspectedSince == nil { self.suspectedSince = now }
             }
         }
         return attention

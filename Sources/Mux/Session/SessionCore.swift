@@ -162,6 +162,9 @@ public struct SessionCore {
     /// Whether nothing has come for so long that new streams are better opened elsewhere (docs/protocol.md §B.9.2).
     public var isSuspect: Bool { self.liveness.isSuspect || self.suspension != nil }
 
+    /// Whether the peer has been suspect for its silence, and not only because it was asked whether it is there.
+    public var isSilent: Bool { self.liveness.isSilent && self.suspension == nil }
+
     /// What the session's streams hold in memory for their consumers, in bytes.
     public var bufferedByteCount: Int { self.bufferedBytes }
 

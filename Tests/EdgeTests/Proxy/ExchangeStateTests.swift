@@ -309,6 +309,30 @@ struct ExchangeStateTests {
         #expect(state.failed(line.failure, isRepeatable: line.isRepeatable) == line.action)
     }
 
+    @Test("A request leaves a session that falls silent if it may be sent twice, and no origin thinks about it")
+    func leavesSilence() {
+        func mayLeave(
+            _ state: ExchangeState,
+            isReused: Bool = false,
+            wasAccepted: Bool = false,
+            isRepeatable: Bool = true
+        ) -> Bool {
+            state.mayLeaveSilence(isReused: isReused, wasAccepted: wasAccepted, isRepeatable: isRepeatable)
+        }
+        let state = ExchangeState(request: RequestTraits())
+        #expect(mayLeave(state))
+        #expect(mayLeave(state, isReused: true, wasAccepted: true))
+        #expect(!mayLeave(state, wasAccepted: true), "the origin may take its time")
+        #expect(!mayLeave(state, isRepeatable: false))
+        #expect(!mayLeave(ExchangeState(request: RequestTraits(isIdempotent: false))))
+        #expect(mayLeave(ExchangeState(request: RequestTraits(), attempt: 2)))
+        #expect(!mayLeave(ExchangeState(request: RequestTraits(), attempt: 2), isReused: true), "sent twice already")
+        #expect(!mayLeave(ExchangeState(request: RequestTraits(), attempt: 3)))
+        var answered = ExchangeState(request: RequestTraits())
+        answered.receivedBytes()
+        #expect(!mayLeave(answered))
+    }
+
     @Test("An OPEN that nobody answers in time says that the session is silent")
     func silence() {
         func failure(_ origin: StreamError.Origin, _ wasAccepted: Bool = false) -> ExchangeState.Failure {

@@ -22,6 +22,13 @@ extension Tunnel {
         return session
     }
 
+    /// Whether there is a session that is known to be well.
+    ///
+    /// - Parameter tried: The numbers of those that don't count.
+    package func hasReadySession(besides tried: [UInt64]) -> Bool {
+        self.state.withLock { $0.sessions.hasReady(besides: tried) || $0.ways.hasReady(besides: tried) }
+    }
+
     /// The session of this edge for a stream that another edge passes on; `nil` if the tunnel has none here.
     package func pickLocalSession(preferring loop: any EventLoop) -> TunnelSession? {
         self.state.withLock { $0.sessions.pick(preferring: ObjectIdentifier(loop)) }

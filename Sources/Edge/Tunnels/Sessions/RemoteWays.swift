@@ -67,6 +67,11 @@ struct RemoteWays: Sendable {
         self.ways.contains { $0.session.id == id && $0.reach.state != .over }
     }
 
+    /// Whether one is known to be well that is none of these.
+    func hasReady(besides tried: [UInt64]) -> Bool {
+        self.ways.contains { $0.reach.state == .ready && !tried.contains($0.session.id) }
+    }
+
     /// Adds a way in place of those to the same edge, and of those that are over.
     mutating func add(_ session: TunnelSession, at pod: PodID, _ reach: LinkReach) {
         self.ways.removeAll { $0.pod == pod || $0.reach.state == .over }

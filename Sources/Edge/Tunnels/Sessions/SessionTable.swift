@@ -180,6 +180,11 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
         self.entries.contains { $0.id == id && $0.availability.takesRequests }
     }
 
+    /// Whether one is known to be well that is none of these.
+    func hasReady(besides tried: [UInt64]) -> Bool {
+        self.entries.contains { $0.availability == .ready && !tried.contains($0.id) }
+    }
+
     /// The session for the next request.
     ///
     /// Ready before suspect, the caller's event loop before others (so that no byte crosses threads), in turn among
