@@ -107,6 +107,14 @@ extension EndToEnd {
             #expect(try await self.run("tls", within: .seconds(120)).failures == [])
         }
 
+        @Test(
+            "Two edges come beside two: connectors are dealt out anew, and no request fails",
+            .enabled(if: Programs.isFullSize)
+        )
+        func rebalance() async throws {
+            #expect(try await self.run("rebalance", [40, 40], within: .seconds(500)).failures == [])
+        }
+
         @Test("A port is one tunnel's at three edges, and leads to it at each, whichever its connector is at")
         func ports() async throws {
             #expect(try await self.run("ports", within: .seconds(120)).failures == [])

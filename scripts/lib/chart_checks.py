@@ -81,6 +81,7 @@ TOGGLES = {
     "config.cluster.redis.prefix": ["edges:"],
     "config.cluster.lease": ["30s"],
     "config.cluster.max-guests": ["100"],
+    "config.cluster.rebalance": ["true"],
     "config.log.format": ["text"],
     "config.log.timezone": ["+02:00"],
     "config.log": ["null"],

@@ -110,6 +110,18 @@ extension SettingCase {
                 }
                 Self.refuses(url + ["--cluster-max-guests", "0"], "1 or more")
             },
+            SettingCase("cluster.rebalance") {
+                let server = try RedisServer()
+                let arguments = [
+                    "--cluster-redis-url", "redis://127.0.0.1:\(server.port)", "--cluster-listen", "127.0.0.1:0",
+                    "--cluster-rebalance",
+                ]
+                try await EdgeUnderTest.run(arguments) { edge in
+                    try await edge.until("others are told how many connectors are here") {
+                        try server.ask(["HVALS", "cv:podinfo"]).contains(#""c":0"#)
+                    }
+                }
+            },
         ]
     }
 

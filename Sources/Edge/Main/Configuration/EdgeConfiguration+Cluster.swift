@@ -44,6 +44,11 @@ extension EdgeConfiguration {
             in: 1...10_000_000,
             help: "most tunnels that an edge keeps only because visitors came for them"
         )
+        reader.read(
+            "cluster.rebalance",
+            into: &self.cluster.rebalance,
+            help: "ask connectors, few at a time, to connect anew where this edge has more of them than others"
+        )
         self.checkCluster(&reader)
         self.checkLinks(&reader)
     }

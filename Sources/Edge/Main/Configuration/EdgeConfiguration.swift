@@ -90,6 +90,8 @@ struct EdgeConfiguration: Sendable {
         /// Where they reach that, as `HOST:PORT`.
         var advertise: ListenAddress?
         var maxGuests = 65_536
+        /// Whether connectors are asked to go elsewhere where this edge has more of them than others.
+        var rebalance = false
     }
 
     /// Where credentials come from.

@@ -81,7 +81,8 @@ struct EdgeRegistry: Sendable {
                 directory: directory,
                 tokens: tokens,
                 tunnelsPerOwner: configuration.tunnels.maxPerKey,
-                maxGuests: configuration.cluster.maxGuests
+                maxGuests: configuration.cluster.maxGuests,
+                rebalances: configuration.cluster.rebalance
             )
             self.tunnels = registry
             self.directory = directory

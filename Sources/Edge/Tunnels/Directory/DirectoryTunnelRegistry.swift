@@ -47,19 +47,21 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     ///   - pod: This edge.
     ///   - tunnelsPerOwner: The most tunnels that one API key may have.
     ///   - maxGuests: The most tunnels that are kept only because visitors came for them.
+    ///   - rebalances: Whether connectors are asked to go elsewhere where this edge has more of them than others.
     package init(
         _ local: InMemoryTunnelRegistry,
         directory: any TunnelDirectory,
         tokens: any CutoffLearner,
         pod: PodID = PodID(),
         tunnelsPerOwner: Int = 100,
-        maxGuests: Int = 65_536
+        maxGuests: Int = 65_536,
+        rebalances: Bool = false
     ) {
         self.local = local
         self.directory = directory
         self.tokens = tokens
         self.tunnelsPerOwner = tunnelsPerOwner
-        let publisher = SessionPublisher(local, directory: directory, tokens: tokens, pod: pod)
+        let publisher = SessionPublisher(local, directory: directory, tokens: tokens, pod: pod, rebalances: rebalances)
         self.publisher = publisher
         self.guests = Mutex(Guests(limit: maxGuests))
         self.seeker = RouteSeeker(directory, tokens: tokens, pod: pod, pods: publisher.pods) {

@@ -14,10 +14,13 @@ package struct PodInfo: Codable, Equatable, Sendable {
     package var address: String?
     /// Its version, for people.
     package var version: String?
+    /// How many connections of connectors it has; `nil` for one that does not say.
+    package var connections: Int?
 
     private enum CodingKeys: String, CodingKey {
         case address = "a"
         case version = "v"
+        case connections = "c"
     }
 
     /// Describes an edge.
@@ -65,6 +68,11 @@ package final class PodTable: Sendable {
     /// Whether an edge is known to live.
     package func contains(_ pod: PodID) -> Bool {
         self.pods.withLock { $0[pod] != nil }
+    }
+
+    /// How many connections of connectors the edges but one have, of those that say so.
+    func connections(besides pod: PodID) -> [Int] {
+        self.pods.withLock { pods in pods.compactMap { $0.key == pod ? nil : $0.value.connections } }
     }
 
     /// How many live.

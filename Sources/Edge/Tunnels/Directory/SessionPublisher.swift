@@ -35,6 +35,7 @@ package final class SessionPublisher: Sendable {
     /// The edges that live, as of the last beat.
     package let pods = PodTable()
     private let info = Mutex(PodInfo())
+    private let rebalance: ConnectorRebalance?
     private let lastRefresh = Mutex(NIODeadline.distantPast)
     private let state = Mutex(State())
     private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -43,8 +44,10 @@ package final class SessionPublisher: Sendable {
         _ local: InMemoryTunnelRegistry,
         directory: any TunnelDirectory,
         tokens: any CutoffLearner,
-        pod: PodID
+        pod: PodID,
+        rebalances: Bool = false
     ) {
+        self.rebalance = rebalances ? ConnectorRebalance(local: local) : nil
         self.local = local
         self.directory = directory
         self.tokens = tokens
@@ -150,8 +153,12 @@ package final class SessionPublisher: Sendable {
     /// - Returns: The pods that live.
     @discardableResult
     package func beat() async throws -> DirectoryBeat {
-        let beat = try await self.directory.beat(self.pod, info: self.info.withLock { $0.text })
+        var info = self.info.withLock { $0 }
+        // One without links has visitors for its own connectors alone, and keeps them.
+        if info.address != nil { info.connections = self.rebalance?.count }
+        let beat = try await self.directory.beat(self.pod, info: info.text)
         self.pods.update(beat.live)
+        if info.address != nil { self.rebalance?.step(others: self.pods.connections(besides: self.pod)) }
         if beat.hadLease {
             self.state.withLock { $0.dirty.retry() }
             self.signal.yield()

@@ -14,6 +14,7 @@
     several_edges access EDGE CULVERT FOLDER                        access tokens that are ended, and restarts
     several_edges codes EDGE CULVERT FOLDER                         races with one-time codes
     several_edges tls EDGE CULVERT FOLDER                           tunnels of TLS
+    several_edges rebalance EDGE CULVERT FOLDER CONNECTORS RATE     as many edges come as there are
     several_edges ports EDGE CULVERT FOLDER                         ports of tunnels of TCP
     several_edges guesses EDGE CULVERT FOLDER                       wrong keys and passwords
 
@@ -28,12 +29,12 @@ from agreement import deleted, limits, names
 from credentials import access, codes, guesses
 from outages import outage, sentinel
 from passthrough import ports, tls
-from restarts import frozen, killed, newcomer, rolling
+from restarts import frozen, killed, newcomer, rebalance, rolling
 from stage import failures
 
 mode, edge_path, culvert_path, place, *numbers = sys.argv[1:]
 modes = {"rolling": rolling, "killed": killed, "frozen": frozen, "newcomer": newcomer, "outage": outage,
          "sentinel": sentinel, "deleted": deleted, "names": names, "limits": limits, "access": access, "codes": codes,
-         "guesses": guesses, "tls": tls, "ports": ports}
+         "guesses": guesses, "tls": tls, "ports": ports, "rebalance": rebalance}
 result = asyncio.run(modes[mode](edge_path, culvert_path, place, *map(int, numbers)))
 print(json.dumps({**result, "failures": failures[:20]}))

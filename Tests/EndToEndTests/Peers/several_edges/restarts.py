@@ -113,6 +113,47 @@ async def newcomer(edge, culvert, folder, rate):
         return {"requests": load.count, "spread_after": round(pause, 2)}
 
 
+async def rebalance(edge, culvert, folder, connectors, rate):
+    """Two more edges come beside two that have all connectors: all have about as many five minutes later."""
+    arguments = ["--cluster-rebalance", "--limits-tunnels-per-key", "1000", "--limits-creations-per-hour", "1000"]
+    async with Stage(edge, culvert, folder, count=4, arguments=arguments) as stage:
+        old, new = stage.edges[:2], stage.edges[2:]
+        for one in new:
+            one.signal(signal.SIGTERM)
+            await one.gone()
+        stage.nginx.use(old)
+        names = [f"tunnel-{number}" for number in range(connectors)]
+        for name in names:
+            await stage.tunnel(name)
+        load = Load([f"{one.url}/{name}" for name in names for one in old], rate).start()
+        await asyncio.sleep(2)
+        before = [await one.sessions() for one in old]
+        moment = time.monotonic()
+        for one in new:
+            await one.start()
+        stage.nginx.use(stage.edges)
+        mean = connectors / 4
+
+        async def counts():
+            """How many each edge has in the directory: those that are about to go have another place already."""
+            pods, places = await stage.pods(), [stage.places(name) for name in names]
+            return [sum(place in pods[one] for tunnel in places for place in tunnel) for one in stage.edges]
+
+        async def is_even():
+            now = await counts()
+            return sum(now) == connectors and all(abs(count - mean) <= max(2, mean / 5) for count in now)
+
+        await until("all have as many connectors", is_even, limit=300, pause=1)
+        pause = time.monotonic() - moment
+        after = await counts()
+        await asyncio.sleep(10)
+        await load.stop()
+        if load.lost:
+            failures.append(f"{len(load.lost)} requests are lost: {load.lost[:3]}")
+        return {"requests": load.count, "failed": len(load.lost), "before": before, "after": after,
+                "even_after": round(pause, 1), "longest": round(max(load.times), 2)}
+
+
 async def frozen(edge, culvert, folder, connections, rate, seconds):
     """An edge with sessions is stopped for a while, and goes on."""
     async with Stage(edge, culvert, folder) as stage:
