@@ -36,8 +36,9 @@ package struct HeadParser {
         if self.searched == 0, buffer.readableBytes == 1, first == 0x0D { return nil }
         // What begins no method is refused at once: a client that speaks something else, such as TLS, may wait for us.
         if let first, !ByteClass.isTokenByte(first) { throw .malformed("the method is not a token") }
-        guard let bytes = try self.head(&buffer, isLenient: false) else { return nil }
-        return try bytes.parse { raw throws(HTTPFault) in try self.parseRequest(bytes, raw) }
+        let found = try self.take(&buffer, isLenient: false) { raw throws(HTTPFault) in try Self.requestLine(raw) }
+        guard let (line, section) = found else { return nil }
+        return try Self.request(line, section)
     }
 
     /// Takes a response's head off the front of a buffer; `nil` until it is complete.
@@ -46,16 +47,62 @@ package struct HeadParser {
         guard buffer.withUnsafeReadableBytes({ ByteClass.begin($0, like: "HTTP/") }) else {
             throw .malformed("no status line")
         }
-        guard let bytes = try self.head(&buffer, isLenient: true) else { return nil }
-        return try bytes.parse { raw throws(HTTPFault) in try self.parseResponse(bytes, raw) }
+        let found = try self.take(&buffer, isLenient: true) { raw throws(HTTPFault) in try Self.statusLine(raw) }
+        guard let (line, section) = found else { return nil }
+        return ResponseHead(
+            section: section,
+            status: line.status,
+            reason: line.reason,
+            version: line.version,
+            isKeepAlive: Self.isKeepAlive(section, line.version)
+        )
     }
 
     /// Takes the fields after a start line that is not there: the trailers of a chunked body.
     package mutating func trailers(_ buffer: inout ByteBuffer) throws(HTTPFault) -> FieldSection? {
-        guard let bytes = try self.head(&buffer, isLenient: false) else { return nil }
-        return try bytes.parse { raw throws(HTTPFault) in
-            FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: 0, isLenient: false))
+        try self.take(&buffer, isLenient: false) { _ throws(HTTPFault) in ((), 0) }?.section
+    }
+
+    // MARK: Heads
+
+    /// Takes a head off the front of a buffer, with its start line as it was read; `nil` until it is complete.
+    ///
+    /// Most heads come whole and are right: they are read from the first to the last line in one pass, which finds the
+    /// end. Of all others the end is looked for first, so that what is wrong is only told of a head that is complete.
+    @inline(__always)
+    private mutating func take<Line>(
+        _ buffer: inout ByteBuffer,
+        isLenient: Bool,
+        startLine: (UnsafeRawBufferPointer) throws(HTTPFault) -> (line: Line, end: Int)?
+    ) throws(HTTPFault) -> (line: Line, section: FieldSection)? {
+        if self.searched == 0 {
+            let found = buffer.withUnsafeReadableBytes { bytes in
+                let bytes = UnsafeRawBufferPointer(rebasing: bytes.prefix(self.maximumBytes))
+                return try? self.find(bytes, isLenient: isLenient, startLine: startLine)
+            }
+            if let found, let bytes = buffer.readSlice(length: found.end) {
+                self.skippedLines = 0
+                return (found.line, FieldSection(bytes: bytes, lines: found.lines))
+            }
         }
+        guard let bytes = try self.head(&buffer, isLenient: isLenient) else { return nil }
+        let found = try bytes.parse { raw throws(HTTPFault) in
+            try self.find(raw, isLenient: isLenient, startLine: startLine)
+        }
+        return found.map { ($0.line, FieldSection(bytes: bytes, lines: $0.lines)) }
+    }
+
+    /// Reads a head from its first line to its last one; `nil` if its end is not there.
+    @inline(__always)
+    private func find<Line>(
+        _ raw: UnsafeRawBufferPointer,
+        isLenient: Bool,
+        startLine: (UnsafeRawBufferPointer) throws(HTTPFault) -> (line: Line, end: Int)?
+    ) throws(HTTPFault) -> (line: Line, lines: [FieldLine], end: Int)? {
+        guard let start = try startLine(raw),
+            let fields = try self.parseFields(raw, from: start.end, isLenient: isLenient)
+        else { return nil }
+        return (start.line, fields.lines, fields.end)
     }
 
     /// The bytes up to and including the empty line.
@@ -93,11 +140,17 @@ package struct HeadParser {
 
     // MARK: Start lines
 
-    private func parseRequest(
-        _ bytes: ByteBuffer,
+    private struct RequestLine {
+        var method: FieldLine.Span
+        var target: FieldLine.Span
+        var version: HTTPVersion
+        var isHead: Bool
+    }
+
+    private static func requestLine(
         _ raw: UnsafeRawBufferPointer
-    ) throws(HTTPFault) -> RequestHead {
-        let (lineEnd, fieldsStart) = Self.endOfLine(raw, from: 0)
+    ) throws(HTTPFault) -> (line: RequestLine, end: Int)? {
+        guard let (lineEnd, fieldsStart) = try Self.endOfLine(raw, from: 0, isLenient: false) else { return nil }
         let line = UnsafeRawBufferPointer(rebasing: raw[0..<lineEnd])
         guard let methodEnd = line.firstIndex(of: 0x20), let targetEnd = line.lastIndex(of: 0x20),
             targetEnd > methodEnd
@@ -109,26 +162,40 @@ package struct HeadParser {
         guard ByteClass.isTarget(UnsafeRawBufferPointer(rebasing: line[methodEnd + 1..<targetEnd])) else {
             throw .malformed("the request target has a space or a control character")
         }
-        let section = FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: fieldsStart, isLenient: false))
-        let hosts = section.lines.count { $0.known == .host }
-        guard hosts == 1 || (hosts == 0 && version == .http10) else {
-            throw .malformed(hosts == 0 ? "no Host" : "more than one Host")
-        }
-        if let host = section.lines.first(where: { $0.known == .host })?.value {
-            let bytes = raw[Int(host.start)..<Int(host.start) + Int(host.count)]
-            guard Self.isHost(UnsafeRawBufferPointer(rebasing: bytes)) else { throw .malformed("Host is not a host") }
-        }
-        let framing = try BodyFraming.request(section, version: version)
-        let isHead = methodEnd == 4 && ByteClass.begin(line, like: "HEAD")
-        return RequestHead(
-            section: section,
+        let found = RequestLine(
             method: FieldLine.Span(start: 0, count: methodEnd),
             target: FieldLine.Span(start: methodEnd + 1, count: targetEnd - methodEnd - 1),
             version: version,
-            framing: framing,
-            isKeepAlive: Self.isKeepAlive(section, version),
-            isUpgrade: version == .http11 && Self.isUpgrade(section) && section.hasToken(.connection, "upgrade"),
-            isHead: isHead
+            isHead: methodEnd == 4 && ByteClass.begin(line, like: "HEAD")
+        )
+        return (found, fieldsStart)
+    }
+
+    private static func request(
+        _ line: RequestLine,
+        _ section: FieldSection
+    ) throws(HTTPFault) -> RequestHead {
+        let hosts = section.lines.count { $0.known == .host }
+        guard hosts == 1 || (hosts == 0 && line.version == .http10) else {
+            throw .malformed(hosts == 0 ? "no Host" : "more than one Host")
+        }
+        if let host = section.lines.first(where: { $0.known == .host })?.value {
+            let isHost = section.bytes.withUnsafeReadableBytes { raw in
+                let bytes = raw[Int(host.start)..<Int(host.start) + Int(host.count)]
+                return Self.isHost(UnsafeRawBufferPointer(rebasing: bytes))
+            }
+            guard isHost else { throw .malformed("Host is not a host") }
+        }
+        return RequestHead(
+            section: section,
+            method: line.method,
+            target: line.target,
+            version: line.version,
+            framing: try BodyFraming.request(section, version: line.version),
+            isKeepAlive: Self.isKeepAlive(section, line.version),
+            isUpgrade: line.version == .http11 && Self.isUpgrade(section)
+                && section.hasToken(.connection, "upgrade"),
+            isHead: line.isHead
         )
     }
 
@@ -139,11 +206,14 @@ package struct HeadParser {
         section.contains(.upgrade) && section.upgrade != .hiddenRequests
     }
 
-    private func parseResponse(
-        _ bytes: ByteBuffer,
-        _ raw: UnsafeRawBufferPointer
-    ) throws(HTTPFault) -> ResponseHead {
-        let (lineEnd, fieldsStart) = Self.endOfLine(raw, from: 0)
+    private struct StatusLine {
+        var status: Int
+        var reason: FieldLine.Span
+        var version: HTTPVersion
+    }
+
+    private static func statusLine(_ raw: UnsafeRawBufferPointer) throws(HTTPFault) -> (line: StatusLine, end: Int)? {
+        guard let (lineEnd, fieldsStart) = try Self.endOfLine(raw, from: 0, isLenient: true) else { return nil }
         let line = UnsafeRawBufferPointer(rebasing: raw[0..<lineEnd])
         guard line.count >= 12, line[8] == 0x20 else { throw .malformed("no status line") }
         let version = try Self.version(UnsafeRawBufferPointer(rebasing: line[0..<8]), from: 0)
@@ -158,14 +228,8 @@ package struct HeadParser {
         guard ByteClass.isFieldValue(UnsafeRawBufferPointer(rebasing: line[reasonStart...])) else {
             throw .malformed("control characters in the status line")
         }
-        let section = FieldSection(bytes: bytes, lines: try self.parseFields(raw, from: fieldsStart, isLenient: true))
-        return ResponseHead(
-            section: section,
-            status: status,
-            reason: FieldLine.Span(start: reasonStart, count: line.count - reasonStart),
-            version: version,
-            isKeepAlive: Self.isKeepAlive(section, version)
-        )
+        let reason = FieldLine.Span(start: reasonStart, count: line.count - reasonStart)
+        return (StatusLine(status: status, reason: reason, version: version), fieldsStart)
     }
 
     /// Whether the connection goes on (RFC 9112 §9.3): `close` is heard before anything else.
@@ -230,6 +294,8 @@ package struct HeadParser {
 
     // MARK: Fields
 
+    /// The fields and the place behind the empty line; `nil` if that is not there.
+    ///
     /// - Parameters:
     ///   - start: Where the first field begins.
     ///   - isLenient: Whether a line without a colon is passed over, as by nginx and browsers.
@@ -237,13 +303,13 @@ package struct HeadParser {
         _ raw: UnsafeRawBufferPointer,
         from start: Int,
         isLenient: Bool
-    ) throws(HTTPFault) -> [FieldLine] {
+    ) throws(HTTPFault) -> (lines: [FieldLine], end: Int)? {
         var lines: [FieldLine] = []
         lines.reserveCapacity(16)
         var index = start
         while true {
-            let (end, next) = Self.endOfLine(raw, from: index)
-            if end == index { return lines }
+            guard let (end, next) = try Self.endOfLine(raw, from: index, isLenient: isLenient) else { return nil }
+            if end == index { return (lines, next) }
             guard lines.count < self.maximumFields else {
                 throw HTTPFault(kind: .headTooLarge, reason: "the head has too many fields")
             }
@@ -285,10 +351,18 @@ package struct HeadParser {
         )
     }
 
-    /// Where a line ends and the next one begins; every line is known to end with LF, and before that CR where it must.
-    private static func endOfLine(_ raw: UnsafeRawBufferPointer, from start: Int) -> (end: Int, next: Int) {
-        let index = ByteClass.firstIndex(of: 0x0A, in: raw, start..<raw.count) ?? raw.count - 1
-        return (index > start && raw[index - 1] == 0x0D ? index - 1 : index, index + 1)
+    /// Where a line ends and the next one begins; `nil` if its end is not there.
+    ///
+    /// - Parameter isLenient: Whether it may end with LF alone (RFC 9112 §2.2).
+    private static func endOfLine(
+        _ raw: UnsafeRawBufferPointer,
+        from start: Int,
+        isLenient: Bool
+    ) throws(HTTPFault) -> (end: Int, next: Int)? {
+        guard let feed = ByteClass.firstIndex(of: 0x0A, in: raw, start..<raw.count) else { return nil }
+        if feed > start, raw[feed - 1] == 0x0D { return (feed - 1, feed + 1) }
+        guard isLenient else { throw .malformed("a line that does not end with CR LF") }
+        return (feed, feed + 1)
     }
 }
 
