@@ -61,12 +61,11 @@ package final class CaptureRing: Sendable {
         hasBody: Bool = true,
         at moment: NIODeadline
     ) -> ExchangeCapture? {
-        var request = MessageCapture(head: head)
-        if !self.store.dropped.isEmpty { request.drop(self.store.dropped) }
-        var state = ExchangeState(request: request, began: moment)
+        var state = ExchangeState(request: MessageCapture(head: head), began: moment)
+        if !self.store.dropped.isEmpty { state.drop(self.store.dropped) }
         state.kind = kind
         if !hasBody { state.endRequest(at: moment) }
-        return self.store.insert(origin, state, isImported: false)
+        return self.store.insert(origin, consume state, isImported: false)
     }
 
     /// Adds an exchange that is over, from an archive.

@@ -58,20 +58,28 @@ final class CaptureStore: Sendable {
     // MARK: What passes
 
     /// Adds an exchange; `nil` if there is no room for it.
-    func insert(_ origin: ExchangeOrigin, _ exchangeState: ExchangeState, isImported: Bool) -> ExchangeCapture? {
-        let hasRoom = self.reserve(exchangeState.counted)
+    func insert(
+        _ origin: ExchangeOrigin,
+        _ exchangeState: consuming ExchangeState,
+        isImported: Bool
+    ) -> ExchangeCapture? {
+        let bytes = exchangeState.counted
+        let hasRoom = self.reserve(bytes)
         let date = UInt64(max(0, self.clock.milliseconds(isImported ? .now() : exchangeState.began)))
+        // Moved from here into the exchange: a copy of a state retains twenty objects.
+        var moved: ExchangeState? = consume exchangeState
         let exchange = self.state.withLock { state -> ExchangeCapture? in
             state.total += 1
             guard hasRoom else { return nil }
             while state.all.count >= self.budget.exchanges {
                 guard self.dropFinished(&state) else { return nil }
             }
+            guard let exchangeState = moved.take() else { return nil }
             let exchange = ExchangeCapture(
                 id: state.all.nextID(from: date << 20),
                 origin: origin,
                 isImported: isImported,
-                state: exchangeState,
+                state: consume exchangeState,
                 store: self
             )
             state.all.append(exchange)
@@ -82,7 +90,7 @@ final class CaptureStore: Sendable {
             if state.open.count > 2 * openCount + 64 { state.open.removeAll { $0.isOver } }
             return exchange
         }
-        if exchange == nil, hasRoom { self.release(exchangeState.counted) }
+        if exchange == nil, hasRoom { self.release(bytes) }
         return exchange
     }
 

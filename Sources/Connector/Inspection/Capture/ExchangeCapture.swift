@@ -23,14 +23,14 @@ package final class ExchangeCapture: Sendable {
     private let store: CaptureStore
     private let state: Mutex<ExchangeState>
 
-    init(id: CaptureID, origin: ExchangeOrigin, isImported: Bool, state: ExchangeState, store: CaptureStore) {
+    init(id: CaptureID, origin: ExchangeOrigin, isImported: Bool, state: consuming ExchangeState, store: CaptureStore) {
         self.id = id
         self.tunnel = origin.tunnel
         self.connection = origin.connection
         self.replayOf = origin.replayOf
         self.isImported = isImported
         self.store = store
-        self.state = Mutex(state)
+        self.state = Mutex(consume state)
     }
 
     /// The exchange as it is now; the bytes are shared, not copied.
@@ -94,7 +94,7 @@ package final class ExchangeCapture: Sendable {
         self.charge(head.count) { state, isKept in
             state.kind = kind
             state.response = MessageCapture(head: isKept ? head : [])
-            state.response?.note(dropped)
+            if !dropped.isEmpty { state.response?.note(dropped) }
             state.responseHead = moment
             if kind == .websocket { state.frames = FrameLog() }
             if state.isGone { state.shed() }
@@ -123,7 +123,7 @@ package final class ExchangeCapture: Sendable {
         let dropped = self.store.dropped.remove(from: &trailers, hasLine: false)
         self.charge(trailers.count) { state, isKept in
             state.response?.body.isComplete = true
-            state.response?.note(dropped)
+            if !dropped.isEmpty { state.response?.note(dropped) }
             if isKept { state.response?.trailers = trailers }
             isFirst = state.end(.complete, at: moment)
         }

@@ -61,10 +61,10 @@ package struct ExchangeState: Sendable {
     var isGone = false
 
     /// Makes the state of an exchange whose request's head has passed.
-    package init(request: MessageCapture, began: NIODeadline) {
+    package init(request: consuming MessageCapture, began: NIODeadline) {
         self.began = began
-        self.request = request
         self.counted = CaptureBudget.exchangeBytes + request.head.count + request.body.kept.count
+        self.request = consume request
     }
 
     /// The request's end has passed.
