@@ -38,6 +38,12 @@ struct StatusStateTests {
         #expect((state.requestCount, state.openCount, state.errorCount) == (5, 0, 3))
         #expect(state.requests.map(\.exchange.status) == [nil, 503, 500, 404, 200])
         #expect(state.responseTimes.count == 4)
+        // A response that came whole is both.
+        state.take(.began, of: "a", at: Self.date)
+        state.take(.answered(Self.answer(502)), of: "a", at: Self.date)
+        #expect((state.requestCount, state.openCount, state.errorCount) == (6, 0, 4))
+        #expect(state.requests.first?.exchange.status == 502)
+        #expect(state.responseTimes.count == 5)
     }
 
     @Test("Requests and log lines are kept up to a bound, the latest of them")

@@ -55,7 +55,7 @@ struct HTTPCapturePropertyTests {
             switch event {
             case .began: "+"
             case .responded(let exchange): "\(exchange.method) \(exchange.path) \(exchange.status ?? 0)"
-            case .ended(let exchange):
+            case .ended(let exchange), .answered(let exchange):
                 "\(exchange.method) \(exchange.path) \(exchange.status ?? 0) \(exchange.isComplete)"
             }
         }
@@ -73,7 +73,7 @@ struct HTTPCapturePropertyTests {
                 for piece in Self.cut(answer, using: &random) { tap.response(piece) }
             }
             tap.close()
-            #expect(Self.told(tap.events) == conversation.told, "seed \(seed), round \(round)")
+            #expect(Self.told(tap.parts) == conversation.told, "seed \(seed), round \(round)")
         }
     }
 
@@ -92,7 +92,7 @@ struct HTTPCapturePropertyTests {
                     for piece in Self.halves(answer, at: answerCut ? position : 0) {
                         tap.response(piece)
                     }
-                    #expect(tap.events.count == 3, "cut at \(position): \(tap.events)")
+                    #expect(tap.parts.count == 3, "cut at \(position): \(tap.events)")
                 }
             }
         }
@@ -124,7 +124,7 @@ struct HTTPCapturePropertyTests {
             }
             if Bool.random(using: &random) { tap.finishResponses() }
             tap.close(isClean: Bool.random(using: &random))
-            let events = tap.events
+            let events = tap.parts
             let began = events.count { $0 == .began }
             let ended = events.count { if case .ended = $0 { true } else { false } }
             let answered = events.count { if case .responded = $0 { true } else { false } }

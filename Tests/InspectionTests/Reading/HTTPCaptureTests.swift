@@ -57,13 +57,22 @@ struct TapScript {
         self.tap.closed(ending, now: self.now)
     }
 
+    /// The events, with both parts of a response that was told of at once.
+    var parts: [HTTPCapture.Event] {
+        self.events.flatMap { event -> [HTTPCapture.Event] in
+            guard case .answered(let exchange) = event else { return [event] }
+            return [.responded(exchange), .ended(exchange)]
+        }
+    }
+
     /// The events in short: `+` a request, `200` an answer, `200.` its end, `200!` its end before its time.
     var summary: String {
-        self.events.map { event in
+        self.parts.map { event in
             switch event {
             case .began: "+"
             case .responded(let exchange): "\(exchange.status ?? 0)"
-            case .ended(let exchange): "\(exchange.status ?? 0)\(exchange.isComplete ? "." : "!")"
+            case .ended(let exchange), .answered(let exchange):
+                "\(exchange.status ?? 0)\(exchange.isComplete ? "." : "!")"
             }
         }.joined(separator: " ")
     }
@@ -93,6 +102,28 @@ struct HTTPCaptureTests {
         exchange.duration = .milliseconds(42)
         exchange.isComplete = true
         #expect(script.events[2...] == [.ended(exchange)])
+    }
+
+    @Test("A response that comes whole is told of once, with its time and its end")
+    func answeredAtOnce() {
+        var script = TapScript()
+        let asked = HTTPCapture.Exchange(method: "GET", path: "/", status: 204)
+        script.request(Self.get)
+        script.wait(5)
+        script.response("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n")
+        var exchange = asked
+        (exchange.responseTime, exchange.duration, exchange.isComplete) = (.milliseconds(5), .milliseconds(5), true)
+        #expect(script.events == [.began, .answered(exchange)])
+
+        // Of two in one read the second is not whole: its head is told of before the connection breaks.
+        script = TapScript()
+        script.request(Self.get + Self.get)
+        script.response("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 500 Oops\r\nContent-Length: 1\r\n\r\n")
+        #expect(script.events.count == 4)
+        #expect(script.summary == "+ + 200 200. 500")
+        script.close(isClean: false)
+        #expect(script.summary == "+ + 200 200. 500 500!")
+        #expect(script.events.compactMap(\.end).map(\.status) == [200, 500])
     }
 
     @Test(

@@ -43,5 +43,15 @@ extension HTTPCapture {
         case responded(Exchange)
         /// The response has passed, or the connection is closed.
         case ended(Exchange)
+        /// The response has passed at once, head and all: that is both of the others, told together.
+        case answered(Exchange)
+
+        /// The exchange, if it is over.
+        package var end: Exchange? {
+            switch self {
+            case .began, .responded: nil
+            case .ended(let exchange), .answered(let exchange): exchange
+            }
+        }
     }
 }

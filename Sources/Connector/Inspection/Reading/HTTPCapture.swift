@@ -36,6 +36,8 @@ package struct HTTPCapture {
         let isConnect: Bool
         let asksForWebSocket: Bool
         var status: Int?
+        /// Whether the listeners have yet to be told of the response's head.
+        var isHeld = false
     }
 
     /// A body that is passing.
@@ -96,6 +98,12 @@ package struct HTTPCapture {
 
     /// Takes bytes that were passed to the visitor.
     package mutating func responseBytes(_ bytes: ByteBuffer, now: NIODeadline) {
+        self.readResponses(bytes, now: now)
+        // Most responses have ended by now, and were told of at once.
+        if !self.open.isEmpty, self.open[0].isHeld { self.tellHead() }
+    }
+
+    private mutating func readResponses(_ bytes: ByteBuffer, now: NIODeadline) {
         var bytes = bytes
         while case .reading = self.state {
             let download = self.download
@@ -218,11 +226,11 @@ package struct HTTPCapture {
             }
         }
         self.open[0].status = head.status
-        if let report = self.listeners.report {
+        if self.listeners.report != nil {
             let responseTime = now - self.open[0].began
             self.open[0].exchange?.status = head.status
             self.open[0].exchange?.responseTime = responseTime
-            if let exchange = self.open[0].exchange { report(.responded(exchange)) }
+            self.open[0].isHeld = true
         }
         let kind = Self.kind(of: head, isUpgrade: isUpgrade, to: self.open[0])
         record?.responded(Self.copy(head.section.bytes), kind: kind, at: now)
@@ -291,7 +299,13 @@ package struct HTTPCapture {
         guard var exchange = ended.exchange else { return }
         exchange.duration = now - ended.began
         exchange.isComplete = isComplete
-        self.listeners.report?(.ended(exchange))
+        self.listeners.report?(ended.isHeld ? .answered(exchange) : .ended(exchange))
+    }
+
+    /// Tells of the head of a response whose end has yet to come.
+    private mutating func tellHead() {
+        self.open[0].isHeld = false
+        if let exchange = self.open[0].exchange { self.listeners.report?(.responded(exchange)) }
     }
 
     /// Ends what is open before its time.

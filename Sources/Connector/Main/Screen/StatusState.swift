@@ -191,18 +191,25 @@ struct StatusState: Sendable {
             self.requestCount += 1
             self.openCount += 1
         case .responded(let exchange):
-            if let time = exchange.responseTime { self.responseTimes.add(time) }
-            if let status = exchange.status, status >= 500 { self.errorCount += 1 }
-            self.remember(Request(date: date(), tunnel: id, exchange: exchange))
-            // The local server has answered, so it can be reached.
-            if let index = self.index(of: id), self.tunnels[index].originFailure != nil {
-                self.tunnels[index].originFailure = nil
-            }
+            self.responded(exchange, of: id, at: date())
+        case .answered(let exchange):
+            self.responded(exchange, of: id, at: date())
+            self.openCount = max(0, self.openCount - 1)
         case .ended(let exchange):
             self.openCount = max(0, self.openCount - 1)
             guard exchange.status == nil else { return }
             self.errorCount += 1
             self.remember(Request(date: date(), tunnel: id, exchange: exchange))
+        }
+    }
+
+    private mutating func responded(_ exchange: HTTPCapture.Exchange, of id: String, at date: Date) {
+        if let time = exchange.responseTime { self.responseTimes.add(time) }
+        if let status = exchange.status, status >= 500 { self.errorCount += 1 }
+        self.remember(Request(date: date, tunnel: id, exchange: exchange))
+        // The local server has answered, so it can be reached.
+        if let index = self.index(of: id), self.tunnels[index].originFailure != nil {
+            self.tunnels[index].originFailure = nil
         }
     }
 

@@ -120,7 +120,7 @@ final class StatusDisplay: Sendable {
     }
 
     private func take(_ event: HTTPCapture.Event, of id: String) {
-        if self.logsRequests, case .ended(let exchange) = event { self.take(.request(exchange), of: id) }
+        if self.logsRequests, let exchange = event.end { self.take(.request(exchange), of: id) }
         self.panel?.update { $0.take(event, of: id, at: Date()) }
     }
 
