@@ -182,11 +182,12 @@ class RealStage:
         """What the connector has used of the processors (clock_getcpuclockid(3))."""
         return time.clock_gettime(~self._connector.pid << 3 | 2)
 
-    def come_back(self):
+    def come_back(self, reuse="never"):
         self._connector = self._start(
             "culvert", "http", str(self.origin.port), "--name", NAME, "--edge", self.edge, "--inspect", f"127.0.0.1:{self.port}",
-            # A request that fails on a connection that has served another is sent once more, and would be two lines.
-            "--origin-reuse", "never",
+            # A request that fails on a connection that has served another is sent once more, and would be two lines:
+            # connections to the origin are kept only where it is counted what a request costs.
+            "--origin-reuse", reuse,
         )  # fmt: skip
         eventually("inspector", lambda: self.api("status"))
         eventually("tunnel", lambda: self.send(samples.request("GET", "/warm-up")) == 200 or None)

@@ -82,5 +82,5 @@ class FakeStage:
     def go_away(self):
         self.program.is_away = True
 
-    def come_back(self):
+    def come_back(self, reuse="never"):
         self.program.is_away = False
