@@ -100,6 +100,9 @@ package struct CreateTunnelResponse: Codable, Equatable, Sendable {
     package var token: String
     /// When the token ends.
     package var expiresAt: Date
+    /// Members of the policy that kept visitors away from the tunnel that was there before, and do so no more; `nil` if
+    /// there are none.
+    package var policyRemoved: [String]?
 
     /// Makes a response.
     package init(
@@ -109,10 +112,12 @@ package struct CreateTunnelResponse: Codable, Equatable, Sendable {
         url: String,
         urls: [String]? = nil,
         token: String,
-        expiresAt: Date
+        expiresAt: Date,
+        policyRemoved: [String]? = nil
     ) {
         self.tunnelID = tunnelID
         self.name = name
+        self.policyRemoved = policyRemoved
         self.kind = kind
         self.url = url
         self.urls = urls
@@ -128,6 +133,7 @@ package struct CreateTunnelResponse: Codable, Equatable, Sendable {
         case urls
         case token
         case expiresAt = "expires_at"
+        case policyRemoved = "policy_removed"
     }
 }
 

@@ -67,6 +67,21 @@ struct ControlPlaneTests {
         }
     }
 
+    @Test("Who takes a tunnel up again without what kept visitors away is told of it")
+    func removedProtection() async throws {
+        let api = try await Harness()
+        func create(_ policy: String) async throws -> [String]? {
+            let body = #"{"name":"my-app","policy":\#(policy)}"#
+            let answer = try await api.call(.post, "/api/tunnels/create", key: Harness.alice, body: body)
+            return try answer.decode(CreateTunnelResponse.self).policyRemoved
+        }
+        let safe = #"{"basic_auth":[{"username":"anna","password":"correct horse"}],"ip_allow":["192.0.2.0/24"]}"#
+        #expect(try await create(safe) == nil)
+        #expect(try await create(safe) == nil)
+        #expect(try await create("{}") == ["basic_auth", "ip_allow"])
+        #expect(try await create("{}") == nil)
+    }
+
     @Test("A key has so many tunnels and no more")
     func tunnelsPerKey() async throws {
         let api = try await Harness()

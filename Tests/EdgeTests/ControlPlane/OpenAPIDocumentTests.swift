@@ -81,7 +81,8 @@ struct OpenAPIDocumentTests {
             url: "u",
             urls: ["u"],
             token: "t",
-            expiresAt: date
+            expiresAt: date,
+            policyRemoved: ["ip_deny"]
         )
         let request = CreateTunnelRequest(
             name: "n",

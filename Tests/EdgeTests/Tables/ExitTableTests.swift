@@ -61,4 +61,11 @@ struct ExitTableTests {
     func code(exit: ExitCase) throws {
         #expect(try exit.end() == exit.code)
     }
+
+    @Test("Without any configuration health asks where an edge of --dev listens, and does not complain of missing keys")
+    func healthWithoutConfiguration() throws {
+        // Somebody may listen there.
+        let code = try EdgeProgram(["health"]).end()
+        #expect([0, EdgeExitCode.unavailable.rawValue].contains(code))
+    }
 }

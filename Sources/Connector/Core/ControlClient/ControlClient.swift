@@ -83,7 +83,7 @@ package struct ControlClient: Sendable {
     }
 
     /// Asks for a new token of a tunnel that exists; those before it end after an overlap.
-    func replaceTokens(of tunnelID: String) async throws(EdgeFailure) -> TunnelTokenResponse {
+    package func replaceTokens(of tunnelID: String) async throws(EdgeFailure) -> TunnelTokenResponse {
         try await self.call(.POST, "/api/tunnels/\(Self.percentEncoded(tunnelID))/token")
     }
 

@@ -59,12 +59,14 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
         case "otp_required"?: return "This key needs a one-time code: add --otp CODE."
         case "otp_invalid"?: return "The one-time code is wrong, old or used: wait for the next one."
         case "invalid_credentials"?:
-            return "The edge does not know this API key or token: see where it comes from, or culvert login again."
+            return
+                "The edge does not know this API key or token: see where it comes from, or culvert login again. A key in "
+                + "CULVERT_API_KEY comes before that of a login."
         case "invalid_token"?:
             return
-                "The edge does not take this token: it has been replaced or revoked, or is another edge's. Whoever has "
-                + "an API key makes another one: culvert tunnels create --name NAME to serve, culvert tunnels access NAME "
-                + "to visit."
+                "The edge does not take this token: it has been replaced or revoked, is of another kind, or another "
+                + "edge's; one that was started anew with --dev is another. Whoever has an API key makes one: culvert tunnels "
+                + "token NAME to serve, culvert tunnels access NAME to visit."
         case "session_ended"?:
             return "This is an edge's admin address, for its dashboard and probes: give the one for visitors."
         default: if let problem { return problem.sentence }

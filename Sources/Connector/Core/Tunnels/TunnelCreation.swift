@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ControlAPI
+import Logging
 
 /// Creates a tunnel through the control API, or takes up again the one of that name.
 package struct TunnelCreation: Sendable {
@@ -112,6 +113,7 @@ package struct TunnelCreation: Sendable {
         let tunnel = try await server.callControl(access) { [request] client async throws(EdgeFailure) in
             try await client.create(request)
         }
+        if let removed = RemovedProtection(tunnel) { server.logger.warning("\(removed)") }
         guard self.target.kind == .http || tunnel.kind == self.target.kind else {
             throw CommandFailure(.unavailable, "The edge knows tunnels of HTTP alone: it needs a later version.")
         }

@@ -181,7 +181,7 @@ package struct TunnelServer: Sendable {
         guard let expiry = token.expiry() else { return failure }
         return CommandFailure(
             failure.status,
-            "\(expiry) Whoever has an API key of the tunnel makes another one: culvert tunnels create --name "
+            "\(expiry) Whoever has an API key of the tunnel makes another one: culvert tunnels token "
                 + "\(token.tunnelID)."
         )
     }

@@ -29,7 +29,7 @@ enum InboxTable {
     /// One line a message.
     static func list(_ messages: [InboxMessage]) -> String {
         guard !messages.isEmpty else { return "No messages." }
-        var rows = [["ID", "RECEIVED", "STATE", "TRIES", "LAST", "SIZE", "REQUEST"]]
+        var rows = [["ID", "RECEIVED", "STATE", "REFUSED", "LAST", "SIZE", "REQUEST"]]
         for message in messages {
             rows.append([
                 message.id, message.receivedAt.formatted(.iso8601), Self.state(message), "\(message.attempts)",

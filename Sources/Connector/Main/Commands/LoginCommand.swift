@@ -42,18 +42,21 @@ struct LoginCommand: AsyncParsableCommand {
     func run() async throws {
         try await self.reportingFailures {
             let environment = ProgramEnvironment.variables
-            guard let edgeText = self.edgeOptions.edge ?? environment["CULVERT_EDGE"] else {
-                throw CommandFailure(.usage, "Which edge? Give --edge URL.")
-            }
             guard let path = LoginFile.path(environment: environment) else {
                 throw CommandFailure(.configuration, "HOME is not set, so that there is no place for the login file.")
+            }
+            // One that can't be read is replaced.
+            let former = try? LoginFile.read(at: path)
+            guard let edgeText = self.edgeOptions.edge ?? environment["CULVERT_EDGE"] ?? former?.edge else {
+                throw CommandFailure(.usage, "Which edge? Give --edge URL.")
             }
             let edge = try EdgeAccess.address(edgeText)
             let credentials = try Credentials(apiKey: try self.apiKey(environment: environment))
             let access = EdgeAccess(edge: edge, credentials: credentials)
-            let file = self.edgeOptions.certificateAuthorityFile.map {
+            var file = self.edgeOptions.certificateAuthorityFile.map {
                 URL(fileURLWithPath: $0).standardizedFileURL.path
             }
+            if former?.edge == edge.description { file = file ?? former?.certificateAuthorityFile }
             let tunnels = try await ControlCall(access: access, certificateAuthorityFile: file).perform {
                 client async throws(EdgeFailure) in try await client.list()
             }
@@ -65,7 +68,22 @@ struct LoginCommand: AsyncParsableCommand {
             try login.write(to: path)
             let count = tunnels.count == 1 ? "1 tunnel" : "\(tunnels.count) tunnels"
             StandardStream.output.writeLine("Logged in to \(edge), which has \(count) of this key.")
+            if let note = Self.outranked(by: environment, login) {
+                StandardStream.error.writeLine(ShownText.stripped("culvert: \(note)"))
+            }
         }
+    }
+
+    /// What of an environment other commands take before what was stored; `nil` if there is nothing that differs.
+    static func outranked(by environment: [String: String], _ login: LoginFile) -> String? {
+        let stored = [("CULVERT_EDGE", login.edge), ("CULVERT_API_KEY", login.apiKey)]
+        let names = stored.filter { name, value in
+            environment[name].map { !$0.isEmpty && $0 != value } ?? false
+        }.map(\.0)
+        guard !names.isEmpty else { return nil }
+        let verb = names.count == 1 ? "is" : "are"
+        return "\(names.joined(separator: " and ")) \(verb) set in this shell, and other commands take that before "
+            + "what was stored: unset \(names.joined(separator: " "))."
     }
 
     private func apiKey(environment: [String: String]) throws -> String {

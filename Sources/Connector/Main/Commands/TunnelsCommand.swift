@@ -17,10 +17,11 @@ struct TunnelsCommand: AsyncParsableCommand {
               culvert tunnels create --name my-app --to 3000
               culvert tunnels list
               culvert tunnels status my-app
+              culvert tunnels token my-app
               culvert tunnels access my-app
               culvert tunnels delete my-app
             """,
-        subcommands: [Create.self, List.self, Status.self, Access.self, Delete.self]
+        subcommands: [Create.self, List.self, Status.self, Token.self, Access.self, Delete.self]
     )
 
     /// `culvert tunnels list`.

@@ -15,7 +15,8 @@ extension TunnelsCommand {
             discussion: """
                 The token is all that a connector needs (culvert connect): whoever serves the \
                 tunnel gets no API key. It is printed alone; --json prints all that the edge \
-                says. A name that this key has already gets the new policy and a new token.
+                says. A name that this key has already gets the new policy, \
+                whatever it had before, and a new token; culvert tunnels token keeps the policy.
 
                 Examples:
                   culvert tunnels create --name my-app > token.txt
@@ -52,6 +53,9 @@ extension TunnelsCommand {
                     try await ControlCall(self.edgeOptions, credentials).perform {
                         client async throws(EdgeFailure) in try await client.create(request)
                     }
+                }
+                if let removed = RemovedProtection(tunnel) {
+                    StandardStream.error.writeLine(ShownText.stripped("culvert: warning: \(removed)"))
                 }
                 try StandardStream.output.writeLine(
                     self.json ? JSONText.of(tunnel) : ShownText.stripped(tunnel.token)

@@ -228,7 +228,7 @@ struct Diagnosis: Sendable {
             if let expiry = token.expiry() {
                 throw CommandFailure(
                     .refused,
-                    "\(expiry) culvert tunnels create --name \(token.tunnelID) makes another one, for who has an API key."
+                    "\(expiry) culvert tunnels token \(token.tunnelID) makes another one, for who has an API key."
                 )
             }
             let session = try await self.open(token, targets: [:])

@@ -349,7 +349,13 @@ enum OpenAPIDocument {
                     "description": "Every public URL, the one at a host of the tunnel's own first."
                   },
                   "token": {"type": "string"},
-                  "expires_at": {"type": "string", "format": "date-time"}
+                  "expires_at": {"type": "string", "format": "date-time"},
+                  "policy_removed": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"enum": ["basic_auth", "ip_allow", "ip_deny"]},
+                    "description": "Members of the policy that kept visitors away from the tunnel before this call, and do so no more."
+                  }
                 }
               },
               "TunnelTokenResponse": {

@@ -54,6 +54,7 @@ struct TunnelRoutes: Sendable {
         // A tunnel that is taken up again is not a new one: connectors do that at each start.
         let own = try await self.find(id).flatMap { $0.owner == principal.owner ? $0 : nil }
         let isOwn = own != nil
+        let removed = own?.policy.protection(removedBy: policy) ?? []
         if let own, own.form.kind != kind || own.form.isPrivate != isPrivate {
             throw Problem.kindDiffers(id.description, own.form.kind, isPrivate: own.form.isPrivate)
         }
@@ -115,7 +116,8 @@ struct TunnelRoutes: Sendable {
                 url: self.settings.url(of: id, specification.form),
                 urls: self.settings.urls(of: id, specification.form),
                 token: token,
-                expiresAt: Date(timeIntervalSince1970: claims.exp)
+                expiresAt: Date(timeIntervalSince1970: claims.exp),
+                policyRemoved: removed.isEmpty ? nil : removed
             )
         )
     }

@@ -60,6 +60,12 @@ struct ConfigurationLoading: ParsableArguments {
         }
     }
 
+    /// Whether nothing is configured, as for an edge that `--dev` has started.
+    var isEmpty: Bool {
+        self.configPath == nil && self.settings.isEmpty
+            && !ProgramEnvironment.variables.keys.contains { $0.hasPrefix("CULVERT_") }
+    }
+
     /// A file with a key in it has to be as private as one of keys alone.
     private func checkSecretsInFile(_ reader: inout SettingsReader) {
         guard let path = self.configPath else { return }

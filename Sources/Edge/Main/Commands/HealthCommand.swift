@@ -17,7 +17,8 @@ struct HealthCommand: AsyncParsableCommand {
         commandName: "health",
         abstract: "Ask a running edge whether it is well.",
         discussion: """
-            Asks the admin listener of the edge that the same configuration starts, or --url. Exits with 0 when the \
+            Asks the admin listener of the edge that the same configuration starts, or --url. Without any configuration \
+            that is 127.0.0.1:8990, where an edge started with --dev listens, too. Exits with 0 when the \
             answer is 200.
             """
     )
@@ -34,6 +35,8 @@ struct HealthCommand: AsyncParsableCommand {
                 throw CommandFailure.exit(.usage, "--url: \"\(url)\" is not an http URL with a host")
             }
             question = given
+        } else if self.loading.isEmpty {
+            question = HealthQuestion(adminListen: EdgeConfiguration().adminListen)
         } else {
             question = HealthQuestion(adminListen: try self.loading.loadSettings().adminListen)
         }
