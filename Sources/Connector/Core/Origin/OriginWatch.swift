@@ -9,6 +9,10 @@ import Protocol
 /// Without it, that nothing listens there would show with the first request alone. It asks once: a server that takes one
 /// connection and no more must not lose it to somebody who has nothing to say.
 struct OriginWatch: Sendable {
+    /// For how long the tunnel waits for it: a server of this machine answers sooner, and one that does not is no reason to
+    /// keep visitors waiting.
+    static let headStart = Duration.milliseconds(250)
+
     let target: OriginTarget
     /// Called with what was seen.
     let report: @Sendable (OriginEvent) -> Void

@@ -135,7 +135,17 @@ package struct TunnelServer: Sendable {
             defer { tasks.cancelAll() }
             tasks.addTask { await renewal.run() }
             if self.watchesOrigin, tunnel.target.kind == .http {
-                tasks.addTask { await OriginWatch(target: tunnel.target, report: origin.report).run() }
+                let (looking, hasLooked) = AsyncStream<Void>.makeStream()
+                tasks.addTask {
+                    await OriginWatch(target: tunnel.target, report: origin.report).run()
+                    hasLooked.finish()
+                }
+                tasks.addTask {
+                    try? await Task.sleep(for: OriginWatch.headStart)
+                    hasLooked.finish()
+                }
+                // Before anybody can visit: one that counts its connections is not to take this one for a visitor's.
+                for await _ in looking {}
             }
             try await self.serve(tunnel, renewal, report: report, observer: origin)
         }

@@ -76,7 +76,7 @@ class Case:
         except Failure:
             pass
         if arrived() != expected:
-            raise differing("the response", expected, arrived())
+            raise differing(f"the response ({end.ended or 'which goes on'})", expected, arrived())
 
     def _compare_request(self, origin, place):
         received = b"".join(bytes(end.received) for end in origin.ends)

@@ -186,6 +186,10 @@ class Tunnels(_Programs):
             with urllib.request.urlopen(request) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
+            # Many tunnels are made and asked for here, as fast as the API lets anybody.
+            if error.code == 429:
+                time.sleep(float(error.headers["Retry-After"]))
+                return self._call(method, path, body)
             raise SystemExit(f"{method} {path}: {error} {error.read()!r}") from None
 
 
