@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlAPI
+import Foundation
 import Testing
 
 @Suite("What a policy keeps away")
@@ -30,5 +31,20 @@ struct TunnelPolicyTests {
     )
     func removed(before: TunnelPolicy, after: TunnelPolicy, members: [String]) {
         #expect(before.protection(removedBy: after) == members)
+    }
+
+    @Test("Who may visit is told without a password, and everybody where nothing keeps visitors away")
+    func visitors() throws {
+        #expect(VisitorAdmission(TunnelPolicy()).description == "everybody")
+        let rules = VisitorAdmission(
+            TunnelPolicy {
+                $0.basicAuth = [Self.user, Self.other]
+                $0.ipAllow = ["192.0.2.0/24"]
+                $0.ipDeny = ["192.0.2.7"]
+            }
+        )
+        #expect(rules.description == "with the password of u or v; from 192.0.2.0/24; not from 192.0.2.7")
+        let json = String(decoding: try APICoding.makeEncoder().encode(rules), as: UTF8.self)
+        #expect(json == #"{"ip_allow":["192.0.2.0/24"],"ip_deny":["192.0.2.7"],"users":["u","v"]}"#)
     }
 }

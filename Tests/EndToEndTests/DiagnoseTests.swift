@@ -78,10 +78,15 @@ extension EndToEnd {
             let plain = try await self.diagnose(["--to", "\(secure.port)"], edge: edge, in: scratch)
             #expect(
                 plain["local server"]?.finding
-                    == "localhost:\(secure.port) takes connections, and closes them without an answer to HTTP"
+                    == "localhost:\(secure.port) takes connections, and closes them without an answer to HTTP: if it expects "
+                    + "TLS, write https:// in front of it"
             )
             let other = try await self.diagnose(["--to", "127.0.0.1:\(greeterPort)"], edge: edge, in: scratch)
-            #expect(other["local server"]?.finding == "127.0.0.1:\(greeterPort) speaks something else than HTTP/1.1")
+            #expect(
+                other["local server"]?.finding
+                    == "127.0.0.1:\(greeterPort) speaks something else than HTTP/1.1, “SSH-2.0-OpenSSH_9.2”: culvert tcp "
+                    + "carries that"
+            )
             let tls = try await self.diagnose(["--to", "https://127.0.0.1:\(greeterPort)"], edge: edge, in: scratch)
             #expect(tls["local server"]?.finding == "127.0.0.1:\(greeterPort) does not speak TLS; use http:// for it")
             for report in [untrusted, plain, other, tls] {

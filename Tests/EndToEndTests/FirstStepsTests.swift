@@ -85,7 +85,7 @@ extension EndToEnd {
             let served = try await RunningProcess.culvert(["connect", "--to", "1"] + place, shown, in: scratch)
             #expect(served.end == .exited(77))
             #expect(served.error.contains("The tunnel token \(expiry)"))
-            #expect(served.error.contains("culvert tunnels create --name my-app"))
+            #expect(served.error.contains("culvert tunnels token my-app"))
             let diagnosis = try await RunningProcess.culvert(["diagnose"] + place, shown, in: scratch)
             #expect(diagnosis.output.contains("The tunnel token \(expiry)"))
             let visit = try await RunningProcess.culvert(

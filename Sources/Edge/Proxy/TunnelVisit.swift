@@ -40,7 +40,9 @@ struct TunnelVisit {
             return self.exchange(with: tunnel, visit.inbox, dropsAuthorization: stripsAuthorization)
         case .addressDenied:
             self.request.refused(by: tunnel)
-            return EdgeAnswer(self.request, .error(.accessDenied))
+            // Visitors seldom know by which address they are seen, and its owner has to be told.
+            let detail = self.request.visitor.address.map { "It is \($0)." }
+            return EdgeAnswer(self.request, .error(.accessDenied, detail: detail))
         case .compare(let attempt): return PasswordCheck(attempt, self, tunnel)
         case .credentialsRequired where self.isLedToPassword:
             // A challenge here would be one for `/`, and the browser would show the password to every tunnel.

@@ -72,7 +72,7 @@ package enum VisitorError: String, CaseIterable, Error {
         case .tunnelNotFound: "There is no tunnel at this address."
         case .tunnelAmbiguous: "The request may be for more than one tunnel that this browser has opened."
         case .tunnelOffline: "The tunnel is known, but nothing is connected to it."
-        case .originRefused: "Nothing answers at the local address behind this tunnel."
+        case .originRefused: "The connector can't use the local server behind this tunnel."
         case .originConnectTimeout: "The local server behind this tunnel did not take the connection in time."
         case .originClosed: "The local server closed the connection before it answered."
         case .originInvalidResponse: "The local server answered with something that is not HTTP."
@@ -104,7 +104,8 @@ package enum VisitorError: String, CaseIterable, Error {
         case .tunnelAmbiguous:
             "Choose the tunnel, or open it at a host of its own: its app asks for paths without the tunnel's prefix."
         case .tunnelOffline: "Start the connector beside the app, and reload."
-        case .originRefused: "Start the local server on the port that the connector forwards to, and reload."
+        case .originRefused:
+            "Start the local server, on the port that the connector forwards to and with a certificate that it trusts."
         case .originConnectTimeout: "Check that the local server is not overloaded and the connector's target is right."
         case .originClosed: "Look into the local server's log for what ended the request."
         case .originInvalidResponse:

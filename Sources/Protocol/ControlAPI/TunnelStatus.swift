@@ -28,6 +28,8 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
     package var url: String
     /// Every public URL, the one at a host of the tunnel's own first; an edge of an earlier version names none.
     package var urls: [String]?
+    /// Who may visit it; an edge of an earlier version does not say.
+    package var visitors: VisitorAdmission?
     /// Whether it can be reached.
     package var state: TunnelState
     /// When this edge learnt of the tunnel.
@@ -50,6 +52,7 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
         name: String?,
         kind: TunnelKind? = nil,
         urls: [String],
+        visitors: VisitorAdmission? = nil,
         state: TunnelState,
         createdAt: Date,
         lastActiveAt: Date?,
@@ -62,6 +65,7 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
         self.kind = kind
         self.url = urls.first ?? ""
         self.urls = urls
+        self.visitors = visitors
         self.state = state
         self.createdAt = createdAt
         self.lastActiveAt = lastActiveAt
@@ -76,6 +80,7 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
         case kind
         case url
         case urls
+        case visitors
         case state
         case createdAt = "created_at"
         case lastActiveAt = "last_active_at"

@@ -103,7 +103,9 @@ struct FamiliarFlagTests {
         arguments: [
             ("htpp 3000", "culvert http"), ("conect --to 3", "culvert connect"), ("strat", "culvert start"),
             ("tunnel --url http://localhost:3000", "culvert http 3000"), ("authtoken x", "culvert login"),
-            ("run my-tunnel", "culvert start"), ("list", "culvert tunnels"), ("replay x", "culvert requests"),
+            ("run my-tunnel", "culvert start"),
+            ("tunnel run my-tunnel", "culvert start"), ("tunnel list", "culvert tunnels"),
+            ("tunnel login", "culvert login"), ("list", "culvert tunnels"), ("replay x", "culvert requests"),
             ("version", "culvert --version"), ("zzzzzz", "culvert --help"),
         ]
     )
@@ -119,7 +121,7 @@ struct FamiliarFlagTests {
             ("tunnels lst", "Did you mean “culvert tunnels list”?"), ("tunnels rm x", "“culvert tunnels delete”"),
             ("tunnels ls", "“culvert tunnels list”"), ("inbox remove x", "“culvert inbox delete”"),
             ("config chekc", "“culvert config check”"), ("requests replya 1", "“culvert requests replay”"),
-            ("tunnels zzzzzz", "culvert tunnels --help"),
+            ("tunnels zzzzzz", "culvert tunnels --help"), ("config add-authtoken x", "culvert login stores"),
         ]
     )
     func subcommands(line: String, words: String) throws {

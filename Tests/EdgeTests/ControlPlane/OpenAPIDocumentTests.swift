@@ -67,6 +67,7 @@ struct OpenAPIDocumentTests {
             name: "n",
             kind: .tcp,
             urls: ["u"],
+            visitors: VisitorAdmission(TunnelPolicy()),
             state: .online,
             createdAt: date,
             lastActiveAt: date,

@@ -78,7 +78,9 @@ extension CodeCase {
             },
             Self.edge(.visitor, "access_denied", 403) { edge in
                 let tunnel = try await edge.makeTunnel(#"{"policy":{"ip_deny":["127.0.0.0/8"]}}"#)
-                return try await edge.get("/\(tunnel.tunnelID)/")
+                let answer = try await edge.get("/\(tunnel.tunnelID)/")
+                #expect(answer.problem?.detail?.hasPrefix("It is 127.0.0.1.") == true)
+                return answer
             },
             Self.edge(.visitor, "login_required", 401) { edge in
                 let policy = #"{"policy":{"basic_auth":[{"username":"ann","password":"a-long-password"}]}}"#

@@ -108,6 +108,7 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
         case scheme
         case url
         case path
+        case folder
         case userInformation
         case relativeSocketPath
         case longSocketPath
@@ -115,9 +116,10 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
 
         var description: String {
             switch self {
-            case .scheme: "only http://, https:// and unix: are understood"
+            case .scheme: "only http://, https:// and unix: are understood; culvert http ./folder shares a folder"
             case .url: "bytes go to a port, host:port or unix:/path"
             case .path: "a target has no path, query or fragment; the visitor's path is used"
+            case .folder: "a folder is shared by culvert http ./folder alone"
             case .userInformation: "a target carries no user name or password"
             case .relativeSocketPath: "the path of a socket starts with “/”"
             case .longSocketPath: "the path of a socket has at most \(OriginTarget.longestSocketPath) bytes"
@@ -152,6 +154,9 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
         let text = text.dropping(prefix: ":") ?? Substring(text)
         if text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
             return OriginTarget(endpoint: .tcp(host: "localhost", port: try Authority.port(text)), usesTLS: false)
+        }
+        guard !["./", "../", "/", "~/"].contains(where: { text.hasPrefix($0) }), text != ".", text != ".." else {
+            throw Fault.folder
         }
         guard !text.contains(where: { "/?#".contains($0) }) else { throw Fault.path }
         guard !text.contains("@") else { throw Fault.userInformation }

@@ -2,9 +2,23 @@
 
 /// A command of another program that people type here out of habit, and the one to use here.
 enum FamiliarCommand {
-    /// The advice for a first word that is no command; `nil` if nobody is known to type it.
-    static func advice(for word: String) -> String? {
-        self.all.first { $0.words.contains(word.lowercased()) }?.advice
+    /// The advice for words of which the first is no command; `nil` if nobody is known to type it.
+    static func advice(for words: [String]) -> String? {
+        guard let first = words.first?.lowercased() else { return nil }
+        // cloudflared's commands for tunnels are two words.
+        if first == "tunnel", let advice = words.dropFirst().first.flatMap(Self.ofTunnel) {
+            return advice
+        }
+        return self.all.first { $0.words.contains(first) }?.advice
+    }
+
+    private static func ofTunnel(_ word: String) -> String? {
+        switch word.lowercased() {
+        case "list", "create", "delete", "info", "token", "status": "See culvert tunnels --help."
+        case "run": "One tunnel is served by culvert http 3000, a file of tunnels by culvert start."
+        case "login": "culvert login stores the edge and the API key."
+        default: nil
+        }
     }
 
     private static let all: [(words: [String], advice: String)] = [

@@ -59,16 +59,21 @@ struct TypedCommand {
     func correction(commands: [String], flags: [String]) -> String? {
         if let first = self.words.first, !first.hasPrefix("-"), !commands.contains(first), !Self.isTarget(first) {
             let wrong = "There is no command “\(first)”."
-            if let advice = FamiliarCommand.advice(for: first) { return "\(wrong) \(advice)" }
+            if let advice = FamiliarCommand.advice(for: self.words) { return "\(wrong) \(advice)" }
             if let near = NearestWord.to(first, among: commands) { return "\(wrong) Did you mean “culvert \(near)”?" }
             return "\(wrong) culvert --help lists those that there are."
         }
         guard let flag = self.unknownFlag(flags) else { return nil }
+        let first = self.words.first
         let wrong = "There is no option \(flag) here."
         if let familiar = FamiliarFlag.named(flag) {
             switch familiar.meaning {
             case .advice(let advice): return "\(wrong) \(advice)"
-            case .alias(let words): return "\(wrong) \(words.joined(separator: " ")) is an option of culvert http."
+            case .alias(let words):
+                let option = words.joined(separator: " ")
+                // Here it is known by the name alone, as it was not written: with one hyphen, or without a value.
+                if first == "http" { return "\(wrong) It is called \(option)." }
+                return "\(wrong) \(option) is an option of culvert http."
             case .label(let word): return "\(wrong) \(word) is an option of culvert http."
             }
         }

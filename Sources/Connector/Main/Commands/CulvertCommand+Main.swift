@@ -55,6 +55,9 @@ extension CulvertCommand {
         guard let document = try? CommandDocument(dumpedHelp: self._dumpHelp()) else { return nil }
         // Of the first word it is known what people of other programs mean by it.
         if let unknown = document.unknownCommand(in: typed.understood), !unknown.before.isEmpty {
+            if unknown.before == ["config"], let advice = FamiliarCommand.advice(for: [unknown.word]) {
+                return "There is no command “config \(unknown.word)”. \(advice)"
+            }
             return document.correction(of: typed.understood)
         }
         return typed.correction(

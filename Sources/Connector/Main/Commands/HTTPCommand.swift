@@ -147,8 +147,9 @@ extension OriginTarget {
             return try OriginTarget(parsing: text, for: kind)
         } catch {
             var isFolder: ObjCBool = false
+            let path = text.hasPrefix(".") || text.hasPrefix("/") ? text : "./\(text)"
             if kind == .http, FileManager.default.fileExists(atPath: text, isDirectory: &isFolder), isFolder.boolValue {
-                throw CommandFailure(.usage, "The folder “\(text)” is shared by culvert http ./\(text).")
+                throw CommandFailure(.usage, "The folder “\(text)” is shared by culvert http \(path).")
             }
             throw CommandFailure(.usage, error.description)
         }

@@ -182,7 +182,7 @@ struct InboxCommand: AsyncParsableCommand {
                 }
                 if self.json { return try StandardStream.output.writeLine(JSONText.of(change)) }
                 StandardStream.output.writeLine(
-                    "\(change.changed) \(change.changed == 1 ? "message is" : "messages are") on the way."
+                    "\(change.changed) \(change.changed == 1 ? "message goes" : "messages go") out now, or once a connector is there."
                 )
             }
         }

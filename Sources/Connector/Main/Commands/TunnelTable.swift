@@ -34,6 +34,9 @@ enum TunnelTable {
             ["Tunnel", tunnel.tunnelID],
             ["URL", tunnel.url],
             ["State", tunnel.state.rawValue],
+        ]
+        if let visitors = tunnel.visitors { rows.append(["Visitors", "\(visitors)"]) }
+        rows += [
             ["Created", Self.time(tunnel.createdAt)],
             ["Last request", tunnel.lastActiveAt.map(Self.time) ?? "never"],
             [

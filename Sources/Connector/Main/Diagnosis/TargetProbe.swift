@@ -44,7 +44,9 @@ final class TargetProbe: ChannelInboundHandler {
             }
         }
         let timeout = channel.eventLoop.scheduleTask(in: Self.patience) {
-            promise.succeed("\(address) takes connections, and says nothing to HEAD / for 5 s")
+            promise.succeed(
+                "\(address) takes connections, and says nothing to HEAD / for 5 s: is it slow, or does it speak HTTP?"
+            )
         }
         defer {
             timeout.cancel()
@@ -67,7 +69,8 @@ final class TargetProbe: ChannelInboundHandler {
                     code: .localTLSError,
                     reason: isTLS
                         ? "\(self.target.address) speaks TLS: write https:// in front of it"
-                        : "\(self.target.address) speaks something else than HTTP/1.1"
+                        : "\(self.target.address) speaks something else than HTTP/1.1\(Self.greeting(bytes)): culvert tcp "
+                            + "carries that"
                 )
             )
         }
@@ -81,9 +84,17 @@ final class TargetProbe: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         self.promise.fail(
             OriginFailure(
-                code: .hostUnreachable,
+                code: .localTLSError,
                 reason: "\(self.target.address) takes connections, and closes them without an answer to HTTP"
+                    + (self.target.usesTLS ? "" : ": if it expects TLS, write https:// in front of it")
             )
         )
+    }
+
+    /// What a server said first, if that is text: it tells most protocols by name.
+    private static func greeting(_ bytes: ByteBuffer) -> String {
+        let line = bytes.readableBytesView.prefix(40).prefix { $0 != 0x0d && $0 != 0x0a }
+        guard !line.isEmpty, line.allSatisfy({ (0x20...0x7e).contains($0) }) else { return "" }
+        return ", “\(String(decoding: line, as: UTF8.self))”"
     }
 }

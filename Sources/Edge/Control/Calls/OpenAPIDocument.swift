@@ -411,6 +411,16 @@ enum OpenAPIDocument {
                     "items": {"type": "string", "format": "uri"},
                     "description": "Every public URL, the one at a host of the tunnel's own first."
                   },
+                  "visitors": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "description": "Who may visit the tunnel, by its policy; without a member everybody may.",
+                    "properties": {
+                      "users": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+                      "ip_allow": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+                      "ip_deny": {"type": "array", "minItems": 1, "items": {"type": "string"}}
+                    }
+                  },
                   "state": {"enum": ["online", "offline", "draining"]},
                   "created_at": {"type": "string", "format": "date-time"},
                   "last_active_at": {"type": "string", "format": "date-time"},

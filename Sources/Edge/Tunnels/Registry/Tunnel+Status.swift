@@ -11,6 +11,7 @@ extension Tunnel {
             name: self.name,
             kind: self.form.kind,
             urls: urls,
+            visitors: VisitorAdmission(self.policy),
             state: self.reachability,
             createdAt: self.createdAt,
             lastActiveAt: self.lastActiveAt,
