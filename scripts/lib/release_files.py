@@ -21,15 +21,13 @@ import tarfile
 import tempfile
 
 import image_archive
+import program_hashes
 import system_libraries
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGING = ROOT / "scripts" / "packaging"
 EPOCH = int(os.environ["SOURCE_DATE_EPOCH"])
 PROGRAMS = ["culvert", "culvert-edge"]
-# What no program needs to run. The hashes of modules are of what they were compiled from, with the folder's name; the
-# linker's hash of the whole is of these, too.
-DIFFERING = [".comment", ".note", ".swift_modhash", ".note.gnu.build-id"]
 MAINTAINER = "Culvert developers <culvert@packages.invalid>"
 SUMMARIES = {
     "culvert": (
@@ -220,7 +218,8 @@ def main():
     version, programs, checkouts, dist = sys.argv[1], *map(pathlib.Path, sys.argv[2:5])
     for program in PROGRAMS:
         shutil.copy(programs / program, STAGED / program)
-        run("strip", "--strip-all", *(f"--remove-section={name}" for name in DIFFERING), str(STAGED / program))
+        run("strip", "--strip-all", "--remove-section=.comment", "--remove-section=.note", str(STAGED / program))
+        program_hashes.settle(STAGED / program)
         (STAGED / program).chmod(0o755)
     texts = {
         "manual": {program: run(str(STAGED / program), "manual") for program in PROGRAMS},
