@@ -102,9 +102,11 @@ package final class SessionPublisher: Sendable {
         let here = tunnel?.slots(of: self.pod.description) ?? []
         let (known, round) = self.state.withLock { ($0.told[id], $0.round) }
         var slots = known?.slots ?? []
+        // In no round, unless all of it worked: what failed is told again, and not taken for told.
+        var toldIn = -1
         defer {
             self.state.withLock { state in
-                state.told[id] = slots.isEmpty ? nil : Told(round: round, slots: slots)
+                state.told[id] = slots.isEmpty ? nil : Told(round: toldIn, slots: slots)
             }
         }
         if let tunnel {
@@ -119,6 +121,7 @@ package final class SessionPublisher: Sendable {
             try await self.directory.leave(place, of: id, isLast: slots.count == 1)
             slots.remove(slot)
         }
+        toldIn = round
     }
 
     /// - Returns: Whether the session may go on.

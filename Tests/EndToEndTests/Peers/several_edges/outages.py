@@ -51,17 +51,22 @@ async def watch(stage, names, rate, away, back, seconds, limit):
     await asyncio.sleep(max(0, seconds - (time.monotonic() - begin) - 2))
     await back()
 
+    unlisted = None
+
     async def all_listed():
-        for edge in stage.edges:
+        nonlocal unlisted
+        for number, edge in enumerate(stage.edges):
             status, listed = await edge.call("GET", "list")
             online = {one["tunnel_id"] for one in (listed or {}).get("tunnels", []) if one["state"] == "online"}
-            if status != 200 or listed.get("partial") or not set(names) | {"newcomer"} <= online:
+            missing = sorted({*names, "newcomer"} - online)
+            if status != 200 or listed.get("partial") or missing:
+                unlisted = f"edge {number}: {status}, partial {(listed or {}).get('partial')}, without {missing}"
                 return False
         return True
 
     listed = await until("all is listed again", all_listed)
     if listed > limit:
-        failures.append(f"listed again after {listed:.1f} s")
+        failures.append(f"listed again after {listed:.1f} s; {unlisted}")
     await asyncio.sleep(1)
     await load.stop()
     failures.extend(load.lost[:5])

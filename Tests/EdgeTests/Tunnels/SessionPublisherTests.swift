@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import Foundation
+import NIOEmbedded
+import Testing
+
+@testable import EdgeTunnels
+
+@Suite("What the directory is told of sessions")
+struct SessionPublisherTests {
+    /// Nothing has ended.
+    private struct NoEnds: CutoffLearner {
+        let endedTunnels: [TunnelID] = []
+        func learn(_ ends: TokenEnds, of id: TunnelID) {}
+        func knownEnds(of id: TunnelID) -> TokenEnds { TokenEnds([]) }
+    }
+
+    @Test("A session that came while the directory was away is told of when it is back, with the lease still there")
+    func cameWhileAway() async throws {
+        let loop = NIOAsyncTestingEventLoop()
+        let local = InMemoryTunnelRegistry()
+        let directory = InMemoryTunnelDirectory(now: { 1_000_000 })
+        let publisher = SessionPublisher(local, directory: directory, tokens: NoEnds(), pod: PodID())
+        let id = try #require(TunnelID("my-app"))
+        let specification = TunnelSpecification(id: id, owner: "ann", policy: TunnelPolicy(), createdAt: Date())
+        let tunnel = try await local.restore(specification, issuedAt: 50) { true }
+        #expect(try await !publisher.beat().hadLease)
+        await publisher.publish()
+
+        directory.isUp = false
+        let session = TunnelSession(
+            over: FakeUpstream(1, on: loop),
+            remoteAddress: nil,
+            implementation: nil,
+            connectedAt: Date(),
+            tokenIssuedAt: 60
+        )
+        _ = tunnel.join(session, slot: nil)
+        publisher.mark(id)
+        await publisher.publish()
+        await #expect(throws: (any Error).self) { try await publisher.beat() }
+
+        directory.isUp = true
+        #expect(try await publisher.beat().hadLease)
+        await publisher.publish()
+        #expect(try await directory.find(id)?.places.count == 1)
+        #expect(publisher.backlog == 0)
+    }
+}
