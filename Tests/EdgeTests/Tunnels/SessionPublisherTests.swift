@@ -2,7 +2,6 @@
 
 import ControlAPI
 import Foundation
-import NIOEmbedded
 import Testing
 
 @testable import EdgeTunnels
@@ -18,7 +17,6 @@ struct SessionPublisherTests {
 
     @Test("A session that came while the directory was away is told of when it is back, with the lease still there")
     func cameWhileAway() async throws {
-        let loop = NIOAsyncTestingEventLoop()
         let local = InMemoryTunnelRegistry()
         let directory = InMemoryTunnelDirectory(now: { 1_000_000 })
         let publisher = SessionPublisher(local, directory: directory, tokens: NoEnds(), pod: PodID())
@@ -30,7 +28,7 @@ struct SessionPublisherTests {
 
         directory.isUp = false
         let session = TunnelSession(
-            over: FakeUpstream(1, on: loop),
+            over: FakeUpstream(1),
             remoteAddress: nil,
             implementation: nil,
             connectedAt: Date(),
