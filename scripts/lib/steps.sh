@@ -3,6 +3,12 @@
 #
 # Steps of a check, each with its verdict and its time, and a summary of all at the end.
 
+# What failed is said once more at the end, after a long log's thousands of lines. A script that calls others which have
+# steps of their own hands this file on to them.
+step_failures_file=
+[ -n "${STEP_FAILURES:-}" ] || step_failures_file=$(mktemp)
+export STEP_FAILURES=${STEP_FAILURES:-$step_failures_file}
+
 step_lines=()
 steps_passed=0
 steps_failed=0
@@ -22,8 +28,30 @@ step() {
     step_lines+=("$(printf '  %s %5ds  %s' "$verdict" $((SECONDS - start)) "$title")")
 }
 
-# Prints the summary; fails when a step has failed.
+# keep_failures NAME LOG keeps what LOG tells of failures, or its end where no line does, for the summary.
+keep_failures() {
+    local lines
+    lines=$(grep -aE '✘|error:|Fatal error|AddressSanitizer' "$2" | grep -avE '✘.* (Suite|Test run) ' | head -n 30)
+    printf '%s:\n%s\n' "$1" "${lines:-$(tail -n 15 "$2")}" | cut -c 1-600 >>"$STEP_FAILURES"
+}
+
+# kept NAME COMMAND... runs a command and keeps what it tells of failures. The script that calls it has set pipefail.
+kept() {
+    local log status=0
+    log=$(mktemp)
+    "${@:2}" 2>&1 | tee "$log" || status=1
+    [ "$status" -eq 0 ] || keep_failures "$1" "$log"
+    rm -f "$log"
+    return "$status"
+}
+
+# Prints what failed and the summary; fails when a step has failed.
 summarize_steps() {
+    if [ -s "$STEP_FAILURES" ]; then
+        printf '\n== What failed\n'
+        cat "$STEP_FAILURES"
+    fi
+    [ -z "$step_failures_file" ] || rm -f "$step_failures_file"
     printf '\n== Summary\n'
     printf '%s\n' "${step_lines[@]}"
     printf 'steps: %d passed, %d failed\n' "$steps_passed" "$steps_failed"
