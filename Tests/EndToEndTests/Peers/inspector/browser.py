@@ -5,7 +5,9 @@ import contextlib
 import datetime
 import pathlib
 import sys
+import urllib.request
 
+from playwright.sync_api import TimeoutError as PatienceIsOver
 from playwright.sync_api import expect, sync_playwright
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent))
@@ -39,6 +41,15 @@ class Window:
         self.page.add_init_script(REPORT)
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        # The URLs that were asked for and are not there yet.
+        self.awaited = []
+        self.page.on("request", lambda request: self.awaited.append(request.url))
+        self.page.on("requestfinished", self._done)
+        self.page.on("requestfailed", self._done)
+
+    def _done(self, request):
+        if request.url in self.awaited:
+            self.awaited.remove(request.url)
 
     def _heard(self, message):
         if message.type in ("error", "warning"):
@@ -46,9 +57,20 @@ class Window:
 
     def open(self, fragment=""):
         self.page.goto("about:blank")
-        self.page.goto(self.url + fragment)
+        try:
+            self.page.goto(self.url + fragment)
+        except PatienceIsOver as late:
+            raise AssertionError(f"the browser waits for {self.awaited}; asked beside it, {self._asked_beside()}") from late
         self.page.locator("#tunnels button").first.wait_for()
         return self
+
+    def _asked_beside(self):
+        """Tells a program that does not answer from a browser that is too busy."""
+        try:
+            with urllib.request.urlopen(self.url, timeout=5) as answer:
+                return f"{self.url} answers {answer.status}"
+        except OSError as error:
+            return f"{self.url} gives {error}"
 
     def close(self):
         """Ends the window; what it complained of is a failure, and so is captured content that was run."""
