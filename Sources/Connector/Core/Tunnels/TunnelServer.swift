@@ -59,8 +59,8 @@ package struct TunnelServer: Sendable {
         self.authorities = authorities
         // Reported now, rather than as a failure to reach the edge.
         for file in authorities.files { _ = try NIOSSLContext.toEdge(certificateAuthorityFile: file) }
-        let threads = min(connections, ProcessInfo.processInfo.activeProcessorCount)
-        self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, threads))
+        let threads = min(max(1, connections), EventLoopCount.byDefault(processors: System.coreCount))
+        self.group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
     }
 
     /// Calls the control API, and repeats the call while the failure may be temporary.

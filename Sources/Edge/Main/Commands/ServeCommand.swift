@@ -32,7 +32,9 @@ struct ServeCommand: AsyncParsableCommand {
         let configuration = outcome.configuration
         // A peer that is gone is an error of its write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
-        if configuration.eventLoops > 0 { NIOSingletons.groupLoopCountSuggestion = configuration.eventLoops }
+        NIOSingletons.groupLoopCountSuggestion =
+            configuration.eventLoops > 0
+            ? configuration.eventLoops : EventLoopCount.byDefault(processors: System.coreCount)
         do {
             try LogOutput.bootstrap(configuration)
             var credentials = outcome.credentials

@@ -305,7 +305,7 @@ extension EdgeConfiguration {
             "event-loops",
             into: &self.eventLoops,
             in: 0...1024,
-            help: "threads that carry connections; 0 for one a core"
+            help: "threads that carry connections; 0 for one for two processors"
         )
     }
 

@@ -119,7 +119,7 @@ struct EdgeConfiguration: Sendable {
     var environment = RunEnvironment.sandbox
     var shutdownDelay = TimeAmount.zero
     var shutdownGrace = TimeAmount.seconds(30)
-    /// How many event loops, and so threads, carry connections; 0 for one a core.
+    /// How many event loops, and so threads, carry connections; 0 for one for two processors.
     var eventLoops = 0
     var logLevel = Logger.Level.info
     var logFormat = LogFormat.auto
