@@ -175,18 +175,18 @@ def idle_conversations(bench: rows.Bench, count: int) -> dict[str, float]:
         return {"bytes_each": (asyncio.run(main(pids)) - before) / count}
 
 
-def many_tunnels(bench: rows.Bench, count: int, seconds: int) -> dict[str, float]:
+def many_tunnels(bench: rows.Bench, count: int, connectors: int, seconds: int) -> dict[str, float]:
     """What tunnels cost that are online: memory each, processor time idle, requests spread over all of them."""
     names = [f"many-{index:04}" for index in range(count)]
     edge = bench.processes["edge"].pid
     before = machine.resident_bytes(edge)
-    with bench.connector_of(names) as connectors:
+    with bench.connectors_of(names, connectors) as serving:
         for name in names:
             rows.wait_for(f"http://127.0.0.1:{bench.edge_port}/{name}/small", 120)
         # Until what the start needed has been given back.
         time.sleep(5)
         result = {"edge_bytes_each": (machine.resident_bytes(edge) - before) / count}
-        pids = [edge, *connectors]
+        pids = [edge, *serving]
         start = [machine.processor_seconds(pid) for pid in pids]
         time.sleep(10)
         used = [machine.processor_seconds(pid) - since for pid, since in zip(pids, start, strict=True)]

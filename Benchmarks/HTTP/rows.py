@@ -177,7 +177,8 @@ class Bench:
             CULVERT_AUTH_API_KEY=self.key, CULVERT_LOG_LEVEL="warning",
             CULVERT_LIMITS_CREATIONS_PER_HOUR="100000", CULVERT_LIMITS_TUNNELS_PER_KEY="100000",
             CULVERT_LIMITS_API_CALLS_PER_SECOND="100000", CULVERT_LIMITS_CONNECTS_PER_SECOND="100000",
-            CULVERT_HTTP_MAX_CONNECTIONS="20000", **environment,
+            CULVERT_HTTP_MAX_CONNECTIONS="20000", CULVERT_HTTP_MAX_CONNECTIONS_PER_ADDRESS="20000",
+            **environment,
         )  # fmt: skip
         wait_for(f"http://127.0.0.1:{admin_port}/healthz")
 
@@ -215,12 +216,15 @@ class Bench:
             for index in range(count)
         })  # fmt: skip
 
-    def connector_of(self, tunnels: list[str]):  # noqa: ANN201
-        """One process that serves many tunnels."""
-        config = self.folder / "tunnels.yaml"
-        entries = "".join(f"  - name: {name}\n    target: {self.origin_port}\n" for name in tunnels)
-        config.write_text(f"connections: 1\ntunnels:\n{entries}")
-        return self.running({"many": ("start", "--config", str(config))})
+    def connectors_of(self, tunnels: list[str], count: int):  # noqa: ANN201
+        """So many processes, each of which serves its part of many tunnels."""
+        commands = {}
+        for index in range(count):
+            config = self.folder / f"tunnels-{index}.yaml"
+            entries = "".join(f"  - name: {name}\n    target: {self.origin_port}\n" for name in tunnels[index::count])
+            config.write_text(f"connections: 1\ntunnels:\n{entries}")
+            commands[f"many {index}"] = ("start", "--config", str(config))
+        return self.running(commands)
 
     @contextlib.contextmanager
     def running(self, commands: dict[str, tuple[str, ...]]):  # noqa: ANN201
