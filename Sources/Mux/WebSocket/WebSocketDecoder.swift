@@ -126,9 +126,19 @@ public struct WebSocketDecoder {
             // The longest header has 14 bytes: one byte at a time until it is complete is at most 13 rounds.
             let wanted = header.map { $0.length + $0.payloadLength - self.current.readableBytes } ?? 1
             let count = min(wanted, self.following.readableBytes)
-            if header != nil { self.current.reserveCapacity(minimumWritableBytes: wanted) }
+            if header != nil { self.makeRoom(for: wanted) }
             if let slice = self.following.readSlice(length: count) { self.current.writeImmutableBuffer(slice) }
         }
+    }
+
+    /// Makes room behind the part of a frame that has come, for its rest.
+    ///
+    /// `ByteBuffer.reserveCapacity` would copy what was read before it as well, which in a bulk is most of a read.
+    private mutating func makeRoom(for rest: Int) {
+        guard self.current.writableBytes < rest else { return }
+        var frame = ByteBufferAllocator().buffer(capacity: self.current.readableBytes + rest)
+        frame.writeImmutableBuffer(self.current)
+        self.current = frame
     }
 
     private static func unmask(_ payload: ByteBuffer, _ mask: WebSocketMask?) -> ByteBuffer {
