@@ -40,11 +40,14 @@ struct ReceiveWindow: Hashable {
         self.consumed = self.received
     }
 
-    /// Whether so much of the window has been consumed that an update is worth its frame: a quarter, and at least
-    /// 4 096 bytes (no silly windows).
+    /// Whether so much of the window has been consumed that an update is worth its frame (docs/protocol.md §B.7.3): a
+    /// quarter, and at least 4 096 bytes (no silly windows).
+    ///
+    /// In a bulk that goes one way an update is a message of its own, which wakes the peer: a window that tuning keeps at its
+    /// floor, since the path is short, has half of it consumed first.
     func isGrantDue(window: Int) -> Bool {
-        let target = self.consumed + UInt64(window)
-        return target >= self.granted + UInt64(max(window / 4, 4_096))
+        let least = window < WindowTuner.floor ? 4_096 : WindowTuner.floor / 2
+        return self.consumed + UInt64(window) >= self.granted + UInt64(max(window / 4, least))
     }
 
     /// The offset to put into WINDOW_UPDATE: never lower than one granted before.

@@ -44,6 +44,7 @@ package final class OriginDialer {
             // Without its timing, which a Unix socket does not have.
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.maxMessagesPerRead, value: 4)
+            .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 128 << 10))
             // Small at first: each of thousands of mostly idle connections, such as WebSockets, keeps a buffer.
             .channelOption(
                 .recvAllocator,
