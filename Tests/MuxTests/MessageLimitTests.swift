@@ -33,6 +33,38 @@ struct MessageLimitTests {
         #expect(messages.map(\.readableBytes) == [538, 4_008])
     }
 
+    /// The lengths of the messages with 100 kB of a stream, as the WebSocket frames that go out, by the peer's MAX_MESSAGE.
+    private func lengths(longest: Int, limit: Int = 65_536, peerMaximum: UInt32 = 65_536) throws -> [Int] {
+        var session = ScriptedSession(peer: {
+            $0.maximumMessage = peerMaximum
+            $0.initialWindow = 1 << 20
+        })
+        let key = session.open()
+        _ = session.output()
+        session.core.write(key, ByteBuffer(repeating: 1, count: 100_000))
+        var encoder = WebSocketEncoder(isClient: false, seed: 1)
+        var decoder = WebSocketDecoder(isServer: false, maximumMessage: 1 << 20)
+        var lengths: [Int] = []
+        while true {
+            var batch = ByteBuffer()
+            session.core.writeMessages(into: &batch, framedBy: &encoder, limit: limit, longest: longest, now: session.now)
+            guard batch.readableBytes > 0 else { return lengths }
+            #expect(batch.readableBytes <= limit)
+            decoder.append(batch)
+            while case .binary(let message)? = try decoder.next() { lengths.append(message.readableBytes) }
+        }
+    }
+
+    @Test("messages are a record long, or four where the path is fast, and never longer than the peer or the batch allows")
+    func records() throws {
+        #expect(try self.lengths(longest: 16_384).allSatisfy { $0 <= 16_380 })
+        #expect(try self.lengths(longest: 16_384).count == 7)
+        #expect(try self.lengths(longest: 65_536) == [65_512, 34_504])
+        #expect(try self.lengths(longest: 65_536, peerMaximum: 16_384).max() == 16_360)
+        #expect(try self.lengths(longest: 65_536, peerMaximum: 20_000).max() == 19_976)
+        #expect(try self.lengths(longest: 65_536, limit: 32_768).max() == 32_744)
+    }
+
     @Test("no message of OPENs with a PING behind them passes the limit", arguments: 16_000..<16_384)
     func opensAndPing(_ limit: Int) {
         let messages = self.messages(limit: limit)

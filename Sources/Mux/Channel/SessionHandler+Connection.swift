@@ -19,6 +19,7 @@ extension SessionHandler {
         self.pongDue = nil
         self.unwritableSince = nil
         self.unsentLimit = UnsentLimit()
+        self.messageLength = MessageLength()
         self.transport.apply(self.unsentLimit)
         self.decoder = WebSocketDecoder(
             isServer: self.core.role == .edge,

@@ -41,6 +41,7 @@ extension SessionHandler {
             guard let batch = self.nextOutput(now: now) else { return written > 0 }
             written += batch.readableBytes
             self.unsentLimit.wrote(batch.readableBytes)
+            self.messageLength.wrote(batch.readableBytes, now: now)
             self.transport.write(batch)
         }
         if written >= limit { self.setNeedsPump() }
@@ -61,7 +62,13 @@ extension SessionHandler {
         let capacity = max(estimate, 512)
         var batch = self.spareBatch(holding: capacity) ?? self.transport.allocator.buffer(capacity: capacity)
         if let pong = self.pongDue.take() { self.encoder.encode(.pong, pong, into: &batch) }
-        self.core.writeMessages(into: &batch, framedBy: &self.encoder, limit: limit, now: now)
+        self.core.writeMessages(
+            into: &batch,
+            framedBy: &self.encoder,
+            limit: limit,
+            longest: self.messageLength.longest,
+            now: now
+        )
         guard batch.readableBytes > 0 else {
             if batch.storageCapacity <= Self.largestSpare { self.spare = batch }
             return nil
@@ -137,16 +144,20 @@ extension SessionCore {
     ///   - batch: Where to append.
     ///   - encoder: Frames them.
     ///   - limit: How long the batch may become, in bytes.
+    ///   - longest: How long a message may be with its WebSocket header, in bytes; shorter if the peer or `limit` wants it.
     ///   - now: The time.
     mutating func writeMessages(
         into batch: inout ByteBuffer,
         framedBy encoder: inout WebSocketEncoder,
         limit: Int,
+        longest: Int,
         now: NIODeadline
     ) {
-        // A little less than a TLS record, so that message and WebSocket header fill one (docs/protocol.md §B.1).
-        let messageLimit = WireFormat.recordLength - encoder.usualHeaderLength
-        while batch.readableBytes <= limit - WireFormat.recordLength, !self.isQuiet(now: now) {
+        // Message and WebSocket header fill TLS records (docs/protocol.md §B.1).
+        let length = max(min(longest, limit, Int(self.peer?.maximumMessage ?? 0)), WireFormat.recordLength)
+        self.dataChunk = WireFormat.dataChunk + length - WireFormat.recordLength
+        let messageLimit = length - encoder.usualHeaderLength
+        while batch.readableBytes <= limit - length, !self.isQuiet(now: now) {
             let start = encoder.begin(in: &batch)
             let isHello = self.isHelloDue
             guard self.poll(into: &batch, limit: messageLimit, now: now) else {

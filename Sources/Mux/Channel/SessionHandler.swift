@@ -54,6 +54,7 @@ public final class SessionHandler {
     var tickAt: NIODeadline?
     var tickTask: NIOScheduledCallback?
     var unsentLimit = UnsentLimit()
+    var messageLength = MessageLength()
     var unwritableSince: NIODeadline?
     /// What the delegate was last told.
     private var toldSuspect = false

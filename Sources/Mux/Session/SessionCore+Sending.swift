@@ -293,7 +293,7 @@ extension SessionCore {
                 queued,
                 self.streams[slot].sendWindow.credit,
                 self.credit.send.credit,
-                WireFormat.dataChunk
+                self.dataChunk
             )
             let isPureEnd = queued == 0 && isFinishing
             guard wanted > 0 || isPureEnd else {

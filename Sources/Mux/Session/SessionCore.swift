@@ -23,6 +23,8 @@ public struct SessionCore {
     public internal(set) var peer: SessionSettings?
     /// What both sides can do beyond the minimum; nothing before the peer's HELLO came.
     public internal(set) var capabilities: Capabilities = []
+    /// The most payload that a DATA frame carries now, in bytes.
+    var dataChunk = WireFormat.dataChunk
 
     /// How far the session is in its life, and what is known of its end.
     var life = SessionLife.helloWait

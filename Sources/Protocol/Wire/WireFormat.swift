@@ -6,8 +6,8 @@ public enum WireFormat {
     public static let headerLength = 8
     /// The length of one TLS record that a message is made to fit, in bytes.
     public static let recordLength = 16_384
-    /// The most payload that a DATA frame of ours carries, in bytes: with its header, the largest WebSocket header and
-    /// one 16-byte control frame it fills a record exactly.
+    /// The most payload that a DATA frame of ours carries in a message of one record, in bytes: with its header, the largest
+    /// WebSocket header and one 16-byte control frame it fills the record exactly.
     public static let dataChunk = 16_352
     /// The magic number at the start of HELLO: "MUX1".
     public static let magic: UInt32 = 0x4D55_5831
