@@ -3,11 +3,12 @@
 """Holds the edge to HTTP, byte for byte, with raw sockets at both ends.
 
     conformance exchanges|smuggling|limits --edge URL --culvert PROGRAM [--visited URL] [--nginx FOLDER] [--inspect]
-        [--only TEXT]
+        [--only TEXT] [--every NUMBER]
     conformance exchanges --edge URL --culvert PROGRAM --traefik URL --origin-port PORT [--everything]
 
 The API key is in CULVERT_API_KEY. With --nginx the exchanges run through nginx as a plain proxy too, for reference.
-With --visited the visitors come to that edge, and connectors to the other one.
+With --visited the visitors come to that edge, and connectors to the other one. With --every one of so many cases is tried,
+some of each kind.
 
 With --traefik the edge's URL is that of a Traefik in front of it, and the other one that of a Traefik which leads to the
 origin's port: what passes through Traefik alone has to pass through Traefik and the edge. What does not is Traefik's own
@@ -110,11 +111,13 @@ def main():
     parser.add_argument("--origin-port", type=int)
     parser.add_argument("--everything", action="store_true")
     parser.add_argument("--only", default="")
+    parser.add_argument("--every", type=int, default=1)
     arguments = parser.parse_args()
 
     faulthandler.dump_traceback_later(290, exit=True)
     modules = SUITES[arguments.suite]
     cases = [case for module in modules for case in module.CASES if arguments.only in case.name]
+    cases = cases[::arguments.every]
     names = [case.name for case in cases]
     doubled = {name for name in names if names.count(name) > 1}
     if doubled:
