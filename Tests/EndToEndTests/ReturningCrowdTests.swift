@@ -73,6 +73,21 @@ extension EndToEnd {
             #expect(connector.isRunning)
         }
 
+        @Test("A program makes its hundred tunnels over a few connections at a time")
+        func making() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await Self.roomyEdge(in: scratch)
+            let connector = try Self.connector(0, shares: true, to: edge, in: scratch)
+            var most = 0
+            try await eventually("all tunnels", within: .seconds(60)) {
+                most = max(most, try connector.connectionCount())
+                return try await edge.metric("culvert_active_sessions", in: scratch) == Double(Self.tunnelsOfEach)
+                    ? () : nil
+            }
+            // Sixteen calls, and what is just being closed.
+            #expect(most <= 40)
+        }
+
         private static func expectOneConnection(of connector: RunningProcess) async throws {
             // Calls of the control API are over in a moment.
             try await eventually("a single connection", within: .seconds(10)) {

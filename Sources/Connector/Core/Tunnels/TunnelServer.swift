@@ -28,6 +28,7 @@ package struct TunnelServer: Sendable {
     package let group: any EventLoopGroup
     private let network = NetworkWatch()
     private let renewals = RenewalPace()
+    private let turns = CallTurns()
     /// The sessions that tunnels share.
     private let shared = SharedSessionPools()
 
@@ -87,8 +88,15 @@ package struct TunnelServer: Sendable {
         }
     }
 
-    /// Calls the control API once.
+    /// Calls the control API once, when it is its turn.
     func callOnce<Answer: Sendable>(
+        _ access: EdgeAccess,
+        _ call: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
+    ) async throws -> Answer {
+        try await self.turns.take(at: "\(access.edge)") { try await self.callNow(access, call) }
+    }
+
+    private func callNow<Answer: Sendable>(
         _ access: EdgeAccess,
         _ call: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
     ) async throws -> Answer {
