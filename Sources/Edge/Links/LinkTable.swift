@@ -20,6 +20,8 @@ package protocol LinkRecorder: Sendable {
     func streamRelayed()
     /// A stream of another edge was for a tunnel that has no connector here.
     func streamRefused()
+    /// Somebody would open a link by a token that is none, or not for this edge.
+    func linkRefused()
 }
 
 /// The links of this edge: at most one to each other edge that it opens streams over, dialled when it is needed.

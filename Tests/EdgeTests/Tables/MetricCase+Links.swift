@@ -26,6 +26,31 @@ extension MetricCase {
                     #expect(try await one.metric("culvert_link_streams_total", "refused") == 1)
                 }
             },
+            MetricCase("culvert_link_refusals_total") { _ in
+                let server = try RedisServer()
+                let arguments = [
+                    "--cluster-redis-url", "redis://127.0.0.1:\(server.port)", "--cluster-listen", "127.0.0.1:0",
+                ]
+                try await EdgeUnderTest.run(arguments) { edge in
+                    var told = ""
+                    try await edge.until("it says where") {
+                        told = try server.ask(["HVALS", "cv:podinfo"])
+                        return told.contains("127.0.0.1:")
+                    }
+                    let digits = told.components(separatedBy: "127.0.0.1:").last?.prefix { $0.isNumber } ?? ""
+                    let address = ListenAddress(host: "127.0.0.1", port: try #require(Int(digits)))
+                    let stranger = try await RawVisitor.connect(to: address)
+                    try await stranger.send(
+                        """
+                        GET /peer HTTP/1.1\r\nHost: edge\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+                        Sec-WebSocket-Protocol: culvert.mux.v1\r\nAuthorization: Bearer no-token\r\n\r\n
+                        """
+                    )
+                    #expect(try await stranger.answer().status == 401)
+                    #expect(try await edge.metric("culvert_link_refusals_total") == 1)
+                }
+            },
             MetricCase("culvert_link_failures_total") { _ in
                 try await Self.relay(advertising: ["--cluster-advertise", "127.0.0.1:1"]) {
                     _,

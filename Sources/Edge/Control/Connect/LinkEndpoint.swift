@@ -15,6 +15,7 @@ package struct LinkEndpoint: ConnectEndpoint {
     private let tokens: LinkTokens
     private let own: PodID
     private let logger: Logger
+    private let refused: @Sendable () -> Void
     private let makeHandler: MakeHandler
 
     /// Makes the endpoint.
@@ -23,11 +24,19 @@ package struct LinkEndpoint: ConnectEndpoint {
     ///   - tokens: Verifies what edges show.
     ///   - own: This edge.
     ///   - logger: Where refusals are logged.
+    ///   - refused: Counts them.
     ///   - makeHandler: Makes the handlers of links.
-    package init(tokens: LinkTokens, own: PodID, logger: Logger, makeHandler: @escaping MakeHandler) {
+    package init(
+        tokens: LinkTokens,
+        own: PodID,
+        logger: Logger,
+        refused: @escaping @Sendable () -> Void,
+        makeHandler: @escaping MakeHandler
+    ) {
         self.tokens = tokens
         self.own = own
         self.logger = logger
+        self.refused = refused
         self.makeHandler = makeHandler
     }
 
@@ -51,6 +60,7 @@ package struct LinkEndpoint: ConnectEndpoint {
         case .success(let pod):
             return .accept(responseFields: responseFields) { [makeHandler] channel in makeHandler(pod, channel) }
         case .failure(let refusal):
+            self.refused()
             self.logger.notice(
                 "link refused",
                 metadata: ["why": "\(refusal.rawValue)", "remote": "\(remoteAddress?.ipAddress ?? "-")"]

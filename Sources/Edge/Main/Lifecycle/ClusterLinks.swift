@@ -15,6 +15,7 @@ struct ClusterLinks: Sendable {
     private let table: LinkTable
     private let tokens: LinkTokens
     private let registry: DirectoryTunnelRegistry
+    private let recorder: any LinkRecorder
     private let logger = Logger(label: "culvert.links")
 
     /// Makes what a configuration asks for; `nil` for an edge that serves its own tunnels alone.
@@ -39,6 +40,7 @@ struct ClusterLinks: Sendable {
         self.configuration = configuration
         self.address = address
         self.registry = registry
+        self.recorder = metrics.links
         let tokens = try await LinkTokens(keys: keys)
         self.tokens = tokens
         let own = registry.publisher.pod
@@ -66,9 +68,13 @@ struct ClusterLinks: Sendable {
     /// Listens, and has the other edges told where.
     func bind(group: any EventLoopGroup) async throws -> any Channel {
         let table = self.table
-        let endpoint = LinkEndpoint(tokens: self.tokens, own: table.own, logger: self.logger) {
-            table.accepted(from: $0, on: $1)
-        }
+        let endpoint = LinkEndpoint(
+            tokens: self.tokens,
+            own: table.own,
+            logger: self.logger,
+            refused: { [recorder] in recorder.linkRefused() },
+            makeHandler: { table.accepted(from: $0, on: $1) }
+        )
         let channel = try await LinkListener(endpoint: endpoint).bind(to: self.address, group: group)
         var reached = self.configuration.cluster.advertise ?? self.address
         if reached.port == 0 { reached.port = channel.localAddress?.port ?? 0 }

@@ -9,6 +9,7 @@ struct LinkMetrics: LinkRecorder {
     private let failures: Counter
     private let relayed: Counter
     private let refused: Counter
+    private let strangers: Counter
     private let guests: Meter
 
     /// Makes figures that begin with zero.
@@ -17,6 +18,7 @@ struct LinkMetrics: LinkRecorder {
         self.failures = Counter(label: "culvert_link_failures_total", factory: registry)
         self.relayed = Self.streams("relayed", registry)
         self.refused = Self.streams("refused", registry)
+        self.strangers = Counter(label: "culvert_link_refusals_total", factory: registry)
         self.guests = Meter(label: "culvert_guests", factory: registry)
     }
 
@@ -29,6 +31,7 @@ struct LinkMetrics: LinkRecorder {
     func linkFailed() { self.failures.increment() }
     func streamRelayed() { self.relayed.increment() }
     func streamRefused() { self.refused.increment() }
+    func linkRefused() { self.strangers.increment() }
 
     /// How many tunnels are here only because visitors came for them.
     func guestsCounted(_ count: Int) { self.guests.set(count) }
@@ -41,6 +44,11 @@ struct LinkMetrics: LinkRecorder {
             "Edges that could not be reached when they were dialled"
         ),
         MetricDescription("culvert_link_streams_total", .counter, "Streams of other edges, by what became of them"),
+        MetricDescription(
+            "culvert_link_refusals_total",
+            .counter,
+            "Tokens at the listener for links that opened none"
+        ),
         MetricDescription("culvert_guests", .gauge, "Tunnels that are known here only because visitors came for them"),
     ]
 }
