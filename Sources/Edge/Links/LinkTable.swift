@@ -125,6 +125,11 @@ package final class LinkTable: PeerLinks {
         }
     }
 
+    package func tell(_ isSuspect: Bool, of id: TunnelID) {
+        let links = self.state.withLock { Array($0.links.values) }
+        for link in links { link.eventLoop.execute { link.value.tell(isSuspect, of: id) } }
+    }
+
     /// An edge that was dialled could not be reached, or is not the one that was meant.
     func failed(_ pod: PodID, _ error: any Error) {
         self.recorder.linkFailed()

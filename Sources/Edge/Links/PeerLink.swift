@@ -24,6 +24,9 @@ final class PeerLink: SessionDelegate {
     // From the session's beginning to its end.
     private var handler: SessionHandler?
     private var ways: [TunnelID: Way] = [:]
+    /// The tunnels of which the other edge has had streams passed on here since there last were none, and whether it was
+    /// told that their sessions are silent.
+    private var relayed: [TunnelID: Bool] = [:]
     private var looks = 0
     private var idleLooks = 0
     private var look: Scheduled<Void>?
@@ -31,6 +34,7 @@ final class PeerLink: SessionDelegate {
     /// A tunnel's way over the link, as long as somebody has it.
     private struct Way {
         weak var session: TunnelSession?
+        weak var tunnel: Tunnel?
     }
 
     /// How often it is looked whether the link is used; while it is, the other edge is asked for an answer, so that one that
@@ -64,7 +68,7 @@ final class PeerLink: SessionDelegate {
         guard let handler, self.reach.state != .over else { return }
         if self.ways[tunnel.id]?.session != nil, tunnel.hasWay(to: self.pod) { return }
         let session = TunnelSession.way(of: tunnel.id, over: handler, on: self.eventLoop)
-        self.ways[tunnel.id] = Way(session: session)
+        self.ways[tunnel.id] = Way(session: session, tunnel: tunnel)
         tunnel.attach(session, at: self.pod, self.reach)
     }
 
@@ -75,17 +79,49 @@ final class PeerLink: SessionDelegate {
         guard self.handler != nil, let opening = stream.opening else {
             return stream.reject(code: .draining, reason: "the link is not ready")
         }
+        if opening.kind == .notice { return self.read(stream, opening) }
         guard opening.kind == .http || opening.kind == .tcp || opening.kind == .tls else {
             return stream.reject(code: .unsupportedKind)
         }
         guard case .success(let metadata) = opening.metadata, let id = TunnelID(metadata.target),
-            let session = self.table.tunnels.tunnel(id)?.pickLocalSession(preferring: self.eventLoop)
+            let tunnel = self.table.tunnels.tunnel(id),
+            let session = tunnel.pickLocalSession(preferring: self.eventLoop)
         else {
             self.table.recorder.streamRefused()
             return stream.reject(code: .draining, reason: "no connector of the tunnel is here")
         }
         self.table.recorder.streamRelayed()
         StreamJoint.relay(stream, over: session)
+        // From now on the other edge is told when that changes.
+        if self.relayed[id] == nil {
+            self.relayed[id] = false
+            if tunnel.isSuspect { self.tell(true, of: id) }
+        }
+    }
+
+    // MARK: Silent sessions
+
+    /// Tells the other edge that nothing comes from the sessions that a tunnel has here, or something does again.
+    ///
+    /// Requests that may go to sessions at other edges had better do so; nobody here knows whether there are any.
+    func tell(_ isSuspect: Bool, of id: TunnelID) {
+        guard let handler, let wasSuspect = self.relayed[id], wasSuspect != isSuspect,
+            let notice = LinkNotice(isSilent: isSuspect).encoded
+        else { return }
+        self.relayed[id] = isSuspect
+        handler.tell(notice, target: id.description)
+    }
+
+    private func read(_ stream: StreamChannel, _ opening: OpenFrame) {
+        guard case .success(let metadata) = opening.metadata, let id = TunnelID(metadata.target) else {
+            return stream.reject(code: .targetUnknown, reason: "it names no tunnel")
+        }
+        LinkNoticeReader.read(stream) { notice in
+            guard let isSilent = notice.isSilent, let way = self.ways[id], let session = way.session else { return }
+            // Whoever is told to look for another way finds no silent one.
+            way.tunnel?.setSilent(isSilent, at: session)
+            if isSilent { session.fellSilent() }
+        }
     }
 
     // MARK: What the session tells
@@ -153,7 +189,7 @@ final class PeerLink: SessionDelegate {
             guard let handler = self.handler else { return }
             let isUsed = handler.activeStreamCount > 0
             self.idleLooks = isUsed ? 0 : self.idleLooks + 1
-            if isUsed { handler.requestEcho() }
+            if isUsed { handler.requestEcho() } else { self.relayed = self.relayed.filter(\.value) }
             // What nobody has any more is forgotten now and then.
             self.looks += 1
             if self.looks.isMultiple(of: 15) { self.ways = self.ways.filter { $0.value.session != nil } }

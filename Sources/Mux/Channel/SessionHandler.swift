@@ -318,6 +318,17 @@ public final class SessionHandler {
         }
     }
 
+    /// Tells the streams of a group, as ``StreamEvent/peerIsSilent`` does, that nothing comes from whoever serves them: for
+    /// when the peer, which only passes them on, has said so.
+    ///
+    /// - Parameter group: Whose streams.
+    public func fellSilent(_ group: StreamGroup) {
+        // Handlers that are told may end streams, and open others.
+        for stream in self.channels.compactMap({ $0 }) where stream.group === group && stream.opening == nil {
+            stream.pipeline.fireUserInboundEventTriggered(StreamEvent.peerIsSilent)
+        }
+    }
+
     private func stream(_ key: StreamKey) -> StreamChannel? {
         guard key.slot < self.channels.count, let stream = self.channels[key.slot], stream.key == key else {
             return nil

@@ -14,7 +14,9 @@ struct RemoteWaysTests {
     /// Counts how often it is asked.
     private final class Seeker: SessionSeeker {
         let asked = Atomic<Int>(0)
+        let told = Mutex<[Bool]>([])
         func seek(_ tunnel: Tunnel) { self.asked.add(1, ordering: .relaxed) }
+        func tell(_ isSuspect: Bool, of tunnel: Tunnel) { self.told.withLock { $0.append(isSuspect) } }
     }
 
     private let loop = EmbeddedEventLoop()
@@ -58,6 +60,44 @@ struct RemoteWaysTests {
         reach.state = .over
         reach.state = .ready
         #expect(pick() == nil)
+    }
+
+    @Test("A way whose edge says that its sessions are silent comes behind others until it takes that back")
+    func silence() throws {
+        let tunnel = try self.tunnel()
+        let (one, two) = (self.session(1), self.session(2))
+        tunnel.attach(one, at: self.pod, LinkReach())
+        tunnel.attach(two, at: self.other, LinkReach())
+        let picks = { Set((0..<4).compactMap { _ in tunnel.pickSession(preferring: self.loop)?.id }) }
+        #expect(picks() == [1, 2])
+        tunnel.setSilent(true, at: one)
+        #expect(picks() == [2])
+        #expect(!tunnel.hasReadySession(besides: [2]) && tunnel.hasReadySession(besides: [1]))
+        #expect(tunnel.pickSession(preferring: self.loop, excluding: [2])?.id == 1, "there is nothing else")
+        tunnel.setSilent(false, at: one)
+        #expect(picks() == [1, 2])
+        tunnel.setSilent(true, at: one, now: .now() - .minutes(2))
+        #expect(picks() == [1, 2], "word of its end was lost")
+    }
+
+    @Test("Other edges are told when no session here is well any more, and when one is, once each")
+    func told() throws {
+        let tunnel = try self.tunnel()
+        let (one, two) = (self.session(1), self.session(2))
+        for session in [one, two] { _ = tunnel.join(session, slot: nil) }
+        tunnel.setAvailability(.ready, of: one)
+        let told = { self.seeker.told.withLock { $0 } }
+        tunnel.setAvailability(.suspect, of: one)
+        #expect(told() == [] && !tunnel.isSuspect, "the other one is well")
+        tunnel.setAvailability(.suspect, of: two)
+        tunnel.setAvailability(.suspect, of: two)
+        #expect(told() == [true] && tunnel.isSuspect)
+        tunnel.setAvailability(.ready, of: one)
+        #expect(told() == [true, false])
+        tunnel.leave(one)
+        #expect(told() == [true, false, true], "the silent one is left")
+        tunnel.leave(two)
+        #expect(told() == [true, false, true, false])
     }
 
     @Test("A way that was refused, or whose edge has no session any more, is gone; others stay")

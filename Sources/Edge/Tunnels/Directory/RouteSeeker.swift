@@ -8,6 +8,8 @@ import Synchronization
 package protocol PeerLinks: Sendable {
     /// Gives a tunnel a way to an edge, once there is a link to it: at once, soon, or never.
     func attach(_ tunnel: Tunnel, at pod: PodID)
+    /// Tells the edges whose streams of a tunnel go on here that its sessions are suspect, or no more so.
+    func tell(_ isSuspect: Bool, of id: TunnelID)
 }
 
 /// Asks the directory which edges have sessions of a tunnel, and has it given ways to them.
@@ -77,6 +79,10 @@ package final class RouteSeeker: SessionSeeker {
             // Who came in the last moment.
             if tunnel.isAwaited { self.seek(tunnel) }
         }
+    }
+
+    package func tell(_ isSuspect: Bool, of tunnel: Tunnel) {
+        self.links.withLock { $0 }?.tell(isSuspect, of: tunnel.id)
     }
 
     private func look(for tunnel: Tunnel) async {

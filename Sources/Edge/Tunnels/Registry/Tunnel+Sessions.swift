@@ -105,45 +105,55 @@ extension Tunnel {
     ///   - slot: Its identity; an older session with the same one is replaced.
     /// - Returns: What became of it; the caller closes the session that was replaced.
     func join(_ session: TunnelSession, slot: BundleSlot?) -> SessionTable<TunnelSession>.JoinResult {
-        let (result, waiters) = self.state.withLock { state in
+        let (result, waiters, suspicion) = self.state.withLock { state in
             guard !state.isClosed else {
-                return (SessionTable<TunnelSession>.JoinResult.closed, [EventLoopPromise<TunnelSession?>]())
+                return (SessionTable<TunnelSession>.JoinResult.closed, [EventLoopPromise<TunnelSession?>](), Bool?.none)
             }
             let result = state.sessions.join(
                 session,
                 slot: slot,
                 limit: min(state.policy.maxConnections ?? self.limits.maxConnections, self.limits.maxConnections)
             )
-            guard case .joined = result else { return (result, []) }
+            guard case .joined = result else { return (result, [], nil) }
             state.inbox?.sessionJoined()
             defer { state.waiters.removeAll() }
-            return (result, Array(state.waiters.values))
+            return (result, Array(state.waiters.values), state.changedSuspicion())
         }
         for waiter in waiters { waiter.succeed(session) }
+        self.tell(suspicion)
         return result
     }
 
     /// Removes a session that has ended.
     package func leave(_ session: TunnelSession, now: NIODeadline = .now()) {
-        self.state.withLock { state in
+        let suspicion = self.state.withLock { state in
             if state.sessions.leave(id: session.id), state.sessions.count == 0 { state.offlineSince = now }
+            return state.changedSuspicion()
         }
+        self.tell(suspicion)
+    }
+
+    /// Tells other edges what has changed, if anything has.
+    private func tell(_ suspicion: Bool?) {
+        if let suspicion { self.seeker?.tell(suspicion, of: self) }
     }
 
     /// Notes that a session became more or less available for new streams.
     ///
     /// Requests that wait for a session have one that is ready again.
     func setAvailability(_ availability: SessionTable<TunnelSession>.Availability, of session: TunnelSession) {
-        let waiters = self.state.withLock { state -> [EventLoopPromise<TunnelSession?>] in
+        let (waiters, suspicion) = self.state.withLock { state -> ([EventLoopPromise<TunnelSession?>], Bool?) in
             state.sessions.setAvailability(availability, id: session.id)
+            let suspicion = state.changedSuspicion()
             if availability == .ready { state.inbox?.sessionJoined() }
             guard availability == .ready, !state.waiters.isEmpty, state.sessions.isAvailable(id: session.id) else {
-                return []
+                return ([], suspicion)
             }
             defer { state.waiters.removeAll() }
-            return Array(state.waiters.values)
+            return (Array(state.waiters.values), suspicion)
         }
         for waiter in waiters { waiter.succeed(session) }
+        self.tell(suspicion)
     }
 
     /// Whether the tunnel has had no session for long.
@@ -221,6 +231,14 @@ extension Tunnel.State {
         guard now - self.lookedAt > RemoteWays.lifetime else { return (way.session, false) }
         self.lookedAt = now
         return (way.session, true)
+    }
+
+    /// Whether the sessions of this edge are suspect, if that has changed.
+    mutating func changedSuspicion() -> Bool? {
+        let isSuspect = self.sessions.isSuspect
+        guard isSuspect != self.isToldSuspect else { return nil }
+        self.isToldSuspect = isSuspect
+        return isSuspect
     }
 
     /// Whether a session is likely to come although none can be used: one that is there, but refuses or is about to

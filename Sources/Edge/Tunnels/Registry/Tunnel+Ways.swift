@@ -9,6 +9,9 @@ package protocol SessionSeeker: Sendable {
     ///
     /// It goes on while requests wait, and says so if there is nothing to wait for (``Tunnel/soughtInVain(now:)``).
     func seek(_ tunnel: Tunnel)
+
+    /// Tells the edges that pass streams of a tunnel on to this one that its sessions here are suspect, or no more so.
+    func tell(_ isSuspect: Bool, of tunnel: Tunnel)
 }
 
 extension Tunnel {
@@ -27,6 +30,18 @@ extension Tunnel {
         }
         for waiter in waiters { waiter.succeed(session) }
     }
+
+    /// Notes whether an edge says that nothing comes from the sessions that it has of the tunnel: others are preferred.
+    ///
+    /// - Parameters:
+    ///   - isSilent: Whether it says so.
+    ///   - session: The way to that edge.
+    package func setSilent(_ isSilent: Bool, at session: TunnelSession, now: NIODeadline = .now()) {
+        self.state.withLock { $0.ways.setSilent(isSilent, id: session.id, now: now) }
+    }
+
+    /// Whether requests can go to no session of this edge but one that is suspect.
+    package var isSuspect: Bool { self.state.withLock { $0.sessions.isSuspect } }
 
     /// Whether there is a way to an edge that can be used.
     package func hasWay(to pod: PodID) -> Bool {

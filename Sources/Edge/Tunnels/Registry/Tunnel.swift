@@ -33,6 +33,8 @@ package final class Tunnel: Sendable {
         var inbox: TunnelInbox?
         var places = VisitorPlaces()
         var sessions = SessionTable<TunnelSession>()
+        /// Whether other edges were last told that its sessions here are suspect.
+        var isToldSuspect = false
         /// The ways to other edges that have sessions of the tunnel.
         var ways = RemoteWays()
         /// Whether other edges had sessions when it was last looked.

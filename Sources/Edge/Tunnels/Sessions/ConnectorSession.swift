@@ -59,8 +59,8 @@ final class ConnectorSession: Upstream {
 }
 
 extension SessionHandler {
-    /// Sends a notice of a tunnel; a connector that does not know the kind refuses the stream, and no harm is done.
-    func tell(_ notice: ByteBuffer, target: String) {
+    /// Sends a notice of a tunnel; a peer that does not know the kind refuses the stream, and no harm is done.
+    package func tell(_ notice: ByteBuffer, target: String) {
         let stream = try? self.openStream(kind: .notice, metadata: OpenMetadata(target: target)) { _ in }
         stream?.writeAndFlush(notice, promise: nil)
         stream?.close(mode: .output, promise: nil)

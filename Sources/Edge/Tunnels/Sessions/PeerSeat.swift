@@ -59,6 +59,10 @@ final class PeerSeat: Upstream {
         self.link.reset(self.group, code: code, reason: reason)
     }
 
+    func fellSilent() {
+        self.link.fellSilent(self.group)
+    }
+
     // The link and its connector are the other edge's to look after.
     func tell(_ notice: ByteBuffer) {}
     func probe() {}

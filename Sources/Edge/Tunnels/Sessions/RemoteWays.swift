@@ -44,7 +44,18 @@ struct RemoteWays: Sendable {
         let session: TunnelSession
         let loop: ObjectIdentifier
         let reach: LinkReach
+        /// Until when nothing is expected from the sessions that the edge has, if it has said so.
+        var silentUntil: NIODeadline?
+
+        var state: LinkReach.State {
+            let state = self.reach.state
+            guard state == .ready, let silentUntil, NIODeadline.now() < silentUntil else { return state }
+            return .suspect
+        }
     }
+
+    /// For how long what an edge says of silent sessions counts: by then they have spoken, or are over.
+    private static var longestSilence: TimeAmount { .minutes(1) }
 
     private var ways: [Way] = []
     private var turn = 0
@@ -69,7 +80,13 @@ struct RemoteWays: Sendable {
 
     /// Whether one is known to be well that is none of these.
     func hasReady(besides tried: [UInt64]) -> Bool {
-        self.ways.contains { $0.reach.state == .ready && !tried.contains($0.session.id) }
+        self.ways.contains { $0.state == .ready && !tried.contains($0.session.id) }
+    }
+
+    /// Notes what an edge says of the sessions that it has.
+    mutating func setSilent(_ isSilent: Bool, id: UInt64, now: NIODeadline) {
+        guard let index = self.ways.firstIndex(where: { $0.session.id == id }) else { return }
+        self.ways[index].silentUntil = isSilent ? now + Self.longestSilence : nil
     }
 
     /// Adds a way in place of those to the same edge, and of those that are over.
@@ -124,7 +141,7 @@ struct RemoteWays: Sendable {
         for step in 0..<self.ways.count {
             let way = self.ways[(start + step) % self.ways.count]
             let rank: Int
-            switch way.reach.state {
+            switch way.state {
             case .ready: rank = way.loop == loop ? 0 : 1
             case .suspect: rank = way.loop == loop ? 2 : 3
             case .over: continue

@@ -87,6 +87,11 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
     /// Whether every session that takes no new requests is about to leave.
     var isDraining: Bool { !self.entries.isEmpty && self.entries.allSatisfy { $0.availability == .draining } }
 
+    /// Whether requests can go to no session but one that is suspect.
+    var isSuspect: Bool {
+        self.entries.contains { $0.availability == .suspect } && !self.hasReady(besides: [])
+    }
+
     /// Adds a session, in place of the one that has the same identity.
     ///
     /// The new session may be here because the connections of the others died, which nothing has told the edge. The others

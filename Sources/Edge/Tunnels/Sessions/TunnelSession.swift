@@ -149,6 +149,11 @@ package final class TunnelSession: Upstream, Sendable {
         self.eventLoop.execute { self.upstream.value.probe() }
     }
 
+    /// Lets requests under way know that nothing comes from whoever the other edge passes them on to; on the event loop.
+    package func fellSilent() {
+        self.upstream.value.fellSilent()
+    }
+
     // MARK: Its token
 
     /// When the token by which it serves was issued, in seconds since 1970.

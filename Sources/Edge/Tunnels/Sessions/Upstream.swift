@@ -42,6 +42,9 @@ protocol Upstream: AnyObject {
     /// Asks the other side at once whether it is there; until it answers the upstream is suspect.
     func probe()
 
+    /// The other side has said that nothing comes from whoever it passes streams on to.
+    func fellSilent()
+
     /// Lets the connection end in good order, with everything that goes over it.
     ///
     /// - Parameters:
@@ -60,6 +63,11 @@ protocol Upstream: AnyObject {
     ///   - code: Why.
     ///   - reason: What the other side may show.
     func end(code: ErrorCode, reason: String)
+}
+
+extension Upstream {
+    // Of a connector's session its own connection tells.
+    func fellSilent() {}
 }
 
 /// What is under way on an ``Upstream``, and how it does.
