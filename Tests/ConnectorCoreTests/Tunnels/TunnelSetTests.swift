@@ -5,6 +5,7 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import ServiceLifecycle
+import Synchronization
 import Testing
 
 @testable import ConnectorCore
@@ -30,15 +31,41 @@ struct TunnelSetTests {
     }
 
     /// - Parameter connected: Gets an element for each connection that is active.
-    private func server(_ connected: AsyncStream<Void>.Continuation? = nil) throws -> TunnelServer {
+    private func server(
+        _ connected: AsyncStream<Void>.Continuation? = nil,
+        retries: Bool = false
+    ) throws -> TunnelServer {
         try TunnelServer(
             authorities: EdgeAuthorities(all: nil),
-            retries: false,
+            retries: retries,
             connections: 1,
             proxies: .direct,
             observer: ConnectionWatch(connected: connected),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
+    }
+
+    @Test("A call that is cut off is made again once the edge has answered one; before that no edge is there")
+    func cutOff() async throws {
+        let server = try self.server(retries: true)
+        let access = EdgeAccess(
+            edge: try EdgeAddress(parsing: "http://127.0.0.1:1"),
+            credentials: try Credentials(apiKey: "the-key")
+        )
+        let attempts = Mutex(0)
+        let call: @Sendable (ControlClient) async throws(EdgeFailure) -> Int = { _ async throws(EdgeFailure) in
+            let number = attempts.withLock { attempts in
+                attempts += 1
+                return attempts
+            }
+            guard number.isMultiple(of: 2) else {
+                throw EdgeFailure.notAnEdge(address: "\(access.edge)", reason: EdgeFailure.closedReason)
+            }
+            return number
+        }
+        await #expect(throws: CommandFailure.self) { try await server.callControl(access, call) }
+        #expect(try await server.callControl(access, call) == 2)
+        #expect(try await server.callControl(access, call) == 4, "the third attempt is made again")
     }
 
     @Test("An inbox is refused with a key whose codes are good for one call, before anything is made")

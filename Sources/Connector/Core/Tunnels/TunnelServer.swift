@@ -29,6 +29,7 @@ package struct TunnelServer: Sendable {
     private let network = NetworkWatch()
     private let renewals = RenewalPace()
     private let turns = CallTurns()
+    private let reached = ReachedEdges()
     /// The sessions that tunnels share.
     private let shared = SharedSessionPools()
 
@@ -69,13 +70,18 @@ package struct TunnelServer: Sendable {
         _ access: EdgeAccess,
         _ call: @escaping @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
     ) async throws -> Answer {
-        let policy = ReconnectPolicy(retries: self.retries)
         var backoff = ReconnectBackoff()
         while true {
             do {
-                return try await self.callOnce(access, call)
+                let answer = try await self.callOnce(access, call)
+                self.reached.insert(access.edge)
+                return answer
             } catch let error as EdgeFailure {
                 try Task.checkCancellation()
+                let policy = ReconnectPolicy(
+                    retries: self.retries,
+                    hasBeenActive: self.reached.contains(access.edge)
+                )
                 switch policy.decide(afterCall: error) {
                 case .stop(let failure): throw failure
                 case .yield: throw error
