@@ -120,6 +120,33 @@ extension EndToEnd {
             #expect(try await self.run("ports", within: .seconds(120)).failures == [])
         }
 
+        @Test("A connector stops behind another edge: what may be sent twice goes to one that is well")
+        func stuck() async throws {
+            #expect(try await self.run("stuck", [20, 12], within: .seconds(120)).failures == [])
+        }
+
+        @Test("Tokens that are wrong, expired or stolen open no link, and are logged and counted")
+        func strangers() async throws {
+            #expect(try await self.run("strangers", within: .seconds(60)).failures == [])
+        }
+
+        @Test("A slow way between edges costs a round trip, and one that drops everything is left for another session")
+        func slow() async throws {
+            let count = Programs.isFullSize ? 500 : 60
+            #expect(try await self.run("slow", [count], within: .seconds(180)).failures == [])
+        }
+
+        @Test("An edge of an earlier version, and one that has no links, are beside others: no request fails for that")
+        func mixed() async throws {
+            #expect(try await self.run("mixed", [20], within: .seconds(120)).failures == [])
+        }
+
+        @Test("An edge that is asked for more tunnels of others than it remembers forgets some, and serves on")
+        func guests() async throws {
+            let count = Programs.isFullSize ? 80_000 : 2_000
+            #expect(try await self.run("guests", [count], within: .seconds(400)).failures == [])
+        }
+
         @Test("Three edges keep a tunnel's fifty requests a second and a key's ten calls together")
         func limits() async throws {
             let seconds = Programs.isFullSize ? 10 : 4

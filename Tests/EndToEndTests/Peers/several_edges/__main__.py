@@ -14,9 +14,15 @@
     several_edges access EDGE CULVERT FOLDER                        access tokens that are ended, and restarts
     several_edges codes EDGE CULVERT FOLDER                         races with one-time codes
     several_edges tls EDGE CULVERT FOLDER                           tunnels of TLS
-    several_edges rebalance EDGE CULVERT FOLDER CONNECTORS RATE     as many edges come as there are
+    several_edges rebalance EDGE CULVERT FOLDER CONNECTORS RATE [FEW MANY CONNECTIONS]
+                                                                    a few edges become many
     several_edges ports EDGE CULVERT FOLDER                         ports of tunnels of TCP
     several_edges guesses EDGE CULVERT FOLDER                       wrong keys and passwords
+    several_edges strangers EDGE CULVERT FOLDER                     tokens that open no link
+    several_edges slow EDGE CULVERT FOLDER COUNT                    a slow way between edges, and one that is cut
+    several_edges stuck EDGE CULVERT FOLDER RATE SECONDS            a connector stops behind another edge
+    several_edges mixed EDGE CULVERT FOLDER RATE                    edges of an earlier version, and without links
+    several_edges guests EDGE CULVERT FOLDER COUNT                  visitors ask for more tunnels than are remembered
 
 RATE is requests a second. FOLDER is empty. Prints one line of JSON; nothing that is listed under `failures` is to
 happen.
@@ -27,6 +33,7 @@ import sys
 
 from agreement import deleted, limits, names
 from credentials import access, codes, guesses
+from links import guests, mixed, slow, strangers, stuck
 from outages import outage, sentinel
 from passthrough import ports, tls
 from restarts import frozen, killed, newcomer, rebalance, rolling
@@ -35,6 +42,7 @@ from stage import failures
 mode, edge_path, culvert_path, place, *numbers = sys.argv[1:]
 modes = {"rolling": rolling, "killed": killed, "frozen": frozen, "newcomer": newcomer, "outage": outage,
          "sentinel": sentinel, "deleted": deleted, "names": names, "limits": limits, "access": access, "codes": codes,
-         "guesses": guesses, "tls": tls, "ports": ports, "rebalance": rebalance}
+         "guesses": guesses, "tls": tls, "ports": ports, "rebalance": rebalance,
+         "strangers": strangers, "slow": slow, "stuck": stuck, "mixed": mixed, "guests": guests}
 result = asyncio.run(modes[mode](edge_path, culvert_path, place, *map(int, numbers)))
 print(json.dumps({**result, "failures": failures[:20]}))

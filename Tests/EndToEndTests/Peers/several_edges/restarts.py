@@ -113,18 +113,18 @@ async def newcomer(edge, culvert, folder, rate):
         return {"requests": load.count, "spread_after": round(pause, 2)}
 
 
-async def rebalance(edge, culvert, folder, connectors, rate):
-    """Two more edges come beside two that have all connectors: all have about as many five minutes later."""
+async def rebalance(edge, culvert, folder, connectors, rate, few=2, many=4, connections=1):
+    """More edges come beside a few that have all connectors: all have about as many five minutes later."""
     arguments = ["--cluster-rebalance", "--limits-tunnels-per-key", "1000", "--limits-creations-per-hour", "1000"]
-    async with Stage(edge, culvert, folder, count=4, arguments=arguments) as stage:
-        old, new = stage.edges[:2], stage.edges[2:]
+    async with Stage(edge, culvert, folder, count=many, arguments=arguments) as stage:
+        old, new = stage.edges[:few], stage.edges[few:]
         for one in new:
             one.signal(signal.SIGTERM)
             await one.gone()
         stage.nginx.use(old)
         names = [f"tunnel-{number}" for number in range(connectors)]
-        for name in names:
-            await stage.tunnel(name)
+        for first in range(0, connectors, 8):
+            await asyncio.gather(*(stage.tunnel(name, connections) for name in names[first:first + 8]))
         load = Load([f"{one.url}/{name}" for name in names for one in old], rate).start()
         await asyncio.sleep(2)
         before = [await one.sessions() for one in old]
@@ -132,7 +132,7 @@ async def rebalance(edge, culvert, folder, connectors, rate):
         for one in new:
             await one.start()
         stage.nginx.use(stage.edges)
-        mean = connectors / 4
+        mean = connectors * connections / many
 
         async def counts():
             """How many each edge has in the directory: those that are about to go have another place already."""
@@ -141,7 +141,7 @@ async def rebalance(edge, culvert, folder, connectors, rate):
 
         async def is_even():
             now = await counts()
-            return sum(now) == connectors and all(abs(count - mean) <= max(2, mean / 5) for count in now)
+            return sum(now) == connectors * connections and all(abs(count - mean) <= max(2, mean / 5) for count in now)
 
         await until("all have as many connectors", is_even, limit=300, pause=1)
         pause = time.monotonic() - moment

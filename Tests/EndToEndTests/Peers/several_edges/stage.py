@@ -89,6 +89,8 @@ class Edge:
     def __init__(self, program, folder, redis_url, entrance, *arguments):
         self.program, self.folder = program, folder
         self.port, self.admin, self.links = free_port(), free_port(), free_port()
+        # Where other edges reach it.
+        self.reached = self.links
         self.arguments = [
             "--listen", f"127.0.0.1:{self.port}", "--admin-listen", f"127.0.0.1:{self.admin}",
             "--cluster-listen", f"127.0.0.1:{self.links}", "--cluster-redis-url", redis_url,
@@ -360,6 +362,6 @@ class Stage:
         for pod, info in zip(lines[::2], lines[1::2]):
             address = json.loads(info).get("a", "")
             for edge in self.edges:
-                if address.endswith(f":{edge.links}"):
+                if address.endswith(f":{edge.reached}"):
                     found.setdefault(edge, []).append(pod)
         return found
