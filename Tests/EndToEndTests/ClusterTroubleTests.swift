@@ -136,7 +136,8 @@ extension EndToEnd {
             #expect(try await self.run("slow", [count], within: .seconds(180)).failures == [])
         }
 
-        @Test("An edge of an earlier version, and one that has no links, are beside others: no request fails for that")
+        /// `EARLIER_EDGE` names the program of an earlier release, if one is at hand.
+        @Test("An edge that has no links, and perhaps one of an earlier version, are beside others: no request fails")
         func mixed() async throws {
             #expect(try await self.run("mixed", [20], within: .seconds(120)).failures == [])
         }
