@@ -79,4 +79,41 @@ struct FieldNameTests {
             #expect(misjudged.isEmpty, "\(length)")
         }
     }
+
+    @Test("A line that is read eight bytes at a time is the same to the reader that goes byte by byte")
+    func usualFields() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        var random = SeededGenerator(seed: seed)
+        let names = [
+            "Host", "x-forwarded-foo", "X-Forwarded-For", "TE", "a", "Content-Length", "A-Longer-Name-Of-Nothing",
+        ]
+        let values = [
+            "", "a", "keep-alive", "text/html; charset=utf-8", "h\u{e9}llo", "  b  ", "Sun, 29 Nov 2026 08:30",
+        ]
+        let oddBytes: [UInt8] = [0, 9, 0x0A, 0x0D, 0x20, 0x2D, 0x3A, 0x5F, 0x7F, 0x80, 0xFF]
+        var usual = 0
+        for _ in 0..<20_000 {
+            let name = names.randomElement(using: &random) ?? ""
+            var bytes = Array("\(name):\(Bool.random(using: &random) ? " " : "")".utf8)
+            bytes += Array("\(values.randomElement(using: &random) ?? "")\r\n".utf8)
+            bytes += [UInt8](repeating: 0x0D, count: Int.random(in: 0...9, using: &random))
+            if Bool.random(using: &random), let place = bytes.indices.randomElement(using: &random) {
+                bytes[place] = oddBytes.randomElement(using: &random) ?? 0
+            }
+            try bytes.withUnsafeBytes { raw in
+                guard let words = UsualField.Words(raw), let field = UsualField(words, at: 0, .all) else { return }
+                usual += 1
+                for isLenient in [false, true] {
+                    let found = try HeadParser.endOfLine(raw, from: 0, isLenient: isLenient)
+                    let (end, next) = try #require(found, "seed \(seed): \(bytes)")
+                    let line = try HeadParser.parseField(raw, 0, end, isLenient: isLenient)
+                    let isEqual =
+                        next == field.next && line?.known == field.line.known && line?.name == field.line.name
+                        && line?.value == field.line.value
+                    #expect(isEqual, "seed \(seed): \(bytes)")
+                }
+            }
+        }
+        #expect(usual > 10_000)
+    }
 }

@@ -58,7 +58,9 @@ package enum BodyFraming: Equatable {
 
     /// The length of a message; that of one line, the usual case, is found without a list of all.
     private static func length(of section: FieldSection, mayRepeat: Bool = false) throws(HTTPFault) -> UInt64? {
-        guard let index = section.lines.firstIndex(where: { $0.known == .contentLength }) else { return nil }
+        guard section.contains(.contentLength),
+            let index = section.lines.firstIndex(where: { $0.known == .contentLength })
+        else { return nil }
         if !section.lines[(index + 1)...].contains(where: { $0.known == .contentLength }),
             let length = Self.number(section, section.lines[index].value)
         {

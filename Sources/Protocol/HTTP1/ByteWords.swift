@@ -5,14 +5,59 @@ enum ByteWords {
     /// A byte in each of the eight places.
     private static func all(_ byte: UInt8) -> UInt64 { UInt64(byte) &* 0x0101_0101_0101_0101 }
 
+    /// Marks the bytes that are less than a number of at most 0x80, by their highest bits.
+    ///
+    /// The lowest mark is right. Those above it may not be: the subtraction borrows.
+    static func marks(below limit: UInt8, in word: UInt64) -> UInt64 {
+        (word &- self.all(limit)) & ~word & self.all(0x80)
+    }
+
+    /// Marks the bytes that are this one; the lowest mark is right.
+    static func marks(_ byte: UInt8, in word: UInt64) -> UInt64 {
+        self.marks(below: 1, in: word ^ self.all(byte))
+    }
+
+    /// The place of the lowest mark; 8 if there is none.
+    static func firstMark(_ marks: UInt64) -> Int { marks.trailingZeroBitCount >> 3 }
+
     /// Whether one of the eight bytes is less than a number of at most 0x80.
     static func hasByte(below limit: UInt8, in word: UInt64) -> Bool {
-        (word &- self.all(limit)) & ~word & self.all(0x80) != 0
+        self.marks(below: limit, in: word) != 0
     }
 
     /// Whether one of the eight bytes is this one.
     static func hasByte(_ byte: UInt8, in word: UInt64) -> Bool {
-        self.hasByte(below: 1, in: word ^ self.all(byte))
+        self.marks(byte, in: word) != 0
+    }
+
+    /// Whether all of the eight bytes are letters, digits or hyphens.
+    static func areLettersDigitsHyphens(_ word: UInt64) -> Bool {
+        let small = word | self.all(0x20)
+        // The highest bit of a byte says whether it is at least the one, and not behind the other.
+        let isLetter = (small &+ self.all(0x80 - 0x61)) & ~(small &+ self.all(0x80 - 0x7B))
+        let isDigit = (word &+ self.all(0x80 - 0x30)) & ~(word &+ self.all(0x80 - 0x3A))
+        let isHyphen = ~((word ^ self.all(UInt8(ascii: "-"))) &+ self.all(0x7F))
+        // A byte above 0x7F carries into the next one, but is itself none of them.
+        return (isLetter | isDigit | isHyphen) & ~word & self.all(0x80) == self.all(0x80)
+    }
+
+    /// Whether all bytes are letters, digits or hyphens.
+    static func areLettersDigitsHyphens(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count >= 8 else {
+            // As many letters as are missing.
+            let (start, end) = self.ends(bytes)
+            let padding = bytes.count >= 4 ? self.all(UInt8(ascii: "a")) << 32 : self.all(UInt8(ascii: "a")) << 16
+            let last = bytes.count >= 4 ? padding : self.all(UInt8(ascii: "a")) << 8
+            return bytes.count > 0 && self.areLettersDigitsHyphens(start | padding)
+                && self.areLettersDigitsHyphens(end | last)
+        }
+        var index = 0
+        while true {
+            let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            guard self.areLettersDigitsHyphens(word) else { return false }
+            guard index + 8 < bytes.count else { return true }
+            index = min(index + 8, bytes.count - 8)
+        }
     }
 
     /// The eight bytes with A to Z in lower case, and every other byte as it is.

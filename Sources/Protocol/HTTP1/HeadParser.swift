@@ -26,6 +26,9 @@ package struct HeadParser {
 
     /// Takes a request's head off the front of a buffer; `nil` until it is complete.
     package mutating func request(_ buffer: inout ByteBuffer) throws(HTTPFault) -> RequestHead? {
+        if let (line, section) = self.takeWhole(&buffer, isLenient: false, startLine: Self.requestLine) {
+            return try Self.request(line, section)
+        }
         // RFC 9112 §2.2: an empty line before the request line, which some clients send after a body, is ignored.
         while self.searched == 0, self.skippedLines < 2, buffer.isAtLineEnd {
             buffer.moveReaderIndex(forwardBy: 2)
@@ -36,20 +39,26 @@ package struct HeadParser {
         if self.searched == 0, buffer.readableBytes == 1, first == 0x0D { return nil }
         // What begins no method is refused at once: a client that speaks something else, such as TLS, may wait for us.
         if let first, !ByteClass.isTokenByte(first) { throw .malformed("the method is not a token") }
-        let found = try self.take(&buffer, isLenient: false) { raw throws(HTTPFault) in try Self.requestLine(raw) }
+        let found = try self.take(&buffer, isLenient: false, startLine: Self.requestLine)
         guard let (line, section) = found else { return nil }
         return try Self.request(line, section)
     }
 
     /// Takes a response's head off the front of a buffer; `nil` until it is complete.
     package mutating func response(_ buffer: inout ByteBuffer) throws(HTTPFault) -> ResponseHead? {
+        if let (line, section) = self.takeWhole(&buffer, isLenient: true, startLine: Self.statusLine) {
+            return Self.response(line, section)
+        }
         // What becomes no status line is refused at once: a server that speaks something else may wait for an answer.
         guard buffer.withUnsafeReadableBytes({ ByteClass.begin($0, like: "HTTP/") }) else {
             throw .malformed("no status line")
         }
-        let found = try self.take(&buffer, isLenient: true) { raw throws(HTTPFault) in try Self.statusLine(raw) }
-        guard let (line, section) = found else { return nil }
-        return ResponseHead(
+        let found = try self.take(&buffer, isLenient: true, startLine: Self.statusLine)
+        return found.map { Self.response($0.line, $0.section) }
+    }
+
+    private static func response(_ line: StatusLine, _ section: FieldSection) -> ResponseHead {
+        ResponseHead(
             section: section,
             status: line.status,
             reason: line.reason,
@@ -60,31 +69,40 @@ package struct HeadParser {
 
     /// Takes the fields after a start line that is not there: the trailers of a chunked body.
     package mutating func trailers(_ buffer: inout ByteBuffer) throws(HTTPFault) -> FieldSection? {
-        try self.take(&buffer, isLenient: false) { _ throws(HTTPFault) in ((), 0) }?.section
+        let none: (UnsafeRawBufferPointer) throws(HTTPFault) -> (line: Void, end: Int)? = { _ in ((), 0) }
+        if let whole = self.takeWhole(&buffer, isLenient: false, startLine: none) { return whole.section }
+        return try self.take(&buffer, isLenient: false, startLine: none)?.section
     }
 
     // MARK: Heads
 
+    /// Takes a head that came whole and is right, as most do; `nil` of all others, of which it says nothing.
+    ///
+    /// It is read from the first to the last line in one pass, which finds the end.
+    @inline(__always)
+    private mutating func takeWhole<Line>(
+        _ buffer: inout ByteBuffer,
+        isLenient: Bool,
+        startLine: (UnsafeRawBufferPointer) throws(HTTPFault) -> (line: Line, end: Int)?
+    ) -> (line: Line, section: FieldSection)? {
+        guard self.searched == 0 else { return nil }
+        let found = buffer.withUnsafeReadableBytes { bytes in
+            let bytes = UnsafeRawBufferPointer(rebasing: bytes.prefix(self.maximumBytes))
+            return try? self.find(bytes, isLenient: isLenient, startLine: startLine)
+        }
+        guard let found, let bytes = buffer.readSlice(length: found.end) else { return nil }
+        self.skippedLines = 0
+        return (found.line, FieldSection(bytes: bytes, lines: found.lines))
+    }
+
     /// Takes a head off the front of a buffer, with its start line as it was read; `nil` until it is complete.
     ///
-    /// Most heads come whole and are right: they are read from the first to the last line in one pass, which finds the
-    /// end. Of all others the end is looked for first, so that what is wrong is only told of a head that is complete.
-    @inline(__always)
+    /// The end is looked for first, so that what is wrong is only told of a head that is complete.
     private mutating func take<Line>(
         _ buffer: inout ByteBuffer,
         isLenient: Bool,
         startLine: (UnsafeRawBufferPointer) throws(HTTPFault) -> (line: Line, end: Int)?
     ) throws(HTTPFault) -> (line: Line, section: FieldSection)? {
-        if self.searched == 0 {
-            let found = buffer.withUnsafeReadableBytes { bytes in
-                let bytes = UnsafeRawBufferPointer(rebasing: bytes.prefix(self.maximumBytes))
-                return try? self.find(bytes, isLenient: isLenient, startLine: startLine)
-            }
-            if let found, let bytes = buffer.readSlice(length: found.end) {
-                self.skippedLines = 0
-                return (found.line, FieldSection(bytes: bytes, lines: found.lines))
-            }
-        }
         guard let bytes = try self.head(&buffer, isLenient: isLenient) else { return nil }
         let found = try bytes.parse { raw throws(HTTPFault) in
             try self.find(raw, isLenient: isLenient, startLine: startLine)
@@ -306,8 +324,15 @@ package struct HeadParser {
     ) throws(HTTPFault) -> (lines: [FieldLine], end: Int)? {
         var lines: [FieldLine] = []
         lines.reserveCapacity(16)
+        let names = FieldNames.all
+        let words = UsualField.Words(raw)
         var index = start
         while true {
+            if lines.count < self.maximumFields, let words, let field = UsualField(words, at: index, names) {
+                lines.append(field.line)
+                index = field.next
+                continue
+            }
             guard let (end, next) = try Self.endOfLine(raw, from: index, isLenient: isLenient) else { return nil }
             if end == index { return (lines, next) }
             guard lines.count < self.maximumFields else {
@@ -318,7 +343,7 @@ package struct HeadParser {
         }
     }
 
-    private static func parseField(
+    static func parseField(
         _ raw: UnsafeRawBufferPointer,
         _ start: Int,
         _ end: Int,
@@ -354,7 +379,7 @@ package struct HeadParser {
     /// Where a line ends and the next one begins; `nil` if its end is not there.
     ///
     /// - Parameter isLenient: Whether it may end with LF alone (RFC 9112 §2.2).
-    private static func endOfLine(
+    static func endOfLine(
         _ raw: UnsafeRawBufferPointer,
         from start: Int,
         isLenient: Bool

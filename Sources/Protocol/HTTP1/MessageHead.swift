@@ -28,8 +28,21 @@ package struct FieldLine {
 /// The bytes of a head with its fields found in them; nothing is copied, nothing becomes text until someone asks.
 package struct FieldSection {
     /// The whole head, from the first byte of the start line to the empty line.
-    package var bytes: ByteBuffer
-    package var lines: [FieldLine]
+    package let bytes: ByteBuffer
+    package let lines: [FieldLine]
+    /// A bit for each field that is known, by the last six bits of its number: most of those that are asked for are not
+    /// there.
+    private let fields: UInt64
+
+    init(bytes: ByteBuffer, lines: [FieldLine]) {
+        self.bytes = bytes
+        self.lines = lines
+        var fields: UInt64 = 0
+        for line in lines { fields |= Self.bit(of: line.known) }
+        self.fields = fields
+    }
+
+    private static func bit(of field: KnownField) -> UInt64 { 1 &<< UInt64(field.rawValue) }
 
     /// The text of a range; bytes that are not UTF-8 are replaced, so this is for decisions and logs only.
     package func text(_ span: FieldLine.Span) -> String {
@@ -56,11 +69,12 @@ package struct FieldSection {
     }
 
     package func first(_ field: KnownField) -> String? {
-        self.lines.first { $0.known == field }.map { self.text($0.value) }
+        guard self.contains(field) else { return nil }
+        return self.lines.first { $0.known == field }.map { self.text($0.value) }
     }
 
     package func contains(_ field: KnownField) -> Bool {
-        self.lines.contains { $0.known == field }
+        self.fields & Self.bit(of: field) != 0 && self.lines.contains { $0.known == field }
     }
 
     /// Appends a range of the head to a buffer.
