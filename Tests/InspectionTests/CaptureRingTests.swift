@@ -21,9 +21,33 @@ struct CaptureRingTests {
         ring.begin(Self.origin, head: Array("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n".utf8), at: Self.start)
     }
 
+    private static func answer(_ exchange: ExchangeCapture, _ head: [UInt8], size: Int) {
+        [UInt8](repeating: 7, count: size).withUnsafeBytes { exchange.answered(head, body: $0, at: Self.start) }
+    }
+
     private static func send(_ count: Int, to exchange: ExchangeCapture, expected: UInt64? = nil) {
         [UInt8](repeating: 7, count: count).withUnsafeBytes {
             exchange.responseBody($0, expected: expected, at: nil)
+        }
+    }
+
+    @Test("A response that comes whole is kept as one that comes in pieces, as far as there is room")
+    func whole() throws {
+        let head = Array("HTTP/1.1 200 OK\r\n\r\n".utf8)
+        for (bytes, size) in [(50 << 20, 600), (50 << 20, 1_400), (2_200, 1_400), (2_200, 0)] {
+            let ring = Self.ring(bytes: bytes, body: 1_000)
+            let one = try #require(Self.begin(ring))
+            let pieces = Self.ring(bytes: bytes, body: 1_000)
+            let second = try #require(Self.begin(pieces))
+            Self.answer(one, head, size: size)
+            second.responded(head, kind: .http, at: Self.start)
+            if size > 0 { Self.send(size, to: second, expected: UInt64(size)) }
+            second.completed(trailers: [], at: Self.start)
+            let (whole, cut) = (one.snapshot().state, second.snapshot().state)
+            #expect(whole.response?.head == cut.response?.head && whole.ending == cut.ending && whole.end == cut.end)
+            #expect(whole.response?.body.kept == cut.response?.body.kept && whole.responseHead == cut.responseHead)
+            #expect(whole.response?.body.size == UInt64(size) && whole.response?.body.isComplete == true)
+            #expect(ring.usedBytes == pieces.usedBytes && whole.counted == cut.counted)
         }
     }
 
@@ -76,7 +100,7 @@ struct CaptureRingTests {
             let ring = Self.ring(bytes: limit, exchanges: Int.random(in: 1...30, using: &random), body: 20_000)
             var open: [ExchangeCapture] = []
             for _ in 0..<400 {
-                switch Int.random(in: 0..<8, using: &random) {
+                switch Int.random(in: 0..<9, using: &random) {
                 case 0, 1: Self.begin(ring).map { open.append($0) }
                 case 2:
                     guard let exchange = open.randomElement(using: &random) else { break }
@@ -101,6 +125,10 @@ struct CaptureRingTests {
                     guard let index = open.indices.randomElement(using: &random) else { break }
                     let exchange = open.remove(at: index)
                     exchange.completed(trailers: [1, 2, 3], at: Self.start)
+                case 7:
+                    guard let index = open.indices.randomElement(using: &random) else { break }
+                    let size = Int.random(in: 0...30_000, using: &random)
+                    Self.answer(open.remove(at: index), [UInt8](repeating: 65, count: 300), size: size)
                 default:
                     guard let exchange = open.randomElement(using: &random), Bool.random(using: &random) else { break }
                     _ = ring.remove(exchange.id)

@@ -61,20 +61,32 @@ package final class CaptureRing: Sendable {
         hasBody: Bool = true,
         at moment: NIODeadline
     ) -> ExchangeCapture? {
-        var state = ExchangeState(request: MessageCapture(head: head), began: moment)
-        if !self.store.dropped.isEmpty { state.drop(self.store.dropped) }
-        state.kind = kind
-        if !hasBody { state.endRequest(at: moment) }
-        return self.store.insert(origin, consume state, isImported: false)
+        var head = head
+        let dropped = self.store.dropped.remove(from: &head)
+        let bytes = CaptureBudget.exchangeBytes + head.count
+        return self.store.insert(bytes, at: moment) { id in
+            ExchangeCapture(
+                id: id,
+                origin: origin,
+                head: head,
+                dropped: dropped,
+                kind: kind,
+                end: hasBody ? nil : moment,
+                began: moment,
+                store: self.store
+            )
+        }
     }
 
     /// Adds an exchange that is over, from an archive.
     package func add(_ origin: ExchangeOrigin, state: ExchangeState) -> ExchangeCapture? {
         var state = state
         if !self.store.dropped.isEmpty { state.drop(self.store.dropped) }
-        guard let exchange = self.store.insert(origin, state, isImported: true) else { return nil }
-        self.store.finished(exchange)
-        return exchange
+        let inserted = self.store.insert(state.counted, at: .now()) { id in
+            ExchangeCapture(id: id, origin: origin, isImported: true, state: state, store: self.store)
+        }
+        if let inserted { self.store.finished(inserted) }
+        return inserted
     }
 
     // MARK: Looking

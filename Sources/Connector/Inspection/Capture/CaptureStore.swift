@@ -58,30 +58,22 @@ final class CaptureStore: Sendable {
     // MARK: What passes
 
     /// Adds an exchange; `nil` if there is no room for it.
-    func insert(
-        _ origin: ExchangeOrigin,
-        _ exchangeState: consuming ExchangeState,
-        isImported: Bool
-    ) -> ExchangeCapture? {
-        let bytes = exchangeState.counted
+    ///
+    /// - Parameters:
+    ///   - bytes: What it counts.
+    ///   - moment: When it began, or was added.
+    ///   - make: Makes it: where its state is made it stays, for a copy of a state retains twenty objects.
+    @inline(__always)
+    func insert(_ bytes: Int, at moment: NIODeadline, _ make: (CaptureID) -> ExchangeCapture) -> ExchangeCapture? {
         let hasRoom = self.reserve(bytes)
-        let date = UInt64(max(0, self.clock.milliseconds(isImported ? .now() : exchangeState.began)))
-        // Moved from here into the exchange: a copy of a state retains twenty objects.
-        var moved: ExchangeState? = consume exchangeState
+        let date = UInt64(max(0, self.clock.milliseconds(moment)))
         let exchange = self.state.withLock { state -> ExchangeCapture? in
             state.total += 1
             guard hasRoom else { return nil }
             while state.all.count >= self.budget.exchanges {
                 guard self.dropFinished(&state) else { return nil }
             }
-            guard let exchangeState = moved.take() else { return nil }
-            let exchange = ExchangeCapture(
-                id: state.all.nextID(from: date << 20),
-                origin: origin,
-                isImported: isImported,
-                state: consume exchangeState,
-                store: self
-            )
+            let exchange = make(state.all.nextID(from: date << 20))
             state.all.append(exchange)
             state.open.append(exchange)
             self.noteChange(of: exchange)

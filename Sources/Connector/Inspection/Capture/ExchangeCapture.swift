@@ -23,6 +23,33 @@ package final class ExchangeCapture: Sendable {
     private let store: CaptureStore
     private let state: Mutex<ExchangeState>
 
+    /// Makes one whose request's head has passed.
+    ///
+    /// - Parameters:
+    ///   - head: The head, byte for byte.
+    ///   - dropped: The names of its fields that are not kept.
+    ///   - end: When the end of the request passed, if that was at once.
+    @inline(__always)
+    init(
+        id: CaptureID,
+        origin: ExchangeOrigin,
+        head: [UInt8],
+        dropped: [String],
+        kind: ExchangeState.Kind,
+        end: NIODeadline?,
+        began: NIODeadline,
+        store: CaptureStore
+    ) {
+        self.id = id
+        self.tunnel = origin.tunnel
+        self.connection = origin.connection
+        self.replayOf = origin.replayOf
+        self.isImported = false
+        self.store = store
+        self.state = Mutex(ExchangeState(head: head, dropped: dropped, kind: kind, end: end, began: began))
+    }
+
+    /// Makes one with a state.
     init(id: CaptureID, origin: ExchangeOrigin, isImported: Bool, state: consuming ExchangeState, store: CaptureStore) {
         self.id = id
         self.tunnel = origin.tunnel
@@ -91,6 +118,10 @@ package final class ExchangeCapture: Sendable {
     package func responded(_ head: [UInt8], kind: ExchangeState.Kind, at moment: NIODeadline) {
         var head = head
         let dropped = self.store.dropped.remove(from: &head)
+        self.responded(head, kind: kind, at: moment, dropped: dropped)
+    }
+
+    private func responded(_ head: [UInt8], kind: ExchangeState.Kind, at moment: NIODeadline, dropped: [String]) {
         self.charge(head.count) { state, isKept in
             state.kind = kind
             state.response = MessageCapture(head: isKept ? head : [])
@@ -100,6 +131,39 @@ package final class ExchangeCapture: Sendable {
             if state.isGone { state.shed() }
         }
         self.store.changed(self, isOver: false)
+    }
+
+    /// The whole final response has passed at once, and with it the exchange.
+    ///
+    /// - Parameters:
+    ///   - head: The head, byte for byte.
+    ///   - body: The body, valid during the call.
+    ///   - moment: When.
+    package func answered(_ head: [UInt8], body: UnsafeRawBufferPointer, at moment: NIODeadline) {
+        var head = head
+        let dropped = self.store.dropped.isEmpty ? [] : self.store.dropped.remove(from: &head)
+        let limit = self.store.budget.body
+        let bytes = head.count + min(body.count, limit)
+        var isTaken = self.store.take(bytes)
+        if !isTaken { isTaken = self.store.reserve(bytes) }
+        var isFirst = false
+        let isKept =
+            isTaken
+            && self.state.withLock { state in
+                guard !state.isGone else { return false }
+                state.counted += bytes
+                state.answer(head, dropped: dropped, body: body, limit: limit, at: moment)
+                isFirst = state.end(.complete, at: moment)
+                return true
+            }
+        guard isKept else {
+            // It is kept as far as there is room, which is found piece by piece.
+            if isTaken { self.store.release(bytes) }
+            self.responded(head, kind: .http, at: moment, dropped: dropped)
+            if !body.isEmpty { self.responseBody(body, expected: UInt64(body.count), at: nil) }
+            return self.completed(trailers: [], at: moment)
+        }
+        if isFirst { self.store.finished(self) } else { self.store.changed(self, isOver: true) }
     }
 
     /// Bytes of the response's body have passed.

@@ -67,10 +67,40 @@ package struct ExchangeState: Sendable {
         self.request = consume request
     }
 
+    /// Makes the same in place.
+    ///
+    /// - Parameters:
+    ///   - head: The request's head.
+    ///   - dropped: The names of its fields that are not kept.
+    ///   - kind: What the exchange is, as far as is known.
+    ///   - end: When the request's end passed, if that was at once.
+    ///   - began: When the head passed.
+    @inline(__always)
+    init(head: [UInt8], dropped: [String], kind: Kind, end: NIODeadline?, began: NIODeadline) {
+        self.kind = kind
+        self.began = began
+        self.counted = CaptureBudget.exchangeBytes + head.count
+        self.request = MessageCapture(head: head, dropped: dropped, isComplete: end != nil)
+        self.requestEnd = end
+    }
+
     /// The request's end has passed.
     mutating func endRequest(at moment: NIODeadline) {
         self.request.body.isComplete = true
         self.requestEnd = moment
+    }
+
+    /// The whole final response has passed; there is memory for what is kept of it.
+    mutating func answer(
+        _ head: [UInt8],
+        dropped: [String],
+        body: UnsafeRawBufferPointer,
+        limit: Int,
+        at moment: NIODeadline
+    ) {
+        self.kind = .http
+        self.response = MessageCapture(head: head, body: BodyCapture(passed: body, limit: limit), dropped: dropped)
+        self.responseHead = moment
     }
 
     /// Ends the exchange, if it is open.

@@ -79,7 +79,7 @@ package struct HTTPCapture {
     /// Takes bytes that were passed to the origin.
     package mutating func requestBytes(_ bytes: ByteBuffer, now: NIODeadline) {
         var bytes = bytes
-        while self.readsRequests {
+        while self.readsRequests, self.requests.isDue(bytes) {
             let record = self.upload.record
             let length = self.upload.length
             let step = self.requests.next(&bytes) { record?.requestBody($0, expected: length) }
@@ -105,14 +105,14 @@ package struct HTTPCapture {
 
     private mutating func readResponses(_ bytes: ByteBuffer, now: NIODeadline) {
         var bytes = bytes
-        while case .reading = self.state {
+        while case .reading = self.state, self.responses.isDue(bytes) {
             let download = self.download
             let step = self.responses.next(&bytes) {
                 download.record?.responseBody($0, expected: download.length, at: download.isEventStream ? now : nil)
             }
             switch step {
             case .needsMore: return
-            case .response(let head): self.answered(head, now: now)
+            case .response(let head): self.answered(head, followedBy: &bytes, now: now)
             case .end(let trailers):
                 self.completeFirst(trailers: Self.bytes(of: trailers), now: now)
             case .unreadable(let fault): self.stopReading(fault, side: .server, now: now)
@@ -183,7 +183,7 @@ package struct HTTPCapture {
             return self.stopReading(.malformed("too many requests without a response"), side: .visitor, now: now)
         }
         var exchange: Exchange?
-        if self.listeners.report != nil { exchange = Exchange(method: head.methodText, path: Self.path(of: head)) }
+        if self.listeners.report != nil { exchange = Self.exchange(of: head) }
         // Of most requests the end is known with the head.
         let hasBody = head.framing != .none
         let record = self.listeners.recorder?.begin(head.section.bytes, hasBody: hasBody, at: now)
@@ -198,18 +198,20 @@ package struct HTTPCapture {
             )
         )
         self.listeners.report?(.began)
-        self.upload = Body(record: hasBody ? record : nil, length: Self.length(of: head.framing))
+        // Of a request without a body the end was told above.
+        guard hasBody else { return self.requests.beginNext() }
+        self.upload = Body(record: record, length: Self.length(of: head.framing))
         self.requests.begin(head.framing)
     }
 
-    private mutating func answered(_ head: ResponseHead, now: NIODeadline) {
+    private mutating func answered(_ head: ResponseHead, followedBy bytes: inout ByteBuffer, now: NIODeadline) {
         guard !self.open.isEmpty, self.open[0].status == nil else {
             return self.stopReading(.malformed("a response to no request"), side: .server, now: now)
         }
         let record = self.open[0].record
         if head.isInformational, head.status != 101 {
             record?.interim(Self.copy(head.section.bytes), at: now)
-            return self.responses.skipInterim()
+            return self.responses.beginNext()
         }
         let isUpgrade = head.status == 101 || self.open[0].isConnect && (200...299).contains(head.status)
         var framing = BodyFraming.none
@@ -225,6 +227,10 @@ package struct HTTPCapture {
                 return self.stopReading(error, side: .server, now: now)
             }
         }
+        let kind = Self.kind(of: head, isUpgrade: isUpgrade, to: self.open[0])
+        if !isUpgrade, kind == .http, let count = Self.whole(framing, in: bytes) {
+            return self.completed(head, body: count, of: &bytes, now: now)
+        }
         self.open[0].status = head.status
         if self.listeners.report != nil {
             let responseTime = now - self.open[0].began
@@ -232,7 +238,6 @@ package struct HTTPCapture {
             self.open[0].exchange?.responseTime = responseTime
             self.open[0].isHeld = true
         }
-        let kind = Self.kind(of: head, isUpgrade: isUpgrade, to: self.open[0])
         record?.responded(Self.copy(head.section.bytes), kind: kind, at: now)
         guard !isUpgrade else { return self.upgraded(head, kind: kind, record: record) }
         self.download = Body(
@@ -241,6 +246,41 @@ package struct HTTPCapture {
             isEventStream: kind == .events
         )
         self.responses.begin(framing)
+    }
+
+    /// How many bytes a body has that is there as a whole.
+    private static func whole(_ framing: BodyFraming, in bytes: ByteBuffer) -> Int? {
+        switch framing {
+        case .none: 0
+        case .length(let length): length <= UInt64(bytes.readableBytes) ? Int(length) : nil
+        case .chunked, .untilClose: nil
+        }
+    }
+
+    /// Takes a response whose body came with its head, as most do: it is kept and told at once.
+    private mutating func completed(
+        _ head: ResponseHead,
+        body count: Int,
+        of bytes: inout ByteBuffer,
+        now: NIODeadline
+    ) {
+        let first = self.removeFirst()
+        bytes.withUnsafeReadableBytes { body in
+            first.record?.answered(
+                Self.copy(head.section.bytes),
+                body: UnsafeRawBufferPointer(rebasing: body.prefix(count)),
+                at: now
+            )
+        }
+        bytes.moveReaderIndex(forwardBy: count)
+        self.responses.beginNext()
+        guard let report = self.listeners.report, var exchange = first.exchange else { return }
+        let duration = now - first.began
+        exchange.status = head.status
+        exchange.responseTime = duration
+        exchange.duration = duration
+        exchange.isComplete = true
+        report(.answered(exchange))
     }
 
     private mutating func upgraded(_ head: ResponseHead, kind: ExchangeState.Kind, record: ExchangeCapture?) {
@@ -292,7 +332,8 @@ package struct HTTPCapture {
 
     private mutating func removeFirst() -> Open {
         self.download = Body()
-        return self.open.removeFirst()
+        // The last one is moved, where the first of several is copied.
+        return self.open.count == 1 ? self.open.removeLast() : self.open.removeFirst()
     }
 
     private func report(_ ended: Open, isComplete: Bool, now: NIODeadline) {
@@ -340,13 +381,18 @@ package struct HTTPCapture {
         return head.section.value(named: "content-type", beginsWith: "text/event-stream") ? .events : .http
     }
 
-    private static func path(of head: RequestHead) -> String {
+    private static func exchange(of head: RequestHead) -> Exchange {
         head.section.bytes.withUnsafeReadableBytes { bytes in
-            let start = Int(head.target.start)
+            func text(_ range: Range<Int>) -> String {
+                String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self)
+            }
+            let (method, start) = (Int(head.method.start), Int(head.target.start))
             let target = start..<start + Int(head.target.count)
             let end = ByteClass.firstIndex(of: UInt8(ascii: "?"), in: bytes, target) ?? target.upperBound
-            let path = UnsafeRawBufferPointer(rebasing: bytes[start..<min(end, start + Self.longestPath)])
-            return String(decoding: path, as: UTF8.self)
+            return Exchange(
+                method: text(method..<method + Int(head.method.count)),
+                path: text(start..<min(end, start + Self.longestPath))
+            )
         }
     }
 

@@ -12,9 +12,9 @@ struct MessageFollower {
     enum Step {
         /// Nothing before more bytes have come.
         case needsMore
-        /// The head of a request; ``begin(_:)`` has to follow.
+        /// The head of a request; ``begin(_:)`` or ``beginNext()`` has to follow.
         case request(RequestHead)
-        /// The head of a response; ``begin(_:)`` or ``skipInterim()`` has to follow.
+        /// The head of a response; ``begin(_:)`` or ``beginNext()`` has to follow.
         case response(ResponseHead)
         /// The end of a message with its body, and the trailers if it had any.
         case end(FieldSection?)
@@ -47,6 +47,13 @@ struct MessageFollower {
     /// Whether the message ends with the connection.
     var endsWithConnection: Bool {
         if case .untilClose = self.state { true } else { false }
+    }
+
+    /// Whether ``next(_:content:)`` has something to do: bytes, or an end that has yet to be told.
+    func isDue(_ bytes: ByteBuffer) -> Bool {
+        if bytes.readableBytes > 0 { return true }
+        if case .length(0) = self.state { return true }
+        return false
     }
 
     /// Takes bytes up to the next thing worth telling.
@@ -85,8 +92,8 @@ struct MessageFollower {
         if case .chunked = framing { self.chunks = ChunkedReader(isLenient: true) }
     }
 
-    /// Says that the head was an interim one, which no body and no end follow.
-    mutating func skipInterim() {
+    /// Says that another head comes next: the last one was interim, or what follows it was read by the owner.
+    mutating func beginNext() {
         self.state = .head
     }
 
