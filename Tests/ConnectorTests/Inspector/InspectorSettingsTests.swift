@@ -116,6 +116,46 @@ struct InspectorSettingsTests {
         #expect(InspectorFile.all(environment: environment).isEmpty)
     }
 
+    @Test("Without a folder of running programs it is in the user's state, and a number alone proves no program")
+    func fileInState() throws {
+        let folder = try TemporaryFolder()
+        let environment = ["HOME": folder.path]
+        let place = folder.path + "/.local/state/culvert/running"
+        let file = InspectorFile(environment: environment)
+        file.write(url: "http://127.0.0.1:5050/", token: nil)
+        #expect(InspectorFile.all(environment: environment).map(\.url) == ["http://127.0.0.1:5050"])
+        let mode = try FileManager.default.attributesOfItem(atPath: place)
+        #expect((mode[.posixPermissions] as? NSNumber)?.intValue == 0o700)
+        // One that nobody holds, though a process has its number: that of a machine that was started again.
+        let stale = place + "/inspector-1.json"
+        try "{\"pid\": 1, \"url\": \"http://127.0.0.1:1\"}".write(toFile: stale, atomically: true, encoding: .utf8)
+        #expect(InspectorFile.all(environment: environment).count == 1)
+        #expect(!FileManager.default.fileExists(atPath: stale))
+    }
+
+    @Test("A folder that others can write to is neither used nor believed")
+    func foreignFolder() throws {
+        let folder = try TemporaryFolder()
+        let environment = ["XDG_RUNTIME_DIR": folder.path]
+        let file = InspectorFile(environment: environment)
+        file.write(url: "http://127.0.0.1:4040/", token: nil)
+        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: folder.path + "/culvert")
+        #expect(InspectorFile.all(environment: environment).isEmpty)
+        let other = InspectorFile(environment: environment)
+        file.remove()
+        other.write(url: "http://127.0.0.1:4040/", token: nil)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/culvert").isEmpty)
+    }
+
+    @Test("Where there is no inspector, the message says where it was looked for and how to name another")
+    func noInspector() {
+        let message = InspectorOptions.none(["XDG_RUNTIME_DIR": "/run/user/7"])
+        for part in ["/run/user/7/culvert", "4040 to 4049", "--inspector ADDRESS", "--inspect on"] {
+            #expect(message.contains(part), "\(part)")
+        }
+        #expect(InspectorOptions.none(["HOME": "/home/x"]).contains("/home/x/.local/state/culvert/running"))
+    }
+
     @Test("The page is a part of the program, whole")
     func page() throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

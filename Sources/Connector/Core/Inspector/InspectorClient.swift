@@ -103,7 +103,8 @@ package struct InspectorClient: Sendable {
         guard case .success(let (status, answer)) = outcome else {
             throw CommandFailure(
                 .unavailable,
-                "No inspector answers at \(self.url). Is culvert running with --inspect?"
+                "No inspector answers at \(self.url). Is culvert running with --inspect, and is this its address? "
+                    + "--inspector ADDRESS names another."
             )
         }
         guard (200...299).contains(status) else {

@@ -10,7 +10,7 @@ struct InspectorOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Where the inspector is (CULVERT_INSPECT). By default the one of the program that was started last.",
-            valueName: "url"
+            valueName: "address"
         )
     )
     var inspector: String?
@@ -29,10 +29,17 @@ struct InspectorOptions: ParsableArguments {
             let client = InspectorClient(url: "http://127.0.0.1:\(port)")
             if await client.answers() { return client }
         }
-        throw CommandFailure(
-            .unavailable,
-            "No inspector of yours is running: start culvert at a terminal, or with --inspect on."
-        )
+        throw CommandFailure(.unavailable, Self.none(environment))
+    }
+
+    /// Says that there is no inspector, and where it was looked for.
+    static func none(_ environment: [String: String]) -> String {
+        let ports = InspectorAddress.usualPorts
+        let usual = "the ports \(ports.lowerBound) to \(ports.upperBound)"
+        let registered = InspectorFile.folder(environment).map { "none is registered in \($0), and " } ?? ""
+        return "No inspector of yours is running: \(registered)none answers at \(usual) of this machine. "
+            + "Start culvert at a terminal, or with --inspect on; an inspector elsewhere is named by "
+            + "--inspector ADDRESS, or CULVERT_INSPECT."
     }
 
     /// The URL and the token of a link that culvert printed, or of an address.
@@ -40,7 +47,10 @@ struct InspectorOptions: ParsableArguments {
         if let address = InspectorAddress(text) { return ("http://\(address)", nil) }
         guard let parts = URLComponents(string: text), parts.scheme == "http", let host = parts.host, !host.isEmpty
         else {
-            throw CommandFailure(.usage, "“\(text)” is not the address of an inspector.")
+            throw CommandFailure(
+                .usage,
+                "“\(text)” is not the address of an inspector: give a port, host:port, or the link that culvert shows."
+            )
         }
         let port = parts.port.map { ":\($0)" } ?? ""
         return ("http://\(host)\(port)", parts.queryItems?.first { $0.name == "token" }?.value)

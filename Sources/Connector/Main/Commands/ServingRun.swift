@@ -79,7 +79,8 @@ struct ServingRun: Sendable {
         defer { watch.cancel() }
         let settling = Task { await ProgramMemory.settle() }
         defer { settling.cancel() }
-        let inspector = self.display.inspection.map { self.inspect($0) }
+        let file = InspectorFile()
+        let inspector = self.display.inspection.map { self.inspect($0, registering: file) }
         let trimming = self.display.inspection.map { inspection in Task { await QuietTrim.run(inspection.ring) } }
         let edgeAnswers = self.display.inspection.map { inspection in
             let watch = EdgeAnswerWatch(server: self.server) {
@@ -93,15 +94,14 @@ struct ServingRun: Sendable {
             edgeAnswers?.cancel()
             trimming?.cancel()
             inspector?.cancel()
-            InspectorFile().remove()
+            file.remove()
         }
         try await RunUntilSignal(hangUp: hangUp, display: self.display, companion: self.companion).run(service)
     }
 
     /// Serves the inspector's page and API beside the tunnels.
-    private func inspect(_ inspection: TrafficInspection) -> Task<Void, Never> {
+    private func inspect(_ inspection: TrafficInspection, registering file: InspectorFile) -> Task<Void, Never> {
         let display = self.display
-        let file = InspectorFile()
         var server = InspectorServer(
             inspection: inspection,
             group: self.server.group,

@@ -37,7 +37,7 @@ final class RememberedName: Sendable {
     ///   - environment: Says where the user's state is kept.
     /// - Returns: `nil` where nothing can be kept, or while another run has the name.
     init?(edge: String, target: String, folder: String, environment: [String: String]) {
-        guard let place = Self.place(environment) else { return nil }
+        guard let place = UserState.folder("names", environment: environment) else { return nil }
         self.key = [edge, folder, target].joined(separator: "\n")
         try? FileManager.default.createDirectory(
             atPath: place,
@@ -75,12 +75,6 @@ final class RememberedName: Sendable {
         // What can't be written is no name, and the next start has another one.
         try? file.truncate(atOffset: 0)
         try? file.write(contentsOf: data)
-    }
-
-    private static func place(_ environment: [String: String]) -> String? {
-        if let base = environment["XDG_STATE_HOME"], base.hasPrefix("/") { return base + "/culvert/names" }
-        if let home = environment["HOME"], home.hasPrefix("/") { return home + "/.local/state/culvert/names" }
-        return nil
     }
 
     private static func makeRoom(in place: String) {
