@@ -61,17 +61,22 @@ struct RequestsCommand: AsyncParsableCommand {
                 if let tunnel { query.append(("tunnel_name", tunnel)) }
                 if let filter { query.append(("filter", filter)) }
                 var printed: Set<String> = []
+                var table: RequestTable?
                 while true {
                     let list: ListAnswer<ExchangeSummary> = try await client.get("/api/requests/http", query: query)
+                    if table == nil, !self.json {
+                        let new = try await self.table(for: list.requests, client)
+                        let isEmpty = list.requests.isEmpty && !self.follow
+                        StandardStream.output.writeLine(isEmpty ? "No requests." : new.heading)
+                        table = new
+                    }
+                    // The window of somebody who follows may change its size.
+                    table?.columns = TerminalDevice().columns
                     for summary in list.requests.reversed() where !printed.contains(summary.id) {
                         // Who follows sees each request once, when it is over.
                         if self.follow, summary.state == "open", summary.status == nil { continue }
                         printed.insert(summary.id)
-                        StandardStream.output.writeLine(
-                            self.json
-                                ? try JSONLine.of(summary)
-                                : RequestTable.line(summary, columns: TerminalDevice().columns)
-                        )
+                        StandardStream.output.writeLine(try table?.line(summary) ?? JSONLine.of(summary))
                     }
                     guard self.follow else { return }
                     // What is no longer in the list will not come again.
@@ -80,6 +85,13 @@ struct RequestsCommand: AsyncParsableCommand {
                     try await Task.sleep(for: .milliseconds(500))
                 }
             }
+        }
+
+        /// The table, with a column of tunnels if there are several: those that are served, and those of the list.
+        private func table(for requests: [ExchangeSummary], _ client: InspectorClient) async throws -> RequestTable {
+            if self.tunnel != nil { return RequestTable() }
+            let served: TunnelsAnswer = try await client.get("/api/tunnels")
+            return RequestTable(tunnels: served.tunnels.map(\.name) + requests.map(\.tunnelName))
         }
     }
 

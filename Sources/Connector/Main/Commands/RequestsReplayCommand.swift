@@ -115,7 +115,7 @@ extension RequestsCommand {
                 var isAnswered = true
                 for id in answer.ids {
                     let summary = try await self.wait(for: id, client)
-                    StandardStream.output.writeLine(RequestTable.line(summary, columns: TerminalDevice().columns))
+                    StandardStream.output.writeLine(RequestTable(columns: TerminalDevice().columns).line(summary))
                     if let error = summary.error {
                         StandardStream.error.writeLine("culvert: \(PeerText.printable(error))")
                     }

@@ -5,26 +5,69 @@ import Foundation
 import Inspection
 
 /// Lines of a list of requests, for people.
-enum RequestTable {
-    /// One request: its id, time, status, method, size, time taken, and path.
-    ///
+struct RequestTable {
+    /// How wide the column of the tunnels' names is; `nil` without one.
+    var tunnelWidth: Int?
+    /// How wide the window is; nothing for a program.
+    var columns: Int?
+    /// In which zone times of day are shown.
+    var timeZone = TimeZone.current
+
+    /// A longer name would push the paths out of the window.
+    private static let widestTunnel = 24
+
     /// - Parameters:
-    ///   - summary: The request.
+    ///   - tunnels: The tunnels that requests may be of; a single one needs no column.
     ///   - columns: How wide the window is; nothing for a program.
     ///   - timeZone: In which zone times of day are shown.
-    static func line(_ summary: ExchangeSummary, columns: Int? = nil, timeZone: TimeZone = .current) -> String {
+    init(tunnels: some Sequence<String> = [], columns: Int? = nil, timeZone: TimeZone = .current) {
+        let names = Set(tunnels)
+        let longest = names.map { PeerText.printable($0).count }.max() ?? 0
+        self.tunnelWidth = names.count > 1 ? min(Self.widestTunnel, max(Self.tunnelTitle.count, longest)) : nil
+        self.columns = columns
+        self.timeZone = timeZone
+    }
+
+    private static let tunnelTitle = "TUNNEL"
+
+    /// The names of the columns.
+    var heading: String {
+        self.line(
+            [
+                Self.padded("ID", 16), Self.padded("TIME", 8), Self.padded("STATUS", 6), Self.padded("METHOD", 7),
+                Self.padded("SIZE", 8, isRight: true), Self.padded("TOOK", 7, isRight: true),
+            ],
+            tunnel: Self.tunnelTitle,
+            rest: "REQUEST"
+        )
+    }
+
+    /// One request: its id, time, status, method, size, time taken, tunnel if there are several, and path.
+    func line(_ summary: ExchangeSummary) -> String {
         let date = Date(timeIntervalSince1970: summary.start / 1_000)
-        let time = date.formatted(Date.ISO8601FormatStyle(timeZone: timeZone).time(includingFractionalSeconds: false))
+        let style = Date.ISO8601FormatStyle(timeZone: self.timeZone).time(includingFractionalSeconds: false)
         let status = summary.status.map { "\($0)" } ?? (summary.state == "open" ? "..." : "-")
         let method = PeerText.printable(summary.method.isEmpty ? summary.kind.uppercased() : summary.method)
         let query = summary.query.map { "?" + SecretNames.maskedMembers($0) } ?? ""
-        var line = [
-            summary.id, time, self.padded(status, 3), self.padded(method, 7),
-            self.padded(self.size(summary.responseSize), 8, isRight: true),
-            self.padded(summary.durationMS.map(self.duration) ?? "...", 7, isRight: true),
-        ].joined(separator: " ")
-        line += "  " + PeerText.printable(summary.path + query)
-        if summary.replayOf != nil { line += "  (replay)" }
+        return self.line(
+            [
+                summary.id, date.formatted(style), Self.padded(status, 6), Self.padded(method, 7),
+                Self.padded(Self.size(summary.responseSize), 8, isRight: true),
+                Self.padded(summary.durationMS.map(Self.duration) ?? "...", 7, isRight: true),
+            ],
+            tunnel: summary.tunnelName,
+            rest: PeerText.printable(summary.path + query) + (summary.replayOf == nil ? "" : "  (replay)")
+        )
+    }
+
+    private func line(_ fields: [String], tunnel: String, rest: String) -> String {
+        var line = fields.joined(separator: " ") + "  "
+        if let tunnelWidth {
+            let name = PeerText.printable(tunnel)
+            let shown = name.count > tunnelWidth ? name.prefix(tunnelWidth - 1) + "…" : name
+            line += Self.padded(shown, tunnelWidth) + "  "
+        }
+        line += rest
         guard let columns, line.count > columns else { return line }
         return String(line.prefix(max(1, columns - 1))) + "…"
     }
