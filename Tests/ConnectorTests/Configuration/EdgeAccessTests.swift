@@ -53,6 +53,14 @@ struct EdgeAccessTests {
                 try self.resolve(edge: "https://other.example", environment)
             }
             #expect(error?.status == .configuration)
+            let message = try #require(error?.message)
+            #expect(message.hasPrefix("--edge names the edge https://other.example, and"))
+            #expect(message.contains("To use https://stored.example, leave --edge out."))
+            #expect(message.hasSuffix("or run culvert login --edge https://other.example."))
+            let byVariable = #expect(throws: CommandFailure.self) {
+                try self.resolve(environment.merging(["CULVERT_EDGE": "https://other.example"]) { $1 })
+            }
+            #expect(byVariable?.message.contains("leave CULVERT_EDGE out") == true)
         }
     }
 

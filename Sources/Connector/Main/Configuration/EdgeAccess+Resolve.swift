@@ -37,9 +37,12 @@ extension EdgeAccess {
         } else if let login {
             // A stored key belongs to its edge, and is sent to no other.
             guard (try? EdgeAddress(parsing: login.edge)) == address else {
+                let source = edge == nil ? "CULVERT_EDGE" : "--edge"
                 throw CommandFailure(
                     .configuration,
-                    "The stored API key is for \(login.edge), not for \(address): give --api-key-file or CULVERT_API_KEY."
+                    "\(source) names the edge \(address), and culvert login has a key for another one, \(login.edge). "
+                        + "To use \(login.edge), leave \(source) out. To use \(address), give its key with "
+                        + "--api-key-file or CULVERT_API_KEY, or run culvert login --edge \(address)."
                 )
             }
             apiKey = login.apiKey
