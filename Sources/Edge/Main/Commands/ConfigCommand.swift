@@ -21,9 +21,13 @@ struct ConfigCommand: ParsableCommand {
         @OptionGroup var loading: ConfigurationLoading
 
         func run() throws {
-            for setting in try self.loading.load().settings {
+            let outcome = try self.loading.load()
+            for setting in outcome.settings {
                 let value = setting.value.isEmpty ? "(not set)" : setting.value
                 LogSink.standardOutput.write("\(setting.key) = \(value)  # \(setting.origin)\n")
+            }
+            for warning in ListenerTLS.warnings(outcome.configuration) {
+                LogSink.standardError.write("culvert-edge: warning: \(warning)\n")
             }
         }
     }

@@ -3,6 +3,12 @@
 import NIOSSL
 import Program
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// The certificate and key of the public listener.
 enum ListenerTLS {
     /// What connections are encrypted with; `nil` without `tls.certificate`, where a proxy in front does it.
@@ -12,9 +18,7 @@ enum ListenerTLS {
         guard let certificatePath = configuration.certificateFile, let keyPath = configuration.privateKeyFile else {
             return nil
         }
-        let chain = try self.read(certificatePath, "the file holds no PEM certificate") {
-            try NIOSSLCertificate.fromPEMFile(certificatePath)
-        }
+        let chain = try self.chain(certificatePath)
         let key = try self.read(keyPath, "the file holds no PEM private key") {
             try NIOSSLPrivateKey(file: keyPath, format: .pem)
         }
@@ -28,6 +32,18 @@ enum ListenerTLS {
         return try self.read(certificatePath, "the certificate and the private key don't belong together") {
             try NIOSSLContext(configuration: tls)
         }
+    }
+
+    /// What of the certificate keeps browsers and connectors from trusting it, though the edge can serve it.
+    ///
+    /// - Returns: Sentences for the log; none without `tls.certificate`, or for a file that can't be used.
+    static func warnings(_ configuration: EdgeConfiguration, now: Date = Date()) -> [String] {
+        guard let path = configuration.certificateFile, let leaf = try? self.chain(path).first else { return [] }
+        return CertificateFitness(leaf).faults(hosts: configuration.certifiedHosts, now: now).map { "\(path): \($0)" }
+    }
+
+    private static func chain(_ path: String) throws -> [NIOSSLCertificate] {
+        try self.read(path, "the file holds no PEM certificate") { try NIOSSLCertificate.fromPEMFile(path) }
     }
 
     private static func read<Value>(_ path: String, _ message: String, _ body: () throws -> Value) throws -> Value {

@@ -200,6 +200,7 @@ struct EdgeServer: Service {
                 "version": "\(ProgramVersion.description)",
             ]
         )
+        self.warnOfCertificate()
         self.started(addresses)
         let courier = self.inboxes.desk.map { InboxCourier(listener.services, desk: $0, group: self.group) }
         let deliveries = Task { await courier?.run() }
@@ -301,11 +302,19 @@ struct EdgeServer: Service {
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(5))
             do {
-                if try tls.reloadIfChanged() { self.logger.notice("took up the new certificate") }
+                if try tls.reloadIfChanged() {
+                    self.logger.notice("took up the new certificate")
+                    self.warnOfCertificate()
+                }
             } catch {
                 self.logger.error("the old certificate stays in use", metadata: ["why": "\(error)"])
             }
         }
+    }
+
+    /// Says so where clients will refuse what is served: they alone see it, and each says it in other words.
+    private func warnOfCertificate() {
+        for warning in ListenerTLS.warnings(self.configuration) { self.logger.warning("\(warning)") }
     }
 
     // MARK: Parts
