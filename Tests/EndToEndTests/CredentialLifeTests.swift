@@ -194,9 +194,17 @@ extension EndToEnd {
                 return try RunningProcess(program, ["credentials"] + arguments, environment: environment, in: scratch)
             }
             let config = ["--config", file.path]
-            _ = try await credentials(["new", "--name", "alice", "--no-otp"] + config).successfulOutput(
-                within: .seconds(20)
-            )
+            let new = ["new", "--name", "alice", "--no-otp"] + config
+            let early = try credentials(new)
+            #expect(try await early.end() == .exited(78))
+            #expect(early.standardError.contains("listen (\(file.path), line 4)"))
+            #expect(early.standardError.contains("No key was made: mend the file first."))
+            #expect(!FileManager.default.fileExists(atPath: keys.path))
+            let mended = Data(settings.replacing("nowhere", with: "127.0.0.1:8989").utf8)
+            try mended.write(to: file)
+            _ = try await credentials(new).successfulOutput(within: .seconds(20))
+            // Who revokes a key is not to be held up by other faults.
+            try Data(settings.utf8).write(to: file)
             let faults = try credentials(["list"] + config)
             _ = try await faults.end()
             #expect(faults.standardError.contains("has faults"))
@@ -205,6 +213,7 @@ extension EndToEnd {
             #expect(try await list.successfulOutput(within: .seconds(20)) == "alice\tuser\tkey\tvalid\n")
             #expect(FileManager.default.fileExists(atPath: signing.path))
 
+            try mended.write(to: file)
             let flags = ["--no-otp", "--api-keys-file", other.path]
             _ = try await credentials(["new", "--name", "bob"] + flags + config).successfulOutput(within: .seconds(20))
             let others = try credentials(["list"], ["CULVERT_AUTH_API_KEYS_FILE": other.path])

@@ -40,10 +40,17 @@ struct CredentialsCommand: ParsableCommand {
         ///
         /// Signing keys of which nobody says where they are lie beside the API keys; there are none in a file where the
         /// settings have one themselves.
-        func paths() throws -> (apiKeys: String, signingKeys: String?) {
+        ///
+        /// - Parameter refusesFaults: Whether faults of the settings end the program. A key can be revoked in spite of
+        ///   them; but one that was made would lie where the mended settings may look for none.
+        func paths(refusesFaults: Bool = false) throws -> (apiKeys: String, signingKeys: String?) {
             let named = try ConfigurationLoading.credentialPlaces(config: self.config)
             if let config = named.config, let faults = named.faults {
-                LogSink.standardError.write("culvert-edge: \(config) has faults, with which no edge starts:\(faults)\n")
+                let text = "\(config) has faults, with which no edge starts:\(faults)"
+                if refusesFaults {
+                    throw CommandFailure.exit(.configuration, "\(text)\nNo key was made: mend the file first.")
+                }
+                LogSink.standardError.write("culvert-edge: \(text)\n")
             }
             guard let apiKeys = self.apiKeysFile ?? named.apiKeys ?? (named.config == nil ? "api-keys.json" : nil)
             else {
@@ -97,7 +104,7 @@ struct CredentialsCommand: ParsableCommand {
                 throw CommandFailure.exit(.usage, "a name is one word of ASCII without a colon, of 64 letters at most")
             }
             try CredentialFailures.report {
-                let files = try self.files.paths()
+                let files = try self.files.paths(refusesFaults: true)
                 let made = NewCredentials.make(
                     name: self.name,
                     owner: self.owner,
