@@ -76,11 +76,8 @@ extension EndToEnd {
             #expect(untrusted["local server"]?.advice?.contains("--origin-tls-verify off") == true)
 
             let plain = try await self.diagnose(["--to", "\(secure.port)"], edge: edge, in: scratch)
-            #expect(
-                plain["local server"]?.finding
-                    == "localhost:\(secure.port) takes connections, and closes them without an answer to HTTP: if it expects "
-                    + "TLS, write https:// in front of it"
-            )
+            let speaksTLS = "localhost:\(secure.port) speaks TLS: write https:// in front of it"
+            #expect(plain["local server"]?.finding == speaksTLS)
             let other = try await self.diagnose(["--to", "127.0.0.1:\(greeterPort)"], edge: edge, in: scratch)
             #expect(
                 other["local server"]?.finding

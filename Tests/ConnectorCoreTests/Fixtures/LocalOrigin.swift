@@ -20,6 +20,8 @@ struct LocalOrigin: Sendable {
         case echo
         /// Sends so many bytes at once and finishes, whatever comes.
         case send(Int)
+        /// Sends the text at once, whatever comes.
+        case greet(String)
         /// Sends the text as soon as something comes, and finishes.
         case answer(String)
         /// Sends the text as soon as something comes, then resets the connection.
@@ -94,6 +96,9 @@ private final class BehaviourHandler: ChannelInboundHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        if case .greet(let text) = self.behaviour {
+            context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+        }
         guard case .send(let count) = self.behaviour else { return }
         let bytes = ByteBuffer(repeating: 0x5A, count: count)
         context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
@@ -114,7 +119,7 @@ private final class BehaviourHandler: ChannelInboundHandler {
             context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: text))).assumeIsolated().whenComplete { _ in
                 channel.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(200)) { channel.close(promise: nil) }
             }
-        case .send, .swallow: break
+        case .send, .greet, .swallow: break
         }
     }
 
@@ -126,6 +131,7 @@ private final class BehaviourHandler: ChannelInboundHandler {
         guard let event = event as? ChannelEvent, event == .inputClosed else { return }
         self.ending = .finished
         if case .echo = self.behaviour { context.close(mode: .output, promise: nil) }
+        if case .greet = self.behaviour { context.close(promise: nil) }
         if case .swallow = self.behaviour { context.close(promise: nil) }
     }
 

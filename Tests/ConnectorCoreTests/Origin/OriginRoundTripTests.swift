@@ -5,6 +5,7 @@ import Foundation
 import Inspection
 import Logging
 import Mux
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Protocol
@@ -39,6 +40,28 @@ struct OriginRoundTripTests {
                 #expect(await origin.nextEnding() == .finished)
             }
         }
+        try await origin.stop()
+    }
+
+    @Test("An answer that is none of HTTP is told once, and passes as it is")
+    func otherProtocol() async throws {
+        let alert = "\u{15}\u{3}\u{1}\u{0}\u{2}\u{2}\u{46}"
+        let origin = try await LocalOrigin.start(.answer(alert))
+        let edge = try await FakeEdge.start()
+        let sentences = NIOLockedValueBox<[String]>([])
+        var opener = try OwnSessionOpener.fixture(edge: edge.address, target: "127.0.0.1:\(origin.port)")
+        opener.observer = OriginObserver.none.once { sentence in sentences.withLockedValue { $0.append(sentence) } }
+        let session = try await opener.open(bundle: .init(id: Array(repeating: 7, count: 16), index: 0, count: 1))
+        let edgeSession = try await edge.nextSession()
+        for _ in 0..<2 {
+            let exchange = try await edgeSession.exchange(ByteBuffer(string: "GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+            #expect(exchange.bytes == ByteBuffer(string: alert))
+        }
+        #expect(
+            sentences.withLockedValue { $0 } == ["127.0.0.1:\(origin.port) speaks TLS: write https:// in front of it"]
+        )
+        session.close()
+        try await edge.stop()
         try await origin.stop()
     }
 

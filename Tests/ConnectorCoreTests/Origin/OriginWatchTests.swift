@@ -42,6 +42,49 @@ struct OriginWatchTests {
         try await back.listener.close()
     }
 
+    @Test("A server that speaks first is none of HTTP, and is told with what it said")
+    func greeting() async throws {
+        let origin = try await LocalOrigin.start(.greet("SSH-2.0-OpenSSH_9.2\r\n"))
+        let (sentences, told) = AsyncStream.makeStream(of: String.self)
+        await OriginWatch(target: self.target(origin.port), report: { _ in }, warn: { told.yield($0) }).run()
+        var iterator = sentences.makeAsyncIterator()
+        #expect(
+            await iterator.next()
+                == "localhost:\(origin.port) speaks something else than HTTP/1.1, “SSH-2.0-OpenSSH_9.2”: culvert tcp carries "
+                + "that"
+        )
+        try await origin.stop()
+    }
+
+    @Test("Nothing is sent to a server that says nothing, and the tunnel does not wait until it has not")
+    func silence() async throws {
+        let origin = try await LocalOrigin.start(.echo)
+        let steps = NIOLockedValueBox<[String]>([])
+        await OriginWatch(
+            target: self.target(origin.port),
+            report: { _ in steps.withLockedValue { $0.append("reachable") } },
+            // An echo of anything that was sent would be one.
+            warn: { sentence in steps.withLockedValue { $0.append(sentence) } },
+            onLook: { steps.withLockedValue { $0.append("looked") } }
+        )
+        .run()
+        #expect(steps.withLockedValue { $0 } == ["reachable", "looked"])
+        try await origin.stop()
+    }
+
+    @Test(
+        "The first bytes of a server tell HTTP, TLS and others apart",
+        arguments: [
+            ("HTTP/1.1 200 OK\r\n", nil), ("HTTP", nil),
+            ("\u{15}\u{3}\u{1}", "localhost:1 speaks TLS: write https:// in front of it"),
+            ("220 mail\r\n", "localhost:1 speaks something else than HTTP/1.1, “220 mail”: culvert tcp carries that"),
+            ("\u{1}\u{2}", "localhost:1 speaks something else than HTTP/1.1: culvert tcp carries that"),
+        ] as [(String, String?)]
+    )
+    func speech(words: String, fault: String?) {
+        #expect(OriginSpeech.fault(ByteBuffer(string: words), of: self.target(1)) == fault)
+    }
+
     @Test("A server that is there is no event")
     func there() async throws {
         let origin = try await LocalOrigin.start(.swallow)

@@ -112,7 +112,9 @@ package struct ControlClient: Sendable {
         let answer: Answer
         do {
             answer = try await self.answer(.GET, "/api/openapi.json", body: nil, isAuthorized: false)
-        } catch .refused(_, _, .some(let problem)) where problem.type.hasPrefix("urn:culvert:") {
+        } catch .refused(_, _, .some(let problem))
+            where problem.type.hasPrefix("urn:culvert:") && problem.code != EdgeFailure.tlsRequired
+        {
             // A problem document of ours comes from an edge.
             return nil
         }

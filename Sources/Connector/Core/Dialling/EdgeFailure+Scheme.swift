@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
+
 extension EdgeFailure {
     /// The failure, or what explains it better: that TLS is spoken where the URL says `http://`.
     ///
@@ -13,6 +15,9 @@ extension EdgeFailure {
         return .otherScheme(address: edge.description, right: edge.withTLS.description)
     }
 
+    /// What an edge answers there itself.
+    static let tlsRequired = "tls_required"
+
     /// Whether a server that expects TLS, or sends everybody to another port for it, behaves like this.
     private func mayComeOfScheme(at edge: EdgeAddress) -> Bool {
         let isFarAway = edge.port == 80 && !Authority(host: edge.host, port: nil).isLoopback
@@ -21,6 +26,7 @@ extension EdgeFailure {
         case .unreachable(_, let reason): isFarAway || reason == Self.closedReason
         // Many servers answer plain HTTP at their port for TLS with 400.
         case .refused(let status, _, nil): status == 400 || (300...399).contains(status)
+        case .refused(_, _, .some(let problem)): problem.code == Self.tlsRequired
         default: false
         }
     }

@@ -10,6 +10,11 @@ enum TLSProbe {
 
     /// Whether a TLS handshake succeeds at an address, whatever certificate is shown there.
     static func finds(_ edge: EdgeAddress) async -> Bool {
+        await self.finds(edge.host, edge.port)
+    }
+
+    /// Whether a TLS handshake succeeds at a host's port, whatever certificate is shown there.
+    static func finds(_ host: String, _ port: Int) async -> Bool {
         // Nothing is sent over this connection but the handshake.
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateVerification = .none
@@ -21,17 +26,17 @@ enum TLSProbe {
             ready.fail(ChannelError.connectTimeout(Self.patience))
         }
         defer { timeout.cancel() }
-        ClientBootstrap.reaching(edge.host, on: eventLoop)
+        ClientBootstrap.reaching(host, on: eventLoop)
             .connectTimeout(Self.patience)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers(
-                        NIOSSLClientHandler(context: context, addressing: edge.host),
+                        NIOSSLClientHandler(context: context, addressing: host),
                         HandshakeWaiter(promise: ready)
                     )
                 }
             }
-            .connect(host: edge.host, port: edge.port)
+            .connect(host: host, port: port)
             .whenComplete { result in
                 switch result {
                 case .success(let channel): ready.futureResult.whenComplete { _ in channel.close(promise: nil) }

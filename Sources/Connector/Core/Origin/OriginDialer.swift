@@ -23,6 +23,8 @@ package final class OriginDialer {
     /// stream.
     private var loopback: SocketAddress?
     private var lastFailure: OriginFailure?
+    /// Whether the first bytes of a connection are still heard: until one has begun as an answer of HTTP does.
+    private var listensForHTTP = true
 
     /// How long connecting, with the TLS handshake, may take.
     package static let connectTimeout = TimeAmount.seconds(5)
@@ -122,6 +124,18 @@ package final class OriginDialer {
             }.nonisolated()
     }
 
+    /// A local server has said its first words, or has ended the connection without any.
+    ///
+    /// A server of TLS does the latter to a request without, or answers 400, and is asked once.
+    private func heard(_ words: ByteBuffer?, from target: OriginTarget) {
+        if let words, let fault = OriginSpeech.fault(words, of: target) { return self.observer.warn(fault) }
+        guard self.listensForHTTP else { return }
+        self.listensForHTTP = false
+        guard words.map(OriginSpeech.isBadRequest) ?? true else { return }
+        let warn = self.observer.warn
+        Task { if let fault = await OriginSpeech.tlsFault(of: target) { warn(fault) } }
+    }
+
     private func use(_ local: any Channel, for pipe: OriginPipe, target: OriginTarget, deadline: NIODeadline) {
         guard !pipe.isStreamOver else { return local.close(promise: nil) }
         do {
@@ -130,6 +144,9 @@ package final class OriginDialer {
                 self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
                     self.reject(pipe, ChannelError.connectTimeout(Self.connectTimeout), target: target)
                 }
+            }
+            if self.listensForHTTP, tls == nil, target.kind == .http {
+                try local.pipeline.syncOperations.addHandler(FirstWords { self.heard($0, from: target) })
             }
             try pipe.attachLocal(local, tls: tls) {
                 timeout?.cancel()

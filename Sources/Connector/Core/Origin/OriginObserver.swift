@@ -23,6 +23,9 @@ package struct OriginObserver: Sendable {
     /// Called for connections of tunnels that don't carry HTTP; `nil` where nobody looks.
     let connections: (@Sendable (OriginConnectionEvent) -> Void)?
 
+    /// Called with a sentence about a local server that speaks something else than its target says.
+    private(set) var warn: @Sendable (String) -> Void = { _ in }
+
     /// Whether the local server can't be reached, as far as anybody has noticed; `nil` if each notices for itself.
     private(set) var isUnreachable: (@Sendable () -> Bool)?
 
@@ -41,7 +44,11 @@ package struct OriginObserver: Sendable {
     }
 
     /// The same observer, told once by all who notice that the local server is away, and once that it is back.
-    func once() -> OriginObserver {
+    ///
+    /// - Parameter warn: Called with a sentence about a local server that speaks something else than its target says, once
+    ///   with each.
+    func once(warn: @escaping @Sendable (String) -> Void = { _ in }) -> OriginObserver {
+        let sentences = NIOLockedValueBox<Set<String>>([])
         let failure = NIOLockedValueBox<ErrorCode?>(nil)
         let report = self.report
         var observer = OriginObserver(
@@ -62,6 +69,9 @@ package struct OriginObserver: Sendable {
             listeners: self.listeners,
             connections: self.connections
         )
+        observer.warn = { sentence in
+            if sentences.withLockedValue({ $0.insert(sentence).inserted }) { warn(sentence) }
+        }
         observer.isUnreachable = { failure.withLockedValue { $0 != nil } }
         return observer
     }

@@ -4,25 +4,48 @@ import NIOCore
 import NIOPosix
 import Protocol
 
-/// Sees at the start of a run whether the local server takes connections.
+/// Sees at the start of a run whether the local server takes connections, and does not begin to speak itself.
 ///
 /// Without it, that nothing listens there would show with the first request alone. It asks once: a server that takes one
-/// connection and no more must not lose it to somebody who has nothing to say.
+/// connection and no more must not lose it to somebody who has nothing to say. It sends nothing that a server of HTTP
+/// would have to answer.
 struct OriginWatch: Sendable {
     /// For how long the tunnel waits for it: a server of this machine answers sooner, and one that does not is no reason to
     /// keep visitors waiting.
     static let headStart = Duration.milliseconds(250)
 
+    /// How long a server has to speak first, as those of SSH, mail and databases do at once.
+    static let greetingTime = TimeAmount.milliseconds(200)
+
     let target: OriginTarget
     /// Called with what was seen.
     let report: @Sendable (OriginEvent) -> Void
+    /// Called with a sentence about a server that does not speak HTTP, or speaks it behind TLS.
+    var warn: @Sendable (String) -> Void = { _ in }
+    /// Called when it is known whether connections are taken.
+    var onLook: @Sendable () -> Void = {}
 
     /// Opens a connection, and closes it.
     func run() async {
         do {
-            try await self.connect()
+            let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+            let greeting = eventLoop.makePromise(of: ByteBuffer?.self)
+            let channel: any Channel
+            do {
+                channel = try await self.connect(on: eventLoop, greeting)
+            } catch {
+                greeting.succeed(nil)
+                throw error
+            }
             self.report(.reachable(target: "\(self.target)"))
+            self.onLook()
+            let words = self.target.usesTLS ? nil : await self.words(on: channel, greeting)
+            greeting.succeed(nil)
+            // Before anything else is tried: many a small server takes one connection at a time.
+            try? await channel.close()
+            if let fault = await self.fault(after: words) { self.warn(fault) }
         } catch {
+            self.onLook()
             let failure = OriginFailure(error, dialling: self.target)
             self.report(
                 .unreachable(
@@ -34,6 +57,23 @@ struct OriginWatch: Sendable {
         }
     }
 
+    /// What the server says first, which none of HTTP does.
+    private func words(on channel: any Channel, _ greeting: EventLoopPromise<ByteBuffer?>) async -> ByteBuffer? {
+        let timeout = channel.eventLoop.scheduleTask(in: Self.greetingTime) { greeting.succeed(nil) }
+        defer { timeout.cancel() }
+        return try? await greeting.futureResult.get()
+    }
+
+    /// What is wrong with a server that has said this first.
+    ///
+    /// One that speaks TLS says nothing before its client does. It is asked where the port is by custom one of HTTPS: at
+    /// others a server of HTTP would find a request in its log that it can't read.
+    private func fault(after words: ByteBuffer?) async -> String? {
+        if let words { return OriginSpeech.fault(words, of: self.target) }
+        guard let port = self.target.port, port % 1_000 == 443 else { return nil }
+        return await OriginSpeech.tlsFault(of: self.target)
+    }
+
     /// What to do, as the end of a sentence.
     private static func advice(for failure: OriginFailure) -> String {
         switch failure.code {
@@ -43,15 +83,20 @@ struct OriginWatch: Sendable {
         }
     }
 
-    private func connect() async throws {
-        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    private func connect(
+        on eventLoop: any EventLoop,
+        _ greeting: EventLoopPromise<ByteBuffer?>
+    ) async throws -> any Channel {
         let bootstrap = ClientBootstrap.reaching(self.target.host, on: eventLoop)
             .connectTimeout(OriginDialer.connectTimeout)
-        let channel =
-            switch self.target.endpoint {
-            case .unix(let path): try await bootstrap.connect(unixDomainSocketPath: path).get()
-            case .tcp(let host, let port): try await bootstrap.connect(host: host, port: port).get()
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(FirstWords { greeting.succeed($0) })
+                }
             }
-        try await channel.close()
+        return switch self.target.endpoint {
+        case .unix(let path): try await bootstrap.connect(unixDomainSocketPath: path).get()
+        case .tcp(let host, let port): try await bootstrap.connect(host: host, port: port).get()
+        }
     }
 }

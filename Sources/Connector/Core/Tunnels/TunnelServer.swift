@@ -143,7 +143,9 @@ package struct TunnelServer: Sendable {
             pace: self.renewals,
             report: observer.token
         )
-        let origin = observer.origin.once()
+        let origin = observer.origin.once { [logger = self.logger] sentence in
+            logger.warning("\(sentence).", metadata: ["tunnel": "\(id)"])
+        }
         self.warnOfLoop(tunnel)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             defer { tasks.cancelAll() }
@@ -151,8 +153,13 @@ package struct TunnelServer: Sendable {
             if self.watchesOrigin, tunnel.target.kind == .http {
                 let (looking, hasLooked) = AsyncStream<Void>.makeStream()
                 tasks.addTask {
-                    await OriginWatch(target: tunnel.target, report: origin.report).run()
-                    hasLooked.finish()
+                    await OriginWatch(
+                        target: tunnel.target,
+                        report: origin.report,
+                        warn: origin.warn,
+                        onLook: { hasLooked.finish() }
+                    )
+                    .run()
                 }
                 tasks.addTask {
                     try? await Task.sleep(for: OriginWatch.headStart)

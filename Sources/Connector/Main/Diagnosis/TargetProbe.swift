@@ -52,7 +52,18 @@ final class TargetProbe: ChannelInboundHandler {
             timeout.cancel()
             channel.close(promise: nil)
         }
-        return try await promise.futureResult.get()
+        let outcome: Result<String, any Error>
+        do {
+            outcome = .success(try await promise.futureResult.get())
+        } catch {
+            outcome = .failure(error)
+        }
+        // A server that speaks TLS answers 400, or closes the connection.
+        if case .success(let finding) = outcome, !finding.hasSuffix(" 400") { return finding }
+        if let fault = await OriginSpeech.tlsFault(of: target) {
+            throw OriginFailure(code: .localTLSError, reason: fault)
+        }
+        return try outcome.get()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -62,17 +73,9 @@ final class TargetProbe: ChannelInboundHandler {
             let status = String(decoding: begin.dropFirst(9), as: UTF8.self)
             self.promise.succeed("\(self.target.address) answers HEAD / with \(status)")
         } else {
-            // A record of TLS: an alert (RFC 8446 §5.1).
-            let isTLS = begin.first == 0x15
-            self.promise.fail(
-                OriginFailure(
-                    code: .localTLSError,
-                    reason: isTLS
-                        ? "\(self.target.address) speaks TLS: write https:// in front of it"
-                        : "\(self.target.address) speaks something else than HTTP/1.1\(Self.greeting(bytes)): culvert tcp "
-                            + "carries that"
-                )
-            )
+            let fault = OriginSpeech.fault(bytes, of: self.target)
+            let reason = fault ?? "\(self.target.address) says no whole line of HTTP"
+            self.promise.fail(OriginFailure(code: .localTLSError, reason: reason))
         }
     }
 
@@ -89,12 +92,5 @@ final class TargetProbe: ChannelInboundHandler {
                     + (self.target.usesTLS ? "" : ": if it expects TLS, write https:// in front of it")
             )
         )
-    }
-
-    /// What a server said first, if that is text: it tells most protocols by name.
-    private static func greeting(_ bytes: ByteBuffer) -> String {
-        let line = bytes.readableBytesView.prefix(40).prefix { $0 != 0x0d && $0 != 0x0a }
-        guard !line.isEmpty, line.allSatisfy({ (0x20...0x7e).contains($0) }) else { return "" }
-        return ", “\(String(decoding: line, as: UTF8.self))”"
     }
 }
