@@ -2,7 +2,7 @@
 import EdgeTunnels
 import NIOCore
 
-/// Answers a connection beyond the limit, whatever it asks.
+/// Answers a connection that gets nothing else, whatever it asks.
 ///
 /// What comes is dropped until the visitor closes, for a moment: a close with bytes unread would be a reset, which can
 /// take the answer with it (RFC 9112 §9.6).
@@ -10,19 +10,39 @@ package final class RefusingHandler: ChannelInboundHandler {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
 
-    /// How many connections are answered so at a time.
+    /// How many connections beyond the limit are answered so at a time.
     package static let maximumCount = 256
 
-    private let status: Int
+    private let page: ErrorPage
+    private let isHTML: Bool
+    private let isHead: Bool
 
+    /// Refuses a connection beyond the limit.
+    ///
     /// - Parameter status: The status of the answer.
     package init(status: Int) {
-        self.status = status
+        self.page = ErrorPage(error: .tooManyConnections, status: status, requestID: RequestID(), retryAfter: 1)
+        self.isHTML = false
+        self.isHead = false
+    }
+
+    /// Refuses a request whose first bytes came without TLS.
+    init(plain request: ByteBuffer, status: Int) {
+        self.page = ErrorPage(error: .tlsRequired, status: status, requestID: RequestID())
+        self.isHTML = ErrorPage.prefersHTML(unfinishedHead: request)
+        self.isHead = request.readableBytesView.starts(with: "HEAD ".utf8)
+    }
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        if context.channel.isActive { self.answer(context) }
     }
 
     package func channelActive(context: ChannelHandlerContext) {
-        let page = ErrorPage(error: .tooManyConnections, status: self.status, requestID: RequestID(), retryAfter: 1)
-        let response = page.response(isHTML: false, isHead: false, isClosing: true)
+        self.answer(context)
+    }
+
+    private func answer(_ context: ChannelHandlerContext) {
+        let response = self.page.response(isHTML: self.isHTML, isHead: self.isHead, isClosing: true)
         context.writeAndFlush(self.wrapOutboundOut(response)).assumeIsolated().whenComplete { _ in
             context.close(mode: .output, promise: nil)
         }

@@ -23,6 +23,7 @@ package enum VisitorError: String, CaseIterable, Error {
     case headerTooLarge = "header_too_large"
     case requestTimeout = "request_timeout"
     case versionNotSupported = "version_not_supported"
+    case tlsRequired = "tls_required"
     case accessDenied = "access_denied"
     case loginRequired = "login_required"
     case loopDetected = "loop_detected"
@@ -56,7 +57,7 @@ package enum VisitorError: String, CaseIterable, Error {
         case .originConnectTimeout, .originTimeout: return isCDN ? 503 : 504
         case .originInvalidResponse: return isCDN ? 500 : 502
         case .rateLimited, .tooManyFromVisitor: return 429
-        case .badRequest: return 400
+        case .badRequest, .tlsRequired: return 400
         case .headerTooLarge: return 431
         case .requestTimeout: return 408
         case .versionNotSupported: return 505
@@ -86,6 +87,7 @@ package enum VisitorError: String, CaseIterable, Error {
         case .headerTooLarge: "The request's head is too large."
         case .requestTimeout: "The request did not arrive in time."
         case .versionNotSupported: "This version of HTTP is not spoken here."
+        case .tlsRequired: "A plain HTTP request was sent to a port that speaks HTTPS."
         case .accessDenied: "The tunnel does not admit this address."
         case .loginRequired: "The tunnel asks for a name and a password."
         case .loopDetected: "The request has come back to the edge again and again."
@@ -124,6 +126,7 @@ package enum VisitorError: String, CaseIterable, Error {
         case .headerTooLarge: "Send fewer or shorter fields: cookies are the usual reason."
         case .requestTimeout: "Send the request again."
         case .versionNotSupported: "Use HTTP/1.1."
+        case .tlsRequired: "Write https:// instead of http:// in front of the address."
         case .accessDenied: "Ask the tunnel's owner to admit your address."
         case .loginRequired: "Send the credentials that the tunnel's owner gave you."
         case .loopDetected: "Forward to the local server's own port: the connector's target leads back to the edge."
@@ -134,7 +137,7 @@ package enum VisitorError: String, CaseIterable, Error {
     /// connection takes is needed for others.
     var endsConnection: Bool {
         switch self {
-        case .badRequest, .tooManyConnections, .tooManyFromVisitor: true
+        case .badRequest, .tlsRequired, .tooManyConnections, .tooManyFromVisitor: true
         default: false
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlAPI
+import Foundation
 import NIOConcurrencyHelpers
 import Program
 import Protocol
@@ -15,6 +16,15 @@ extension CodeCase {
     static var visitors: [CodeCase] {
         [
             Self.edge(.visitor, "tunnel_not_found", 404) { try await $0.get("/nobody/") },
+            CodeCase(.visitor, "tls_required", 400) {
+                var met: Met?
+                try await SettingCase.withCertificates { folder in
+                    let files = ["tls.crt", "tls.key"].map { folder.appending(path: $0).path }
+                    let settings = ["--tls-certificate", files[0], "--tls-key", files[1]]
+                    try await EdgeUnderTest.run(settings) { met = Met(try await $0.get("/nobody/")) }
+                }
+                return try #require(met)
+            },
             Self.edge(.visitor, "tunnel_ambiguous", 409) { edge in
                 var cookie = ""
                 for name in ["one-app", "two-app"] {

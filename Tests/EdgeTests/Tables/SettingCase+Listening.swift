@@ -102,6 +102,8 @@ extension SettingCase {
                         #expect(edge.addresses.publicURL.hasPrefix("https://"))
                         let peer = try Self.peerCertificate(at: edge.addresses.listen)
                         #expect(peer.contains("CN = edge") || peer.contains("CN=edge"), "\(peer)")
+                        let page = try await edge.get("/nobody/", fields: [("Accept", "text/html")])
+                        #expect(page.status == 400 && page["Content-Type"]?.hasPrefix("text/html") == true)
                     }
                     let alone = EdgeUnderTest.read(["--tls-certificate", certificate]).problems
                     #expect(alone.contains { $0.contains("need each other") })
@@ -123,7 +125,7 @@ extension SettingCase {
     }
 
     /// Gives two pairs of a certificate and a key that do not belong together.
-    private static func withCertificates(_ body: (URL) async throws -> Void) async throws {
+    static func withCertificates(_ body: (URL) async throws -> Void) async throws {
         try await self.inFolder { folder in
             try ListenerCertificateTests.makeCertificate(in: folder)
             try ListenerCertificateTests.makeCertificate(in: folder, prefix: "new-")

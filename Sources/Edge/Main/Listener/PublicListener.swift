@@ -52,7 +52,10 @@ struct PublicListener: Sendable {
                     }
                     try Self.afterProxyHeader(on: channel, headers) { channel, source in
                         let pipeline = channel.pipeline.syncOperations
-                        if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.context)) }
+                        if let tls {
+                            try pipeline.addHandler(PlainRequestGate(services.settings.statusMap))
+                            try pipeline.addHandler(NIOSSLServerHandler(context: tls.context))
+                        }
                         if let place {
                             try pipeline.addHandler(VisitorConnection(services: services, place: place, source: source))
                         } else {
