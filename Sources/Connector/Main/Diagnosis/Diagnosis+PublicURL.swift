@@ -71,6 +71,6 @@ extension Diagnosis {
         guard status == 200, body == secret else {
             throw EdgeFailure.notAnEdge(address: url, reason: "another server answered there, with HTTP \(status)")
         }
-        return "a request passed through \(url)"
+        return "a request passed through a tunnel made for the moment, \(url)"
     }
 }
