@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Testing
 
 @testable import ConnectorCore
@@ -16,6 +17,27 @@ struct EdgeAnswerWatchTests {
         #expect(counts.take(1, of: "a") == 0)
         #expect(counts.take(4, of: "a") == 3)
         #expect(counts.take(.max, of: "b") == UInt64.max - 3)
+    }
+
+    @Test("A policy that was replaced is told, with who may visit now and who might before")
+    func admissions() {
+        let everybody = VisitorAdmission(TunnelPolicy())
+        var policy = TunnelPolicy()
+        policy.ipAllow = ["192.0.2.0/24"]
+        let some = VisitorAdmission(policy)
+        var admissions = EdgeAnswerWatch.Admissions()
+        #expect(admissions.take(some, of: "a") == nil)
+        #expect(admissions.take(some, of: "a") == nil)
+        #expect(admissions.take(everybody, of: "b") == nil)
+        #expect(admissions.take(everybody, of: "a") == some)
+        #expect(admissions.take(everybody, of: "a") == nil)
+        admissions.keep(["b"])
+        #expect(admissions.take(some, of: "a") == nil)
+        #expect(
+            EdgeAnswerWatch.sentence(of: "a", now: everybody, before: some)
+                == "Who may visit a has changed at the edge: everybody; before: from 192.0.2.0/24. Each command with this "
+                + "name replaces the policy: give all of them the same options."
+        )
     }
 
     @Test("A tunnel that is served again begins anew")

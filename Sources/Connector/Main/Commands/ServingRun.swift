@@ -87,6 +87,8 @@ struct ServingRun: Sendable {
                 inspection.directory.subjects
             } report: { [display] count, id in
                 display.edgeAnswered(count, of: id)
+            } warn: { [display] sentence, id in
+                display.logger.warning("\(sentence)", metadata: ["tunnel": "\(id)"])
             }
             return Task { await watch.run() }
         }
