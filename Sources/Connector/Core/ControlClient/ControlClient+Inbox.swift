@@ -24,6 +24,17 @@ extension ControlClient {
         try await self.call(.GET, self.path(tunnelID))
     }
 
+    /// Describes an inbox; `nil` if the tunnel has none, or the edge keeps or knows none.
+    package func inboxIfAny(of tunnelID: String) async throws(EdgeFailure) -> InboxStatus? {
+        do {
+            return try await self.inbox(of: tunnelID)
+        } catch .refused(_, _, .some(let problem)) where Self.withoutInbox.contains(problem.code) {
+            return nil
+        }
+    }
+
+    private static let withoutInbox: Set = ["inbox_not_found", "inbox_not_served", "not_found"]
+
     /// Deletes an inbox with all that is in it.
     package func deleteInbox(of tunnelID: String) async throws(EdgeFailure) {
         _ = try await self.exchange(.DELETE, self.path(tunnelID), body: nil)

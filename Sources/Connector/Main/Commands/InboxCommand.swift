@@ -34,22 +34,17 @@ struct InboxCommand: AsyncParsableCommand {
                 """
         )
 
-        @Argument(help: "The tunnel's id or name.")
-        var tunnel: String
+        @OptionGroup var named: NamedTunnel
 
-        @Flag(help: "Print the JSON of the control API.")
-        var json = false
-
-        @OptionGroup var edgeOptions: EdgeOptions
-        @OptionGroup var credentialOptions: CredentialOptions
+        @OptionGroup var options: AnswerOptions
 
         func run() async throws {
-            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-                let id = self.tunnel
-                let inbox = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
+            try await self.reportingFailures(as: self.options.control.logFormat) {
+                let id = self.named.tunnel
+                let inbox = try await self.options.control.perform {
                     client async throws(EdgeFailure) in try await client.inbox(of: id)
                 }
-                try StandardStream.output.writeLine(self.json ? JSONText.of(inbox) : InboxTable.details(inbox))
+                try self.options.write(inbox, as: InboxTable.details(inbox))
             }
         }
     }
@@ -66,8 +61,7 @@ struct InboxCommand: AsyncParsableCommand {
                 """
         )
 
-        @Argument(help: "The tunnel's id or name.")
-        var tunnel: String
+        @OptionGroup var named: NamedTunnel
 
         @Option(help: ArgumentHelp("Those alone that are waiting, delivered or dead.", valueName: "state"))
         var state: InboxMessageState?
@@ -75,23 +69,19 @@ struct InboxCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("The most messages, up to 200.", valueName: "number"))
         var limit = 50
 
-        @Flag(help: "Print the JSON of the control API.")
-        var json = false
-
-        @OptionGroup var edgeOptions: EdgeOptions
-        @OptionGroup var credentialOptions: CredentialOptions
+        @OptionGroup var options: AnswerOptions
 
         func validate() throws {
             guard (1...200).contains(self.limit) else { throw ValidationError("--limit is a number from 1 to 200.") }
         }
 
         func run() async throws {
-            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-                let (id, state, limit) = (self.tunnel, self.state, self.limit)
-                let list = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
+            try await self.reportingFailures(as: self.options.control.logFormat) {
+                let (id, state, limit) = (self.named.tunnel, self.state, self.limit)
+                let list = try await self.options.control.perform {
                     client async throws(EdgeFailure) in try await client.messages(of: id, state: state, limit: limit)
                 }
-                try StandardStream.output.writeLine(self.json ? JSONText.of(list) : InboxTable.list(list.messages))
+                try self.options.write(list, as: InboxTable.list(list.messages))
             }
         }
     }
@@ -108,8 +98,7 @@ struct InboxCommand: AsyncParsableCommand {
                 """
         )
 
-        @Argument(help: "The tunnel's id or name.")
-        var tunnel: String
+        @OptionGroup var named: NamedTunnel
 
         @Argument(help: "The message's id, as culvert inbox list shows it.")
         var message: String
@@ -117,23 +106,21 @@ struct InboxCommand: AsyncParsableCommand {
         @Flag(help: "Print the body alone, byte for byte.")
         var body = false
 
-        @Flag(help: "Print the JSON of the control API.")
-        var json = false
-
-        @OptionGroup var edgeOptions: EdgeOptions
-        @OptionGroup var credentialOptions: CredentialOptions
+        @OptionGroup var options: AnswerOptions
 
         func validate() throws {
-            if self.body, self.json { throw ValidationError("--body and --json are two ways to print a message.") }
+            guard !self.body || !self.options.json else {
+                throw ValidationError("--body and --json are two ways to print a message.")
+            }
         }
 
         func run() async throws {
-            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-                let (id, message) = (self.tunnel, self.message)
-                let content = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
+            try await self.reportingFailures(as: self.options.control.logFormat) {
+                let (id, message) = (self.named.tunnel, self.message)
+                let content = try await self.options.control.perform {
                     client async throws(EdgeFailure) in try await client.message(message, of: id)
                 }
-                if self.json { return try StandardStream.output.writeLine(JSONText.of(content)) }
+                if self.options.json { return try StandardStream.output.writeLine(JSONText.of(content)) }
                 let bytes = Data(base64Encoded: content.bodyBase64) ?? Data()
                 if self.body { return FileHandle.standardOutput.write(bytes) }
                 StandardStream.output.writeLine(InboxTable.content(content, body: bytes))
@@ -153,8 +140,7 @@ struct InboxCommand: AsyncParsableCommand {
                 """
         )
 
-        @Argument(help: "The tunnel's id or name.")
-        var tunnel: String
+        @OptionGroup var named: NamedTunnel
 
         @Argument(help: "The message's id, as culvert inbox list shows it.")
         var message: String?
@@ -162,28 +148,22 @@ struct InboxCommand: AsyncParsableCommand {
         @Flag(help: "Deliver the messages that are dead, a thousand at most.")
         var dead = false
 
-        @Flag(help: "Print the JSON of the control API.")
-        var json = false
-
-        @OptionGroup var edgeOptions: EdgeOptions
-        @OptionGroup var credentialOptions: CredentialOptions
+        @OptionGroup var options: AnswerOptions
 
         func validate() throws {
             guard (self.message == nil) == self.dead else { throw ValidationError("Name a message, or give --dead.") }
         }
 
         func run() async throws {
-            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-                let (id, message) = (self.tunnel, self.message)
-                let change = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
+            try await self.reportingFailures(as: self.options.control.logFormat) {
+                let (id, message) = (self.named.tunnel, self.message)
+                let change = try await self.options.control.change {
                     client async throws(EdgeFailure) -> InboxChange in
                     guard let message else { return try await client.deliverDead(of: id) }
                     return try await client.deliver(message, of: id)
                 }
-                if self.json { return try StandardStream.output.writeLine(JSONText.of(change)) }
-                StandardStream.output.writeLine(
-                    "\(change.changed) \(change.changed == 1 ? "message goes" : "messages go") out now, or once a connector is there."
-                )
+                let what = change.changed == 1 ? "message goes" : "messages go"
+                try self.options.write(change, as: "\(change.changed) \(what) out now, or once a connector is there.")
             }
         }
     }
@@ -199,27 +179,22 @@ struct InboxCommand: AsyncParsableCommand {
                 """
         )
 
-        @Argument(help: "The tunnel's id or name.")
-        var tunnel: String
+        @OptionGroup var named: NamedTunnel
 
         @Argument(help: "The message's id, as culvert inbox list shows it.")
         var message: String
 
-        @Flag(help: "Print the JSON of the control API.")
-        var json = false
-
-        @OptionGroup var edgeOptions: EdgeOptions
-        @OptionGroup var credentialOptions: CredentialOptions
+        @OptionGroup var options: AnswerOptions
 
         func run() async throws {
-            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-                let (id, message) = (self.tunnel, self.message)
-                let change = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
+            try await self.reportingFailures(as: self.options.control.logFormat) {
+                let (id, message) = (self.named.tunnel, self.message)
+                let change = try await self.options.control.change {
                     client async throws(EdgeFailure) in try await client.skip(message, of: id)
                 }
-                if self.json { return try StandardStream.output.writeLine(JSONText.of(change)) }
-                StandardStream.output.writeLine(
-                    change.changed == 0 ? "\(message) does not wait: nothing was skipped." : "Skipped \(message)."
+                try self.options.write(
+                    change,
+                    as: change.changed == 0 ? "\(message) does not wait: nothing was skipped." : "Skipped \(message)."
                 )
             }
         }
@@ -237,8 +212,7 @@ struct InboxCommand: AsyncParsableCommand {
                 """
         )
 
-        @Argument(help: "The tunnel's id or name.")
-        var tunnel: String
+        @OptionGroup var named: NamedTunnel
 
         @Argument(help: "The message's id, as culvert inbox list shows it.")
         var message: String?
@@ -246,17 +220,16 @@ struct InboxCommand: AsyncParsableCommand {
         @Flag(help: "Delete the inbox, with every message in it.")
         var all = false
 
-        @OptionGroup var edgeOptions: EdgeOptions
-        @OptionGroup var credentialOptions: CredentialOptions
+        @OptionGroup var control: ControlOptions
 
         func validate() throws {
             guard (self.message == nil) == self.all else { throw ValidationError("Name a message, or give --all.") }
         }
 
         func run() async throws {
-            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-                let (id, message) = (self.tunnel, self.message)
-                try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
+            try await self.reportingFailures(as: self.control.logFormat) {
+                let (id, message) = (self.named.tunnel, self.message)
+                try await self.control.change {
                     client async throws(EdgeFailure) in
                     guard let message else { return try await client.deleteInbox(of: id) }
                     try await client.deleteMessage(message, of: id)

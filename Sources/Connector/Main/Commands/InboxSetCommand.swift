@@ -13,18 +13,19 @@ extension InboxCommand {
             abstract: "Make an inbox for a tunnel, or change it.",
             usage: "culvert inbox set <tunnel> [--path <path> …] [<options>]",
             discussion: """
-                What is left out has its default, also where the inbox is there already.
+                What is left out stays as it is in an inbox that is there already, and has its default in a new one; with \
+                --file, or --defaults, it has its default in both.
 
                 Examples:
                   culvert inbox set my-app --path '/hooks/*'
                   culvert inbox set my-app --path /github --verify github --secret-file secret
                   culvert inbox set my-app --always --echo query:hub.challenge
+                  culvert inbox set my-app --no-always
                   culvert inbox set my-app --file inbox.json
                 """
         )
 
-        @Argument(help: "The tunnel's id or name.")
-        var tunnel: String
+        @OptionGroup var named: NamedTunnel
 
         @Option(
             name: .customLong("path"),
@@ -41,8 +42,12 @@ extension InboxCommand {
         )
         var methods: [String] = []
 
-        @Flag(help: "Keep each request, answer at once, and deliver it behind the answer.")
-        var always = false
+        @Flag(
+            inversion: .prefixedNo,
+            help:
+                "Keep each request, answer at once, and deliver it behind the answer; or those alone that nobody can take."
+        )
+        var always: Bool?
 
         @Option(
             help: ArgumentHelp(
@@ -59,8 +64,11 @@ extension InboxCommand {
         )
         var secretFile: String?
 
-        @Flag(help: "Let requests with a wrong signature through, and mark those that are kept.")
-        var mark = false
+        @Flag(
+            inversion: .prefixedNo,
+            help: "Let requests with a wrong signature through, and mark those that are kept; or refuse them."
+        )
+        var mark: Bool?
 
         @Option(
             name: .customLong("echo"),
@@ -74,11 +82,10 @@ extension InboxCommand {
         )
         var file: String?
 
-        @Flag(help: "Print the JSON of the control API.")
-        var json = false
+        @Flag(help: "Begin with the defaults, whatever the inbox has now.")
+        var defaults = false
 
-        @OptionGroup var edgeOptions: EdgeOptions
-        @OptionGroup var credentialOptions: CredentialOptions
+        @OptionGroup var options: AnswerOptions
 
         func validate() throws {
             if self.verify == .generic {
@@ -90,18 +97,30 @@ extension InboxCommand {
         }
 
         func run() async throws {
-            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-                let (id, settings) = (self.tunnel, try self.settings())
-                let inbox = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
+            try await self.reportingFailures(as: self.options.control.logFormat) {
+                let settings = try self.settings(from: try await self.present())
+                let id = self.named.tunnel
+                let inbox = try await self.options.control.change {
                     client async throws(EdgeFailure) in try await client.setInbox(of: id, settings)
                 }
-                try StandardStream.output.writeLine(self.json ? JSONText.of(inbox) : InboxTable.details(inbox))
+                try self.options.write(inbox, as: InboxTable.details(inbox))
+            }
+        }
+
+        /// The settings of the inbox that is there, which stay where the options say nothing; `nil` where they don't count.
+        private func present() async throws -> InboxSettings? {
+            guard self.file == nil, !self.defaults else { return nil }
+            let id = self.named.tunnel
+            return try await self.options.control.read {
+                client async throws(EdgeFailure) in try await client.inboxIfAny(of: id)?.settings
             }
         }
 
         /// The settings that the options ask for.
-        func settings() throws(CommandFailure) -> InboxSettings {
-            var settings = InboxSettings()
+        ///
+        /// - Parameter present: Those of the inbox that is there; their secret is not among them, and stays at the edge.
+        func settings(from present: InboxSettings? = nil) throws(CommandFailure) -> InboxSettings {
+            var settings = present ?? InboxSettings()
             if let file {
                 guard let data = FileManager.default.contents(atPath: file) else {
                     throw CommandFailure(.usage, "The file \(file) can't be read: \(FileFault.words(file)).")
@@ -115,12 +134,21 @@ extension InboxCommand {
             if !self.paths.isEmpty { settings.paths = self.paths }
             if !self.methods.isEmpty { settings.methods = self.methods }
             if !self.echoes.isEmpty { settings.echo = self.echoes }
-            if self.always { settings.when = .always }
-            if let verify { settings.verify = InboxSettings.Verification(scheme: verify, secret: nil) }
+            if let always { settings.when = always ? .always : .unreachable }
+            if let verify {
+                let onFailure = settings.verify?.onFailure
+                settings.verify = InboxSettings.Verification(scheme: verify, secret: nil)
+                if let onFailure { settings.verify?.onFailure = onFailure }
+            }
             if let secretFile {
                 settings.verify?.secret = try SecretFile.read(secretFile, what: "the secret of signatures")
             }
-            if self.mark { settings.verify?.onFailure = .mark }
+            if let mark {
+                guard settings.verify != nil else {
+                    throw CommandFailure(.usage, "--mark is about signatures: give --verify and --secret-file, too.")
+                }
+                settings.verify?.onFailure = mark ? .mark : .refuse
+            }
             if let fault = settings.fault, fault.field != "verify.secret" {
                 throw CommandFailure(.usage, "\(fault.field) \(fault.message).")
             }

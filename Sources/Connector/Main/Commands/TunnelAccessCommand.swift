@@ -20,8 +20,7 @@ extension TunnelsCommand {
                 """
         )
 
-        @Argument(help: "The tunnel's id or name.")
-        var tunnel: String
+        @OptionGroup var named: NamedTunnel
 
         @Option(
             help: ArgumentHelp("For how long the token is valid, in seconds; a day by default.", valueName: "seconds")
@@ -31,11 +30,7 @@ extension TunnelsCommand {
         @Flag(help: "End every access token of the tunnel, and the connections of those who came with one.")
         var revoke = false
 
-        @Flag(help: "Print the JSON of the control API, with the token and its end.")
-        var json = false
-
-        @OptionGroup var edgeOptions: EdgeOptions
-        @OptionGroup var credentialOptions: CredentialOptions
+        @OptionGroup var options: AnswerOptions
 
         func validate() throws {
             let bounds = TunnelAccessRequest.lifetimes
@@ -50,10 +45,10 @@ extension TunnelsCommand {
         }
 
         func run() async throws {
-            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-                let (id, call) = (self.tunnel, try ControlCall(self.edgeOptions, self.credentialOptions))
+            try await self.reportingFailures(as: self.options.control.logFormat) {
+                let (id, control) = (self.named.tunnel, self.options.control)
                 if self.revoke {
-                    try await call.perform { client async throws(EdgeFailure) in
+                    try await control.change { client async throws(EdgeFailure) in
                         try await client.revokeAccess(to: id)
                     }
                     return StandardStream.output.writeLine(
@@ -61,10 +56,10 @@ extension TunnelsCommand {
                     )
                 }
                 let request = TunnelAccessRequest(lifetimeSeconds: self.lifetime)
-                let answer = try await call.perform { client async throws(EdgeFailure) in
+                let answer = try await control.change { client async throws(EdgeFailure) in
                     try await client.issueAccess(to: id, request)
                 }
-                try StandardStream.output.writeLine(self.json ? JSONText.of(answer) : answer.token)
+                try self.options.write(answer, as: answer.token)
             }
         }
     }

@@ -36,21 +36,16 @@ struct TunnelsCommand: AsyncParsableCommand {
                 """
         )
 
-        @Flag(help: "Print the JSON of the control API.")
-        var json = false
-
-        @OptionGroup var edgeOptions: EdgeOptions
-        @OptionGroup var credentialOptions: CredentialOptions
+        @OptionGroup var options: AnswerOptions
 
         func run() async throws {
-            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-                let tunnels = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
+            try await self.reportingFailures(as: self.options.control.logFormat) {
+                let tunnels = try await self.options.control.perform {
                     client async throws(EdgeFailure) in try await client.list()
                 }
-                try StandardStream.output.writeLine(
-                    self.json
-                        ? JSONText.of(TunnelList(tunnels: tunnels))
-                        : TunnelTable.list(tunnels, width: TerminalDevice().columns)
+                try self.options.write(
+                    TunnelList(tunnels: tunnels),
+                    as: TunnelTable.list(tunnels, width: TerminalDevice().columns)
                 )
             }
         }
@@ -68,24 +63,17 @@ struct TunnelsCommand: AsyncParsableCommand {
                 """
         )
 
-        @Argument(help: "The tunnel's id or name.")
-        var tunnel: String
+        @OptionGroup var named: NamedTunnel
 
-        @Flag(help: "Print the JSON of the control API.")
-        var json = false
-
-        @OptionGroup var edgeOptions: EdgeOptions
-        @OptionGroup var credentialOptions: CredentialOptions
+        @OptionGroup var options: AnswerOptions
 
         func run() async throws {
-            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-                let id = self.tunnel
-                let status = try await ControlCall(self.edgeOptions, self.credentialOptions).perform {
+            try await self.reportingFailures(as: self.options.control.logFormat) {
+                let id = self.named.tunnel
+                let status = try await self.options.control.perform {
                     client async throws(EdgeFailure) in try await client.status(of: id)
                 }
-                try StandardStream.output.writeLine(
-                    self.json ? JSONText.of(status) : TunnelTable.details(status, width: TerminalDevice().columns)
-                )
+                try self.options.write(status, as: TunnelTable.details(status, width: TerminalDevice().columns))
             }
         }
     }
@@ -94,28 +82,49 @@ struct TunnelsCommand: AsyncParsableCommand {
     struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Delete a tunnel: its token ends and its connectors are sent away.",
-            usage: "culvert tunnels delete <tunnel> [<options>]",
+            usage: "culvert tunnels delete <tunnel> [--yes] [<options>]",
             discussion: """
+                The tunnel's inbox goes with it. Where webhooks wait in it, the command asks first, and where nobody can be \
+                asked it needs --yes.
+
                 Examples:
                   culvert tunnels delete my-app
+                  culvert tunnels delete my-app --yes
                 """
         )
 
-        @Argument(help: "The tunnel's id or name.")
-        var tunnel: String
+        @OptionGroup var named: NamedTunnel
 
-        @OptionGroup var edgeOptions: EdgeOptions
-        @OptionGroup var credentialOptions: CredentialOptions
+        @Flag(name: [.short, .long], help: "Delete the webhooks that wait in its inbox, too, without a question.")
+        var yes = false
+
+        @OptionGroup var control: ControlOptions
 
         func run() async throws {
-            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-                let id = self.tunnel
-                try await self.credentialOptions.access(self.edgeOptions) { credentials in
-                    try await ControlCall(self.edgeOptions, credentials).perform {
-                        client async throws(EdgeFailure) in try await client.delete(id)
-                    }
-                }
+            try await self.reportingFailures(as: self.control.logFormat) {
+                let id = self.named.tunnel
+                try await self.askAboutInbox()
+                try await self.control.change { client async throws(EdgeFailure) in try await client.delete(id) }
                 StandardStream.output.writeLine(ShownText.stripped("Deleted \(id)."))
+            }
+        }
+
+        /// Asks about webhooks that were accepted, and that nobody has got yet: they can't be had back.
+        ///
+        /// - Throws: ``CommandFailure`` where nobody can be asked; an exit code where the answer is no.
+        private func askAboutInbox() async throws {
+            guard !self.yes else { return }
+            let id = self.named.tunnel
+            let inbox = try await self.control.read {
+                client async throws(EdgeFailure) in try await client.inboxIfAny(of: id)
+            }
+            guard let inbox, let sentence = DeletionQuestion.sentence(of: id, inbox) else { return }
+            guard self.control.logFormat != .json, let isWanted = DeletionQuestion.ask(sentence) else {
+                throw CommandFailure(.usage, "\(sentence) Nothing was deleted: give --yes to delete them, too.")
+            }
+            guard isWanted else {
+                StandardStream.error.writeLine("Nothing was deleted.")
+                throw ExitCode(CommandStatus.usage.rawValue)
             }
         }
     }

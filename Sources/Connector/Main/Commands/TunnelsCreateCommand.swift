@@ -37,22 +37,19 @@ extension TunnelsCommand {
         @Flag(help: "Print the JSON of the control API.")
         var json = false
 
-        @OptionGroup(title: "Edge Options") var edgeOptions: EdgeOptions
-        @OptionGroup(title: "Edge Options") var credentialOptions: CredentialOptions
+        @OptionGroup(title: "Edge Options") var control: ControlOptions
         @OptionGroup(title: "Policy Options") var policyOptions: PolicyOptions<TunnelPolicySchema>
 
         func run() async throws {
-            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
+            try await self.reportingFailures(as: self.control.logFormat) {
                 let target = try self.target.map { try OriginTarget.fromCommandLine($0) }
                 let request = TunnelCreation.request(
                     name: self.name,
                     target: target,
                     policy: try self.policyOptions.policy()
                 )
-                let tunnel = try await self.credentialOptions.access(self.edgeOptions) { credentials in
-                    try await ControlCall(self.edgeOptions, credentials).perform {
-                        client async throws(EdgeFailure) in try await client.create(request)
-                    }
+                let tunnel = try await self.control.change {
+                    client async throws(EdgeFailure) in try await client.create(request)
                 }
                 if let removed = RemovedProtection(tunnel) {
                     StandardStream.error.writeLine(ShownText.stripped("culvert: warning: \(removed)"))

@@ -21,26 +21,17 @@ extension TunnelsCommand {
                 """
         )
 
-        @Argument(help: "The tunnel's id or name.")
-        var tunnel: String
+        @OptionGroup var named: NamedTunnel
 
-        @Flag(help: "Print the JSON of the control API.")
-        var json = false
-
-        @OptionGroup var edgeOptions: EdgeOptions
-        @OptionGroup var credentialOptions: CredentialOptions
+        @OptionGroup var options: AnswerOptions
 
         func run() async throws {
-            try await self.reportingFailures(as: self.edgeOptions.logFormat) {
-                let id = self.tunnel
-                let answer = try await self.credentialOptions.access(self.edgeOptions) { credentials in
-                    try await ControlCall(self.edgeOptions, credentials).perform {
-                        client async throws(EdgeFailure) in try await client.replaceTokens(of: id)
-                    }
+            try await self.reportingFailures(as: self.options.control.logFormat) {
+                let id = self.named.tunnel
+                let answer = try await self.options.control.change {
+                    client async throws(EdgeFailure) in try await client.replaceTokens(of: id)
                 }
-                try StandardStream.output.writeLine(
-                    self.json ? JSONText.of(answer) : ShownText.stripped(answer.token)
-                )
+                try self.options.write(answer, as: ShownText.stripped(answer.token))
             }
         }
     }
