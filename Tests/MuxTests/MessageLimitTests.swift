@@ -47,7 +47,13 @@ struct MessageLimitTests {
         var lengths: [Int] = []
         while true {
             var batch = ByteBuffer()
-            session.core.writeMessages(into: &batch, framedBy: &encoder, limit: limit, longest: longest, now: session.now)
+            session.core.writeMessages(
+                into: &batch,
+                framedBy: &encoder,
+                limit: limit,
+                longest: longest,
+                now: session.now
+            )
             guard batch.readableBytes > 0 else { return lengths }
             #expect(batch.readableBytes <= limit)
             decoder.append(batch)
@@ -55,7 +61,9 @@ struct MessageLimitTests {
         }
     }
 
-    @Test("messages are a record long, or four where the path is fast, and never longer than the peer or the batch allows")
+    @Test(
+        "messages are a record long, or four where the path is fast, and never longer than the peer or the batch allows"
+    )
     func records() throws {
         #expect(try self.lengths(longest: 16_384).allSatisfy { $0 <= 16_380 })
         #expect(try self.lengths(longest: 16_384).count == 7)

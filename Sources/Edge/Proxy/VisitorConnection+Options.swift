@@ -10,7 +10,8 @@ extension VisitorConnection {
         let options = channel.syncOptions
         try options?.setOption(.allowRemoteHalfClosure, value: true)
         try options?.setOption(.autoRead, value: false)
-        try options?.setOption(.maxMessagesPerRead, value: 1)
+        // The second is read only where the first was filled, as in a bulk: both go on with one flush.
+        try options?.setOption(.maxMessagesPerRead, value: 2)
         try options?.setOption(.recvAllocator, value: VisitorReadAllocator())
     }
 }

@@ -62,7 +62,9 @@ struct ReceiveWindowTests {
         #expect(window.committed == 65_536)
     }
 
-    @Test("a window of the size that tuning never goes below has half of it consumed first, a larger one at least as much")
+    @Test(
+        "a window of the size that tuning never goes below has half of it consumed first, a larger one at least as much"
+    )
     func floor() throws {
         for (window, step) in [(262_144, 131_072), (400_000, 131_072), (524_288, 131_072), (1 << 20, 262_144)] {
             var received = ReceiveWindow(granted: UInt64(window))
