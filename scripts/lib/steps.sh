@@ -31,7 +31,8 @@ step() {
 # keep_failures NAME LOG keeps what LOG tells of failures, or its end where no line does, for the summary.
 keep_failures() {
     local lines
-    lines=$(grep -aE '✘|error:|Fatal error|AddressSanitizer' "$2" | grep -avE '✘.* (Suite|Test run) ' | head -n 30)
+    lines=$(grep -aE '✘|error:|Fatal error|AddressSanitizer' "$2" | grep -avE '✘.* (Suite|Test run) ' |
+        awk '!seen[$0]++' | head -n 20)
     printf '%s:\n%s\n' "$1" "${lines:-$(tail -n 15 "$2")}" | cut -c 1-600 >>"$STEP_FAILURES"
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#if canImport(FoundationEssentials)
 import EdgeTunnels
+
+#if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
@@ -51,11 +52,13 @@ extension CredentialFiles {
         // Private from the first moment on.
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return false }
-        var before = stat()
-        if stat(path, &before) == 0 {
-            // Who could read it can still do so: root may have made a key for an edge that runs as somebody else.
-            _ = fchown(descriptor, before.st_uid, before.st_gid)
-            _ = fchmod(descriptor, before.st_mode & 0o770 | 0o600)
+        // Who could read it can still do so: root may have made a key for an edge that runs as somebody else.
+        if let before = try? FileManager.default.attributesOfItem(atPath: path),
+            let owner = before[.ownerAccountID] as? UInt, let group = before[.groupOwnerAccountID] as? UInt,
+            let permissions = before[.posixPermissions] as? UInt
+        {
+            _ = fchown(descriptor, uid_t(truncatingIfNeeded: owner), gid_t(truncatingIfNeeded: group))
+            _ = fchmod(descriptor, mode_t(truncatingIfNeeded: permissions) & 0o770 | 0o600)
         }
         let isWritten = data.withUnsafeBytes { bytes in
             var rest = bytes[...]
