@@ -86,9 +86,12 @@ final class InspectorFile: Sendable {
 
     /// Whether a folder is the user's, and nobody else can write to it: what is in it names where secrets are sent.
     private static func isPrivate(_ folder: String) -> Bool {
-        var status = stat()
-        return lstat(folder, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR && status.st_uid == geteuid()
-            && status.st_mode & 0o022 == 0
+        guard let attributes = try? FileManager.default.attributesOfItem(atPath: folder),
+            attributes[.type] as? FileAttributeType == .typeDirectory,
+            attributes[.ownerAccountID] as? UInt == UInt(geteuid()),
+            let permissions = attributes[.posixPermissions] as? UInt
+        else { return false }
+        return permissions & 0o022 == 0
     }
 
     /// Removes the file.
