@@ -36,6 +36,7 @@ struct MessageLimitTests {
     /// The lengths of the messages with 100 kB of a stream, as the WebSocket frames that go out, by the peer's MAX_MESSAGE.
     private func lengths(longest: Int, limit: Int = 65_536, peerMaximum: UInt32 = 65_536) throws -> [Int] {
         var session = ScriptedSession(peer: {
+            $0.maximumStreams = 1
             $0.maximumMessage = peerMaximum
             $0.initialWindow = 1 << 20
         })

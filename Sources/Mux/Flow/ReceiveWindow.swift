@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import NIOCore
 import Protocol
 
 /// How far the peer may send on a stream, and how much of it a consumer has taken (docs/protocol.md §B.7.1, §B.7.3).
@@ -43,10 +44,13 @@ struct ReceiveWindow: Hashable {
     /// Whether so much of the window has been consumed that an update is worth its frame (docs/protocol.md §B.7.3): a
     /// quarter, and at least 4 096 bytes (no silly windows).
     ///
-    /// In a bulk that goes one way an update is a message of its own, which wakes the peer: a window that tuning keeps at its
-    /// floor, since the path is short, has half of it consumed first.
-    func isGrantDue(window: Int) -> Bool {
-        let least = window < WindowTuner.floor ? 4_096 : WindowTuner.floor / 2
+    /// In a bulk that goes one way an update is a message of its own, which wakes the peer: where the path is so short that
+    /// tuning keeps windows at its floor, half of that is consumed first.
+    ///
+    /// - Parameter roundTrip: The least of late, if known.
+    func isGrantDue(window: Int, roundTrip: TimeAmount?) -> Bool {
+        let isNear = roundTrip.map { $0 < .milliseconds(1) } ?? false
+        let least = isNear && window >= WindowTuner.floor ? WindowTuner.floor / 2 : 4_096
         return self.consumed + UInt64(window) >= self.granted + UInt64(max(window / 4, least))
     }
 

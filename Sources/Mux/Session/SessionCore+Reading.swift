@@ -70,9 +70,11 @@ extension SessionCore {
         }
         if self.streams[slot].wire == .live, self.streams[slot].state.receiving == .open {
             if self.configuration.fixedWindow == nil { self.tuneWindow(slot, now: now) }
-            if self.streams[slot].receiveWindow.isGrantDue(window: self.streams[slot].tuner.window) {
-                self.require(.windowUpdate, of: slot)
-            }
+            let isGrantDue = self.streams[slot].receiveWindow.isGrantDue(
+                window: self.streams[slot].tuner.window,
+                roundTrip: self.liveness.roundTrip.minimum
+            )
+            if isGrantDue { self.require(.windowUpdate, of: slot) }
         }
         self.rebudget(slot)
     }

@@ -54,25 +54,25 @@ struct ReceiveWindowTests {
         var window = ReceiveWindow(granted: 65_536)
         try window.receive(40_000)
         window.consume(16_383)
-        #expect(!window.isGrantDue(window: 65_536))
+        #expect(!window.isGrantDue(window: 65_536, roundTrip: nil))
         window.consume(1)
-        #expect(window.isGrantDue(window: 65_536))
+        #expect(window.isGrantDue(window: 65_536, roundTrip: nil))
         let offset = window.grant(window: 65_536)
         #expect(offset == 65_536 + 16_384)
         #expect(window.committed == 65_536)
     }
 
-    @Test(
-        "a window of the size that tuning never goes below has half of it consumed first, a larger one at least as much"
-    )
+    @Test("on a path below 1 ms half of the size that tuning never goes below is consumed first")
     func floor() throws {
         for (window, step) in [(262_144, 131_072), (400_000, 131_072), (524_288, 131_072), (1 << 20, 262_144)] {
             var received = ReceiveWindow(granted: UInt64(window))
             try received.receive(step)
             received.consume(step - 1)
-            #expect(!received.isGrantDue(window: window), "\(window)")
+            let isQuarter = step - 1 >= window / 4
+            #expect(received.isGrantDue(window: window, roundTrip: .milliseconds(1)) == isQuarter, "\(window)")
+            #expect(!received.isGrantDue(window: window, roundTrip: .microseconds(999)), "\(window)")
             received.consume(1)
-            #expect(received.isGrantDue(window: window), "\(window)")
+            #expect(received.isGrantDue(window: window, roundTrip: .microseconds(999)), "\(window)")
         }
     }
 
@@ -81,9 +81,9 @@ struct ReceiveWindowTests {
         var window = ReceiveWindow(granted: 8_192)
         try window.receive(8_192)
         window.consume(4_095)
-        #expect(!window.isGrantDue(window: 8_192))
+        #expect(!window.isGrantDue(window: 8_192, roundTrip: nil))
         window.consume(1)
-        #expect(window.isGrantDue(window: 8_192))
+        #expect(window.isGrantDue(window: 8_192, roundTrip: nil))
     }
 
     @Test("a smaller window never takes a grant back")
