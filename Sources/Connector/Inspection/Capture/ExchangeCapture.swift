@@ -49,7 +49,7 @@ package final class ExchangeCapture: Sendable {
         self.state = Mutex(ExchangeState(head: head, dropped: dropped, kind: kind, end: end, began: began))
     }
 
-    /// Makes one with a state.
+    /// Makes one with a state that is there already; the other way makes it in its place, since it is long to move.
     init(id: CaptureID, origin: ExchangeOrigin, isImported: Bool, state: consuming ExchangeState, store: CaptureStore) {
         self.id = id
         self.tunnel = origin.tunnel
