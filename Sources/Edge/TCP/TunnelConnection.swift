@@ -170,7 +170,7 @@ package final class TunnelConnection {
         let options = channel.syncOptions
         try options?.setOption(.allowRemoteHalfClosure, value: true)
         try options?.setOption(.maxMessagesPerRead, value: 4)
-        try options?.setOption(.recvAllocator, value: VisitorReadAllocator())
+        try options?.setOption(.recvAllocator, value: PipedReadAllocator())
     }
 
     // MARK: Admission
