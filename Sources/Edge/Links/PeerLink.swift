@@ -116,8 +116,8 @@ final class PeerLink: SessionDelegate {
         guard case .success(let metadata) = opening.metadata, let id = TunnelID(metadata.target) else {
             return stream.reject(code: .targetUnknown, reason: "it names no tunnel")
         }
-        LinkNoticeReader.read(stream) { notice in
-            guard let isSilent = notice.isSilent, let way = self.ways[id], let session = way.session else { return }
+        NoticeReader.read(stream) { bytes in
+            guard let isSilent = LinkNotice(bytes)?.isSilent, let way = self.ways[id], let session = way.session else { return }
             // Whoever is told to look for another way finds no silent one.
             way.tunnel?.setSilent(isSilent, at: session)
             if isSilent { session.fellSilent() }

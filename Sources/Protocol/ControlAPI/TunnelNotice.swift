@@ -29,8 +29,6 @@ package struct TunnelNotice: Codable, Equatable, Sendable {
 
     /// The most connectors that are named.
     package static let maximumConnectors = 8
-    /// The longest notice, in bytes.
-    package static let maximumBytes = 16 << 10
 
     /// Makes a notice.
     package init(alsoServedBy: [Connector]) {

@@ -56,7 +56,8 @@ package final class OriginDialer {
             return stream.reject(code: .unsupportedMetadata, reason: "OPEN carries what this connector does not know")
         }
         guard opening.kind != .notice else {
-            return NoticeReader.read(stream) { [observer = self.observer] notice in
+            return NoticeReader.read(stream) { [observer = self.observer] bytes in
+                guard let notice = TunnelNotice(bytes) else { return }
                 observer.report(.alsoServed(by: notice.alsoServedBy.map(\.shownText)))
             }
         }
