@@ -416,6 +416,7 @@ let package = Package(
                 "ControlAPI",
                 "Edge",
                 "EdgeControl",
+                "EdgeLinks",
                 "EdgeProxy",
                 "EdgeTCP",
                 "EdgeTunnels",

@@ -48,6 +48,30 @@ struct LoopbackTests {
         try await pair.close()
     }
 
+    @Test(
+        "streams that this side has opened are told when the peer is given up, and go on; those of the peer are not told"
+    )
+    func givenUp() async throws {
+        let (own, peers) = (EventLog(), EventLog())
+        let pair = try await RelayedPair.make { stream in
+            try? stream.pipeline.syncOperations.addHandler(peers.makeHandler())
+            stream.accept()
+        }
+        let edge = pair.edge
+        try await edge.eventLoop.submit {
+            _ = try edge.value.openStream(kind: .tcp, metadata: OpenMetadata(target: "web")) {
+                try $0.pipeline.syncOperations.addHandler(own.makeHandler())
+            }
+        }.get()
+        await own.wait(for: .accepted)
+        try await edge.eventLoop.submit {
+            edge.value.giveUpPeer()
+            #expect(edge.value.phase == .active && edge.value.activeStreamCount == 1)
+        }.get()
+        #expect(own.events == [.accepted, .peerIsGivenUp] && peers.events.isEmpty)
+        try await pair.close()
+    }
+
     @Test("a write that can't go out any more fails when the session ends, also where there is something left to read")
     func promisesAtTheEnd() async throws {
         let loop = MultiThreadedEventLoopGroup.singleton.next()

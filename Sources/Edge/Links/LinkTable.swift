@@ -28,26 +28,13 @@ package protocol LinkRecorder: Sendable {
 ///
 /// Two edges that dial each other in the same moment have two, each of which ends when nobody uses it.
 package final class LinkTable: PeerLinks {
-    private enum Place {
-        /// A link is dialled; these tunnels wait for it.
-        case dialling([TunnelID: Tunnel])
-        case open(NIOLoopBound<PeerLink>, ObjectIdentifier)
-        /// It could not be reached a moment ago.
-        case failed(until: NIODeadline)
-    }
-
     private struct State {
-        var places: [PodID: Place] = [:]
+        var places = LinkPlaces<LinkHandle, Tunnel>()
         /// Every link, those included over which this edge opens no streams.
-        var links: [ObjectIdentifier: NIOLoopBound<PeerLink>] = [:]
+        var links: Set<LinkHandle> = []
         var isClosing = false
         var whenEmpty: (@Sendable () -> Void)?
     }
-
-    /// For how long an edge that could not be reached is left alone.
-    private static let patience = TimeAmount.milliseconds(200)
-    /// The most tunnels that wait for a link.
-    private static let mostWaiting = 4_096
 
     /// This edge.
     package let own: PodID
@@ -90,58 +77,60 @@ package final class LinkTable: PeerLinks {
     // MARK: Ways
 
     package func attach(_ tunnel: Tunnel, at pod: PodID) {
-        enum Step {
-            case give(NIOLoopBound<PeerLink>)
-            case dial
-            case nothing
-        }
-        let step = self.state.withLock { state -> Step in
-            guard !state.isClosing else { return .nothing }
-            switch state.places[pod] {
-            case .open(let link, _): return .give(link)
-            case .dialling(var tunnels):
-                if tunnels.count < Self.mostWaiting { tunnels[tunnel.id] = tunnel }
-                state.places[pod] = .dialling(tunnels)
-                return .nothing
-            case .failed(let until) where NIODeadline.now() < until: return .nothing
-            case .failed, nil:
-                state.places[pod] = .dialling([tunnel.id: tunnel])
-                return .dial
-            }
+        let step = self.state.withLock { state in
+            state.isClosing ? .wait : state.places.wants(pod, tunnel, id: tunnel.id, now: .now())
         }
         switch step {
-        case .nothing: break
-        case .give(let link):
-            link.eventLoop.execute { link.value.attach(tunnel) }
-        case .dial:
-            Task {
-                do {
-                    try await self.dialer.dial(pod) { eventLoop in self.handler(of: pod, as: .connector, on: eventLoop)
-                    }
-                } catch {
-                    self.failed(pod, error)
-                }
+        case .wait: break
+        case .give(let link): link.run { $0.attach(tunnel) }
+        case .dial: self.dial(pod)
+        }
+    }
+
+    private func dial(_ pod: PodID) {
+        Task {
+            do {
+                try await self.dialer.dial(pod) { eventLoop in self.handler(of: pod, as: .connector, on: eventLoop) }
+            } catch {
+                self.failed(pod, error)
             }
         }
     }
 
     package func tell(_ isSuspect: Bool, of id: TunnelID) {
-        let links = self.state.withLock { Array($0.links.values) }
-        for link in links { link.eventLoop.execute { link.value.tell(isSuspect, of: id) } }
+        for link in self.state.withLock({ $0.links }) { link.run { $0.tell(isSuspect, of: id) } }
     }
 
     /// An edge that was dialled could not be reached, or is not the one that was meant.
     func failed(_ pod: PodID, _ error: any Error) {
         self.recorder.linkFailed()
         self.logger.notice("another edge could not be reached", metadata: ["pod": "\(pod)", "why": "\(error)"])
-        self.state.withLock { state in
-            // A link that it has dialled itself counts.
-            guard case .dialling = state.places[pod] else { return }
-            let now = NIODeadline.now()
-            // Edges that are gone are not remembered.
-            state.places = state.places.filter { if case .failed(let until) = $0.value { until > now } else { true } }
-            state.places[pod] = .failed(until: now + Self.patience)
+        let silent = self.state.withLock { $0.places.failed(pod, now: .now()) }
+        silent?.run { $0.giveUp() }
+    }
+
+    // MARK: Silence
+
+    /// The other end of a link has been asked whether it is there, and has not answered; on its event loop.
+    ///
+    /// - Parameters:
+    ///   - link: The link.
+    ///   - tunnels: Those that have a way over it.
+    func fellSilent(_ link: PeerLink, ways tunnels: [TunnelID: Tunnel]) {
+        let handle = LinkHandle(link)
+        switch self.state.withLock({ $0.places.fellSilent(handle, to: link.pod, ways: tunnels) }) {
+        case .nothing: break
+        case .giveUp: link.giveUp()
+        case .dial: self.dial(link.pod)
         }
+    }
+
+    /// Something has come over a link again; on its event loop.
+    ///
+    /// - Returns: The tunnels that are to be given a way over it; `nil` if it is given up.
+    func spoke(_ link: PeerLink) -> [Tunnel]? {
+        let handle = LinkHandle(link)
+        return self.state.withLock { $0.places.spoke(handle, to: link.pod) }
     }
 
     // MARK: Sessions
@@ -174,37 +163,31 @@ package final class LinkTable: PeerLinks {
 
     /// A link has begun; on its event loop.
     func opened(_ link: PeerLink) {
-        let bound = NIOLoopBound(link, eventLoop: link.eventLoop)
-        let (waiting, isClosing) = self.state.withLock { state -> ([Tunnel], Bool) in
-            state.links[ObjectIdentifier(link)] = bound
-            switch state.places[link.pod] {
-            case .open: return ([], state.isClosing)
-            case .dialling(let tunnels):
-                state.places[link.pod] = .open(bound, ObjectIdentifier(link))
-                return (Array(tunnels.values), state.isClosing)
-            case .failed, nil:
-                state.places[link.pod] = .open(bound, ObjectIdentifier(link))
-                return ([], state.isClosing)
-            }
+        let handle = LinkHandle(link)
+        let (waiting, silent, isClosing) = self.state.withLock { state -> ([Tunnel], LinkHandle?, Bool) in
+            state.links.insert(handle)
+            let (waiting, silent) = state.places.opened(handle, to: link.pod)
+            return (waiting, silent, state.isClosing)
         }
         self.recorder.linkOpened()
         guard !isClosing else { return link.drain(gracePeriod: .seconds(1)) }
         for tunnel in waiting { link.attach(tunnel) }
+        // By now what it has under way has somewhere else to go.
+        silent?.run { $0.giveUp() }
     }
 
-    /// A link takes no more streams of this edge.
+    /// A link takes no more streams of this edge; on its event loop.
     func closing(_ link: PeerLink) {
-        self.state.withLock { state in
-            guard case .open(_, ObjectIdentifier(link)) = state.places[link.pod] else { return }
-            state.places[link.pod] = nil
-        }
+        let handle = LinkHandle(link)
+        self.state.withLock { $0.places.closing(handle, to: link.pod) }
     }
 
-    /// A link is over.
+    /// A link is over; on its event loop.
     func ended(_ link: PeerLink) {
+        let handle = LinkHandle(link)
         self.recorder.linkClosed()
         let done = self.state.withLock { state -> (@Sendable () -> Void)? in
-            state.links[ObjectIdentifier(link)] = nil
+            state.links.remove(handle)
             return state.links.isEmpty ? state.whenEmpty.take() : nil
         }
         done?()
@@ -218,12 +201,12 @@ package final class LinkTable: PeerLinks {
     ///   - gracePeriod: How long that may take.
     ///   - whenDone: Called once no link is left.
     package func drain(gracePeriod: TimeAmount, whenDone: @escaping @Sendable () -> Void) {
-        let links = self.state.withLock { state -> [NIOLoopBound<PeerLink>] in
+        let links = self.state.withLock { state -> Set<LinkHandle> in
             state.isClosing = true
             if !state.links.isEmpty { state.whenEmpty = whenDone }
-            return Array(state.links.values)
+            return state.links
         }
         if links.isEmpty { return whenDone() }
-        for link in links { link.eventLoop.execute { link.value.drain(gracePeriod: gracePeriod) } }
+        for link in links { link.run { $0.drain(gracePeriod: gracePeriod) } }
     }
 }

@@ -85,7 +85,7 @@ final class PeerLink: SessionDelegate {
         }
         guard case .success(let metadata) = opening.metadata, let id = TunnelID(metadata.target),
             let tunnel = self.table.tunnels.tunnel(id),
-            let session = tunnel.pickLocalSession(preferring: self.eventLoop)
+            let session = tunnel.pickLocalSession(preferring: self.eventLoop, orSilent: true)
         else {
             self.table.recorder.streamRefused()
             return stream.reject(code: .draining, reason: "no connector of the tunnel is here")
@@ -117,7 +117,9 @@ final class PeerLink: SessionDelegate {
             return stream.reject(code: .targetUnknown, reason: "it names no tunnel")
         }
         NoticeReader.read(stream) { bytes in
-            guard let isSilent = LinkNotice(bytes)?.isSilent, let way = self.ways[id], let session = way.session else { return }
+            guard let isSilent = LinkNotice(bytes)?.isSilent, let way = self.ways[id], let session = way.session else {
+                return
+            }
             // Whoever is told to look for another way finds no silent one.
             way.tunnel?.setSilent(isSilent, at: session)
             if isSilent { session.fellSilent() }
@@ -139,8 +141,19 @@ final class PeerLink: SessionDelegate {
         self.scheduleLook()
     }
 
+    /// While nothing comes, requests go elsewhere or wait, and another link is dialled: which of the two comes first, that or
+    /// a word over this one, is used.
     func sessionSuspicionDidChange(_ handler: SessionHandler) {
-        self.reach.state = handler.isSuspect ? .suspect : .ready
+        let isSilent = handler.isSilent
+        guard self.handler != nil, self.reach.state != .over, isSilent != (self.reach.state == .silent) else { return }
+        if isSilent {
+            self.reach.state = .silent
+            self.table.fellSilent(self, ways: self.ways.compactMapValues { $0.session == nil ? nil : $0.tunnel })
+        } else if let waiting = self.table.spoke(self) {
+            self.reach.state = .ready
+            for tunnel in waiting { self.attach(tunnel) }
+            for way in self.ways.values { if let session = way.session { way.tunnel?.spoke(at: session) } }
+        }
     }
 
     func sessionPeerIsDraining(
@@ -176,6 +189,16 @@ final class PeerLink: SessionDelegate {
         for way in self.ways.values { way.session?.pool.value.close() }
         self.ways.removeAll()
         self.table.closing(self)
+    }
+
+    /// The other edge is not waited for: no stream of this edge begins here any more, and what it has not taken is lost.
+    ///
+    /// What it has taken goes on, should it speak again before the session's idle time-out.
+    func giveUp() {
+        guard self.reach.state != .over else { return }
+        self.logger.notice("link given up, since nothing comes over it", metadata: ["pod": "\(self.pod)"])
+        self.close()
+        self.handler?.giveUpPeer()
     }
 
     /// Ends the link in good order.

@@ -367,7 +367,8 @@ extension Exchange: OriginLinkConsumer {
             self.lost(isCapacity ? .tooManyStreams : .tunnelOffline, detail: nil, failure)
         case .stream(let error, let circumstances):
             let detail = error.origin == .rejected && !error.reason.isEmpty ? error.reason : nil
-            self.lost(VisitorError(error), detail: detail, ExchangeState.Failure(error, circumstances))
+            let seen = VisitorError(error, wasAccepted: circumstances.wasAccepted)
+            self.lost(seen, detail: detail, ExchangeState.Failure(error, circumstances))
         }
     }
 
@@ -456,41 +457,15 @@ extension Exchange: OriginLinkConsumer {
         self.lost(.sessionLost, detail: nil, ExchangeState.Failure(isLostUnaccepted: true, isSilent: true))
     }
 
+    func originWasGivenUp(_ circumstances: OriginLink.Circumstances) {
+        let isLost = self.state.isLostUntaken(isReused: circumstances.isReused, wasAccepted: circumstances.wasAccepted)
+        guard self.sink != nil, isLost else { return }
+        self.link.reset(.cancelled)
+        self.lost(.sessionLost, detail: nil, ExchangeState.Failure(isLostUnaccepted: true, isSilent: true))
+    }
+
     func originWritabilityChanged() {
         guard self.link.isWritable else { return }
         self.sink?.wantsInput()
-    }
-}
-
-extension ExchangeState.Failure {
-    /// What a stream's end means to the request that was on it.
-    init(_ error: StreamError, _ circumstances: OriginLink.Circumstances) {
-        var (isElsewhere, isCapacity, isUnreachable, isLost, isSilent) = (false, false, false, false, false)
-        switch error.code {
-        // The session is leaving or gone: another one may do better.
-        case .draining, .sessionLost, .sessionClosing:
-            isElsewhere = true
-            isLost = error.code == .sessionLost
-        case .overloaded, .memoryPressure:
-            isElsewhere = true
-            isCapacity = true
-        case .connectRefused, .connectTimeout, .hostUnreachable, .dnsFailure, .localTLSError, .targetUnknown:
-            isUnreachable = error.isRetrySafe
-        // The connector's own time-out would have come first: whoever has the session does not answer at all.
-        case .deadlineExceeded where error.origin == .resetLocally && !circumstances.wasAccepted:
-            isLost = true
-            isSilent = true
-        // What else a connector refuses for, no other would take.
-        default: break
-        }
-        self.init(
-            isReused: circumstances.isReused,
-            isUndelivered: isElsewhere && error.isRetrySafe,
-            isCapacity: isCapacity,
-            isUnreachable: isUnreachable,
-            isLostUnaccepted: isLost && !circumstances.wasAccepted,
-            isSilent: isSilent,
-            isAfterEnd: circumstances.isAfterEnd
-        )
     }
 }

@@ -94,6 +94,18 @@ extension ExchangeState {
         return isReused ? self.isRepeatedOnce : !wasAccepted && self.attempt < Self.maximumAttempts
     }
 
+    /// Whether a request is lost when the session that it is on, which is silent, is given up.
+    ///
+    /// What the connector has taken may go on. On a used connection that says nothing: nobody has heard that the connector has
+    /// this request.
+    ///
+    /// - Parameters:
+    ///   - isReused: Whether the stream had served another request.
+    ///   - wasAccepted: Whether the connector had taken it.
+    func isLostUntaken(isReused: Bool, wasAccepted: Bool) -> Bool {
+        self.isUnanswered && !self.hasResponseBytes && (isReused || !wasAccepted)
+    }
+
     /// Whether a request that the connector can't pass on any more met a connection that the origin was just closing.
     ///
     /// The connector says so at once, and ends the stream only when what the origin may have answered has had time to

@@ -126,12 +126,14 @@ final class OriginConnection: ChannelInboundHandler, IdleStream {
                 self.isAccepted = true
                 self.link?.accepted()
             case .peerStoppedReading: self.link?.stopped()
-            case .peerIsSilent:
-                self.link?.fellSilent(
-                    OriginLink.Circumstances(isReused: self.isReused, wasAccepted: self.isAccepted)
-                )
+            case .peerIsSilent: self.link?.fellSilent(self.circumstances)
+            case .peerIsGivenUp: self.link?.wasGivenUp(self.circumstances)
             }
         }
+    }
+
+    private var circumstances: OriginLink.Circumstances {
+        OriginLink.Circumstances(isReused: self.isReused, wasAccepted: self.isAccepted)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -19,6 +19,8 @@ protocol OriginLinkConsumer: AnyObject {
     func originStoppedReading(isReused: Bool)
     /// Nothing comes from the session any more, for no known reason; it may go on at any time.
     func originFellSilent(_ circumstances: OriginLink.Circumstances)
+    /// The session is not waited for any more; what the connector has taken may go on.
+    func originWasGivenUp(_ circumstances: OriginLink.Circumstances)
     func originFailed(_ failure: OriginLink.Failure)
 }
 
@@ -277,6 +279,10 @@ final class OriginLink: @unchecked Sendable {  // Each variable is touched on th
 
     func fellSilent(_ circumstances: Circumstances) {
         self.onVisitorLoop { $0.originFellSilent(circumstances) }
+    }
+
+    func wasGivenUp(_ circumstances: Circumstances) {
+        self.onVisitorLoop { $0.originWasGivenUp(circumstances) }
     }
 
     func writabilityChanged(_ isWritable: Bool) {

@@ -154,8 +154,14 @@ package enum VisitorError: String, CaseIterable, Error {
     }
 
     /// What a stream's failure before the response means to the visitor (docs/protocol.md §B.11).
-    init(_ error: StreamError) {
+    ///
+    /// - Parameters:
+    ///   - error: How the stream ended.
+    ///   - wasAccepted: Whether the connector had taken it.
+    init(_ error: StreamError, wasAccepted: Bool) {
         switch error.code {
+        // Nobody has answered OPEN, not even that the local server takes its time: it is not to blame.
+        case .deadlineExceeded where error.origin != .rejected && !wasAccepted: self = .sessionLost
         case .connectRefused, .hostUnreachable, .dnsFailure, .localTLSError, .targetUnknown: self = .originRefused
         case .connectTimeout: self = .originConnectTimeout
         case .deadlineExceeded, .streamIdle: self = .originTimeout

@@ -51,6 +51,8 @@ final class JointEnd: ChannelDuplexHandler {
     private var readsAlone = false
     private var isReadingStopped = false
     private var hasUnflushedBytes = false
+    /// Whether the other side has taken the end's stream.
+    private var isAccepted = false
 
     /// Looks after the joint; at the visitor's end alone, until the channel is closed.
     private var supervisor: (any JointSupervisor)?
@@ -316,12 +318,24 @@ final class JointEnd: ChannelDuplexHandler {
             self.tell(self.state.inputEnded())
         } else if let event = event as? StreamEvent {
             switch event {
-            case .accepted: self.onPartner { $0.partnerWasAccepted() }
+            case .accepted:
+                self.isAccepted = true
+                self.onPartner { $0.partnerWasAccepted() }
             case .peerStoppedReading: self.tell(self.state.peerStoppedReading())
             // Bytes of a connection are not sent twice.
             case .peerIsSilent: break
+            case .peerIsGivenUp: if !self.isAccepted { self.giveUp() }
             }
         }
+    }
+
+    /// Breaks the joint off, since nobody waits any more for whoever has not taken the end's stream.
+    private func giveUp() {
+        let reason = "nothing comes over the session"
+        self.tell(
+            self.state.failed(StreamError(code: .sessionLost, reason: reason, origin: .sessionLost, isRetrySafe: false))
+        )
+        (self.context?.channel as? StreamChannel)?.reset(code: .cancelled, reason: reason)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

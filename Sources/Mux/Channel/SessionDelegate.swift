@@ -25,7 +25,8 @@ public protocol SessionDelegate: AnyObject {
         reconnectAfter: TimeAmount
     )
 
-    /// The peer has become suspect, or has shown itself again: see ``SessionHandler/isSuspect``.
+    /// The peer has become suspect or silent, or has shown itself again: see ``SessionHandler/isSuspect`` and
+    /// ``SessionHandler/isSilent``.
     ///
     /// - Parameter session: The session.
     func sessionSuspicionDidChange(_ session: SessionHandler)

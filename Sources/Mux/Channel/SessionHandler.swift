@@ -120,6 +120,8 @@ public final class SessionHandler {
     public var hasOpensWaiting: Bool { !self.core.waitingOpens.isEmpty }
     /// Whether nothing has come for so long that new streams are better opened elsewhere.
     public var isSuspect: Bool { self.core.isSuspect }
+    /// Whether the peer has left a question of this side unanswered for that long, rather than only been asked.
+    public var isSilent: Bool { self.core.isSilent }
     /// Streams that are under way or wait to be opened.
     public var activeStreamCount: Int { self.core.activeStreamCount }
     /// What the session's streams hold in memory for their consumers, in bytes.
@@ -236,20 +238,22 @@ public final class SessionHandler {
         self.setNeedsPump()
     }
 
+    /// Tells the delegate, and behind it streams, once a silence: by then whoever looks for another session finds no silent
+    /// one.
     private func tellSuspicion() {
-        guard self.core.isSuspect != self.toldSuspect else { return }
-        self.toldSuspect.toggle()
+        let (isSuspect, isSilent) = (self.core.isSuspect, self.core.isSilent)
+        guard isSuspect != self.toldSuspect || isSilent != self.toldSilent else { return }
+        let isNewSilence = isSilent && !self.toldSilent
+        (self.toldSuspect, self.toldSilent) = (isSuspect, isSilent)
         self.delegate?.sessionSuspicionDidChange(self)
+        if isNewSilence { self.tellStreams(.peerIsSilent) }
     }
 
-    /// Tells streams, once a silence, behind the delegate: by then whoever looks for another session finds no silent one.
-    private func tellSilence() {
-        guard self.core.isSilent != self.toldSilent else { return }
-        self.toldSilent.toggle()
-        guard self.toldSilent else { return }
+    /// Tells the streams that this side has opened.
+    private func tellStreams(_ event: StreamEvent) {
         // Handlers that are told may end streams, and open others.
         for stream in self.channels.compactMap({ $0 }) where stream.opening == nil {
-            stream.pipeline.fireUserInboundEventTriggered(StreamEvent.peerIsSilent)
+            stream.pipeline.fireUserInboundEventTriggered(event)
         }
     }
 
@@ -329,6 +333,12 @@ public final class SessionHandler {
         }
     }
 
+    /// Tells the streams that this side has opened that the peer is not waited for any more
+    /// (``StreamEvent/peerIsGivenUp``); the session goes on.
+    public func giveUpPeer() {
+        self.tellStreams(.peerIsGivenUp)
+    }
+
     private func stream(_ key: StreamKey) -> StreamChannel? {
         guard key.slot < self.channels.count, let stream = self.channels[key.slot], stream.key == key else {
             return nil
@@ -345,7 +355,6 @@ public final class SessionHandler {
         defer { self.isDispatching = false }
         while let event = self.core.nextEvent() { self.dispatch(event) }
         self.tellSuspicion()
-        self.tellSilence()
         if !self.isReading { self.completeReads() }
     }
 

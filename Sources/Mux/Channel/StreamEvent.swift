@@ -12,4 +12,7 @@ public enum StreamEvent: Hashable, Sendable {
     /// The peer has been silent for so long that new streams are better opened elsewhere, and perhaps this one, too; only
     /// on the side that opened it.
     case peerIsSilent
+    /// The peer is still silent, and whoever has the session waits for it no longer: what it has not taken is lost; only on
+    /// the side that opened the stream.
+    case peerIsGivenUp
 }

@@ -333,7 +333,20 @@ struct ExchangeStateTests {
         #expect(!mayLeave(answered))
     }
 
-    @Test("An OPEN that nobody answers in time says that the session is silent")
+    @Test("When a silent session is given up, what has not been taken is lost, and what was taken goes on")
+    func givenUp() throws {
+        var state = ExchangeState(request: RequestTraits(isIdempotent: false))
+        #expect(state.isLostUntaken(isReused: false, wasAccepted: false))
+        #expect(!state.isLostUntaken(isReused: false, wasAccepted: true), "the origin may take its time")
+        #expect(state.isLostUntaken(isReused: true, wasAccepted: true), "what was taken is another request")
+        state.receivedBytes()
+        #expect(!state.isLostUntaken(isReused: false, wasAccepted: false))
+        var answered = ExchangeState(request: RequestTraits())
+        _ = try answered.received(self.head(Self.plain))
+        #expect(!answered.isLostUntaken(isReused: true, wasAccepted: true))
+    }
+
+    @Test("An OPEN that nobody answers in time says that the session is silent, not that the origin is slow")
     func silence() {
         func failure(_ origin: StreamError.Origin, _ wasAccepted: Bool = false) -> ExchangeState.Failure {
             let error = StreamError(code: .deadlineExceeded, reason: "", origin: origin, isRetrySafe: false)
@@ -341,7 +354,14 @@ struct ExchangeStateTests {
         }
         #expect(failure(.resetLocally) == Self.silent)
         #expect(failure(.resetLocally, true) == ExchangeState.Failure())
-        #expect(failure(.resetByPeer) == ExchangeState.Failure())
+        #expect(failure(.resetByPeer) == Self.silent, "the edge that passes it on has waited in vain")
+        #expect(failure(.rejected) == ExchangeState.Failure())
+        func seen(_ origin: StreamError.Origin, _ wasAccepted: Bool = false) -> VisitorError {
+            let error = StreamError(code: .deadlineExceeded, reason: "", origin: origin, isRetrySafe: false)
+            return VisitorError(error, wasAccepted: wasAccepted)
+        }
+        #expect(seen(.resetLocally) == .sessionLost && seen(.resetByPeer) == .sessionLost)
+        #expect(seen(.rejected) == .originTimeout && seen(.resetLocally, true) == .originTimeout)
     }
 
     @Test("A request whose used connection was just closing is sent again without waiting for the stream's end")

@@ -40,7 +40,9 @@ struct RemoteWaysTests {
         return Tunnel(specification, seeker: self.seeker)
     }
 
-    @Test("A ready session of this edge comes first, then a ready way, then what is suspect")
+    @Test(
+        "A ready session of this edge comes first, then a ready way, then a session that is suspect, and nothing silent"
+    )
     func order() throws {
         let tunnel = try self.tunnel()
         let (own, reach) = (self.session(1), LinkReach())
@@ -50,19 +52,28 @@ struct RemoteWaysTests {
         #expect(pick() == 1)
         tunnel.setAvailability(.suspect, of: own)
         #expect(pick() == 2)
-        reach.state = .suspect
-        #expect(pick() == 1)
-        tunnel.setAvailability(.suspended, of: own)
+        tunnel.setAvailability(.silent, of: own)
         #expect(pick() == 2)
-        #expect(tunnel.pickSession(preferring: self.loop, excluding: [2]) == nil)
         // Whoever passes streams on looks at sessions of this edge alone.
         #expect(tunnel.pickLocalSession(preferring: self.loop) == nil)
+        #expect(tunnel.pickLocalSession(preferring: self.loop, orSilent: true)?.id == 1)
+        reach.state = .silent
+        #expect(pick() == nil && tunnel.reachability == .online)
+        #expect(tunnel.isServed(by: own), "what is bound to it waits for it")
+        tunnel.setAvailability(.suspect, of: own)
+        #expect(pick() == 1)
+        tunnel.setAvailability(.suspended, of: own)
+        #expect(pick() == nil)
+        #expect(tunnel.pickLocalSession(preferring: self.loop, orSilent: true) == nil)
+        reach.state = .ready
+        #expect(pick() == 2)
+        #expect(tunnel.pickSession(preferring: self.loop, excluding: [2]) == nil)
         reach.state = .over
         reach.state = .ready
         #expect(pick() == nil)
     }
 
-    @Test("A way whose edge says that its sessions are silent comes behind others until it takes that back")
+    @Test("A way whose edge says that its sessions are silent is not used until it takes that back")
     func silence() throws {
         let tunnel = try self.tunnel()
         let (one, two) = (self.session(1), self.session(2))
@@ -73,11 +84,37 @@ struct RemoteWaysTests {
         tunnel.setSilent(true, at: one)
         #expect(picks() == [2])
         #expect(!tunnel.hasReadySession(besides: [2]) && tunnel.hasReadySession(besides: [1]))
-        #expect(tunnel.pickSession(preferring: self.loop, excluding: [2])?.id == 1, "there is nothing else")
+        #expect(tunnel.pickSession(preferring: self.loop, excluding: [2]) == nil)
+        #expect(tunnel.hasWay(to: self.pod) && tunnel.reachability == .online, "it need not be looked for")
         tunnel.setSilent(false, at: one)
         #expect(picks() == [1, 2])
         tunnel.setSilent(true, at: one, now: .now() - .minutes(2))
         #expect(picks() == [1, 2], "word of its end was lost")
+    }
+
+    @Test(
+        "A request that came while all were silent goes on with the first that speaks, be it here, or at another edge",
+        arguments: [false, true]
+    )
+    func spoken(isElsewhere: Bool) throws {
+        let tunnel = try self.tunnel()
+        let (own, way, reach) = (self.session(1), self.session(2), LinkReach())
+        guard case .joined = tunnel.join(own, slot: nil) else { throw CancellationError() }
+        tunnel.setAvailability(.silent, of: own)
+        tunnel.attach(way, at: self.pod, reach)
+        tunnel.setSilent(true, at: way)
+        let waiting = tunnel.waitForSession(on: self.loop, timeout: .seconds(5))
+        #expect(tunnel.isAwaited)
+        guard isElsewhere else {
+            tunnel.setAvailability(.ready, of: own)
+            return #expect(try waiting.wait()?.id == 1)
+        }
+        reach.state = .silent
+        tunnel.setSilent(false, at: way)
+        #expect(tunnel.isAwaited, "the link is silent, too")
+        reach.state = .ready
+        tunnel.spoke(at: way)
+        #expect(try waiting.wait()?.id == 2)
     }
 
     @Test("Other edges are told when no session here is well any more, and when one is, once each")
@@ -89,7 +126,7 @@ struct RemoteWaysTests {
         let told = { self.seeker.told.withLock { $0 } }
         tunnel.setAvailability(.suspect, of: one)
         #expect(told() == [] && !tunnel.isSuspect, "the other one is well")
-        tunnel.setAvailability(.suspect, of: two)
+        tunnel.setAvailability(.silent, of: two)
         tunnel.setAvailability(.suspect, of: two)
         #expect(told() == [true] && tunnel.isSuspect)
         tunnel.setAvailability(.ready, of: one)

@@ -146,6 +146,29 @@ struct SessionTableTests {
         #expect(picked == [nil])
     }
 
+    @Test("A silent session serves nobody until it speaks, but for whoever asks for it, and has not left")
+    func silence() {
+        var table = self.table([self.here, self.there])
+        table.setAvailability(.silent, id: 0)
+        #expect(Set(self.picks(&table, 4)) == [1])
+        #expect(!table.isSuspect && table.isSilent)
+        table.setAvailability(.silent, id: 1)
+        #expect(self.picks(&table, 2) == [nil, nil])
+        #expect(!table.isAvailable && table.isSuspect && table.isAvailable(id: 0))
+        let loop = ObjectIdentifier(self.here)
+        #expect(table.pick(preferring: loop, excluding: [0], orSilent: true)?.id == 1)
+        table.setAvailability(.suspect, id: 1)
+        #expect((0..<4).allSatisfy { _ in table.pick(preferring: loop, orSilent: true)?.id == 1 })
+        // Another session joins: who is silent is asked already.
+        guard case .joined(nil, let probed) = table.join(FakeUpstream(2, on: self.here), slot: nil, limit: 9) else {
+            Issue.record("it has not joined, or somebody was asked again")
+            return
+        }
+        #expect(probed.isEmpty)
+        table.setAvailability(.ready, id: 0)
+        #expect(Set(self.picks(&table, 4)) == [0, 2] && !table.isSilent)
+    }
+
     @Test("A session that the request has been on is left out, however ready it is")
     func exclusion() {
         var table = self.table([self.here, self.there, self.here])

@@ -127,10 +127,10 @@ package final class SessionAdmission: SessionDelegate {
 
     package func sessionSuspicionDidChange(_ handler: SessionHandler) {
         guard handler.suspension == nil else { return }
+        let availability: SessionTable<TunnelSession>.Availability =
+            handler.isSilent ? .silent : handler.isSuspect ? .suspect : .ready
         // One that is draining stays so: see ``SessionTable/setAvailability(_:id:)``.
-        for place in self.seats.all {
-            place.tunnel.setAvailability(handler.isSuspect ? .suspect : .ready, of: place.session)
-        }
+        for place in self.seats.all { place.tunnel.setAvailability(availability, of: place.session) }
     }
 
     package func sessionDidEnd(_ handler: SessionHandler, end: SessionEnd) {

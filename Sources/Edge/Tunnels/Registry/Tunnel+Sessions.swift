@@ -29,9 +29,15 @@ extension Tunnel {
         self.state.withLock { $0.sessions.hasReady(besides: tried) || $0.ways.hasReady(besides: tried) }
     }
 
-    /// The session of this edge for a stream that another edge passes on; `nil` if the tunnel has none here.
-    package func pickLocalSession(preferring loop: any EventLoop) -> TunnelSession? {
-        self.state.withLock { $0.sessions.pick(preferring: ObjectIdentifier(loop)) }
+    /// A session of this edge for a new stream; `nil` if the tunnel has none here.
+    ///
+    /// - Parameters:
+    ///   - loop: The caller's event loop; a session that lives there is preferred.
+    ///   - takesSilent: Whether a silent one is better than none: for a stream that another edge passes on, which may wait
+    ///     for the connector here, while that edge is told that it is silent.
+    package func pickLocalSession(preferring loop: any EventLoop, orSilent takesSilent: Bool = false) -> TunnelSession?
+    {
+        self.state.withLock { $0.sessions.pick(preferring: ObjectIdentifier(loop), orSilent: takesSilent) }
     }
 
     /// The numbers of all sessions that the connector of a session has.
@@ -204,14 +210,17 @@ extension Tunnel {
     /// Whether the tunnel can be reached.
     var reachability: TunnelState {
         self.state.withLock { state in
-            if state.sessions.isAvailable || state.ways.isAvailable || state.isElsewhere { return .online }
+            // Who has not answered for some seconds has not gone.
+            if state.sessions.isAvailable || state.sessions.isSilent { return .online }
+            if state.ways.isAvailable || state.isElsewhere { return .online }
             return state.sessions.isDraining ? .draining : .offline
         }
     }
 }
 
 extension Tunnel.State {
-    /// The session for the next request: one of this edge before one of another, ready ones before suspect ones.
+    /// The session for the next request: one of this edge before one of another, ready ones before suspect ones, and none
+    /// that is silent.
     ///
     /// - Returns: The session, and whether it is long ago that other edges were looked for.
     fileprivate mutating func pick(
@@ -221,16 +230,13 @@ extension Tunnel.State {
         if let session = self.sessions.pick(preferring: loop, excluding: tried, sparingSuspects: true) {
             return (session, false)
         }
-        guard let way = self.ways.pick(preferring: loop, excluding: tried) else {
+        guard let session = self.ways.pick(preferring: loop, excluding: tried) else {
             return (self.sessions.pick(preferring: loop, excluding: tried), false)
         }
-        if way.isSuspect, let session = self.sessions.pick(preferring: loop, excluding: tried) {
-            return (session, false)
-        }
         let now = NIODeadline.now()
-        guard now - self.lookedAt > RemoteWays.lifetime else { return (way.session, false) }
+        guard now - self.lookedAt > RemoteWays.lifetime else { return (session, false) }
         self.lookedAt = now
-        return (way.session, true)
+        return (session, true)
     }
 
     /// Whether the sessions of this edge are suspect, if that has changed.

@@ -31,16 +31,30 @@ extension Tunnel {
         for waiter in waiters { waiter.succeed(session) }
     }
 
-    /// Notes whether an edge says that nothing comes from the sessions that it has of the tunnel: others are preferred.
+    /// Notes whether an edge says that nothing comes from the sessions that it has of the tunnel: no request goes there until
+    /// something does, and those that wait for that go on then.
     ///
     /// - Parameters:
     ///   - isSilent: Whether it says so.
     ///   - session: The way to that edge.
     package func setSilent(_ isSilent: Bool, at session: TunnelSession, now: NIODeadline = .now()) {
         self.state.withLock { $0.ways.setSilent(isSilent, id: session.id, now: now) }
+        self.spoke(at: session)
     }
 
-    /// Whether requests can go to no session of this edge but one that is suspect.
+    /// Something has come over a way again: requests that wait go on over it, if nothing else is known against it.
+    ///
+    /// - Parameter session: The way.
+    package func spoke(at session: TunnelSession) {
+        let waiters = self.state.withLock { state -> [EventLoopPromise<TunnelSession?>] in
+            guard state.ways.isReady(id: session.id) else { return [] }
+            defer { state.waiters.removeAll() }
+            return Array(state.waiters.values)
+        }
+        for waiter in waiters { waiter.succeed(session) }
+    }
+
+    /// Whether there are sessions of this edge, and all that could be given requests are suspect or silent.
     package var isSuspect: Bool { self.state.withLock { $0.sessions.isSuspect } }
 
     /// Whether there is a way to an edge that can be used.

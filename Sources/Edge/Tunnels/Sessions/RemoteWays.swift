@@ -9,8 +9,8 @@ package final class LinkReach: Sendable {
     package enum State: UInt8, Sendable {
         /// Streams may be opened.
         case ready
-        /// Nothing has come for suspiciously long: only while there is nothing else.
-        case suspect
+        /// The other edge was asked whether it is there, and has not answered: not before it does.
+        case silent
         /// It is about to end, or has ended.
         case over
     }
@@ -50,7 +50,7 @@ struct RemoteWays: Sendable {
         var state: LinkReach.State {
             let state = self.reach.state
             guard state == .ready, let silentUntil, NIODeadline.now() < silentUntil else { return state }
-            return .suspect
+            return .silent
         }
     }
 
@@ -65,15 +65,15 @@ struct RemoteWays: Sendable {
     /// Whether there are none, usable or not.
     var isEmpty: Bool { self.ways.isEmpty }
 
-    /// Whether any can be used.
+    /// Whether any can be used, or perhaps in a moment.
     var isAvailable: Bool { self.ways.contains { $0.reach.state != .over } }
 
-    /// Whether a way to an edge can be used.
+    /// Whether a way to an edge can be used, or perhaps in a moment.
     func isAvailable(at pod: PodID) -> Bool {
         self.ways.contains { $0.pod == pod && $0.reach.state != .over }
     }
 
-    /// Whether that of a session is there and can be used.
+    /// Whether that of a session is there and can be used, or perhaps in a moment.
     func isAvailable(id: UInt64) -> Bool {
         self.ways.contains { $0.session.id == id && $0.reach.state != .over }
     }
@@ -81,6 +81,11 @@ struct RemoteWays: Sendable {
     /// Whether one is known to be well that is none of these.
     func hasReady(besides tried: [UInt64]) -> Bool {
         self.ways.contains { $0.state == .ready && !tried.contains($0.session.id) }
+    }
+
+    /// Whether that of a session is known to be well.
+    func isReady(id: UInt64) -> Bool {
+        self.ways.contains { $0.session.id == id && $0.state == .ready }
     }
 
     /// Notes what an edge says of the sessions that it has.
@@ -129,26 +134,18 @@ struct RemoteWays: Sendable {
         return self.ways.map(\.session)
     }
 
-    /// The way for the next request: ready before suspect, the caller's event loop before others, in turn among equals.
-    mutating func pick(
-        preferring loop: ObjectIdentifier,
-        excluding tried: [UInt64]
-    ) -> (session: TunnelSession, isSuspect: Bool)? {
+    /// The way for the next request: one that is ready, the caller's event loop before others, in turn among equals.
+    mutating func pick(preferring loop: ObjectIdentifier, excluding tried: [UInt64]) -> TunnelSession? {
         guard !self.ways.isEmpty else { return nil }
         self.turn &+= 1
         let start = Int(UInt(bitPattern: self.turn) % UInt(self.ways.count))
-        var best: (rank: Int, session: TunnelSession)?
+        var elsewhere: TunnelSession?
         for step in 0..<self.ways.count {
             let way = self.ways[(start + step) % self.ways.count]
-            let rank: Int
-            switch way.state {
-            case .ready: rank = way.loop == loop ? 0 : 1
-            case .suspect: rank = way.loop == loop ? 2 : 3
-            case .over: continue
-            }
-            if let best, best.rank <= rank { continue }
-            if !tried.contains(way.session.id) { best = (rank, way.session) }
+            guard way.state == .ready, !tried.contains(way.session.id) else { continue }
+            if way.loop == loop { return way.session }
+            elsewhere = elsewhere ?? way.session
         }
-        return best.map { ($0.session, $0.rank > 1) }
+        return elsewhere
     }
 }

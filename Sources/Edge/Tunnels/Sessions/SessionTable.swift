@@ -21,9 +21,11 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
     enum Availability: Sendable {
         /// It may.
         case ready
-        /// Its peer has been silent for suspiciously long, or has yet to show that it is there: only while no other is
-        /// left (protocol B.9.2).
+        /// Its peer has yet to show that it is there: only while no other is left (protocol B.9.2).
         case suspect
+        /// Its peer has been asked whether it is there, and has not answered: not before it says something. What was sent to
+        /// it would be lost with it, and a request that waits can go to another one.
+        case silent
         /// It has no connection, and another one may go on with it: not before.
         case suspended
         /// It is about to leave: never.
@@ -87,10 +89,14 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
     /// Whether every session that takes no new requests is about to leave.
     var isDraining: Bool { !self.entries.isEmpty && self.entries.allSatisfy { $0.availability == .draining } }
 
-    /// Whether requests can go to no session but one that is suspect.
+    /// Whether there are sessions, and all that could be given requests are suspect or silent.
     var isSuspect: Bool {
-        self.entries.contains { $0.availability == .suspect } && !self.hasReady(besides: [])
+        self.entries.contains { $0.availability == .suspect || $0.availability == .silent }
+            && !self.hasReady(besides: [])
     }
+
+    /// Whether one is silent: its connector is likely to be there again in a moment.
+    var isSilent: Bool { self.entries.contains { $0.availability == .silent } }
 
     /// Adds a session, in place of the one that has the same identity.
     ///
@@ -126,6 +132,7 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
     private mutating func unreadyOthers(but id: UInt64) -> [Session] {
         var probed: [Session] = []
         for index in self.entries.indices where self.entries[index].id != id {
+            // One that is silent is asked already.
             guard self.entries[index].availability == .ready else { continue }
             self.entries[index].availability = .suspect
             probed.append(self.entries[index].session)
@@ -167,11 +174,11 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
     /// One session of each other connector that a request may go to; `nil` if it is not for this session to know, but for
     /// the first one that its connector has here.
     func otherConnectors(than id: UInt64) -> [Session]? {
-        guard let own = self.entries.first(where: { $0.id == id }), own.availability.takesRequests else { return nil }
+        guard let own = self.entries.first(where: { $0.id == id }), own.availability.isConnected else { return nil }
         let isSame = { (one: Entry, other: Entry) in
             one.id == other.id || one.slot != nil && one.slot?.bundleID == other.slot?.bundleID
         }
-        let live = self.entries.filter { $0.availability.takesRequests }.sorted { $0.id < $1.id }
+        let live = self.entries.filter { $0.availability.isConnected }.sorted { $0.id < $1.id }
         guard live.first(where: { isSame($0, own) })?.id == id else { return nil }
         var others: [Entry] = []
         for entry in live where !isSame(entry, own) && !others.contains(where: { isSame($0, entry) }) {
@@ -180,9 +187,9 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
         return others.map(\.session)
     }
 
-    /// Whether a session is there and may be given new requests.
+    /// Whether a session is there and may be given new requests, or may be again in a moment.
     func isAvailable(id: UInt64) -> Bool {
-        self.entries.contains { $0.id == id && $0.availability.takesRequests }
+        self.entries.contains { $0.id == id && $0.availability.isConnected }
     }
 
     /// Whether one is known to be well that is none of these.
@@ -199,10 +206,12 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
     ///   - loop: The caller's event loop.
     ///   - tried: The numbers of sessions that the request has been on already.
     ///   - sparesSuspects: Whether only a ready one is wanted.
+    ///   - takesSilent: Whether a silent one is better than none.
     mutating func pick(
         preferring loop: ObjectIdentifier,
         excluding tried: [UInt64] = [],
-        sparingSuspects sparesSuspects: Bool = false
+        sparingSuspects sparesSuspects: Bool = false,
+        orSilent takesSilent: Bool = false
     ) -> Session? {
         guard !self.entries.isEmpty else { return nil }
         self.turn &+= 1
@@ -217,7 +226,8 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
             case (.ready, false): rank = 1
             case (.suspect, true): rank = 2
             case (.suspect, false): rank = 3
-            case (.suspended, _), (.draining, _): continue
+            case (.silent, _) where takesSilent: rank = 4
+            case (.silent, _), (.suspended, _), (.draining, _): continue
             }
             if sparesSuspects, rank > 1 { continue }
             if let best, best.rank <= rank { continue }
@@ -234,4 +244,6 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
 extension SessionTable.Availability {
     /// Whether a session may be given new requests at all.
     fileprivate var takesRequests: Bool { self == .ready || self == .suspect }
+    /// Whether it may be given some, or may be again as soon as something comes.
+    fileprivate var isConnected: Bool { self.takesRequests || self == .silent }
 }
