@@ -24,7 +24,13 @@ extension EndToEnd {
 
         private func run(_ mode: String, _ numbers: [Int] = [], within limit: Duration) async throws -> Outcome {
             let scratch = try ScratchFolder()
-            let peer = try RunningProcess.peer("several_edges", mode: mode, numbers, in: scratch)
+            let peer = try RunningProcess.peer(
+                "several_edges",
+                mode: mode,
+                numbers,
+                environment: Programs.sizeVariables,
+                in: scratch
+            )
             let outcome = try await peer.decodedOutput(Outcome.self, within: limit)
             print("Several edges, \(mode) \(numbers): \(peer.standardOutput)")
             return outcome
@@ -122,7 +128,7 @@ extension EndToEnd {
 
         @Test("A connector stops behind another edge: what may be sent twice goes to one that is well")
         func stuck() async throws {
-            #expect(try await self.run("stuck", [20, 12], within: .seconds(120)).failures == [])
+            #expect(try await self.run("stuck", [20, 16], within: .seconds(120)).failures == [])
         }
 
         @Test("Tokens that are wrong, expired or stolen open no link, and are logged and counted")

@@ -14,11 +14,13 @@ extension RunningProcess {
     ///   - name: The program.
     ///   - mode: What it is to do.
     ///   - numbers: How much of it.
+    ///   - environment: Its variables; none that it would pass on to an edge.
     ///   - scratch: Has the folder.
     static func peer(
         _ name: String,
         mode: String,
         _ numbers: [Int],
+        environment: [String: String] = [:],
         in scratch: ScratchFolder
     ) throws -> RunningProcess {
         let folder = try scratch.folder(mode)
@@ -26,6 +28,7 @@ extension RunningProcess {
         return try RunningProcess(
             Programs.python,
             ["-B", Programs.peer(name), mode] + programs + [folder.path] + numbers.map(String.init),
+            environment: environment,
             in: scratch
         )
     }

@@ -8,7 +8,7 @@ import aiohttp
 
 from load import Load
 from outages import visit
-from stage import Connector, Stage, failures, until
+from stage import Connector, Stage, bound, failures, until
 
 
 async def deleted(edge, culvert, folder):
@@ -34,7 +34,8 @@ async def deleted(edge, culvert, folder):
         status, _ = await elsewhere.call("POST", "create", {"name": "kept", "policy": {"ip_allow": ["192.0.2.1"]}})
         tightened_after = await until("the policy counts everywhere", lambda: everywhere("kept", (403,)))
         for what, pause in (("deletion", deleted_after), ("policy", tightened_after)):
-            if pause > 1:
+            # Unless the other edge tells of it, it takes minutes.
+            if pause > bound(1, 4):
                 failures.append(f"{what} in force after {pause:.2f} s")
         await stage.restart_everything()
         statuses = []
@@ -80,6 +81,8 @@ async def limits(edge, culvert, folder, seconds):
     async with Stage(edge, culvert, folder, api_calls=10) as stage:
         await stage.tunnel("my-app", policy={"requests_per_second": 50})
         result = {}
+        # Edges that do not speak to each other serve fifty each, or a third of it where all requests come to one.
+        low, high = bound((45, 55), (30, 75))
         spreads = {"even": stage.edges, "skewed": [stage.edges[0]] * 8 + stage.edges[1:], "one": stage.edges[:1]}
         for label, edges in spreads.items():
             load = Load([f"{one.url}/my-app" for one in edges], 150, methods=("GET",)).start()
@@ -90,7 +93,7 @@ async def limits(edge, culvert, folder, seconds):
             served = (sum(good for _, _, good in load.answers) - before) / (time.monotonic() - begin)
             await load.stop()
             result[label] = round(served, 1)
-            if not 45 <= served <= 55:
+            if not low <= served <= high:
                 failures.append(f"{label}: {served:.1f} requests a second")
             if any("429" not in lost for lost in load.lost):
                 failures.append(f"{label}: {[lost for lost in load.lost if '429' not in lost][:2]}")
@@ -110,6 +113,7 @@ async def limits(edge, culvert, folder, seconds):
         # A bucket that was full has ten more.
         rate = (allowed - 10) / (time.monotonic() - begin)
         result["api_calls"] = round(rate, 1)
-        if not 9 <= rate <= 11:
+        low, high = bound((9, 11), (5, 20))
+        if not low <= rate <= high:
             failures.append(f"{rate:.1f} calls a second")
         return result

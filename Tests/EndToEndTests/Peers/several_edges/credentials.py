@@ -11,7 +11,7 @@ import time
 
 import aiohttp
 
-from stage import Connector, Stage, failures, until
+from stage import Connector, Stage, bound, failures, until
 
 
 async def upgrade(edge, path, token):
@@ -87,7 +87,8 @@ async def access(edge, culvert, folder):
         if status != 204:
             failures.append(f"revocation: {status}")
         ended = [await visitor.end() - begin for visitor in visitors]
-        if max(ended) > 1:
+        # Unless the other edge tells of it, they go on.
+        if max(ended) > bound(1, 4):
             failures.append(f"cut off after {max(ended):.2f} s")
         if not all([await visitor.talks() for visitor in unharmed]):
             failures.append("visitors of another tunnel were cut off, too")
@@ -131,7 +132,10 @@ async def codes(edge, culvert, folder):
                                         headers=fields) as answer:
                     return answer.status
 
-            # The codes of the moment, of the one before and of the next are all good, in this order.
+            # The codes of the moment, of the one before and of the next are all good, in this order, and must stay so until
+            # the last race is over.
+            while time.time() % 30 > bound(25, 15):
+                await asyncio.sleep(0.1)
             step = int(time.time()) // 30
             for number, place in enumerate((step - 1, step, step + 1)):
                 digits = code(secret, place)
@@ -176,11 +180,12 @@ async def guesses(edge, culvert, folder):
             status, _ = await stage.edges[0].call("GET", "list")
             if status != 200:
                 failures.append(f"the right key: {status}")
-            words = []
+            words, begin = [], time.monotonic()
             for number in range(45):
                 words.append(await visit(stage.edges[number % 3], f"wrong-{number}"))
                 await asyncio.sleep(0.1)
             # What one edge counts the others learn with their own next one; meanwhile one comes back each six seconds.
-            if not 8 <= words.count(401) <= 15 or set(words) != {401, 429}:
+            most = 14 + (time.monotonic() - begin) / 6
+            if not 8 <= words.count(401) <= most or set(words) != {401, 429}:
                 failures.append(f"wrong passwords: {words}")
         return {"asked": asked, "wrong_keys": keys.count(401), "wrong_passwords": words.count(401)}

@@ -9,7 +9,7 @@ import time
 import aiohttp
 
 from load import Load
-from stage import Connector, Redis, Stage, failures, free_port, until
+from stage import Connector, Redis, Stage, bound, failures, free_port, until
 
 
 async def watch(stage, names, rate, away, back, seconds, limit):
@@ -107,7 +107,7 @@ async def outage(edge, culvert, folder, seconds, rate):
                         redis.forget()
                     redis.start()
 
-            result[kind] = await watch(stage, names, rate, away, back, seconds, limit=5)
+            result[kind] = await watch(stage, names, rate, away, back, seconds, limit=bound(5, 12))
     return result
 
 

@@ -6,7 +6,7 @@ import statistics
 import time
 
 from load import Conversation, Load
-from stage import Stage, failures, until
+from stage import Stage, bound, failures, until
 
 
 async def rolling(edge, culvert, folder, rounds, rate):
@@ -181,9 +181,10 @@ async def frozen(edge, culvert, folder, connections, rate, seconds):
         slow, ends = [start for start, _ in late], [end for _, end in late]
         registered = stage.places("my-app")
         # What was under way when it was stopped may end with it; what began then is sent elsewhere.
-        beyond = [(start, end) for start, end in late if 0 < start < seconds and end > max(6, start + 1)]
+        known, pause = bound((6, 1), (7, 3))
+        beyond = [(start, end) for start, end in late if 0 < start < seconds and end > max(known, start + pause)]
         if len(set(places)) > 1 and beyond:
-            failures.append(f"served by nobody else within six seconds: {beyond[:5]}")
+            failures.append(f"served by nobody else within {known} seconds: {beyond[:5]}")
         if len(set(places)) > 1 and load.lost:
             failures.append(f"{len(load.lost)} requests are lost: {load.lost[:3]}")
         if len(registered) != connections:
