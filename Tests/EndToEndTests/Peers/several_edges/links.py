@@ -357,8 +357,9 @@ async def mixed(edge, culvert, folder, rate):
         served = [[await visit(one, name) for name in names] for one in stage.edges]
         if served != [[200] * 3] * 3:
             failures.append(f"served: {served}")
-        return {"requests": load.count, "failed": len(load.lost), "of_the_stopped": len(load.lost) - len(lost),
-                "without_links": answers, "asked": len(asked), "earlier": earlier != edge}
+        of_the_stopped = [one for one in load.lost if one not in lost]
+        return {"requests": load.count, "failed": len(load.lost), "of_the_stopped": len(of_the_stopped),
+                "lost": of_the_stopped[:3], "without_links": answers, "asked": len(asked), "earlier": earlier != edge}
 
 
 async def guests(edge, culvert, folder, count):
