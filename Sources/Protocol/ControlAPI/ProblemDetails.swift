@@ -20,6 +20,20 @@ package struct ProblemDetails: Codable, Equatable, Error, Sendable {
     /// The id under which the edge logged the request.
     package var requestID: String?
 
+    /// What the ``type`` of an edge's errors begins with that visitors of tunnels meet.
+    private static let visitorType = "urn:culvert:error:"
+
+    /// The codes of such errors that an edge has for any connection, before it knows what is asked for.
+    package static let codesOfConnections: Set<String> = [
+        "bad_request", "header_too_large", "request_timeout", "tls_required", "too_many_connections",
+        "version_not_supported",
+    ]
+
+    /// Whether an edge says this to visitors of a tunnel alone: whoever meant the edge itself has a tunnel's address.
+    package var isForVisitors: Bool {
+        self.type.hasPrefix(Self.visitorType) && !Self.codesOfConnections.contains(self.code)
+    }
+
     /// Makes a problem.
     package init(
         title: String,

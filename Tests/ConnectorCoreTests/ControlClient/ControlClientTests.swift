@@ -95,13 +95,43 @@ struct ControlClientTests {
         #expect(request.hasPrefix("DELETE /api/tunnels/%2E%2E%2Fkeys%3Fx%23y%20z HTTP/1.1\r\n"))
     }
 
+    @Test("A call that an edge asks to make later is made later, once the edge takes it")
+    func patience() async throws {
+        let edge = try await FakeEdge.start(self.answer("429 x\r\nRetry-After: 0"))
+        let access = EdgeAccess(edge: edge.address, credentials: try Credentials(apiKey: "the-key"))
+        let call = try ControlCall(access: access, certificateAuthorityFile: nil, proxies: .direct)
+        async let end: Void = call.perform { client async throws(EdgeFailure) in try await client.delete("my-app") }
+        for await case .request in edge.events {
+            edge.answer(with: self.answer("204 No Content"))
+            break
+        }
+        try await end
+        try await edge.stop()
+    }
+
+    @Test("Waits are as long as the edge says, and together no longer than the bound")
+    func patienceBound() {
+        func limited(_ seconds: Int?) -> EdgeFailure {
+            .refused(status: 429, retryAfter: seconds.map { .seconds($0) }, problem: nil)
+        }
+        var patience = CallPatience(.seconds(10))
+        #expect(patience.wait(after: .refused(status: 503, retryAfter: .seconds(1), problem: nil)) == nil)
+        #expect(patience.wait(after: limited(11)) == nil)
+        #expect(patience.wait(after: limited(7)) == .seconds(7))
+        #expect(patience.wait(after: limited(4)) == nil)
+        #expect(patience.wait(after: limited(nil)) == CallPatience.shortest)
+        #expect(patience.wait(after: limited(0)) == CallPatience.shortest)
+        var none = CallPatience(.zero)
+        #expect(none.wait(after: limited(0)) == nil)
+    }
+
     @Test("What the edge refuses is told in its words, with its waiting time")
     func refused() async throws {
         let problem =
             #"{"type":"urn:culvert:problem:rate_limited","title":"Too many","status":429,"code":"rate_limited"}"#
-        let answer = self.answer("429 x\r\nRetry-After: 7", type: ProblemDetails.mediaType, body: problem)
+        let answer = self.answer("429 x\r\nRetry-After: 77", type: ProblemDetails.mediaType, body: problem)
         let (outcome, _) = try await self.call(answer) { client async throws(EdgeFailure) in try await client.list() }
-        guard case .failure(.refused(429, .some(.seconds(7)), .some(let details))) = outcome else {
+        guard case .failure(.refused(429, .some(.seconds(77)), .some(let details))) = outcome else {
             Issue.record("\(outcome)")
             return
         }
@@ -154,6 +184,67 @@ struct ControlClientTests {
             client async throws(EdgeFailure) in try await client.findEdge()
         }
         #expect(throws: EdgeFailure.self) { try other.get() }
+    }
+
+    @Test(
+        "What an edge says to visitors alone tells that the address is a tunnel's, for each call and without a key",
+        arguments: [("503", "tunnel_offline"), ("404", "tunnel_not_found"), ("401", "login_required")]
+    )
+    func tunnelAddress(status: String, code: String) async throws {
+        let problem = #"{"type":"urn:culvert:error:\#(code)","title":"x","status":\#(status),"code":"\#(code)"}"#
+        let answer = self.answer("\(status) x", type: ProblemDetails.mediaType, body: problem)
+        let (found, _) = try await self.call(answer) { client async throws(EdgeFailure) in
+            _ = try await client.findEdge()
+        }
+        let (listed, _) = try await self.call(answer) { client async throws(EdgeFailure) in
+            _ = try await client.list()
+        }
+        for outcome in [found, listed] {
+            guard case .failure(let failure) = outcome, case .tunnelAddress(let address, nil) = failure else {
+                Issue.record("\(outcome)")
+                continue
+            }
+            #expect(
+                "\(failure)"
+                    == "\(address) is the address of a tunnel, and not that of its edge: give the one that the edge itself has."
+            )
+            #expect(
+                ReconnectPolicy().decide(afterCall: failure)
+                    == .stop(CommandFailure(.unavailable, failure.description))
+            )
+        }
+    }
+
+    @Test("A tunnel's address with its id in the path tells where the edge is")
+    func edgeOfTunnel() throws {
+        var problem = ProblemDetails(title: "x", status: 503, code: "tunnel_offline")
+        problem.type = "urn:culvert:error:tunnel_offline"
+        for (address, edge) in [
+            ("https://e.example/my-app", "https://e.example"), ("https://e.example/a/my-app", "https://e.example/a"),
+        ] {
+            #expect(
+                EdgeFailure(
+                    refusedBy: try EdgeAddress(parsing: address),
+                    status: 503,
+                    retryAfter: .seconds(5),
+                    problem: problem
+                ) == .tunnelAddress(address: address, edge: edge)
+            )
+        }
+    }
+
+    @Test("What an edge says to any connection, and of its API, tells nothing of the address")
+    func connectionProblems() throws {
+        let edge = try EdgeAddress(parsing: "https://e.example/my-app")
+        var tooMany = ProblemDetails(title: "x", status: 503, code: "too_many_connections")
+        let limited = ProblemDetails(title: "x", status: 429, code: "rate_limited")
+        tooMany.type = "urn:culvert:error:too_many_connections"
+        for problem in [tooMany, limited] {
+            #expect(
+                EdgeFailure(refusedBy: edge, status: problem.status, retryAfter: nil, problem: problem)
+                    == .refused(status: problem.status, retryAfter: nil, problem: problem)
+            )
+        }
     }
 
     @Test("Retry-After is read as seconds and nothing else")

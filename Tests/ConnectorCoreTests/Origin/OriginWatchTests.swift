@@ -85,6 +85,29 @@ struct OriginWatchTests {
         #expect(OriginSpeech.fault(ByteBuffer(string: words), of: self.target(1)) == fault)
     }
 
+    @Test(
+        "A target with TLS is asked for its certificate at once: what answers without TLS is told, and nothing is sent to it"
+    )
+    func withoutTLS() async throws {
+        let origin = try await LocalOrigin.start(.greet("SSH-2.0-OpenSSH_9.2\r\n"))
+        let target = OriginTarget(endpoint: .tcp(host: "localhost", port: origin.port), usesTLS: true)
+        let events = NIOLockedValueBox<[OriginEvent]>([])
+        await OriginWatch(target: target, tls: try OriginTLS(OriginTrust())) { event in
+            events.withLockedValue { $0.append(event) }
+        }
+        .run()
+        #expect(
+            events.withLockedValue { $0 } == [
+                .unreachable(
+                    target: "https://localhost:\(origin.port)",
+                    code: .localTLSError,
+                    reason: "localhost:\(origin.port) does not speak TLS; use http:// for it: visitors get an error"
+                )
+            ]
+        )
+        try await origin.stop()
+    }
+
     @Test("A server that is there is no event")
     func there() async throws {
         let origin = try await LocalOrigin.start(.swallow)

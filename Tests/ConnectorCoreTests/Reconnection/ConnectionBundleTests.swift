@@ -292,6 +292,18 @@ struct ConnectionBundleTests {
         try await edge.stop()
     }
 
+    @Test("What an edge answers at a tunnel's address ends the service, which the tunnel's own return would not help")
+    func tunnelAddress() async throws {
+        let problem = #"{"type":"urn:culvert:error:tunnel_offline","title":"x","status":503,"code":"tunnel_offline"}"#
+        let edge = try await FakeEdge.start(
+            Self.response("503 Service Unavailable", body: problem, type: "application/problem+json")
+        )
+        let failure = try await self.serving(edge) { reports, _ in for await _ in reports {} }
+        #expect(failure?.status == .unavailable)
+        #expect(failure?.message.hasPrefix("\(edge.address) is the address of a tunnel") == true)
+        try await edge.stop()
+    }
+
     @Test("With --no-retry an edge that is not there ends the service with exit code 69")
     func noRetry() async throws {
         let edge = try await FakeEdge.start()

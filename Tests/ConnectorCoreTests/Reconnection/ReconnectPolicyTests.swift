@@ -66,7 +66,7 @@ struct ReconnectPolicyTests {
         "What is not an edge ends the first contact, and is tried again once an edge was there",
         arguments: [
             .notAnEdge(address: "x", reason: "y"), .untrusted(address: "x", reason: "y"), refused(200), refused(301),
-            .otherScheme(address: "http://x", right: "https://x"),
+            .otherScheme(address: "http://x", right: "https://x"), .tunnelAddress(address: "x", edge: nil),
             refused(404), refused(501),
         ]
             as [EdgeFailure]

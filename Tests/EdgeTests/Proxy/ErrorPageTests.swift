@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
+import Foundation
 import NIOCore
 import Testing
 
@@ -38,6 +40,21 @@ struct ErrorPageTests {
         #expect(!html.contains("<b>"))
         let json = String(buffer: page.response(isHTML: false, isHead: false, isClosing: false))
         #expect(json.contains("<b>\\\"a\\\\\\u0001'&"))
+    }
+
+    @Test("A connector that asks a tunnel's address for an edge knows by each error that a tunnel alone can have")
+    func isForVisitors() throws {
+        let ofConnections: Set<VisitorError> = [
+            .badRequest, .headerTooLarge, .requestTimeout, .tlsRequired, .tooManyConnections, .versionNotSupported,
+        ]
+        for error in VisitorError.allCases {
+            let page = ErrorPage(error: error, status: 400, requestID: RequestID())
+            let answer = String(buffer: page.response(isHTML: false, isHead: false, isClosing: false))
+            let body = try #require(answer.split(separator: "\r\n\r\n").last)
+            let problem = try APICoding.makeDecoder().decode(ProblemDetails.self, from: Data(body.utf8))
+            #expect(problem.isForVisitors == !ofConnections.contains(error), "\(error)")
+        }
+        #expect(Set(ofConnections.map(\.code)) == ProblemDetails.codesOfConnections)
     }
 
     @Test("HEAD gets the head alone, with the length of the body that it does not get")

@@ -8,11 +8,14 @@ import Program
 
 /// One call of the control API by a command that does nothing else.
 ///
-/// It is made once, without retries: the person who runs the command can repeat it.
+/// It is made once: the person who runs the command can repeat it. Only what an edge asks to wait for (429) is waited
+/// for, within ``patience``: a script that calls in quick succession meets that, and can't know.
 package struct ControlCall: Sendable {
     let access: EdgeAccess
     let certificateAuthorityFile: String?
     let proxy: ProxyAddress?
+    /// How long all waits of one call take at most.
+    package var patience = Duration.seconds(10)
 
     /// - Parameters:
     ///   - proxies: Which proxy to go through; by default what the environment says.
@@ -45,7 +48,8 @@ package struct ControlCall: Sendable {
             edge: self.access.edge,
             credentials: self.access.credentials,
             http: http,
-            proxy: self.proxy
+            proxy: self.proxy,
+            patience: CallPatience(self.patience)
         )
         let outcome: Result<Answer, EdgeFailure>
         do {

@@ -19,6 +19,8 @@ package struct ControlClient: Sendable {
     var proxy: ProxyAddress?
     /// How long one call may take.
     var timeout = TimeAmount.seconds(30)
+    /// How long it waits where the edge asks to be left alone; callers that come again by themselves have no use for it.
+    var patience = CallPatience(.zero)
 
     /// The largest response that is read, in bytes: a page of a list has some hundred entries at most, and a message of an
     /// inbox a body of 16 MiB, in base 64.
@@ -74,6 +76,7 @@ package struct ControlClient: Sendable {
     package func forget(_ tunnelID: String) async throws(EdgeFailure) {
         var client = self
         client.timeout = .seconds(2)
+        client.patience = CallPatience(.seconds(2))
         try await client.delete(tunnelID)
     }
 
@@ -172,8 +175,26 @@ package struct ControlClient: Sendable {
         var body: Data
     }
 
-    /// Sends one call and returns its 2xx answer.
+    /// Sends one call and returns its 2xx answer; sends it again where the edge asks for a while.
     private func answer(
+        _ method: HTTPMethod,
+        _ path: String,
+        body: Data?,
+        isAuthorized: Bool
+    ) async throws(EdgeFailure) -> Answer {
+        var patience = self.patience
+        while true {
+            do throws(EdgeFailure) {
+                return try await self.answerOnce(method, path, body: body, isAuthorized: isAuthorized)
+            } catch {
+                guard let wait = patience.wait(after: error), (try? await Task.sleep(for: wait)) != nil else {
+                    throw error
+                }
+            }
+        }
+    }
+
+    private func answerOnce(
         _ method: HTTPMethod,
         _ path: String,
         body: Data?,
@@ -204,14 +225,8 @@ package struct ControlClient: Sendable {
         }
         guard (200...299).contains(status) else {
             let problem = ProblemDetails(reading: answer, mediaType: headers.first(name: "Content-Type"))
-            // That is what the edge says to visitors: at this host it looks for a tunnel.
-            if problem?.type == "urn:culvert:error:tunnel_not_found" {
-                throw .notAnEdge(
-                    address: self.edge.description,
-                    reason: "this host is for tunnels of one; give the address that the edge itself has"
-                )
-            }
-            throw .refused(
+            throw EdgeFailure(
+                refusedBy: self.edge,
                 status: status,
                 retryAfter: RetryAfter.parse(headers.first(name: "Retry-After")),
                 problem: problem

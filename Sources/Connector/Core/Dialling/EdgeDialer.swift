@@ -223,7 +223,8 @@ extension EdgeFailure {
         let address = edge.description
         switch error {
         case let refusal as WebSocketClientHandshake.Refusal:
-            self = .refused(
+            self.init(
+                refusedBy: edge,
                 status: refusal.status,
                 retryAfter: refusal.retryAfter.map { .seconds($0) },
                 problem: ProblemDetails(reading: ByteBuffer(string: refusal.body), mediaType: refusal.contentType)

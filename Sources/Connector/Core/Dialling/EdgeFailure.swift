@@ -21,6 +21,8 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
     case otherScheme(address: String, right: String)
     /// The server that answered is not a Culvert edge.
     case notAnEdge(address: String, reason: String)
+    /// The address is a tunnel's, as its edge answers there; with the address of that edge, if it can be told.
+    case tunnelAddress(address: String, edge: String?)
 
     /// The reason of a server that said nothing at all.
     static let closedReason = "it closed the connection without an answer"
@@ -50,6 +52,9 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
         case .proxy(let proxy, let edge, let failure): failure.sentences(proxy: proxy, edge: edge)
         case .refused(let status, _, let problem): Self.refusal(status: status, problem: problem)
         case .notAnEdge(let address, let reason): "What answers at \(address) is not a Culvert edge: \(reason)."
+        case .tunnelAddress(let address, let edge):
+            "\(address) is the address of a tunnel, and not that of its edge: "
+                + "\(edge.map { "use \($0)" } ?? "give the one that the edge itself has")."
         }
     }
 

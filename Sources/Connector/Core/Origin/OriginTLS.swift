@@ -21,10 +21,21 @@ package struct OriginTLS: Sendable {
         self.serverName = trust.serverName
     }
 
+    /// Reads the trusted certificates for a command that was given them.
+    ///
+    /// - Throws: ``CommandFailure`` if they can't be used.
+    package init(checking trust: OriginTrust) throws(CommandFailure) {
+        do {
+            try self.init(trust)
+        } catch {
+            throw CommandFailure(.configuration, "The certificates to trust can't be used: \(error).")
+        }
+    }
+
     /// Makes the handler for one connection.
     ///
     /// - Parameter host: The host of the target; an IP address is verified, but not sent (RFC 6066 §3).
-    func makeHandler(host: String) throws -> NIOSSLClientHandler {
+    package func makeHandler(host: String) throws -> NIOSSLClientHandler {
         try NIOSSLClientHandler(context: self.context, addressing: self.serverName ?? host)
     }
 }

@@ -6,9 +6,9 @@ import Protocol
 
 /// Sees at the start of a run whether the local server takes connections, and does not begin to speak itself.
 ///
-/// Without it, that nothing listens there would show with the first request alone. It asks once: a server that takes one
-/// connection and no more must not lose it to somebody who has nothing to say. It sends nothing that a server of HTTP
-/// would have to answer.
+/// Without it, that nothing listens there, or that its certificate is not trusted, would show with the first request
+/// alone. It asks once: a server that takes one connection and no more must not lose it to somebody who has nothing to
+/// say. It sends nothing that a server of HTTP would have to answer: to an `https://` target the handshake of TLS.
 struct OriginWatch: Sendable {
     /// For how long the tunnel waits for it: a server of this machine answers sooner, and one that does not is no reason to
     /// keep visitors waiting.
@@ -18,6 +18,8 @@ struct OriginWatch: Sendable {
     static let greetingTime = TimeAmount.milliseconds(200)
 
     let target: OriginTarget
+    /// How TLS is spoken to the target; `nil` for one without.
+    var tls: OriginTLS?
     /// Called with what was seen.
     let report: @Sendable (OriginEvent) -> Void
     /// Called with a sentence about a server that does not speak HTTP, or speaks it behind TLS.
@@ -30,16 +32,20 @@ struct OriginWatch: Sendable {
         do {
             let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
             let greeting = eventLoop.makePromise(of: ByteBuffer?.self)
+            let secured = eventLoop.makePromise(of: Void.self)
+            if self.tls == nil { secured.succeed() }
             let channel: any Channel
             do {
-                channel = try await self.connect(on: eventLoop, greeting)
+                channel = try await self.connect(on: eventLoop, greeting, secured)
+                try await self.finish(secured, on: channel)
             } catch {
                 greeting.succeed(nil)
+                secured.succeed()
                 throw error
             }
             self.report(.reachable(target: "\(self.target)"))
             self.onLook()
-            let words = self.target.usesTLS ? nil : await self.words(on: channel, greeting)
+            let words = self.tls != nil ? nil : await self.words(on: channel, greeting)
             greeting.succeed(nil)
             // Before anything else is tried: many a small server takes one connection at a time.
             try? await channel.close()
@@ -54,6 +60,20 @@ struct OriginWatch: Sendable {
                     reason: failure.reason + Self.advice(for: failure)
                 )
             )
+        }
+    }
+
+    /// Waits for the handshake of TLS, with a bound.
+    private func finish(_ secured: EventLoopPromise<Void>, on channel: any Channel) async throws {
+        let timeout = channel.eventLoop.scheduleTask(in: OriginDialer.connectTimeout) {
+            secured.fail(ChannelError.connectTimeout(OriginDialer.connectTimeout))
+        }
+        defer { timeout.cancel() }
+        do {
+            try await secured.futureResult.get()
+        } catch {
+            channel.close(promise: nil)
+            throw error
         }
     }
 
@@ -79,18 +99,27 @@ struct OriginWatch: Sendable {
         switch failure.code {
         case .connectRefused: ": start the local server, or name the port that it listens on"
         case .dnsFailure: ": see how the name is spelt"
+        case .localTLSError where failure.isAboutTrust: ", and --origin-tls-verify off takes any certificate"
+        case .localTLSError: ": visitors get an error"
         default: ": visitors get an error until it answers"
         }
     }
 
     private func connect(
         on eventLoop: any EventLoop,
-        _ greeting: EventLoopPromise<ByteBuffer?>
+        _ greeting: EventLoopPromise<ByteBuffer?>,
+        _ secured: EventLoopPromise<Void>
     ) async throws -> any Channel {
         let bootstrap = ClientBootstrap.reaching(self.target.host, on: eventLoop)
             .connectTimeout(OriginDialer.connectTimeout)
-            .channelInitializer { channel in
+            .channelInitializer { [tls, host = self.target.host] channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        return try channel.pipeline.syncOperations.addHandlers(
+                            tls.makeHandler(host: host),
+                            HandshakeWaiter(promise: secured)
+                        )
+                    }
                     try channel.pipeline.syncOperations.addHandler(FirstWords { greeting.succeed($0) })
                 }
             }

@@ -75,7 +75,7 @@ package struct ReconnectPolicy: Sendable {
             default:
                 return self.firstContact(failure)
             }
-        case .notAnEdge, .untrusted, .otherScheme:
+        case .notAnEdge, .tunnelAddress, .untrusted, .otherScheme:
             return self.firstContact(failure)
         case .unresolved, .unreachable, .timedOut, .tls:
             return self.retry(failure.description)

@@ -152,9 +152,11 @@ package struct TunnelServer: Sendable {
             tasks.addTask { await renewal.run() }
             if self.watchesOrigin, tunnel.target.kind == .http {
                 let (looking, hasLooked) = AsyncStream<Void>.makeStream()
+                let tls = tunnel.target.usesTLS ? try OriginTLS(checking: tunnel.originTrust) : nil
                 tasks.addTask {
                     await OriginWatch(
                         target: tunnel.target,
+                        tls: tls,
                         report: origin.report,
                         warn: origin.warn,
                         onLook: { hasLooked.finish() }
@@ -273,7 +275,7 @@ package struct TunnelServer: Sendable {
             dialer: dialer,
             token: token,
             targets: [TargetName.primary: tunnel.target],
-            originTLS: tunnel.target.usesTLS ? try Self.originTLS(tunnel.originTrust) : nil,
+            originTLS: tunnel.target.usesTLS ? try OriginTLS(checking: tunnel.originTrust) : nil,
             governor: MemoryGovernor(),
             logger: self.logger,
             observer: observer
@@ -296,13 +298,5 @@ package struct TunnelServer: Sendable {
                 ? try NIOSSLContext.toEdge(certificateAuthorityFile: self.authorities.file(for: edge)) : nil,
             proxy: try self.proxies.proxy(for: edge)
         )
-    }
-
-    private static func originTLS(_ trust: OriginTrust) throws(CommandFailure) -> OriginTLS {
-        do {
-            return try OriginTLS(trust)
-        } catch {
-            throw CommandFailure(.configuration, "The certificates to trust can't be used: \(error).")
-        }
     }
 }

@@ -7,5 +7,6 @@ extension ControlCall {
     init(_ edgeOptions: EdgeOptions, _ credentialOptions: CredentialOptions) throws(CommandFailure) {
         let access = try credentialOptions.resolve(edgeOptions)
         try self.init(access: access, certificateAuthorityFile: edgeOptions.authorities().file(for: access.edge))
+        if edgeOptions.noRetry { self.patience = .zero }
     }
 }

@@ -22,6 +22,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
               culvert diagnose --to 3000
               culvert diagnose --edge https://edge.example.com
               culvert diagnose --token-file token.txt --to 3000
+              culvert diagnose --to https://localhost:8443 --origin-ca-file ca.pem
             """
     )
 
@@ -35,11 +36,19 @@ struct DiagnoseCommand: AsyncParsableCommand {
     @Option(name: .customLong("to"), help: "Try this local server, too.")
     var target: String?
 
+    @OptionGroup var trustOptions: OriginTrustOptions
+
     @Flag(help: "Print the findings as JSON.")
     var json = false
 
     @OptionGroup var edgeOptions: EdgeOptions
     @OptionGroup var credentialOptions: CredentialOptions
+
+    func validate() throws {
+        guard self.target != nil || self.trustOptions.isDefault else {
+            throw ValidationError("--origin-ca-file and --origin-tls-verify are for the target of --to: add it.")
+        }
+    }
 
     func run() async throws {
         try await self.reportingFailures(as: self.edgeOptions.logFormat) {
@@ -75,12 +84,15 @@ struct DiagnoseCommand: AsyncParsableCommand {
                 "Which edge? Give --edge URL or --token-file FILE, or run culvert login."
             )
         }
+        let target = try self.target.map { text throws(CommandFailure) in try OriginTarget.fromCommandLine(text) }
+        let trust = try target.map { target throws(CommandFailure) in try self.trustOptions.originTrust(for: target) }
         let certificateAuthorityFile = self.edgeOptions.authorities().file(for: edge)
         return Diagnosis(
             edge: edge,
             credentials: access.flatMap { $0.edge == edge ? $0.credentials : nil },
             token: token,
-            target: try self.target.map { text throws(CommandFailure) in try OriginTarget.fromCommandLine(text) },
+            target: target,
+            originTLS: target?.usesTLS == true ? try trust.map(OriginTLS.init(checking:)) : nil,
             edgeTLS: try NIOSSLContext.toEdge(certificateAuthorityFile: certificateAuthorityFile),
             certificateAuthorityFile: certificateAuthorityFile,
             proxy: try ProxyRules(environment: environment).proxy(for: edge),

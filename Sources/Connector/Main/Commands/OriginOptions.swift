@@ -5,18 +5,7 @@ import ConnectorCore
 
 /// The options of every command that serves a tunnel.
 struct OriginOptions: ParsableArguments {
-    @Option(
-        name: .customLong("origin-tls-verify"),
-        help: "Whether an https:// target has to show a certificate that is trusted: on or off."
-    )
-    var originTLSVerify: Switch = .on
-
-    @Option(
-        name: .customLong("origin-ca-file"),
-        help: ArgumentHelp("Trust an https:// target by these PEM certificates only.", valueName: "file"),
-        completion: .file()
-    )
-    var originCAFile: String?
+    @OptionGroup var trustOptions: OriginTrustOptions
 
     @Option(help: ArgumentHelp("How many connections to keep to the edge, 1 to 8.", valueName: "n"))
     var connections = 2
@@ -25,23 +14,10 @@ struct OriginOptions: ParsableArguments {
         guard (1...8).contains(self.connections) else {
             throw ValidationError("--connections is a number from 1 to 8.")
         }
-        guard self.originTLSVerify == .on || self.originCAFile == nil else {
-            throw ValidationError("--origin-ca-file has no meaning with --origin-tls-verify off: leave one out.")
-        }
     }
 
     /// Which certificates the target may show.
     func originTrust(for target: OriginTarget) throws(CommandFailure) -> OriginTrust {
-        guard let file = self.originCAFile else { return OriginTrust(verifies: self.originTLSVerify == .on) }
-        guard target.usesTLS else {
-            throw CommandFailure(.usage, "--origin-ca-file is for https:// targets, and \(target) is none.")
-        }
-        return OriginTrust(authorities: try CertificateAuthorities(reading: file))
+        try self.trustOptions.originTrust(for: target)
     }
-}
-
-/// On or off.
-enum Switch: String, CaseIterable, ExpressibleByArgument {
-    case on
-    case off
 }

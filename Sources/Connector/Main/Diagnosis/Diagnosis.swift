@@ -18,6 +18,8 @@ struct Diagnosis: Sendable {
     let token: TunnelToken?
     /// The local server to try, if one is named.
     let target: OriginTarget?
+    /// How TLS is spoken to it; `nil` for a target without TLS.
+    let originTLS: OriginTLS?
     let edgeTLS: NIOSSLContext
     let certificateAuthorityFile: String?
     /// The proxy that the edge is reached through, if any.
@@ -287,7 +289,7 @@ struct Diagnosis: Sendable {
                     case .unix(let path): try await bootstrap.connect(unixDomainSocketPath: path).get()
                     case .tcp(let host, let port): try await bootstrap.connect(host: host, port: port).get()
                     }
-                return try await TargetProbe.run(on: channel, target: target)
+                return try await TargetProbe.run(on: channel, target: target, tls: self.originTLS)
             } catch {
                 throw OriginFailure(error, dialling: target)
             }
@@ -302,15 +304,23 @@ struct Diagnosis: Sendable {
             .channelOption(.autoRead, value: false)
     }
 
+    /// Calls the control API.
+    ///
+    /// - Parameters:
+    ///   - credentials: The key; none where it is only seen whether an edge answers.
+    ///   - patience: How long an edge may ask to wait: many diagnoses in a row meet its limit of calls.
+    ///   - call: Makes the call.
     func withClient<Answer: Sendable>(
         _ credentials: Credentials?,
+        patience: Duration = .seconds(15),
         _ call: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
     ) async throws -> Answer {
-        // Whether an edge answers is checked without a key.
         let credentials = try credentials ?? Credentials(apiKey: "none")
-        return try await ControlCall(
+        var control = try ControlCall(
             access: EdgeAccess(edge: self.edge, credentials: credentials),
             certificateAuthorityFile: self.certificateAuthorityFile
-        ).perform(call)
+        )
+        control.patience = patience
+        return try await control.perform(call)
     }
 }

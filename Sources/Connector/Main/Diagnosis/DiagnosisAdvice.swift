@@ -21,7 +21,7 @@ enum DiagnosisAdvice {
     /// The advice for a failure on the way to the edge or of the edge.
     static func about(_ failure: EdgeFailure, in step: Step) -> String? {
         switch failure {
-        case .otherScheme, .proxy: nil
+        case .otherScheme, .tunnelAddress, .proxy: nil
         case .unresolved: Self.unresolved(in: step)
         case .unreachable, .timedOut: Self.unreachable(failure, in: step)
         case .untrusted(_, let reason):
@@ -34,7 +34,10 @@ enum DiagnosisAdvice {
 
     /// The advice for a local server.
     static func about(_ failure: OriginFailure) -> String? {
-        if failure.isAboutTrust { return "With that flag, or with --origin-tls-verify off, culvert http can serve it." }
+        if failure.isAboutTrust {
+            return
+                "With that flag, or with --origin-tls-verify off, culvert http can serve it; diagnose takes both, too."
+        }
         return switch failure.code {
         case .connectRefused: "Start the local server, or name the port it listens on."
         case .connectTimeout, .hostUnreachable: "Is the address right, and does a firewall let this machine there?"

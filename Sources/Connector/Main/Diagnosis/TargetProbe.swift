@@ -2,7 +2,6 @@
 
 import ConnectorCore
 import NIOCore
-import NIOSSL
 import Protocol
 
 /// Asks a local server for the head of a page, to see whether it speaks what its target says.
@@ -23,18 +22,17 @@ final class TargetProbe: ChannelInboundHandler {
 
     /// Tries a connection that has been opened and reads nothing yet, and closes it.
     ///
+    /// - Parameters:
+    ///   - channel: The connection.
+    ///   - target: What it leads to.
+    ///   - tls: How TLS is spoken to the target; `nil` for one without.
     /// - Returns: What was found.
-    static func run(on channel: any Channel, target: OriginTarget) async throws -> String {
+    static func run(on channel: any Channel, target: OriginTarget, tls: OriginTLS?) async throws -> String {
         let promise = channel.eventLoop.makePromise(of: String.self)
         let address = target.address
         channel.eventLoop.execute {
             do {
-                if target.usesTLS {
-                    let context = try NIOSSLContext(configuration: .makeClientConfiguration())
-                    try channel.pipeline.syncOperations.addHandler(
-                        NIOSSLClientHandler(context: context, addressing: target.host)
-                    )
-                }
+                if let tls { try channel.pipeline.syncOperations.addHandler(tls.makeHandler(host: target.host)) }
                 try channel.pipeline.syncOperations.addHandler(TargetProbe(target: target, promise: promise))
                 let head = "HEAD / HTTP/1.1\r\nHost: \(target.hostField)\r\nConnection: close\r\n\r\n"
                 channel.writeAndFlush(ByteBuffer(string: head), promise: nil)
