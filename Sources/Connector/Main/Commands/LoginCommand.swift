@@ -20,8 +20,8 @@ struct LoginCommand: AsyncParsableCommand {
         abstract: "Store an edge and an API key for the other commands.",
         usage: "culvert login [<options>]",
         discussion: """
-            The key is read from --api-key-file, from CULVERT_API_KEY, or typed. It is tried before it is stored, in a \
-            file that only you can read. What --ca-file names is used with this edge from then on.
+            The key is read from --api-key-file, from CULVERT_API_KEY, or typed; if it is the variable's, that is said. \
+            It is tried before it is stored, in a file that only you can read. What --ca-file names is used with this edge from then on.
 
             Examples:
               culvert login --edge https://edge.example.com
@@ -51,6 +51,10 @@ struct LoginCommand: AsyncParsableCommand {
                 throw CommandFailure(.usage, "Which edge? Give --edge URL.")
             }
             let edge = try EdgeAccess.address(edgeText)
+            if self.apiKeyFile == nil, Self.hasKey(environment) {
+                // Said before it is tried: who meant to type or pipe another key sees why that one is refused.
+                StandardStream.error.writeLine(Self.noteOfVariable)
+            }
             let credentials = try Credentials(apiKey: try self.apiKey(environment: environment))
             let access = EdgeAccess(edge: edge, credentials: credentials)
             var file = self.edgeOptions.certificateAuthorityFile.map {
@@ -73,6 +77,13 @@ struct LoginCommand: AsyncParsableCommand {
             }
         }
     }
+
+    /// Whether the environment has a key, which is then neither asked for nor read from standard input.
+    static func hasKey(_ environment: [String: String]) -> Bool { environment["CULVERT_API_KEY"]?.isEmpty == false }
+
+    /// What is said when the key is the environment's.
+    static let noteOfVariable =
+        "culvert: The API key is that of CULVERT_API_KEY; to give another one, use --api-key-file, or unset the variable."
 
     /// What of an environment other commands take before what was stored; `nil` if there is nothing that differs.
     static func outranked(by environment: [String: String], _ login: LoginFile) -> String? {
