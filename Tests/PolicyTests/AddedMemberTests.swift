@@ -203,6 +203,11 @@ struct AddedMemberTests {
                 "The user name of --admins has to be 1 to 128 of ASCII without space and colon."
             ),
             ("--admins a:hunter2é", "The password of --admins has to be 1 to 256 of ASCII."),
+            (
+                "--admins ann:$apr1$r31.....$HqJZimcKQFAMYayBlzkrA/",
+                "The password of --admins looks like a hash, as htpasswd writes it: the plain password is wanted, and the edge "
+                    + "hashes it."
+            ),
             ("--admins a:b --admins a:b --admins a:b", "--admins may have 2 entries at most."),
             (
                 "--hooks-from ::1 --hooks-from x",

@@ -99,6 +99,8 @@ extension BasicCredential {
             return PolicyFault(place: ".username", "has to be \(TextSyntax.userName.requirement)")
         }
         switch (self.password, self.passwordHash) {
+        case (let password?, nil) where ForeignPasswordHash.matches(password):
+            return PolicyFault(place: ".password", ForeignPasswordHash.fault)
         case (let password?, nil) where TextSyntax.password.isValid(password): return nil
         case (_?, nil): return PolicyFault(place: ".password", "has to be \(TextSyntax.password.requirement)")
         case (nil, let hash?) where TextSyntax.passwordHash.isValid(hash): return nil

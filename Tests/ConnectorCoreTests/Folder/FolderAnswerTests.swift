@@ -167,6 +167,21 @@ struct FolderAnswerTests {
         #expect(!FolderServer.isFolder(text))
     }
 
+    @Test("Tunnels of a file that share one folder have one server, which goes when the program does")
+    func severalTunnels() async throws {
+        let site = try Site()
+        let servers = FolderServers()
+        await #expect(throws: CommandFailure.self) { try await servers.target(of: "/no/such/folder") }
+        let targets = [
+            try await servers.target(of: site.path), try await servers.target(of: site.path),
+            try await servers.target(of: site.path + "/"),
+        ]
+        #expect(targets[0] == targets[1] && targets[0] != targets[2])
+        #expect(targets.allSatisfy { $0.folder == nil && FileManager.default.fileExists(atPath: $0.address) })
+        servers.stop()
+        #expect(targets.allSatisfy { !FileManager.default.fileExists(atPath: $0.address) })
+    }
+
     @Test("What is no folder is refused, and a socket is for its user alone")
     func start() async throws {
         await #expect(throws: CommandFailure.self) { try await FolderServer.start(sharing: "/no/such/folder") }

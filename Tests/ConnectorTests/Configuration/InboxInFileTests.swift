@@ -79,8 +79,7 @@ struct InboxInFileTests {
             ("{when: never}", "5: “when” has to be one of unreachable, always."),
             (
                 "{path: [/a]}",
-                "5: There is no setting “path” of “inbox”: there are when, methods, paths, answer, echo, verify, "
-                    + "delivery, keep."
+                "5: There is no setting “path” of “inbox”: did you mean “paths”?"
             ),
             (
                 "{keep: {body_bytes: 1}}",

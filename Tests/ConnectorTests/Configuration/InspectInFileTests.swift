@@ -115,7 +115,7 @@ struct InspectInFileTests {
             (
                 "inspect: {port: 1}",
                 "c.yaml:2: There is no setting “port” of “inspect”: there are listen, memory, body, token, "
-                    + "allow-hosts, drop, signatures."
+                    + "allow-hosts, drop, signatures. “port” belongs to a tunnel of the list “tunnels”."
             ),
         ]
     )

@@ -135,15 +135,13 @@ struct TunnelsFileTests {
         let report = error?.report(for: "c.yaml").split(separator: "\n").map(String.init)
         #expect(
             report == [
-                "c.yaml:1: There is no setting “edgee”: there are edge, api-key-file, connections, "
-                    + "share-connections, inspect, tunnels.",
+                "c.yaml:1: There is no setting “edgee”: did you mean “edge”?",
                 "c.yaml:2: “connections” has to be a number from 1 to 8.",
                 "c.yaml:3: “ftp://x” is not the address of an edge: only http://, https://, ws:// and wss:// are understood.",
                 "c.yaml:6: “foo” is not a target: the port is missing, as in localhost:3000.",
-                "c.yaml:7: There is no setting “nmae” of a tunnel: there are target, kind, name, port, public, pool, token-file, "
-                    + "host-header, policy, origin-tls-verify, origin-ca-file, inspect, inbox.",
+                "c.yaml:7: There is no setting “nmae” of a tunnel: did you mean “name”?",
                 "c.yaml:9: “origin-tls-verify” has to be on or off.",
-                "c.yaml:10: “target” is missing: a port, host:port, http://…, https://… or unix:/path.",
+                "c.yaml:10: “target” is missing: a port, host:port, http://…, https://…, unix:/path or ./folder.",
                 "c.yaml:11: With “token-file” the tunnel is what its token says: leave “name” out.",
                 "c.yaml:12: The file /nowhere/t, which should hold a tunnel token, can't be read: there is no such file.",
                 "c.yaml:15: The file /nowhere/pem, which should hold certificates, can't be read: "
@@ -234,6 +232,59 @@ struct TunnelsFileTests {
         let lines = error?.report(for: "c").split(separator: "\n") ?? []
         #expect(lines.count == 51)
         #expect(lines.last == "c: There are 10 more problems.")
+    }
+
+    @Test("A target may be a folder, whose path starts at the folder of the file; one that is not there is told")
+    func folders() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("hello", to: "site/index.html")
+        let file = try TunnelsFile(
+            yaml: "tunnels: [{target: ./site, name: one-app}, {target: \(folder.path)/site, name: two-app}]",
+            folder: folder.path
+        )
+        #expect(file.tunnels.map(\.target.folder) == ["\(folder.path)/./site", "\(folder.path)/site"])
+        #expect(file.namedFiles == [])
+        let error = #expect(throws: TunnelsFile.Problems.self) {
+            try TunnelsFile(
+                yaml: """
+                    tunnels:
+                      - target: ./none
+                      - target: site
+                      - target: ./site
+                        kind: tcp
+                    """,
+                folder: folder.path
+            )
+        }
+        #expect(
+            error?.list.map(\.description) == [
+                ":2: \(folder.path)/./none is no folder that this user may read.",
+                ":3: The folder “site” is written ./site.",
+                ":4: “./site” is not a target: a folder is shared by culvert http ./folder, or by a tunnel of kind http in a "
+                    + "file.",
+            ]
+        )
+    }
+
+    @Test("A hash of htpasswd is no password, neither in the file nor in one that it names")
+    func foreignHashes() throws {
+        let folder = try TemporaryFolder()
+        let hash = "$apr1$r31.....$HqJZimcKQFAMYayBlzkrA/"
+        try folder.write("ann:\(hash)\n", to: "htpasswd")
+        for (setting, value) in [("password", hash), ("password-file", "htpasswd")] {
+            let error = #expect(throws: TunnelsFile.Problems.self) {
+                try TunnelsFile(
+                    yaml: "tunnels: [{target: 1, policy: {basic-auth: [{username: ann, \(setting): \(value)}]}}]",
+                    folder: folder.path
+                )
+            }
+            #expect(
+                error?.list.map(\.message) == [
+                    "“basic-auth[0].\(setting)” looks like a hash, as htpasswd writes it: the plain password is wanted, and the "
+                        + "edge hashes it."
+                ]
+            )
+        }
     }
 
     @Test("A password never comes into a message")

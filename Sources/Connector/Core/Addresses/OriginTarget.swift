@@ -19,6 +19,9 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
     /// What the target is called in its stead, where the address tells a person nothing.
     package var label: String?
 
+    /// The folder that is to be shared in the target's place: until something serves it, nothing can be connected to.
+    package private(set) var folder: String?
+
     /// Longest path that fits `sockaddr_un.sun_path` on Linux with its final NUL; macOS has four bytes less.
     static let longestSocketPath = 103
 
@@ -57,6 +60,13 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
         self.endpoint = endpoint
         self.usesTLS = usesTLS
         self.label = label
+    }
+
+    /// A folder that nothing serves yet: ``FolderServers`` has the target of one that is served.
+    package static func folder(_ path: String) -> OriginTarget {
+        var target = OriginTarget(endpoint: .unix(path: path), usesTLS: false, label: path)
+        target.folder = path
+        return target
     }
 
     /// The value of `Host` that names the target itself.
@@ -119,7 +129,7 @@ package struct OriginTarget: Hashable, Sendable, CustomStringConvertible {
             case .scheme: "only http://, https:// and unix: are understood; culvert http ./folder shares a folder"
             case .url: "bytes go to a port, host:port or unix:/path"
             case .path: "a target has no path, query or fragment; the visitor's path is used"
-            case .folder: "a folder is shared by culvert http ./folder alone"
+            case .folder: "a folder is shared by culvert http ./folder, or by a tunnel of kind http in a file"
             case .userInformation: "a target carries no user name or password"
             case .relativeSocketPath: "the path of a socket starts with “/”"
             case .longSocketPath: "the path of a socket has at most \(OriginTarget.longestSocketPath) bytes"

@@ -13,12 +13,22 @@ package struct FolderServer: Sendable {
     private let channel: any Channel
     private let place: String
 
+    /// A thread of their own for all: a disk that is slow must not hold up tunnels.
+    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
     /// Whether somebody who typed a target means a folder.
     ///
     /// - Parameter text: The target.
     package static func isFolder(_ text: String) -> Bool {
         ["/", "./", "../", "~/"].contains { text.hasPrefix($0) } || [".", ".."].contains(text)
     }
+
+    /// Why a folder can't be shared, in a sentence; `nil` if it can.
+    package static func fault(of path: String) -> String? {
+        SharedFolder(path: path) == nil ? self.refusal(of: path) : nil
+    }
+
+    private static func refusal(of path: String) -> String { "\(path) is no folder that this user may read." }
 
     /// Begins to serve.
     ///
@@ -31,7 +41,7 @@ package struct FolderServer: Sendable {
         temporaryFolder: String = NSTemporaryDirectory()
     ) async throws -> FolderServer {
         guard let folder = SharedFolder(path: path) else {
-            throw CommandFailure(.usage, "\(path) is no folder that this user may read.")
+            throw CommandFailure(.usage, Self.refusal(of: path))
         }
         let place = (temporaryFolder as NSString).appendingPathComponent("culvert-\(UUID().uuidString.prefix(13))")
         let socket = place + "/files.sock"
@@ -44,9 +54,7 @@ package struct FolderServer: Sendable {
                 withIntermediateDirectories: false,
                 attributes: [.posixPermissions: 0o700]
             )
-            // Threads of its own: a disk that is slow must not hold up tunnels.
-            let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-            let channel = try await ServerBootstrap(group: group)
+            let channel = try await ServerBootstrap(group: Self.group)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         let pipeline = channel.pipeline.syncOperations

@@ -20,6 +20,7 @@ struct StartCommand: AsyncParsableCommand {
                     path-mode: keep
                 - token-file: /etc/culvert/token
                   target: unix:/run/app.sock
+                - target: ./folder
 
             After SIGHUP the file is read again: tunnels that did not change are not disturbed.
 
@@ -52,6 +53,7 @@ struct StartCommand: AsyncParsableCommand {
             oneTimeCode: credentials.otp,
             environment: ProgramEnvironment.variables
         )
+        defer { source.folders.stop() }
         let file = try TunnelsFile(reading: path)
         let desired = try source.tunnels(of: file)
         let run = try ServingRun(

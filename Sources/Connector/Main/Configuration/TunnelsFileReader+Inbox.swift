@@ -13,11 +13,7 @@ extension TunnelsFileReader {
         let before = self.problems.count
         var settings = InboxSettings()
         if node.scalar.map({ ["on", "true"].contains($0.string) }) != true {
-            self.settings(
-                node,
-                of: "inbox",
-                ["when", "methods", "paths", "answer", "echo", "verify", "delivery", "keep"]
-            ) { reader, name, value in
+            self.settings(node, of: .inbox) { reader, name, value in
                 switch name {
                 case "when": reader.choice(value, name, &settings.when)
                 case "methods": settings.methods = reader.texts(value, name)
@@ -39,7 +35,7 @@ extension TunnelsFileReader {
     }
 
     private mutating func answer(_ node: Node, _ answer: inout InboxSettings.Answer) {
-        self.settings(node, of: "answer", ["status", "content-type", "body"]) { reader, name, value in
+        self.settings(node, of: .answer) { reader, name, value in
             switch name {
             case "status": reader.bounded(value, "answer.status", &answer.status)
             case "content-type": answer.contentType = reader.text(value, name) ?? answer.contentType
@@ -54,11 +50,7 @@ extension TunnelsFileReader {
             return nil
         }
         var verification = InboxSettings.Verification(scheme: .github, secret: nil)
-        self.settings(
-            node,
-            of: "verify",
-            ["scheme", "secret-file", "on-failure", "tolerance-seconds", "generic"]
-        ) { reader, name, value in
+        self.settings(node, of: .verify) { reader, name, value in
             switch name {
             case "scheme": reader.choice(value, name, &verification.scheme)
             case "on-failure": reader.choice(value, name, &verification.onFailure)
@@ -83,11 +75,7 @@ extension TunnelsFileReader {
             return nil
         }
         var generic = InboxSettings.GenericSignature(field: "")
-        self.settings(
-            node,
-            of: "generic",
-            ["field", "prefix", "hash", "coding", "template", "time-field"]
-        ) { reader, name, value in
+        self.settings(node, of: .generic) { reader, name, value in
             switch name {
             case "field": generic.field = reader.text(value, name) ?? ""
             case "prefix": generic.prefix = value.scalar?.string ?? reader.text(value, name) ?? ""
@@ -101,11 +89,7 @@ extension TunnelsFileReader {
     }
 
     private mutating func delivery(_ node: Node, _ delivery: inout InboxSettings.Delivery) {
-        self.settings(
-            node,
-            of: "delivery",
-            ["attempts", "timeout-seconds", "order", "per-second"]
-        ) { reader, name, value in
+        self.settings(node, of: .delivery) { reader, name, value in
             switch name {
             case "attempts": reader.bounded(value, "delivery.attempts", &delivery.attempts)
             case "timeout-seconds": reader.bounded(value, "delivery.timeout_seconds", &delivery.timeoutSeconds)
@@ -116,11 +100,7 @@ extension TunnelsFileReader {
     }
 
     private mutating func keep(_ node: Node, _ keep: inout InboxSettings.Keep) {
-        self.settings(
-            node,
-            of: "keep",
-            ["delivered-hours", "waiting-hours", "messages", "bytes", "body-bytes"]
-        ) { reader, name, value in
+        self.settings(node, of: .keep) { reader, name, value in
             switch name {
             case "delivered-hours": reader.bounded(value, "keep.delivered_hours", &keep.deliveredHours)
             case "waiting-hours": reader.bounded(value, "keep.waiting_hours", &keep.waitingHours)
@@ -136,17 +116,17 @@ extension TunnelsFileReader {
     /// Reads the settings of a mapping, each by its name; those that there are not are reported.
     private mutating func settings(
         _ node: Node,
-        of what: String,
-        _ known: [String],
+        of home: SettingHome,
         _ read: (_ reader: inout Self, _ name: String, _ value: Node) -> Void
     ) {
+        let known = home.settings(self.policySchema)
         guard let mapping = node.mapping else {
-            let on = what == "inbox" ? "be on, or " : ""
-            return self.report(node, "“\(what)” has to \(on)have settings: \(known.joined(separator: ", ")).")
+            let on = home == .inbox ? "be on, or " : ""
+            return self.report(node, "“\(home.rawValue)” has to \(on)have settings: \(known.joined(separator: ", ")).")
         }
         for (key, value) in mapping {
             guard let name = key.string, known.contains(name) else {
-                self.reportUnknown(key, of: " of “\(what)”", among: known)
+                self.reportUnknown(key, in: home)
                 continue
             }
             read(&self, name, value)

@@ -5,9 +5,6 @@ import Inspection
 import Yams
 
 extension TunnelsFileReader {
-    private static let inspectSettings = ["listen", "memory", "body", "token", "allow-hosts", "drop", "signatures"]
-    private static let signatureSettings = ["scheme", "secret-file", "tunnel"]
-
     /// Reads `inspect`: on, off or an address, or settings.
     mutating func inspect(_ node: Node) -> InspectSettings {
         var settings = InspectSettings()
@@ -35,7 +32,7 @@ extension TunnelsFileReader {
                 for entry in self.list(value, "signatures", atMost: InspectSettings.longestList) {
                     if let secret = self.signingSecret(entry) { settings.signingSecrets.append(secret) }
                 }
-            default: self.reportUnknown(key, of: " of “inspect”", among: Self.inspectSettings)
+            default: self.reportUnknown(key, in: .inspect)
             }
         }
         return settings
@@ -75,8 +72,9 @@ extension TunnelsFileReader {
             self.report(node, "A signature has to have “scheme” and “secret-file”.")
             return nil
         }
-        for (key, _) in mapping where !Self.signatureSettings.contains(key.string ?? "") {
-            self.reportUnknown(key, of: " of a signature", among: Self.signatureSettings)
+        let known = SettingHome.signature.settings(self.policySchema)
+        for (key, _) in mapping where !known.contains(key.string ?? "") {
+            self.reportUnknown(key, in: .signature)
         }
         guard let scheme = schemeNode.string.flatMap(SignatureScheme.init) else {
             self.report(schemeNode, "“scheme” has to be one of \(SignatureScheme.names).")

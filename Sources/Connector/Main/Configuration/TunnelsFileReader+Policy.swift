@@ -35,15 +35,15 @@ extension TunnelsFileReader {
 
     /// Reads what a policy says, by the names that members have in JSON.
     mutating func policyValues(_ node: Node) -> [String: PolicyValue] {
-        let settings = self.policySchema.members.map(\.fileName)
         guard let mapping = node.mapping else {
+            let settings = SettingHome.policy.settings(self.policySchema)
             self.report(node, "“policy” has to have settings: \(settings.joined(separator: ", ")).")
             return [:]
         }
         var values: [String: PolicyValue] = [:]
         for (key, node) in mapping {
             guard let member = self.policySchema.members.first(where: { $0.fileName == key.string }) else {
-                self.reportUnknown(key, of: " of a policy", among: settings)
+                self.reportUnknown(key, in: .policy)
                 continue
             }
             values[member.name] = self.value(node, member.fileName, member.kind)
@@ -124,7 +124,7 @@ extension TunnelsFileReader {
                     self.checked(.text($0), .text(.password), value, "\(name).password-file")
                 }
             default:
-                self.reportUnknown(key, of: " of “\(name)”", among: ["username", "password", "password-file"])
+                self.reportUnknown(key, in: .credential)
             }
         }
         guard mapping["username"] != nil, (mapping["password"] == nil) != (mapping["password-file"] == nil) else {
@@ -132,6 +132,12 @@ extension TunnelsFileReader {
             return nil
         }
         guard case .text(let username) = username, case .text(let password) = password else { return nil }
-        return BasicCredential(username: username, password: password)
+        let credential = BasicCredential(username: username, password: password)
+        if let fault = PolicyKind.credentials(atMost: 1).fault(in: .credentials([credential])) {
+            let setting = mapping["password"] == nil ? "password-file" : "password"
+            self.report(mapping[setting], "“\(name).\(setting)” \(fault.message).")
+            return nil
+        }
+        return credential
     }
 }

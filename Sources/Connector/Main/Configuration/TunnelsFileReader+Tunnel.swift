@@ -5,11 +5,6 @@ import ControlAPI
 import Yams
 
 extension TunnelsFileReader {
-    private static let settings = [
-        "target", "kind", "name", "port", "public", "pool", "token-file", "host-header", "policy", "origin-tls-verify",
-        "origin-ca-file", "inspect", "inbox",
-    ]
-
     /// Reads one tunnel; nothing if it has no usable target.
     mutating func tunnel(_ node: Node, connections: Int) -> TunnelsFile.Entry? {
         guard let mapping = node.mapping else {
@@ -34,7 +29,7 @@ extension TunnelsFileReader {
             case "inspect": entry.isInspected = self.onOrOff(value, "inspect") ?? true
             case "inbox": entry.inbox = self.inbox(value)
             case "origin-ca-file": entry.originTrust.authorities = self.authorities(value)
-            default: self.reportUnknown(key, of: " of a tunnel", among: Self.settings)
+            default: self.reportUnknown(key, in: .tunnel)
             }
         }
         if let policy = mapping["policy"] {
@@ -51,7 +46,7 @@ extension TunnelsFileReader {
             self.report(mapping["pool"], "“pool” is for a tunnel with a name: add “name”.")
         }
         if mapping["target"] == nil {
-            self.report(node, "“target” is missing: a port, host:port, http://…, https://… or unix:/path.")
+            self.report(node, "“target” is missing: a port, host:port, http://…, https://…, unix:/path or ./folder.")
         }
         if let inbox = mapping["inbox"] {
             self.check(inbox, of: entry, kind)
@@ -116,12 +111,24 @@ extension TunnelsFileReader {
 
     private mutating func target(_ node: Node, of kind: TunnelKind) -> OriginTarget? {
         guard let text = self.text(node, "target") else { return nil }
+        if kind == .http, FolderServer.isFolder(text) { return self.sharedFolder(node, text) }
         do {
             return try OriginTarget(parsing: text, for: kind)
         } catch {
-            self.report(node, error.description)
+            let isFolder = kind == .http && FolderServer.fault(of: self.placed(text)) == nil
+            self.report(node, isFolder ? "The folder “\(text)” is written ./\(text)." : error.description)
             return nil
         }
+    }
+
+    /// Reads a folder, whose path starts at the folder of the file as that of other files does.
+    private mutating func sharedFolder(_ node: Node, _ text: String) -> OriginTarget? {
+        let path = self.placed(text)
+        if let fault = FolderServer.fault(of: path) {
+            self.report(node, fault)
+            return nil
+        }
+        return .folder(path)
     }
 
     private mutating func name(_ node: Node) -> String? {

@@ -35,11 +35,7 @@ extension TunnelsFile {
             case "share-connections": self.sharesConnections = reader.onOrOff(value, "share-connections")
             case "inspect": self.inspect = reader.inspect(value)
             case "tunnels": tunnels = value
-            default:
-                reader.reportUnknown(
-                    key,
-                    among: ["edge", "api-key-file", "connections", "share-connections", "inspect", "tunnels"]
-                )
+            default: reader.reportUnknown(key, in: .file)
             }
         }
         if let tunnels {
@@ -93,14 +89,9 @@ struct TunnelsFileReader {
         self.problems.append(TunnelsFile.Problem(line: node?.mark?.line, message: message))
     }
 
-    mutating func reportUnknown(_ key: Node, of what: String = "", among known: [String]) {
-        let name = PeerText.printable(key.string ?? "?")
-        let similar = known.first { $0.replacing("-", with: "") == name.lowercased().filter(\.isLetter) }
-        self.report(
-            key,
-            similar.map { "There is no setting “\(name)”\(what): it is called “\($0)”." }
-                ?? "There is no setting “\(name)”\(what): there are \(known.joined(separator: ", "))."
-        )
+    /// Reports a key that no setting of a place has.
+    mutating func reportUnknown(_ key: Node, in home: SettingHome) {
+        self.report(key, home.refusal(of: PeerText.printable(key.string ?? "?"), self.policySchema))
     }
 
     // MARK: Values
@@ -147,10 +138,15 @@ struct TunnelsFileReader {
     /// Gives a path, which starts at the folder of the file.
     mutating func path(_ node: Node, _ name: String) -> String? {
         guard let text = self.text(node, name) else { return nil }
-        let isWhole = text.hasPrefix("/") || self.folder.isEmpty
-        let path = isWhole ? text : self.folder + "/" + text
+        let path = self.placed(text)
         self.namedFiles.append(path)
         return path
+    }
+
+    /// A path of the file as the system takes it.
+    func placed(_ text: String) -> String {
+        let text = text.hasPrefix("~/") ? (text as NSString).expandingTildeInPath : text
+        return text.hasPrefix("/") || self.folder.isEmpty ? text : self.folder + "/" + text
     }
 
     /// Gives what comes of a file that is named; a failure is reported at the place of its name.

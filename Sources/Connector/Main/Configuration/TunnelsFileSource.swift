@@ -13,6 +13,8 @@ struct TunnelsFileSource: Sendable {
     /// The value of `--otp`.
     var oneTimeCode: String?
     var environment: [String: String]
+    /// Serve the folders of the file.
+    var folders = FolderServers()
 
     /// Reads the file, and returns the tunnels to serve.
     ///
@@ -49,11 +51,13 @@ struct TunnelsFileSource: Sendable {
             tunnels.append(tunnel)
         }
         let path = URL(fileURLWithPath: self.path).path
-        return DesiredTunnels(tunnels: tunnels) { tunnel, earlierID in
+        return DesiredTunnels(tunnels: tunnels) { [folders] tunnel, earlierID in
             // An edited tunnel of the file has the place that it had.
             let place = ServingPlace(path, "\(tunnel.identity)")
-            let prepare = Self.preparation(of: tunnel, at: place, access: access, earlierID: earlierID)
             return { server in
+                var tunnel = tunnel
+                if let folder = tunnel.target.folder { tunnel.target = try await folders.target(of: folder) }
+                let prepare = Self.preparation(of: tunnel, at: place, access: access, earlierID: earlierID)
                 var served = try await prepare(server)
                 served.isInspected = tunnel.isInspected
                 return served

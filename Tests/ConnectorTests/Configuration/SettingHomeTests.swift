@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlAPI
+import Testing
+
+@testable import Connector
+
+@Suite("Settings at another place of a file of tunnels")
+struct SettingHomeTests {
+    private func problems(_ yaml: String) -> [String] {
+        do {
+            _ = try TunnelsFile(yaml: yaml)
+            return []
+        } catch {
+            return error.list.map { "\($0.line ?? 0): \($0.message)" }
+        }
+    }
+
+    @Test("A setting one level too high or too deep is told where it belongs")
+    func levels() {
+        #expect(
+            self.problems(
+                """
+                edge: https://edge.example
+                target: 3000
+                tunnels:
+                  - name: my-app
+                    target: 3000
+                    basic-auth: [{username: ann, password: p}]
+                    connections: 2
+                    policy:
+                      inbox: on
+                      username: ann
+                    inbox:
+                      attempts: 3
+                      delivery: {messages: 5}
+                """
+            ) == [
+                "2: There is no setting “target”: it belongs to a tunnel of the list “tunnels”.",
+                "6: There is no setting “basic-auth” of a tunnel: it belongs under “policy” of a tunnel.",
+                "7: There is no setting “connections” of a tunnel: it belongs at the top of the file, beside “tunnels”.",
+                "9: There is no setting “inbox” of a policy: it belongs to a tunnel of the list “tunnels”.",
+                "10: There is no setting “username” of a policy: it belongs to an entry of “basic-auth” of a policy.",
+                "12: There is no setting “attempts” of “inbox”: it belongs under “delivery” of “inbox”.",
+                "13: There is no setting “messages” of “delivery”: it belongs under “keep” of “inbox”.",
+            ]
+        )
+    }
+
+    @Test("A name is told by its other spelling at its other place, as the API or a flag writes it")
+    func spelling() {
+        #expect(
+            SettingHome.tunnel.refusal(of: "ip_allow", .tunnel)
+                == "There is no setting “ip_allow” of a tunnel: “ip-allow” belongs under “policy” of a tunnel."
+        )
+        #expect(
+            SettingHome.policy.refusal(of: "max_connection", .tunnel)
+                == "There is no setting “max_connection” of a policy: did you mean “max-connections”?"
+        )
+        #expect(
+            SettingHome.policy.refusal(of: "request-timeout", .tunnel)
+                == "There is no setting “request-timeout” of a policy: it is called “request-timeout-seconds”."
+        )
+        #expect(
+            SettingHome.tunnel.refusal(of: "origin-header", .tunnel)
+                == "There is no setting “origin-header” of a tunnel: “origin” belongs under “policy” of a tunnel."
+        )
+        #expect(
+            SettingHome.signature.refusal(of: "colour", .tunnel)
+                == "There is no setting “colour” of a signature: there are scheme, secret-file, tunnel."
+        )
+    }
+
+    @Test("Each setting of a policy is told where it belongs when it stands beside the target")
+    func policy() {
+        for member in PolicySchema.tunnel.members {
+            #expect(
+                SettingHome.tunnel.refusal(of: member.fileName, .tunnel).hasSuffix(
+                    "belongs under “policy” of a tunnel."
+                ),
+                "\(member.fileName)"
+            )
+        }
+    }
+}
