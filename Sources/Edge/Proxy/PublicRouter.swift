@@ -133,6 +133,13 @@ package final class PublicRouter: Sendable {
             + "\(host), or set path_mode to root."
     }
 
+    /// The tunnel that a request has passed by what an edge adds to it: the prefix that it cut off, or the visitor's host.
+    func sender(of section: FieldSection) -> TunnelID? {
+        if let id = section.first(.xForwardedPrefix)?.split(separator: "/").last.flatMap({ TunnelID($0) }) { return id }
+        guard let host = section.first(.xForwardedHost), case .tunnel(let id) = self.place(host) else { return nil }
+        return id
+    }
+
     /// Whose a host is.
     private enum Place {
         case tunnel(TunnelID)

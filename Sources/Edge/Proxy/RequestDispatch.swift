@@ -19,7 +19,7 @@ struct RequestDispatch {
         guard route.isEdgeOwn || self.request.mayVisit else {
             return EdgeAnswer(self.request, .error(.tooManyConnections, retryAfter: 1))
         }
-        if !route.isOwn, HopCount(self.head.section).isLoop { return EdgeAnswer(self.request, .error(.loopDetected)) }
+        if !route.isOwn, let loop = self.loop(route) { return loop }
         switch route {
         case .tunnel(let id, let prefixLength):
             guard let tunnel = self.services.registry.tunnel(id) else { return self.arrival(id, prefixLength) }
@@ -48,6 +48,26 @@ struct RequestDispatch {
         case .none: return self.fallback ?? EdgeAnswer(self.request, .error(.tunnelNotFound, detail: self.hint))
         case .refused(let reason): return EdgeAnswer(self.request, .error(.badRequest, detail: reason))
         }
+    }
+
+    /// The answer to a request that goes in circles: it has come through often, or it is for nothing that is here and a
+    /// tunnel of this edge has sent it.
+    ///
+    /// The second is what a connector meets whose target is the edge: its tunnel's prefix or host is gone by then.
+    private func loop(_ route: Route) -> EdgeAnswer? {
+        let hops = HopCount(self.head.section)
+        guard hops.value > 0 else { return nil }
+        if hops.isLoop { return EdgeAnswer(self.request, .error(.loopDetected)) }
+        switch route {
+        case .none: break
+        case .tunnel(let id, _), .missingSlash(let id):
+            guard self.services.registry.tunnel(id) == nil else { return nil }
+        default: return nil
+        }
+        guard let sender = self.services.router.sender(of: self.head.section),
+            self.services.registry.tunnel(sender) != nil
+        else { return nil }
+        return EdgeAnswer(self.request, .error(.loopDetected, detail: "The tunnel \(sender) leads back here."))
     }
 
     /// Who answers a request for a tunnel that is not there, or not yet.

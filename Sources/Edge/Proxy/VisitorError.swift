@@ -10,6 +10,8 @@ package enum VisitorError: String, CaseIterable, Error {
     case tunnelAmbiguous = "tunnel_ambiguous"
     case tunnelOffline = "tunnel_offline"
     case originRefused = "origin_refused"
+    case originUnresolved = "origin_unresolved"
+    case originTLSFailed = "origin_tls_failed"
     case originConnectTimeout = "origin_connect_timeout"
     case originClosed = "origin_closed"
     case originInvalidResponse = "origin_invalid_response"
@@ -53,7 +55,7 @@ package enum VisitorError: String, CaseIterable, Error {
         case .tunnelOffline, .tooManyStreams, .tooManyConnections, .registryUnavailable: return 503
         case .inboxFull, .inboxUnavailable: return 503
         case .bodyTooLarge: return 413
-        case .originRefused, .originClosed, .sessionLost: return isCDN ? 503 : 502
+        case .originRefused, .originUnresolved, .originTLSFailed, .originClosed, .sessionLost: return isCDN ? 503 : 502
         case .originConnectTimeout, .originTimeout: return isCDN ? 503 : 504
         case .originInvalidResponse: return isCDN ? 500 : 502
         case .rateLimited, .tooManyFromVisitor: return 429
@@ -73,7 +75,9 @@ package enum VisitorError: String, CaseIterable, Error {
         case .tunnelNotFound: "There is no tunnel at this address."
         case .tunnelAmbiguous: "The request may be for more than one tunnel that this browser has opened."
         case .tunnelOffline: "The tunnel is known, but nothing is connected to it."
-        case .originRefused: "The connector can't use the local server behind this tunnel."
+        case .originRefused: "The connector can't reach the local server behind this tunnel."
+        case .originUnresolved: "The connector finds no address for the name of the local server behind this tunnel."
+        case .originTLSFailed: "The connector can't agree on TLS with the local server behind this tunnel."
         case .originConnectTimeout: "The local server behind this tunnel did not take the connection in time."
         case .originClosed: "The local server closed the connection before it answered."
         case .originInvalidResponse: "The local server answered with something that is not HTTP."
@@ -90,7 +94,7 @@ package enum VisitorError: String, CaseIterable, Error {
         case .tlsRequired: "A plain HTTP request was sent to a port that speaks HTTPS."
         case .accessDenied: "The tunnel does not admit this address."
         case .loginRequired: "The tunnel asks for a name and a password."
-        case .loopDetected: "The request has come back to the edge again and again."
+        case .loopDetected: "The request goes round in a circle: the tunnel leads back to the edge."
         case .registryUnavailable: "The edge can't find out now where this tunnel is."
         case .signatureInvalid: "The request's signature is missing, too old or wrong."
         case .bodyTooLarge: "Nothing is connected to the tunnel, and the body is larger than what its inbox keeps."
@@ -106,12 +110,15 @@ package enum VisitorError: String, CaseIterable, Error {
         case .tunnelAmbiguous:
             "Choose the tunnel, or open it at a host of its own: its app asks for paths without the tunnel's prefix."
         case .tunnelOffline: "Start the connector beside the app, and reload."
-        case .originRefused:
-            "Start the local server, on the port that the connector forwards to and with a certificate that it trusts."
+        case .originRefused: "Start the local server, on the port that the connector forwards to."
+        case .originUnresolved:
+            "Correct the name in the connector's target, or have it resolve on the connector's machine."
+        case .originTLSFailed:
+            "Have the connector trust the local server's certificate, or forward to a server of plain HTTP by http://."
         case .originConnectTimeout: "Check that the local server is not overloaded and the connector's target is right."
         case .originClosed: "Look into the local server's log for what ended the request."
         case .originInvalidResponse:
-            "Check that the connector forwards to an HTTP port; for an HTTPS port use https://."
+            "Forward to a server of HTTP: for one of HTTPS write https://, for SSH and others use culvert tcp."
         case .originTimeout: "Look into what the local server waits for, or raise the tunnel's request time-out."
         case .sessionLost: "Reload: the connector connects again by itself."
         case .tooManyStreams, .tooManyConnections, .registryUnavailable: "Try again in a moment."
@@ -129,7 +136,7 @@ package enum VisitorError: String, CaseIterable, Error {
         case .tlsRequired: "Write https:// instead of http:// in front of the address."
         case .accessDenied: "Ask the tunnel's owner to admit your address."
         case .loginRequired: "Send the credentials that the tunnel's owner gave you."
-        case .loopDetected: "Forward to the local server's own port: the connector's target leads back to the edge."
+        case .loopDetected: "Forward to the local server's own port, and not to the edge."
         }
     }
 
@@ -146,7 +153,9 @@ package enum VisitorError: String, CaseIterable, Error {
     var side: String {
         switch self {
         case .tunnelNotFound, .tunnelAmbiguous, .tunnelOffline, .sessionLost, .loopDetected, .bodyTooLarge: "tunnel"
-        case .originRefused, .originConnectTimeout, .originClosed, .originInvalidResponse, .originTimeout: "origin"
+        case .originRefused, .originUnresolved, .originTLSFailed, .originConnectTimeout, .originClosed,
+            .originInvalidResponse, .originTimeout:
+            "origin"
         case .tooManyStreams, .tooManyConnections, .rateLimited, .registryUnavailable: "edge"
         case .inboxFull, .inboxUnavailable: "edge"
         default: "visitor"
@@ -162,7 +171,9 @@ package enum VisitorError: String, CaseIterable, Error {
         switch error.code {
         // Nobody has answered OPEN, not even that the local server takes its time: it is not to blame.
         case .deadlineExceeded where error.origin != .rejected && !wasAccepted: self = .sessionLost
-        case .connectRefused, .hostUnreachable, .dnsFailure, .localTLSError, .targetUnknown: self = .originRefused
+        case .connectRefused, .hostUnreachable, .targetUnknown: self = .originRefused
+        case .dnsFailure: self = .originUnresolved
+        case .localTLSError: self = .originTLSFailed
         case .connectTimeout: self = .originConnectTimeout
         case .deadlineExceeded, .streamIdle: self = .originTimeout
         case .overloaded, .memoryPressure: self = .tooManyStreams

@@ -252,6 +252,37 @@ struct EdgeConfigurationTests {
         )
     }
 
+    @Test("A setting at another level of the file is told where it belongs")
+    func levels() {
+        let (_, problems) = self.read(
+            ["--dev", "--request-timeout", "3s"],
+            ["CULVERT_REDIS_URL": "x"],
+            file: """
+                request-timeout: 3s
+                public:
+                  listen: 127.0.0.1:1
+                  format: json
+                redis: {url: x}
+                cluster: on
+                """
+        )
+        #expect(
+            problems == [
+                "--request-timeout (flag): there is no such setting; did you mean --tunnel-request-timeout?",
+                "CULVERT_REDIS_URL (environment): there is no such setting; did you mean CULVERT_CLUSTER_REDIS_URL?",
+                "cluster (edge.yaml, line 6): there is no such setting; it holds settings: cluster.redis.url, "
+                    + "cluster.redis.password-file, cluster.redis.ca, cluster.redis.prefix, cluster.lease, cluster.listen, "
+                    + "cluster.advertise, cluster.max-guests, cluster.rebalance",
+                "public.format (edge.yaml, line 4): there is no such setting; format belongs under log, as log.format",
+                "public.listen (edge.yaml, line 3): there is no such setting; listen belongs at the top of the file",
+                "redis.url (edge.yaml, line 5): there is no such setting; url belongs under cluster.redis, as "
+                    + "cluster.redis.url",
+                "request-timeout (edge.yaml, line 1): there is no such setting; request-timeout belongs under tunnel, as "
+                    + "tunnel.request-timeout",
+            ]
+        )
+    }
+
     @Test("A flag's value may follow it or its equals sign, and a value without a flag is refused")
     func flagForms() {
         let (forms, problems) = self.read(["--dev", "--log-level=debug", "--public-url", "https://a.b"])

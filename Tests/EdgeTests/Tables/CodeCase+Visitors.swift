@@ -41,6 +41,8 @@ extension CodeCase {
                 try await edge.get("/\(try await edge.makeTunnel().tunnelID)/")
             },
             Self.behind(.rejects(.connectRefused), "origin_refused", 502),
+            Self.behind(.rejects(.dnsFailure), "origin_unresolved", 502),
+            Self.behind(.rejects(.localTLSError), "origin_tls_failed", 502),
             Self.behind(.rejects(.connectTimeout), "origin_connect_timeout", 504),
             Self.behind(.hangsUp, "origin_closed", 502),
             Self.behind(.answers("220 this is a mail server\r\n"), "origin_invalid_response", 502),
@@ -100,7 +102,15 @@ extension CodeCase {
             },
             Self.edge(.visitor, "loop_detected", 508) { edge in
                 let tunnel = try await edge.makeTunnel()
-                return try await edge.get("/\(tunnel.tunnelID)/", fields: [("Host", "h"), ("Culvert-Hops", "5")])
+                // What comes back from a connector whose target is the edge has lost what named the tunnel.
+                let id = tunnel.tunnelID
+                for (path, sender, status) in [
+                    ("/", id, 508), ("/assets/app.js", id, 508), ("/about", id, 508), ("/", "nobody", 404),
+                ] {
+                    let fields = [("Host", "h"), ("Culvert-Hops", "1"), ("X-Forwarded-Prefix", "/\(sender)")]
+                    #expect(try await edge.get(path, fields: fields).status == status, "\(path) of \(sender)")
+                }
+                return try await edge.get("/\(id)/", fields: [("Host", "h"), ("Culvert-Hops", "5")])
             },
             Self.edge(
                 .visitor,

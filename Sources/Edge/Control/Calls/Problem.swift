@@ -118,7 +118,7 @@ enum Problem: Error, Equatable {
         case .nameReserved(let name): "The name \(name) is reserved: choose another one."
         case .tooManyTunnels(let limit): "This API key already has \(limit) tunnels: delete one first."
         case .servedElsewhere(let name, let other):
-            "Another connector (\(Self.words(for: other))) serves \(name) already, from another machine or for another local server: stop it, choose another name, or share the visitors with it by --pool (pool: on)."
+            "Another connector (\(Self.words(for: other))) serves \(name) already: on another machine, for another local server or folder, or by another command or file of tunnels. Stop it, choose another name, or share the visitors with it by --pool (pool: on)."
         case .kindDiffers(let name, let kind, let isPrivate):
             "The tunnel \(name) is a \(isPrivate ? "private" : "public") one of kind \(kind): delete it first, or choose another name."
         case .kindNotServed(let kind): Self.howToServe(kind)

@@ -92,7 +92,8 @@ struct ConfigurationLoading: ParsableArguments {
         if let path = configPath {
             guard let data = FileManager.default.contents(atPath: path) else {
                 let message = FileFault.words(path)
-                throw ConfigurationProblems([SettingProblem(key: "--config", origin: path, message: message)])
+                let origin = ShownPath.text(path)
+                throw ConfigurationProblems([SettingProblem(key: "--config", origin: origin, message: message)])
             }
             file = (path, String(decoding: data, as: UTF8.self))
         }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Program
-
 /// Something that is wrong with the configuration, with where it came from.
 struct SettingProblem: Error, Equatable, CustomStringConvertible {
     /// The key, in the spelling of the place where it was found.
@@ -176,12 +174,12 @@ struct SettingsReader {
         for layer in self.layers {
             let spellings = Set(known.map(layer.spelling))
             for (key, entry) in layer.entries.sorted(by: { $0.key < $1.key }) where !spellings.contains(key) {
-                let near = NearestWord.to(key, among: spellings).map { "; did you mean \($0)?" } ?? ""
+                let suggestion = SettingSuggestion(keys: known, layer: layer).words(for: key)
                 self.problems.append(
                     SettingProblem(
                         key: key,
                         origin: entry.origin,
-                        message: "there is no such setting" + near,
+                        message: "there is no such setting" + suggestion,
                         isUsage: layer.source == .flags
                     )
                 )

@@ -23,13 +23,13 @@ extension CredentialFiles {
         if let path = credentials.apiKeysFile, let file = self.read(APIKeyFile.self, at: path, "api", &reader) {
             set.apiKeys = file.keys
             for error in APIKeyStore.errors(in: file.keys) {
-                reader.report("auth.api-keys-file", "\(path): \(error)")
+                reader.report("auth.api-keys-file", "\(ShownPath.text(path)): \(error)")
             }
             let isValidKeyThere = credentials.apiKey != nil || file.keys.contains { $0.revoked != true }
             if !isValidKeyThere, !isReload, !configuration.isDevelopment {
                 reader.report(
                     "auth.api-keys-file",
-                    "\(path): no API key is valid: culvert-edge credentials new makes one"
+                    "\(ShownPath.text(path)): no API key is valid: culvert-edge credentials new makes one"
                 )
             }
         }
@@ -42,7 +42,7 @@ extension CredentialFiles {
         {
             set.signingKeys = file.keys
             for error in TunnelTokens.errors(in: file.keys) {
-                reader.report("auth.signing-keys-file", "\(path): \(error)")
+                reader.report("auth.signing-keys-file", "\(ShownPath.text(path)): \(error)")
             }
         }
         if let secret = credentials.signingKey {
@@ -58,7 +58,7 @@ extension CredentialFiles {
             ("tls.certificate", configuration.certificateFile), ("tls.key", configuration.privateKeyFile),
         ] {
             guard let path, FileFault.of(path) != nil else { continue }
-            reader.report(key, "\(path): \(FileFault.words(path))")
+            reader.report(key, "\(ShownPath.text(path)): \(FileFault.words(path))")
             isThere = false
         }
         do {
@@ -77,7 +77,7 @@ extension CredentialFiles {
             (try? NIOSSLCertificate.fromPEMFile(path))?.isEmpty ?? true
         {
             let message = FileFault.of(path) == nil ? "there is no certificate in it" : FileFault.words(path)
-            reader.report("cluster.redis.ca", "\(path): \(message)")
+            reader.report("cluster.redis.ca", "\(ShownPath.text(path)): \(message)")
         }
         return set
     }

@@ -52,7 +52,7 @@ enum CredentialFiles {
         var path: String
         var message: String
 
-        var description: String { "\(self.path): \(self.message)" }
+        var description: String { "\(ShownPath.text(self.path)): \(self.message)" }
     }
 
     /// Reads a file that nobody but its owner may read.

@@ -39,7 +39,9 @@ enum ListenerTLS {
     /// - Returns: Sentences for the log; none without `tls.certificate`, or for a file that can't be used.
     static func warnings(_ configuration: EdgeConfiguration, now: Date = Date()) -> [String] {
         guard let path = configuration.certificateFile, let leaf = try? self.chain(path).first else { return [] }
-        return CertificateFitness(leaf).faults(hosts: configuration.certifiedHosts, now: now).map { "\(path): \($0)" }
+        return CertificateFitness(leaf).faults(hosts: configuration.certifiedHosts, now: now).map {
+            "\(ShownPath.text(path)): \($0)"
+        }
     }
 
     private static func chain(_ path: String) throws -> [NIOSSLCertificate] {

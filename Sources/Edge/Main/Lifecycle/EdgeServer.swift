@@ -23,19 +23,6 @@ import Foundation
 
 /// The running edge: its parts, put together, from the first connection to the last byte in flight.
 struct EdgeServer: Service {
-    /// A listening address that can't be had.
-    struct ListenFailure: Error, CustomStringConvertible {
-        var address: ListenAddress
-        var setting: String
-        var cause: any Error
-
-        var description: String {
-            let why = (self.cause as? IOError).map { $0.errnoCode == EADDRINUSE ? "it is in use" : "\($0)" }
-            return
-                "can't listen on \(self.address): \(why ?? "\(self.cause)") (choose another one with --\(self.setting))"
-        }
-    }
-
     private let configuration: EdgeConfiguration
     private let group: any EventLoopGroup
     private let started: @Sendable (EdgeAddresses) -> Void
@@ -144,14 +131,14 @@ struct EdgeServer: Service {
     /// Listens for other edges before they are told where.
     private func bindLinks() async throws -> (any Channel)? {
         guard let links = self.links, let address = self.configuration.cluster.listen else { return nil }
-        return try await self.listen(on: address, setting: "cluster-listen") { try await links.bind(group: self.group) }
+        return try await self.listen(on: address, setting: "cluster.listen") { try await links.bind(group: self.group) }
     }
 
     private func serve(linkListener: (any Channel)?) async throws {
         // The system may choose the port, so that the public URL is known only once the listener listens.
         let settings = LiveSettings(self.controlSettings(publicURL: ""))
         let api = self.controlPlane(settings)
-        let admin = try await self.listen(on: self.configuration.adminListen, setting: "admin-listen") {
+        let admin = try await self.listen(on: self.configuration.adminListen, setting: "admin.listen") {
             let isHere = self.configuration.dashboard != .off
             return try await AdminListener(
                 endpoint: AdminEndpoint(
@@ -181,7 +168,7 @@ struct EdgeServer: Service {
             try? await admin.close()
             try? await server.close()
             let address = self.configuration.tcp.passthrough ?? self.configuration.listen
-            throw ListenFailure(address: address, setting: "tls-passthrough-listen", cause: error)
+            throw ListenFailure(address: address, setting: "tls-passthrough.listen", cause: error)
         }
         let addresses = self.addresses(server: server, admin: admin)
         var current = self.controlSettings(publicURL: addresses.publicURL)

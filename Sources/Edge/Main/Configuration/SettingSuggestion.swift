@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Program
+
+/// What somebody has probably meant by a key that no setting has.
+struct SettingSuggestion {
+    /// Every setting's key, as `tunnel.request-timeout`.
+    let keys: [String]
+    /// The layer that has the unknown key.
+    let layer: SettingLayer
+
+    /// The most settings that are named.
+    private static let most = 3
+
+    /// The end of the sentence "there is no such setting", or nothing.
+    func words(for key: String) -> String {
+        // The same words at another level, before a slip of the keyboard in one of them.
+        let moved = self.moved(key)
+        if let found = moved.first {
+            guard self.layer.source == .file else { return "; did you mean \(self.layer.spelling(found))?" }
+            return "; " + moved.map(Self.place).joined(separator: ", or ")
+        }
+        if let word = NearestWord.to(key, among: self.keys.map(self.layer.spelling)) {
+            return "; did you mean \(word)?"
+        }
+        let below = self.layer.source == .file ? self.keys.filter { $0.hasPrefix(key + ".") } : []
+        if !below.isEmpty { return "; it holds settings: \(below.joined(separator: ", "))" }
+        let alike = self.layer.source == .file ? self.alike(key) : []
+        return alike.isEmpty ? "" : "; " + alike.map(Self.place).joined(separator: ", or ")
+    }
+
+    /// The settings that are this key one level higher or deeper, or written with other signs between its words.
+    private func moved(_ key: String) -> [String] {
+        let words = Self.words(of: key, in: self.layer)
+        let found = self.keys.filter { known in
+            let other = Self.words(of: known)
+            return other == words || Self.ends(other, with: words)
+                || self.layer.source == .file && Self.ends(words, with: other)
+        }
+        return found.count > Self.most ? [] : found
+    }
+
+    /// The settings whose own name, without those above, is that of the key.
+    private func alike(_ key: String) -> [String] {
+        let name = key.split(separator: ".").last
+        let found = self.keys.filter { $0.split(separator: ".").last == name }
+        return found.count > Self.most ? [] : found
+    }
+
+    /// Where a setting of the file belongs.
+    private static func place(_ key: String) -> String {
+        let parts = key.split(separator: ".")
+        guard let name = parts.last, parts.count > 1 else { return "\(key) belongs at the top of the file" }
+        return "\(name) belongs under \(parts.dropLast().joined(separator: ".")), as \(key)"
+    }
+
+    private static func ends(_ words: [Substring], with other: [Substring]) -> Bool {
+        words.count > other.count && words.suffix(other.count) == other[...]
+    }
+
+    /// The words of a key in a layer's own spelling.
+    private static func words(of key: String, in layer: SettingLayer) -> [Substring] {
+        switch layer.source {
+        case .flags: self.words(of: String(key.drop { $0 == "-" }))
+        case .environment: self.words(of: String(key.dropFirst("CULVERT_".count)))
+        case .file: self.words(of: key)
+        }
+    }
+
+    private static func words(of key: String) -> [Substring] {
+        Substring(key.lowercased()).split { ".-_".contains($0) }
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+extension EdgeServer {
+    /// A listening address that can't be had.
+    struct ListenFailure: Error, CustomStringConvertible {
+        var address: ListenAddress
+        /// The key of the setting that names the address: `admin.listen`.
+        var setting: String
+        var cause: any Error
+
+        var description: String {
+            "can't listen on \(self.address), which is \(self.setting): \(self.why). Choose another address: "
+                + "\(self.setting) in the file of settings, or --\(self.setting.replacing(".", with: "-"))."
+        }
+
+        private var why: String {
+            guard let cause = self.cause as? IOError else { return "\(self.cause)" }
+            // The admin listener has a default that a second edge of the machine meets first.
+            guard cause.errnoCode != EADDRINUSE else { return "it is in use, perhaps by another edge of this machine" }
+            let text = String(cString: strerror(cause.errnoCode))
+            return text.prefix(1).lowercased() + text.dropFirst()
+        }
+    }
+}
