@@ -29,11 +29,11 @@ enum InboxTable {
     /// One line a message.
     static func list(_ messages: [InboxMessage]) -> String {
         guard !messages.isEmpty else { return "No messages." }
-        var rows = [["ID", "RECEIVED", "STATE", "REFUSED", "LAST", "SIZE", "REQUEST"]]
+        var rows = [["ID", "RECEIVED", "STATE", "TIMES REFUSED", "LAST ANSWER", "BYTES", "REQUEST"]]
         for message in messages {
             rows.append([
                 message.id, message.receivedAt.formatted(.iso8601), Self.state(message), "\(message.attempts)",
-                message.lastStatus.map { "\($0)" } ?? message.lastError ?? "-", "\(message.size)",
+                message.lastStatus.map { "\($0)" } ?? message.lastError ?? "none yet", "\(message.size)",
                 "\(message.method) \(message.target)",
             ])
         }

@@ -229,12 +229,14 @@ extension Logger {
     /// - Parameters:
     ///   - event: What happened.
     ///   - tunnel: The tunnel of the event, if the line names it.
-    func report(_ event: StatusEvent, tunnel: String? = nil) {
+    ///   - unsaid: How often the same happened since it was last logged.
+    func report(_ event: StatusEvent, tunnel: String? = nil, unsaid: Int = 0) {
         guard event.level >= self.logLevel else { return }
         var metadata = event.members
         metadata["event"] = "\(event.name.rawValue)"
         if let tunnel { metadata["tunnel"] = "\(tunnel)" }
-        self.log(level: event.level, "\(event.message)", metadata: metadata)
+        let again = unsaid > 0 ? " (and \(unsaid) \(unsaid == 1 ? "attempt" : "attempts") before this one)" : ""
+        self.log(level: event.level, "\(event.message)\(again)", metadata: metadata)
     }
 }
 

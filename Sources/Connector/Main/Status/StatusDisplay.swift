@@ -35,6 +35,7 @@ final class StatusDisplay: Sendable {
         var runs: [String: Int] = [:]
         /// The URLs that have been printed.
         var announced: Set<String> = []
+        var repeated = RepeatedWarnings()
     }
 
     /// Prepares the display of a run.
@@ -96,7 +97,7 @@ final class StatusDisplay: Sendable {
 
     /// Takes an event of the whole run.
     func report(_ event: StatusEvent) {
-        self.logger.report(event)
+        self.log(event)
         self.panel?.update { $0.take(event, at: Date()) }
     }
 
@@ -115,8 +116,25 @@ final class StatusDisplay: Sendable {
     private func take(_ event: StatusEvent, of id: String) {
         // For programs each line names its tunnel, even if there is only one.
         let isNamed = self.format == .json || self.state.withLockedValue { $0.namesTunnels }
-        self.logger.report(event, tunnel: isNamed ? id : nil)
+        self.log(event, tunnel: isNamed ? id : nil)
         self.panel?.update { $0.take(event, of: id, at: Date()) }
+    }
+
+    /// Logs an event; what attempts repeat while an edge is away is thinned out for people, unless they want everything.
+    private func log(_ event: StatusEvent, tunnel: String? = nil) {
+        let reason: String
+        switch event {
+        case .waiting(_, _, let text), .retrying(_, let text): reason = text
+        case .connected:
+            self.state.withLockedValue { $0.repeated.reset() }
+            return self.logger.report(event, tunnel: tunnel)
+        default: return self.logger.report(event, tunnel: tunnel)
+        }
+        guard self.format == .text, self.logger.logLevel > .debug else {
+            return self.logger.report(event, tunnel: tunnel)
+        }
+        guard let unsaid = self.state.withLockedValue({ $0.repeated.take(reason, at: .now) }) else { return }
+        self.logger.report(event, tunnel: tunnel, unsaid: unsaid)
     }
 
     private func take(_ event: HTTPCapture.Event, of id: String) {
