@@ -102,10 +102,11 @@ extension EndToEnd {
                 return try await self.run("culvert-edge", words, in: scratch)
             case let login where login.hasPrefix("culvert login "):
                 let edge = try await EdgeProcess(in: scratch)
-                let key = ["CULVERT_API_KEY": edge.apiKey]
+                let key = scratch.file("key")
+                try Data(edge.apiKey.utf8).write(to: key)
+                let words = ["login", "--edge", edge.url, "--api-key-file", key.path]
                 // The question for the key is on the kept screen of a terminal.
-                return ["API key:"]
-                    + (try await self.run("culvert", ["login", "--edge", edge.url], environment: key, in: scratch))
+                return ["API key:"] + (try await self.run("culvert", words, in: scratch))
             case "culvert http 3000 --authtoken x":
                 return try await self.run("culvert", ["http", "3000", "--authtoken", "x"], in: scratch)
             case "culvert config check --config culvert.yaml":

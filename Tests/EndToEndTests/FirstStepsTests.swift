@@ -32,7 +32,7 @@ extension EndToEnd {
                 in: scratch
             )
             #expect(lost.end == .exited(69))
-            #expect(lost.error.contains("give the address that the edge itself has"))
+            #expect(lost.error.contains("is the address of a tunnel, and not that of its edge"))
             let served = try RunningProcess(
                 Programs.product("culvert"),
                 ["http", target],
@@ -72,6 +72,13 @@ extension EndToEnd {
                 in: scratch
             )
             try await served.hasSaid("is the edge itself: requests would go round in a circle")
+            let id = TunnelFixture.id(inURL: try await served.line(startingWith: "http"))
+            let host = ["--header", "Host: \(id).localhost:\(edge.port)"]
+            for (url, options) in [("\(edge.url)/\(id)/about", []), ("\(edge.url)/", host)] {
+                let answer = try await Curl.get(url, options, in: scratch)
+                // The field of the code is the edge's own on the second round, too, and no origin may set it.
+                #expect(answer.status == 508 && answer.body.contains("loop_detected"), "\(url): \(answer.body)")
+            }
         }
 
         @Test("A token that has expired is told to have, whoever shows it")
