@@ -33,6 +33,25 @@ struct EdgeAddressTests {
     }
 
     @Test(
+        "What looks like a tunnel of an edge is below its path or its name",
+        arguments: [
+            ("https://e.example", "https://e.example/my-app", true), ("https://e.example", "https://a.e.example", true),
+            ("http://127.0.0.1:8989", "http://a.localhost:8989", true),
+            ("https://e.example/base", "https://e.example/base/a", true),
+            ("https://e.example", "https://e.example", false), ("https://e.example", "http://e.example:443/a", false),
+            ("https://e.example/base", "https://e.example/other", false),
+            ("https://e.example", "https://te.example", false),
+            ("http://127.0.0.1:8989", "http://localhost:8989", false),
+            ("https://a.e.example", "https://e.example", false),
+        ]
+    )
+    func tunnels(edge: String, address: String, isTunnel: Bool) throws {
+        let authorities = EdgeAuthorities(edge: try EdgeAddress(parsing: edge), file: "ca.pem")
+        #expect(try EdgeAddress(parsing: address).looksLikeTunnel(of: EdgeAddress(parsing: edge)) == isTunnel)
+        #expect((authorities.file(for: try EdgeAddress(parsing: address)) != nil) == (isTunnel || edge == address))
+    }
+
+    @Test(
         "What can't be an edge is refused",
         arguments: ["", "ftp://x", "https://", "https://a?b", "https://u:p@a", "https://a:0", "a b", "https://a/\u{7}"]
     )

@@ -64,6 +64,20 @@ struct EdgeAccessTests {
         }
     }
 
+    @Test("A tunnel's address in the place of its edge's is told, before a key for it is asked for")
+    func tunnelAddress() throws {
+        try self.withFolder { environment, path in
+            try LoginFile(edge: "https://stored.example", apiKey: "stored").write(to: path)
+            for address in ["https://stored.example/my-app", "https://my-app.stored.example"] {
+                let error = #expect(throws: CommandFailure.self) { try self.resolve(edge: address, environment) }
+                let beginning =
+                    "--edge names \(address), which looks like the address of a tunnel of https://stored.example, the edge of "
+                    + "culvert login: leave --edge out."
+                #expect(error?.message.hasPrefix(beginning) == true)
+            }
+        }
+    }
+
     @Test("The login file is for its owner's eyes, and is not read if it was for others'")
     func permissions() throws {
         try self.withFolder { environment, path in

@@ -62,6 +62,15 @@ package struct EdgeAddress: Hashable, Sendable, CustomStringConvertible {
         return edge
     }
 
+    /// Whether this looks like the address of a tunnel of an edge: below the edge's path, or at a name below the edge's.
+    package func looksLikeTunnel(of edge: EdgeAddress) -> Bool {
+        guard self.usesTLS == edge.usesTLS, self.port == edge.port else { return false }
+        if self.host == edge.host { return self.basePath.hasPrefix(edge.basePath + "/") }
+        // Without a domain of its own an edge on this machine has its tunnels below localhost.
+        let isLocal = Authority.isLocalhost(self.host) && self.host.contains(".")
+        return self.host.hasSuffix("." + edge.host) || isLocal && Authority(host: edge.host, port: nil).isLoopback
+    }
+
     /// `host[:port]` as the `Host` field carries it.
     var authority: String {
         Authority(host: self.host, port: self.port).text(omittingPort: self.usesTLS ? 443 : 80)

@@ -36,8 +36,17 @@ extension EdgeAccess {
             apiKey = key
         } else if let login {
             // A stored key belongs to its edge, and is sent to no other.
-            guard (try? EdgeAddress(parsing: login.edge)) == address else {
+            let stored = try? EdgeAddress(parsing: login.edge)
+            guard stored == address else {
                 let source = edge == nil ? "CULVERT_EDGE" : "--edge"
+                if let stored, address.looksLikeTunnel(of: stored) {
+                    throw CommandFailure(
+                        .configuration,
+                        "\(source) names \(address), which looks like the address of a tunnel of \(stored), the edge of "
+                            + "culvert login: leave \(source) out. If it is an edge of its own, give its key with "
+                            + "--api-key-file or CULVERT_API_KEY."
+                    )
+                }
                 throw CommandFailure(
                     .configuration,
                     "\(source) names the edge \(address), and culvert login has a key for another one, \(login.edge). "
