@@ -233,6 +233,22 @@ struct ControlClientTests {
         }
     }
 
+    @Test("An app that answers behind a tunnel is no edge, and where that may be is said if the address has a path")
+    func appBehindTunnel() throws {
+        let tunnel = try EdgeAddress(parsing: "https://e.example/my-app")
+        let failure = EdgeFailure(refusedBy: tunnel, status: 404, retryAfter: nil, problem: nil)
+        #expect(
+            "\(failure)"
+                == "What answers at https://e.example/my-app is not a Culvert edge: it answered HTTP 404; if the address is a "
+                + "tunnel's, its edge is at https://e.example."
+        )
+        let host = try EdgeAddress(parsing: "https://e.example")
+        #expect(
+            EdgeFailure(refusedBy: host, status: 404, retryAfter: nil, problem: nil)
+                == .refused(status: 404, retryAfter: nil, problem: nil)
+        )
+    }
+
     @Test("What an edge says to any connection, and of its API, tells nothing of the address")
     func connectionProblems() throws {
         let edge = try EdgeAddress(parsing: "https://e.example/my-app")

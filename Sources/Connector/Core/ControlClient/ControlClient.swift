@@ -151,7 +151,7 @@ package struct ControlClient: Sendable {
     }
 
     private var notAnEdge: EdgeFailure {
-        .notAnEdge(address: self.edge.description, reason: "its answer is not the JSON of the control API")
+        .noEdge(at: self.edge, reason: "its answer is not the JSON of the control API")
     }
 
     /// The part of an OpenAPI document that identifies an edge.

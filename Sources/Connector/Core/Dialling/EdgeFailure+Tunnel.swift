@@ -11,10 +11,19 @@ extension EdgeFailure {
     ///   - retryAfter: How long it asks to wait.
     ///   - problem: What it says, if that is a problem document.
     init(refusedBy edge: EdgeAddress, status: Int, retryAfter: Duration?, problem: ProblemDetails?) {
-        self =
-            problem?.isForVisitors == true
-            ? .tunnelAddress(address: edge.description, edge: edge.aboveTunnel?.description)
-            : .refused(status: status, retryAfter: retryAfter, problem: problem)
+        if problem?.isForVisitors == true {
+            self = .tunnelAddress(address: edge.description, edge: edge.aboveTunnel?.description)
+        } else if problem == nil, status == 404, edge.aboveTunnel != nil {
+            self = .noEdge(at: edge, reason: "it answered HTTP 404")
+        } else {
+            self = .refused(status: status, retryAfter: retryAfter, problem: problem)
+        }
+    }
+
+    /// Says that another server than an edge answers: it may be the one behind a tunnel, where the address has a path.
+    static func noEdge(at edge: EdgeAddress, reason: String) -> EdgeFailure {
+        let hint = edge.aboveTunnel.map { "; if the address is a tunnel's, its edge is at \($0)" } ?? ""
+        return .notAnEdge(address: edge.description, reason: reason + hint)
     }
 }
 
