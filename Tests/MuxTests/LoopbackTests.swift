@@ -49,7 +49,8 @@ struct LoopbackTests {
     }
 
     @Test(
-        "streams that this side has opened are told when the peer is given up, and go on; those of the peer are not told"
+        "streams that this side has opened are told when the peer is given up, and go on; those of the peer are not told",
+        .timeLimit(.minutes(1))
     )
     func givenUp() async throws {
         let (own, peers) = (EventLog(), EventLog())
@@ -68,7 +69,8 @@ struct LoopbackTests {
             edge.value.giveUpPeer()
             #expect(edge.value.phase == .active && edge.value.activeStreamCount == 1)
         }.get()
-        #expect(own.events == [.accepted, .peerIsGivenUp] && peers.events.isEmpty)
+        // Where the machine stalls for seconds they are told of a silence as well.
+        #expect(own.events.filter { $0 != .peerIsSilent } == [.accepted, .peerIsGivenUp] && peers.events.isEmpty)
         try await pair.close()
     }
 

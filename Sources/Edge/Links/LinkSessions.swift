@@ -22,5 +22,7 @@ enum LinkSessions {
         configuration.budget = (128 << 20) + Int(Self.maximumStreams) * 16_384
         configuration.opensPerSecond = Self.opensPerSecond
         configuration.maximumWaitingOpens = 4_096
+        // Whoever waits for a link is not to wait for an edge that has frozen since it took the connection.
+        configuration.helloTimeout = .seconds(2)
     }
 }

@@ -66,6 +66,8 @@ final class PeerLink: SessionDelegate {
     /// Gives a tunnel a way over the link.
     func attach(_ tunnel: Tunnel) {
         guard let handler, self.reach.state != .over else { return }
+        // It fell silent while this was on its way to the event loop: the tunnel waits with the others.
+        guard self.reach.state == .ready else { return self.table.attach(tunnel, at: self.pod) }
         if self.ways[tunnel.id]?.session != nil, tunnel.hasWay(to: self.pod) { return }
         let session = TunnelSession.way(of: tunnel.id, over: handler, on: self.eventLoop)
         self.ways[tunnel.id] = Way(session: session, tunnel: tunnel)

@@ -7,6 +7,8 @@ extension ConnectionFault {
     /// What the end of a stream, or of a visitor's socket, means.
     init(_ error: StreamError) {
         switch (error.origin, error.code) {
+        // Nobody has answered OPEN: a connector that is there rejects it in time.
+        case (.resetLocally, .deadlineExceeded), (.resetByPeer, .deadlineExceeded): self = .connectorLost
         case (_, .connectRefused), (_, .connectTimeout), (_, .hostUnreachable), (_, .dnsFailure), (_, .localTLSError),
             (_, .deadlineExceeded), (_, .targetUnknown), (_, .unsupportedKind):
             self = .originUnreachable

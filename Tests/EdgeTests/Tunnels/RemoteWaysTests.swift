@@ -134,7 +134,36 @@ struct RemoteWaysTests {
         tunnel.leave(one)
         #expect(told() == [true, false, true], "the silent one is left")
         tunnel.leave(two)
+        #expect(told() == [true, false, true], "nobody is there")
+        let three = self.session(3)
+        _ = tunnel.join(three, slot: nil)
         #expect(told() == [true, false, true, false])
+        tunnel.setAvailability(.suspended, of: three)
+        #expect(told() == [true, false, true, false, true], "its connection is lost")
+    }
+
+    @Test("Who waits for a silent way goes on waiting where other edges can't be looked for, however old it is")
+    func silentWay() throws {
+        let tunnel = try self.tunnel()
+        let way = self.session(1)
+        tunnel.attach(way, at: self.pod, LinkReach())
+        tunnel.setSilent(true, at: way)
+        let waiting = tunnel.waitForSession(on: self.loop, timeout: .seconds(5))
+        tunnel.soughtInVain(now: .now() + .minutes(1))
+        tunnel.soughtNowhere()
+        #expect(tunnel.isAwaited)
+        tunnel.setSilent(false, at: way)
+        #expect(try waiting.wait()?.id == 1)
+    }
+
+    @Test("Where nobody may wait a silent session of this edge is better than none")
+    func noHold() throws {
+        let tunnel = try self.tunnel()
+        let own = self.session(1)
+        _ = tunnel.join(own, slot: nil)
+        tunnel.setAvailability(.silent, of: own)
+        #expect(try tunnel.waitForSession(on: self.loop, timeout: .zero).wait()?.id == 1)
+        #expect(try tunnel.waitForSession(on: self.loop, excluding: [1], timeout: .zero).wait() == nil)
     }
 
     @Test("A way that was refused, or whose edge has no session any more, is gone; others stay")

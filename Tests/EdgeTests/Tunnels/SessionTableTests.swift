@@ -157,6 +157,10 @@ struct SessionTableTests {
         #expect(!table.isAvailable && table.isSuspect && table.isAvailable(id: 0))
         let loop = ObjectIdentifier(self.here)
         #expect(table.pick(preferring: loop, excluding: [0], orSilent: true)?.id == 1)
+        table.setAvailability(.suspended, id: 0)
+        table.setAvailability(.suspended, id: 1)
+        #expect(table.isSuspect && !table.isAvailable(id: 0))
+        table.setAvailability(.silent, id: 0)
         table.setAvailability(.suspect, id: 1)
         #expect((0..<4).allSatisfy { _ in table.pick(preferring: loop, orSilent: true)?.id == 1 })
         // Another session joins: who is silent is asked already.

@@ -192,7 +192,7 @@ extension EdgeConfiguration {
             "tunnel.reconnect-hold",
             into: &self.tunnels.reconnectHold,
             in: .zero ... .minutes(5),
-            help: "time that requests wait for a connector to come back"
+            help: "time that requests wait for a connector to come back, or to answer again"
         )
         reader.read(
             "tunnel.resume",

@@ -81,6 +81,12 @@ extension Tunnel {
             if let session = state.pick(preferring: ObjectIdentifier(loop), excluding: tried).session {
                 return .answer(session)
             }
+            // Where nobody may wait, a session that is only silent is better than none.
+            if timeout == .zero {
+                return .answer(
+                    state.sessions.pick(preferring: ObjectIdentifier(loop), excluding: tried, orSilent: true)
+                )
+            }
             // Links tell no tunnels that they have ended.
             if state.ways.dropOver(), state.sessions.count == 0 { state.offlineSince = now }
             guard !state.isClosed, state.waiters.count < self.limits.maxWaiters,
@@ -132,8 +138,12 @@ extension Tunnel {
 
     /// Removes a session that has ended.
     package func leave(_ session: TunnelSession, now: NIODeadline = .now()) {
-        let suspicion = self.state.withLock { state in
-            if state.sessions.leave(id: session.id), state.sessions.count == 0 { state.offlineSince = now }
+        let suspicion = self.state.withLock { state -> Bool? in
+            if state.sessions.leave(id: session.id), state.sessions.count == 0 {
+                state.offlineSince = now
+                // Other edges keep what they were told: their requests would only be refused here.
+                return nil
+            }
             return state.changedSuspicion()
         }
         self.tell(suspicion)
@@ -248,8 +258,8 @@ extension Tunnel.State {
     }
 
     /// Whether a session is likely to come although none can be used: one that is there, but refuses or is about to
-    /// leave, is likely to be replaced.
+    /// leave, is likely to be replaced, and one that is silent, also at another edge, to speak again.
     func isLikelyToReturn(within period: TimeAmount, now: NIODeadline) -> Bool {
-        self.sessions.count > 0 || now - self.offlineSince < period
+        self.sessions.count > 0 || self.ways.isSilent || now - self.offlineSince < period
     }
 }

@@ -68,6 +68,9 @@ struct RemoteWays: Sendable {
     /// Whether any can be used, or perhaps in a moment.
     var isAvailable: Bool { self.ways.contains { $0.reach.state != .over } }
 
+    /// Whether nothing comes over one, or from the sessions that it leads to: something may again in a moment.
+    var isSilent: Bool { self.ways.contains { $0.state == .silent } }
+
     /// Whether a way to an edge can be used, or perhaps in a moment.
     func isAvailable(at pod: PodID) -> Bool {
         self.ways.contains { $0.pod == pod && $0.reach.state != .over }

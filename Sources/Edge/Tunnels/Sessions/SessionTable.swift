@@ -89,9 +89,9 @@ struct SessionTable<Session: Upstream & Sendable>: Sendable {
     /// Whether every session that takes no new requests is about to leave.
     var isDraining: Bool { !self.entries.isEmpty && self.entries.allSatisfy { $0.availability == .draining } }
 
-    /// Whether there are sessions, and all that could be given requests are suspect or silent.
+    /// Whether there are sessions that nothing comes from, be it that their connection is lost, and none that is well.
     var isSuspect: Bool {
-        self.entries.contains { $0.availability == .suspect || $0.availability == .silent }
+        self.entries.contains { [.suspect, .silent, .suspended].contains($0.availability) }
             && !self.hasReady(besides: [])
     }
 

@@ -223,7 +223,7 @@ async def slow(edge, culvert, folder, count):
         # What waited for the mend counts as what came behind it.
         during = [(begin - moment, end - begin, good) for begin, end, good in lone.answers if moment < begin < mended]
         lone_longest = max((pause for _, pause, _ in during), default=0)
-        if lone_longest > 6.5:
+        if lone_longest > bound(6.5, 9):
             failures.append(f"cut from the only session: an answer after {lone_longest:.1f} s")
         said = [one.split(": ", 1)[1] for one in lone.lost]
         odd = [one for one in said if "session_lost" not in one and "tunnel_offline" not in one]
