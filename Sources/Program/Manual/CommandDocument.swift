@@ -9,11 +9,11 @@ import Foundation
 /// A command with its options and subcommands, as the argument parser describes it.
 ///
 /// The parser's own types for this are not for other packages; the JSON is, with its number of a version.
-package struct CommandDocument: Decodable {
+package struct CommandDocument: Decodable, Sendable {
     /// An argument, an option or a flag.
-    struct Argument: Decodable {
+    struct Argument: Decodable, Sendable {
         /// A spelling of an option.
-        struct Name: Decodable {
+        struct Name: Decodable, Sendable {
             var kind: String
             var name: String
         }

@@ -50,9 +50,12 @@ extension CulvertCommand {
         self.exit(withError: ExitCode(CommandStatus.usage.rawValue))
     }
 
+    /// All commands with their options, which take the parser long to tell.
+    private static let document = try? CommandDocument(dumpedHelp: Self._dumpHelp())
+
     /// What the arguments ought to have been; `nil` if the parser's own message is the best there is.
     static func correction(of typed: TypedCommand) -> String? {
-        guard let document = try? CommandDocument(dumpedHelp: self._dumpHelp()) else { return nil }
+        guard let document = self.document else { return nil }
         // Of the first word it is known what people of other programs mean by it.
         if let unknown = document.unknownCommand(in: typed.understood), !unknown.before.isEmpty {
             if unknown.before == ["config"], let advice = FamiliarCommand.advice(for: [unknown.word]) {
