@@ -2,6 +2,7 @@
 
 import EdgeTunnels
 import Mux
+import NIOCore
 import Protocol
 
 /// What both sides of a link bring along: what a connector's session has for one tunnel, a link has for many.
