@@ -182,7 +182,7 @@ extension EndToEnd {
             #expect(try await list("localhost", [], ["SSL_CERT_FILE": certificate.file.path]).0 == .exited(0))
             let (untrusted, why) = try await list("localhost", [])
             #expect(untrusted == .exited(69))
-            #expect(why.contains("its certificate is not trusted; --ca-file names a private authority"), "\(why)")
+            #expect(why.contains("its certificate is not trusted; --ca-file names the edge's authority"), "\(why)")
             let (wrongName, reason) = try await list("127.0.0.1", ["--ca-file", certificate.file.path])
             #expect(wrongName == .exited(69))
             #expect(reason.contains("its certificate is for another name than 127.0.0.1"), "\(reason)")

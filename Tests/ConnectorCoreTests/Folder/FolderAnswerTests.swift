@@ -49,6 +49,20 @@ struct FolderAnswerTests {
         }
     }
 
+    @Test("A folder that is made again is shared as it is then; one that is away is told as such")
+    func replaced() throws {
+        let site = try Site()
+        let folder = try #require(SharedFolder(path: site.path))
+        let answer = { FolderAnswer(to: HTTPRequestHead(version: .http1_1, method: .GET, uri: "/a.txt"), from: folder) }
+        #expect(answer().status == .ok)
+        try FileManager.default.removeItem(atPath: site.path)
+        #expect(answer().status == .serviceUnavailable)
+        try FileManager.default.createDirectory(atPath: site.path, withIntermediateDirectories: false)
+        #expect(answer().status == .notFound)
+        try Data("anew".utf8).write(to: URL(fileURLWithPath: site.path + "/a.txt"))
+        #expect(try self.text(answer()) == "anew")
+    }
+
     private func text(_ answer: FolderAnswer) throws -> String {
         switch answer.body {
         case .none: return ""

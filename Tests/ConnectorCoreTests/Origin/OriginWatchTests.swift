@@ -101,7 +101,7 @@ struct OriginWatchTests {
                 .unreachable(
                     target: "https://localhost:\(origin.port)",
                     code: .localTLSError,
-                    reason: "localhost:\(origin.port) does not speak TLS; use http:// for it: visitors get an error"
+                    reason: "localhost:\(origin.port) does not speak TLS; use http:// for it; visitors get an error"
                 )
             ]
         )

@@ -39,6 +39,18 @@ struct CommandLineTests {
     }
 
     @Test(
+        "What says which certificates to trust is refused for a target without TLS",
+        arguments: [["--origin-tls-verify", "off"], ["--origin-ca-file", "ca.pem"]]
+    )
+    func trust(words: [String]) throws {
+        let options = try OriginTrustOptions.parse(words)
+        let target = try OriginTarget(parsing: "3000")
+        let failure = #expect(throws: CommandFailure.self) { try options.originTrust(for: target) }
+        #expect(failure?.message.hasPrefix("\(words[0]) is for https:// targets") == true)
+        #expect(try OriginTrustOptions.parse([]).originTrust(for: target) == OriginTrust())
+    }
+
+    @Test(
         "A command line that makes no sense ends with the exit code for usage",
         arguments: [
             "http", "http 3000 --connections 0", "http 3000 --connections 9", "http 3000 --no-such-option", "nonsense",

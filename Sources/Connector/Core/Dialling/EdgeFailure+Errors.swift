@@ -36,7 +36,8 @@ extension EdgeFailure {
         case let error as NIOSSLError where "\(error)".contains("CERTIFICATE_VERIFY_FAILED"):
             self = .untrusted(
                 address: address,
-                reason: "its certificate is not trusted; --ca-file names a private authority"
+                reason: "its certificate is not trusted; --ca-file names the edge's authority, --origin-ca-file the "
+                    + "local server's"
             )
         case let error as NIOSSLExtraError where error == .failedToValidateHostname:
             self = .untrusted(

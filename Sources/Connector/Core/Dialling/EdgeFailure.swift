@@ -65,8 +65,8 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
         case "otp_invalid"?: return "The one-time code is wrong, old or used: wait for the next one."
         case "invalid_credentials"?:
             return
-                "The edge does not know this API key or token: see where it comes from, or culvert login again. A key in "
-                + "CULVERT_API_KEY comes before that of a login."
+                "The edge does not know this API key or token. A key comes from --api-key-file, else from CULVERT_API_KEY, "
+                + "else from culvert login; an edge takes up one that was made while it runs with SIGHUP."
         case "invalid_token"?:
             return
                 "The edge does not take this token: it has been replaced or revoked, is of another kind, or another "

@@ -23,7 +23,11 @@ struct FolderAnswer: Sendable {
             return
         }
         guard let path = FolderPath(target: request.uri), let found = folder.find(path) else {
-            self.init(.notFound, "There is no such file.")
+            if folder.isThere {
+                self.init(.notFound, "There is no such file.")
+            } else {
+                self.init(.serviceUnavailable, "The folder that is shared here is not there now.")
+            }
             return
         }
         switch found {

@@ -11,7 +11,8 @@ import Darwin
 /// A folder whose files are shared, and nothing that is not in it.
 ///
 /// Every name of a path is opened below the folder before it, and no symbolic link is followed: neither a link in the
-/// folder nor a folder that is replaced by one meanwhile leads out of it. All calls block.
+/// folder nor a folder that is replaced by one meanwhile leads out of it. The folder itself is found anew for each
+/// request: one that is made again, as site generators do, is shared as it is then. All calls block.
 struct SharedFolder: Sendable {
     /// What a path leads to.
     enum Found: Sendable {
@@ -32,21 +33,29 @@ struct SharedFolder: Sendable {
     /// The most entries that a listing shows.
     static let mostEntries = 5_000
 
-    private let root: SharedFile
+    private let path: String
 
-    /// Opens a folder.
+    /// Shares a folder.
     ///
     /// - Returns: `nil` if there is none that this user may read.
     init?(path: String) {
-        // The folder itself may be named by a link: it is the person's own word.
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        self.path = path
+        guard self.isThere else { return nil }
+    }
+
+    /// Whether it can be read now.
+    var isThere: Bool { self.root() != nil }
+
+    /// Opens the folder, which may be named by a link: it is the person's own word.
+    private func root() -> SharedFile? {
+        let descriptor = open(self.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0, let root = SharedFile(owning: descriptor), root.isFolder else { return nil }
-        self.root = root
+        return root
     }
 
     /// Finds what a path leads to; `nil` if it is nothing that is shared.
     func find(_ path: FolderPath) -> Found? {
-        var place = self.root
+        guard var place = self.root() else { return nil }
         for (index, name) in path.names.enumerated() {
             guard place.isFolder else { return nil }
             let isLast = index == path.names.count - 1

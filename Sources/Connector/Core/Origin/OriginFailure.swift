@@ -46,7 +46,8 @@ package struct OriginFailure: Error, Equatable, CustomStringConvertible {
         case let error as NIOSSLExtraError where error == .failedToValidateHostname:
             self.init(
                 code: .localTLSError,
-                reason: "the certificate of \(address) is for another name; --host-header names the right one"
+                reason: "the certificate of \(address) is for another name: the target's URL, or --host-header, "
+                    + "has to have one of its names"
             )
         case is NIOSSLExtraError:
             self.init(

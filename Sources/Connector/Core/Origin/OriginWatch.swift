@@ -100,8 +100,8 @@ struct OriginWatch: Sendable {
         case .connectRefused: ": start the local server, or name the port that it listens on"
         case .dnsFailure: ": see how the name is spelt"
         case .localTLSError where failure.isAboutTrust: ", and --origin-tls-verify off takes any certificate"
-        case .localTLSError: ": visitors get an error"
-        default: ": visitors get an error until it answers"
+        case .localTLSError: "; visitors get an error"
+        default: "; visitors get an error until it answers"
         }
     }
 

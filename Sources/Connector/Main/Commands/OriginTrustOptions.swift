@@ -29,10 +29,11 @@ struct OriginTrustOptions: ParsableArguments {
 
     /// Which certificates the target may show.
     func originTrust(for target: OriginTarget) throws(CommandFailure) -> OriginTrust {
-        guard let file = self.originCAFile else { return OriginTrust(verifies: self.originTLSVerify == .on) }
-        guard target.usesTLS else {
-            throw CommandFailure(.usage, "--origin-ca-file is for https:// targets, and \(target) is none.")
+        guard self.isDefault || target.usesTLS else {
+            let flag = self.originCAFile == nil ? "--origin-tls-verify" : "--origin-ca-file"
+            throw CommandFailure(.usage, "\(flag) is for https:// targets, and \(target) is none.")
         }
+        guard let file = self.originCAFile else { return OriginTrust(verifies: self.originTLSVerify == .on) }
         return OriginTrust(authorities: try CertificateAuthorities(reading: file))
     }
 }
