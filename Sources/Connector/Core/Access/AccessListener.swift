@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Logging
-import Mux
 import NIOCore
 import NIOPosix
 
@@ -28,7 +27,6 @@ package struct AccessListener: Sendable {
                 .childChannelOption(.autoRead, value: false)
                 .childChannelOption(.allowRemoteHalfClosure, value: true)
                 .childChannelOption(.maxMessagesPerRead, value: 4)
-                .childChannelOption(.recvAllocator, value: PipedReadAllocator())
                 .childChannelInitializer { channel in
                     let isReady = channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(EarlyInput())

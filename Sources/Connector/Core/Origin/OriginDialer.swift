@@ -47,7 +47,11 @@ package final class OriginDialer {
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.maxMessagesPerRead, value: 4)
             .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 128 << 10))
-            .channelOption(.recvAllocator, value: PipedReadAllocator())
+            // Small at first: each of thousands of mostly idle connections, such as WebSockets, keeps a buffer.
+            .channelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 2_048, initial: 2_048, maximum: 65_536)
+            )
     }
 
     /// Answers a stream that the edge opened: with the local connection, or with REJECT.
