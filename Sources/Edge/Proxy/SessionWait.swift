@@ -8,6 +8,7 @@ final class SessionWait: Responder {
     private let outgoing: SentRequest
     private let state: ExchangeState
     private var sink: (any ResponseSink)?
+    private var waiting: EventLoopFuture<TunnelSession?>?
 
     init(_ plan: ExchangePlan, _ outgoing: SentRequest) {
         self.plan = plan
@@ -21,12 +22,13 @@ final class SessionWait: Responder {
         self.sink = sink
         guard !sink.isLeaving else { return self.answer(.tunnelOffline) }
         let bound = NIOLoopBound(self, eventLoop: self.plan.request.eventLoop)
-        self.plan.tunnel.waitForSession(
+        let waiting = self.plan.tunnel.waitForSession(
             on: self.plan.request.eventLoop,
             excluding: self.outgoing.tried,
             timeout: self.hold
         )
-        .whenSuccess { session in
+        self.waiting = waiting
+        waiting.whenSuccess { session in
             let wait = bound.value
             guard let session else { return wait.answerOffline() }
             guard let sink = wait.sink.take() else { return }
@@ -48,6 +50,7 @@ final class SessionWait: Responder {
 
     private func answer(_ error: VisitorError, detail: String? = nil) {
         guard let sink = self.sink.take() else { return }
+        self.stopWaiting()
         if error == .tunnelOffline, let refuge = self.plan.request.unreached(error) {
             return sink.handOver(to: refuge)
         }
@@ -75,6 +78,12 @@ final class SessionWait: Responder {
 
     func visitorLeft(isBroken: Bool) {
         self.sink = nil
+        self.stopWaiting()
         self.plan.request.finish()
+    }
+
+    /// Makes room for another request of the tunnel.
+    private func stopWaiting() {
+        if let waiting = self.waiting.take() { self.plan.tunnel.stopWaiting(for: waiting) }
     }
 }

@@ -38,6 +38,8 @@ package final class TunnelConnection {
     private var place = Place.none
     private var isCounted = false
     private var isOver = false
+    /// What comes of waiting for a session.
+    private var waiting: EventLoopFuture<TunnelSession?>?
     private var naming: Scheduled<Void>?
     private var idleCheck: Scheduled<Void>?
     private var bytesAtLastCheck = 0
@@ -278,12 +280,17 @@ package final class TunnelConnection {
         }
         guard self.services.connections.stage < .closing else { return self.refuse(.tunnelOffline) }
         let bound = NIOLoopBound(self, eventLoop: loop)
-        tunnel.waitForSession(on: loop, excluding: self.tried, timeout: self.services.settings.reconnectHold)
-            .whenSuccess { session in
-                let connection = bound.value
-                guard !connection.isOver else { return }
-                if let session { connection.open(on: session) } else { connection.refuse(.tunnelOffline) }
-            }
+        let waiting = tunnel.waitForSession(
+            on: loop,
+            excluding: self.tried,
+            timeout: self.services.settings.reconnectHold
+        )
+        self.waiting = waiting
+        waiting.whenSuccess { session in
+            let connection = bound.value
+            guard !connection.isOver else { return }
+            if let session { connection.open(on: session) } else { connection.refuse(.tunnelOffline) }
+        }
     }
 
     private func open(on session: TunnelSession) {
@@ -373,6 +380,7 @@ package final class TunnelConnection {
         self.isOver = true
         self.idleCheck?.cancel()
         self.naming?.cancel()
+        if let waiting = self.waiting.take() { self.tunnel?.stopWaiting(for: waiting) }
         switch self.place {
         case .none: break
         case .entered: self.services.places.leave(claimed: nil)

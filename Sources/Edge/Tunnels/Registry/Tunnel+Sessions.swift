@@ -110,6 +110,17 @@ extension Tunnel {
         }
     }
 
+    /// Whoever waits for a session waits no more, and makes room for others: the visitor has left.
+    ///
+    /// - Parameter session: What ``waitForSession(on:excluding:timeout:now:)`` gave; it comes to nothing.
+    package func stopWaiting(for session: EventLoopFuture<TunnelSession?>) {
+        let waiter = self.state.withLock { state -> EventLoopPromise<TunnelSession?>? in
+            guard let place = state.waiters.first(where: { $0.value.futureResult === session }) else { return nil }
+            return state.waiters.removeValue(forKey: place.key)
+        }
+        waiter?.succeed(nil)
+    }
+
     /// Adds a session, and answers the requests that waited for one.
     ///
     /// - Parameters:
