@@ -2,12 +2,12 @@
 
 /// Finds the word that somebody has probably meant.
 package enum NearestWord {
-    /// The nearest of some words, if it is near: one slip in a short word, two in a longer one.
+    /// The nearest of some words, if it is near: one slip in a short word, two where either is longer.
     package static func to(_ word: String, among words: some Sequence<String>) -> String? {
         let word = word.lowercased()
-        let bound = word.count < 6 ? 1 : 2
         let near = words.map { (word: $0, distance: self.distance(word, $0.lowercased())) }.filter {
-            $0.distance <= bound
+            // "tunel" is two slips away from "tunnels"; of four letters two are half of the word.
+            $0.distance <= (word.count > 4 && max(word.count, $0.word.count) > 5 ? 2 : 1)
         }
         return near.min { ($0.distance, $0.word) < ($1.distance, $1.word) }?.word
     }

@@ -71,6 +71,65 @@ struct SettingHomeTests {
         )
     }
 
+    @Test("A slip in a setting of this place comes before the same word at another place")
+    func nearHere() {
+        #expect(
+            self.problems("tunnel:\n  - target: 1") == [
+                "0: “tunnels” is missing: list at least one tunnel with its target.",
+                "1: There is no setting “tunnel”: did you mean “tunnels”?",
+            ]
+        )
+        for typed in ["tunel", "Tunnel", "tunnles", "tunels"] {
+            #expect(
+                SettingHome.file.refusal(of: typed, .tunnel)
+                    == "There is no setting “\(typed)”: did you mean “tunnels”?"
+            )
+        }
+        #expect(
+            SettingHome.signature.refusal(of: "tunnels", .tunnel)
+                == "There is no setting “tunnels” of a signature: did you mean “tunnel”?"
+        )
+    }
+
+    @Test(
+        "What flags and the files of other programs have is told by its name and place here",
+        arguments: [
+            (
+                SettingHome.policy, "basic-auth-file",
+                "of a policy: under “policy” of a tunnel each entry of the list “basic-auth” has “username” and "
+                    + "“password-file”, a file with this one password."
+            ),
+            (
+                .tunnel, "basic_auth_file",
+                "of a tunnel: under “policy” of a tunnel each entry of the list “basic-auth” has “username” and "
+                    + "“password-file”, a file with this one password."
+            ),
+            (.credential, "user", "of an entry of “basic-auth”: it is called “username”."),
+            (.tunnel, "tls-verify", "of a tunnel: it is called “origin-tls-verify”."),
+            (.policy, "tls_verify", "of a policy: “origin-tls-verify” belongs to a tunnel of the list “tunnels”."),
+            (.tunnel, "addr", "of a tunnel: it is called “target”."),
+            (
+                .tunnel, "hostname",
+                "of a tunnel: “name” of a tunnel is the first label of its host, as my-app; the edge has the rest."
+            ),
+            (.tunnel, "proto", "of a tunnel: it is called “kind”."),
+        ]
+    )
+    func familiar(home: SettingHome, name: String, words: String) {
+        #expect(home.refusal(of: name, .tunnel) == "There is no setting “\(name)” \(words)")
+    }
+
+    @Test("Each name of another program leads to a setting that there is, and is none itself")
+    func table() {
+        for familiar in FamiliarSetting.all {
+            #expect(familiar.home.settings(.tunnel).contains(familiar.setting), "\(familiar.setting)")
+            for name in familiar.names {
+                let homes = SettingHome.allCases.filter { $0.settings(.tunnel).contains(name) }
+                #expect(homes.isEmpty, "\(name)")
+            }
+        }
+    }
+
     @Test("Each setting of a policy is told where it belongs when it stands beside the target")
     func policy() {
         for member in PolicySchema.tunnel.members {

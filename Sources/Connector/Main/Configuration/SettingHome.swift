@@ -74,7 +74,7 @@ enum SettingHome: String, CaseIterable {
     }
 
     /// Where a setting of this place belongs.
-    private var whither: String {
+    var whither: String {
         switch self {
         case .file: "at the top of the file, beside “tunnels”"
         case .tunnel: "to a tunnel of the list “tunnels”"
@@ -104,11 +104,15 @@ enum SettingHome: String, CaseIterable {
             home.spelling(of: name, policy).map { (home, spelt: $0) }
         }
         let near = homes.filter { self.isNear($0.0) }
+        if near.isEmpty, let familiar = FamiliarSetting.named(Self.letters(name), in: self) {
+            return beginning + familiar.words(in: self)
+        }
+        // One slip away from a setting of this place, before the same words at another one.
+        if let word = NearestWord.to(name, among: known) { return beginning + "did you mean “\(word)”?" }
         if let spelt = near.first?.spelt {
             let subject = spelt == name ? "it" : "“\(spelt)”"
             return beginning + "\(subject) belongs \(near.map(\.0.whither).joined(separator: ", or "))."
         }
-        if let word = NearestWord.to(name, among: known) { return beginning + "did you mean “\(word)”?" }
         let list = beginning + "there are \(known.joined(separator: ", "))."
         guard let other = homes.first else { return list }
         return list + " “\(other.spelt)” belongs \(other.0.whither)."
@@ -132,5 +136,5 @@ enum SettingHome: String, CaseIterable {
     }
 
     /// A name without what people forget or put elsewhere: `body_bytes` is `bodybytes`.
-    private static func letters(_ name: String) -> String { name.lowercased().filter(\.isLetter) }
+    static func letters(_ name: String) -> String { name.lowercased().filter(\.isLetter) }
 }
