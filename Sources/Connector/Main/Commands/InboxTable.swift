@@ -3,6 +3,7 @@
 import ConnectorCore
 import ControlAPI
 import Foundation
+import Program
 
 /// Inboxes and their messages as text for people.
 enum InboxTable {
@@ -47,7 +48,7 @@ enum InboxTable {
     /// A message with its content; a body that is no text is only counted.
     static func content(_ content: InboxMessageContent, body: Data) -> String {
         let head = content.head.split(whereSeparator: \.isNewline).map { PeerText.printable(String($0)) }
-        let text = String(data: body, encoding: .utf8)?.split(separator: "\n", omittingEmptySubsequences: false)
+        let text = String(data: body, encoding: .utf8).map(TextLines.of)
         let shown =
             text.map { $0.map { PeerText.printable(String($0)) }.joined(separator: "\n") }
             ?? "(\(body.count) bytes that are no text: --body prints them)"

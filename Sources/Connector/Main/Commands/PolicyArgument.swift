@@ -2,6 +2,7 @@
 
 import ConnectorCore
 import ControlAPI
+import Program
 
 /// Reads what was given for a member of a policy on the command line.
 struct PolicyArgument {
@@ -46,13 +47,13 @@ struct PolicyArgument {
     func credentials(inFile path: String) throws(CommandFailure) -> [BasicCredential] {
         var credentials: [BasicCredential] = []
         let text = try SecretFile.read(path, what: "user names and passwords")
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let line = line.hasSuffix("\r") ? line.dropLast() : line
+        for (index, line) in TextLines.of(text).enumerated() {
             guard !line.isEmpty else { continue }
             do {
                 credentials.append(try self.credential(String(line), in: "the file \(path), line \(index + 1),"))
             } catch {
-                throw CommandFailure(.configuration, error.message)
+                let comment = line.hasPrefix("#") ? " The file can't have comments." : ""
+                throw CommandFailure(.configuration, error.message + comment)
             }
         }
         return credentials
