@@ -49,6 +49,9 @@ struct RequestsCommand: AsyncParsableCommand {
         @Flag(help: "Go on with those that come.")
         var follow = false
 
+        @Flag(help: "Show secrets.")
+        var reveal = false
+
         @Flag(help: "Print one JSON object a line.")
         var json = false
 
@@ -65,7 +68,8 @@ struct RequestsCommand: AsyncParsableCommand {
                 while true {
                     let list: ListAnswer<ExchangeSummary> = try await client.get("/api/requests/http", query: query)
                     if table == nil, !self.json {
-                        let new = try await self.table(for: list.requests, client)
+                        var new = try await self.table(for: list.requests, client)
+                        new.reveals = self.reveal
                         let isEmpty = list.requests.isEmpty && !self.follow
                         StandardStream.output.writeLine(isEmpty ? "No requests." : new.heading)
                         table = new
@@ -76,7 +80,9 @@ struct RequestsCommand: AsyncParsableCommand {
                         // Who follows sees each request once, when it is over.
                         if self.follow, summary.state == "open", summary.status == nil { continue }
                         printed.insert(summary.id)
-                        StandardStream.output.writeLine(try table?.line(summary) ?? JSONLine.of(summary))
+                        StandardStream.output.writeLine(
+                            try table?.line(summary) ?? JSONLine.of(self.reveal ? summary : summary.masked)
+                        )
                     }
                     guard self.follow else { return }
                     // What is no longer in the list will not come again.
@@ -155,7 +161,8 @@ struct RequestsCommand: AsyncParsableCommand {
                     }
                 } else if self.json {
                     let data = try await client.bytes(path, query: [("fields", "detail")])
-                    StandardStream.output.writeLine(String(decoding: data, as: UTF8.self))
+                    let text = String(decoding: data, as: UTF8.self)
+                    StandardStream.output.writeLine(self.reveal ? text : try RequestText.maskedJSON(data))
                 } else {
                     let answer: ExchangeAnswer = try await client.get(path, query: [("fields", "detail")])
                     var text = RequestText.head(of: answer, reveals: self.reveal)
@@ -237,15 +244,5 @@ enum RequestID {
             throw CommandFailure(.usage, "“\(text)” is not the id of a request: sixteen digits, as the list has them.")
         }
         return text
-    }
-}
-
-/// One JSON object a line.
-enum JSONLine {
-    /// Writes a value.
-    static func of(_ value: some Encodable) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 }

@@ -12,6 +12,8 @@ struct RequestTable {
     var columns: Int?
     /// In which zone times of day are shown.
     var timeZone = TimeZone.current
+    /// Whether secrets are shown.
+    var reveals = false
 
     /// A longer name would push the paths out of the window.
     private static let widestTunnel = 24
@@ -48,7 +50,7 @@ struct RequestTable {
         let style = Date.ISO8601FormatStyle(timeZone: self.timeZone).time(includingFractionalSeconds: false)
         let status = summary.status.map { "\($0)" } ?? (summary.state == "open" ? "..." : "-")
         let method = PeerText.printable(summary.method.isEmpty ? summary.kind.uppercased() : summary.method)
-        let query = summary.query.map { "?" + SecretNames.maskedMembers($0) } ?? ""
+        let query = (self.reveals ? summary : summary.masked).query.map { "?" + $0 } ?? ""
         return self.line(
             [
                 summary.id, date.formatted(style), Self.padded(status, 6), Self.padded(method, 7),

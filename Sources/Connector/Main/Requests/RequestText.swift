@@ -52,6 +52,11 @@ enum RequestText {
         return text
     }
 
+    /// What the inspector answers of an exchange, with a mask in place of each secret.
+    static func maskedJSON(_ answer: Data) throws -> String {
+        try JSONLine.of(JSONDecoder().decode(ExchangeAnswer.self, from: answer).masked)
+    }
+
     /// A message of a WebSocket.
     static func line(_ frame: FramesAnswer.Frame) -> String {
         let arrow = frame.from == "visitor" ? ">" : "<"
@@ -63,9 +68,7 @@ enum RequestText {
     }
 
     private static func line(_ line: String, reveals: Bool) -> String {
-        guard !reveals else { return line }
-        return line.split(separator: " ", omittingEmptySubsequences: false)
-            .map { SecretNames.maskedTarget(String($0)) }.joined(separator: " ")
+        reveals ? line : MessageAnswer.masked(line: line)
     }
 
     /// Keeps lines and tabs, and no other control character.
