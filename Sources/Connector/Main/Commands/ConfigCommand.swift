@@ -23,7 +23,8 @@ struct ConfigCommand: AsyncParsableCommand {
             abstract: "List the tunnels of a file, or everything that is wrong with it; start nothing.",
             discussion: """
                 Also reads the files that it names: tokens, keys, passwords and certificates. Ends with 0, or with 78 and \
-                a line “file:line: what is wrong” for each problem.
+                a line “file:line: what is wrong” for each problem. With --json these are “problems” on standard output, \
+                each with its “message”, and its “line” if it has one.
 
                 Examples:
                   culvert config check --config culvert.yaml
@@ -33,7 +34,7 @@ struct ConfigCommand: AsyncParsableCommand {
 
         @OptionGroup var tunnels: TunnelsFileOptions
 
-        @Flag(help: "Print the tunnels as JSON.")
+        @Flag(help: "Print the tunnels, or the problems, as JSON.")
         var json = false
 
         /// A tunnel of the file.
@@ -50,15 +51,43 @@ struct ConfigCommand: AsyncParsableCommand {
             }
         }
 
+        /// What a file has, or what is wrong with it, as a program reads it.
+        static func json(of path: String) throws -> (text: String, status: CommandStatus) {
+            switch self.read(path) {
+            case .success(let file):
+                let rows = file.tunnels.map {
+                    Row(name: $0.name, tunnelID: $0.token?.tunnelID, target: "\($0.target)")
+                }
+                return (try JSONText.of(["tunnels": rows]), .success)
+            case .failure(let problems):
+                return (try JSONText.of(["problems": problems.list]), .configuration)
+            }
+        }
+
+        private static func read(_ path: String) -> Result<TunnelsFile, TunnelsFile.Problems> {
+            let text: String
+            do throws(CommandFailure) {
+                text = try TunnelsFile.text(of: path)
+            } catch {
+                return .failure(TunnelsFile.Problems(list: [TunnelsFile.Problem(line: nil, message: error.message)]))
+            }
+            do throws(TunnelsFile.Problems) {
+                return .success(try TunnelsFile(text: text, of: path))
+            } catch {
+                return .failure(error)
+            }
+        }
+
         func run() async throws {
             try await self.reportingFailures {
-                let file = try TunnelsFile(reading: try self.tunnels.path())
+                let path = try self.tunnels.path()
                 if self.json {
-                    let rows = file.tunnels.map {
-                        Row(name: $0.name, tunnelID: $0.token?.tunnelID, target: "\($0.target)")
-                    }
-                    return try StandardStream.output.writeLine(JSONText.of(["tunnels": rows]))
+                    let (text, status) = try Self.json(of: path)
+                    StandardStream.output.writeLine(text)
+                    if status != .success { throw ExitCode(status.rawValue) }
+                    return
                 }
+                let file = try TunnelsFile(reading: path)
                 for (entry, identity) in zip(file.tunnels, DesiredTunnel.Identity.of(file.tunnels)) {
                     let name =
                         switch identity {

@@ -67,6 +67,27 @@ struct TunnelsFile: Equatable, Sendable {
     ///
     /// - Throws: ``CommandFailure`` with a line for each problem.
     init(reading path: String) throws(CommandFailure) {
+        let text = try Self.text(of: path)
+        do {
+            self = try TunnelsFile(text: text, of: path)
+        } catch {
+            throw CommandFailure(.configuration, error.report(for: path))
+        }
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// - Parameters:
+    ///   - text: The text.
+    ///   - path: The file, in whose folder the relative paths start.
+    init(text: String, of path: String) throws(Problems) {
+        try self.init(yaml: text, folder: path == "-" ? "" : (path as NSString).deletingLastPathComponent)
+    }
+
+    /// The text of a file.
+    ///
+    /// - Throws: ``CommandFailure`` if it can't be one of tunnels.
+    static func text(of path: String) throws(CommandFailure) -> String {
         let data: Data
         do {
             data = try BoundedFile.read(path, limit: Self.largestFile)
@@ -81,17 +102,13 @@ struct TunnelsFile: Equatable, Sendable {
         guard let text = String(data: data, encoding: .utf8) else {
             throw CommandFailure(.configuration, "\(path): The file is not UTF-8 text.")
         }
-        do {
-            try self.init(yaml: text, folder: path == "-" ? "" : (path as NSString).deletingLastPathComponent)
-        } catch {
-            throw CommandFailure(.configuration, error.report(for: path))
-        }
+        return text
     }
 }
 
 extension TunnelsFile {
     /// Something that is wrong in a file, and its line.
-    struct Problem: Error, Equatable, CustomStringConvertible {
+    struct Problem: Error, Equatable, Encodable, CustomStringConvertible {
         /// The line in the file, from 1; `nil` if it concerns the whole file.
         var line: Int?
         /// Whole sentences: what is wrong, and what to do.
