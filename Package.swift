@@ -493,6 +493,7 @@ let package = Package(
                 "ControlAPI",
                 "Inspection",
                 "Mux",
+                "Program",
                 "Protocol",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

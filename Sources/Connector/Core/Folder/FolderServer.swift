@@ -25,10 +25,8 @@ package struct FolderServer: Sendable {
 
     /// Why a folder can't be shared, in a sentence; `nil` if it can.
     package static func fault(of path: String) -> String? {
-        SharedFolder(path: path) == nil ? self.refusal(of: path) : nil
+        SharedFolder(path: path) == nil ? FolderRefusal.words(path) : nil
     }
-
-    private static func refusal(of path: String) -> String { "\(path) is no folder that this user may read." }
 
     /// Begins to serve.
     ///
@@ -41,7 +39,7 @@ package struct FolderServer: Sendable {
         temporaryFolder: String = NSTemporaryDirectory()
     ) async throws -> FolderServer {
         guard let folder = SharedFolder(path: path) else {
-            throw CommandFailure(.usage, Self.refusal(of: path))
+            throw CommandFailure(.usage, FolderRefusal.words(path))
         }
         let place = (temporaryFolder as NSString).appendingPathComponent("culvert-\(UUID().uuidString.prefix(13))")
         let socket = place + "/files.sock"

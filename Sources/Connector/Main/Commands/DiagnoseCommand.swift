@@ -70,6 +70,19 @@ struct DiagnoseCommand: AsyncParsableCommand {
         }
     }
 
+    /// Reads what `--to` names.
+    static func server(_ text: String) throws(CommandFailure) -> OriginTarget {
+        let isServer = (try? OriginTarget(parsing: text)) != nil
+        guard FolderServer.isFolder(text) || !isServer && FolderServer.fault(of: text) == nil else {
+            return try OriginTarget.fromCommandLine(text)
+        }
+        throw CommandFailure(
+            .usage,
+            "“\(PeerText.printable(text))” stands for a folder, and culvert diagnose tries servers: leave --to out, and "
+                + "all else is tried. A socket is written unix:/path."
+        )
+    }
+
     private func makeDiagnosis() throws -> Diagnosis {
         let environment = ProgramEnvironment.variables
         var token: TunnelToken?
@@ -84,7 +97,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
                 "Which edge? Give --edge URL or --token-file FILE, or run culvert login."
             )
         }
-        let target = try self.target.map { text throws(CommandFailure) in try OriginTarget.fromCommandLine(text) }
+        let target = try self.target.map(Self.server)
         let trust = try target.map { target throws(CommandFailure) in try self.trustOptions.originTrust(for: target) }
         let certificateAuthorityFile = self.edgeOptions.authorities().file(for: edge)
         return Diagnosis(

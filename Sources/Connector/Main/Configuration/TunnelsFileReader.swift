@@ -146,7 +146,11 @@ struct TunnelsFileReader {
     /// A path of the file as the system takes it.
     func placed(_ text: String) -> String {
         let text = text.hasPrefix("~/") ? (text as NSString).expandingTildeInPath : text
-        return text.hasPrefix("/") || self.folder.isEmpty ? text : self.folder + "/" + text
+        guard !text.hasPrefix("/"), !self.folder.isEmpty else { return text }
+        // The words of a person, joined: a path that is shown has no “/./” in it.
+        var below = text[...]
+        while below.hasPrefix("./") { below = below.dropFirst(2).drop { $0 == "/" } }
+        return below.isEmpty || below == "." ? self.folder : self.folder + "/" + below
     }
 
     /// Gives what comes of a file that is named; a failure is reported at the place of its name.
