@@ -222,7 +222,7 @@ extension EdgeConfiguration {
             "tunnel.token-lifetime",
             into: &self.tunnels.tokenLifetime,
             in: .seconds(1) ... .hours(24 * 366),
-            help: "time that a tunnel token is valid"
+            help: "time that a tunnel token is valid; 7d where environment is production"
         )
         reader.read(
             "tunnel.token-overlap",
