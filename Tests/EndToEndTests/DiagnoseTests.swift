@@ -53,16 +53,7 @@ extension EndToEnd {
                 arguments: ["--dev"] + certificate.edgeArguments,
                 scheme: "https"
             )
-            let listener = """
-                import socket
-                server = socket.create_server(("127.0.0.1", 0))
-                print("port", server.getsockname()[1], flush=True)
-                while True:
-                    peer, _ = server.accept()
-                    peer.sendall(b"SSH-2.0-OpenSSH_9.2\\r\\n")
-                """
-            let greeter = try RunningProcess("python3", ["-c", listener], in: scratch)
-            let greeterPort = try await greeter.line(startingWith: "port").dropFirst("port ".count)
+            let greeter = try await GreetingServer(in: scratch)
 
             let untrusted = try await self.diagnose(
                 ["--to", "https://localhost:\(secure.port)"],
@@ -78,14 +69,14 @@ extension EndToEnd {
             let plain = try await self.diagnose(["--to", "\(secure.port)"], edge: edge, in: scratch)
             let speaksTLS = "localhost:\(secure.port) speaks TLS: write https:// in front of it"
             #expect(plain["local server"]?.finding == speaksTLS)
-            let other = try await self.diagnose(["--to", "127.0.0.1:\(greeterPort)"], edge: edge, in: scratch)
+            let other = try await self.diagnose(["--to", "127.0.0.1:\(greeter.port)"], edge: edge, in: scratch)
             #expect(
                 other["local server"]?.finding
-                    == "127.0.0.1:\(greeterPort) speaks something else than HTTP/1.1, “SSH-2.0-OpenSSH_9.2”: culvert tcp "
+                    == "127.0.0.1:\(greeter.port) speaks something else than HTTP/1.1, “SSH-2.0-OpenSSH_9.2”: culvert tcp "
                     + "carries that"
             )
-            let tls = try await self.diagnose(["--to", "https://127.0.0.1:\(greeterPort)"], edge: edge, in: scratch)
-            #expect(tls["local server"]?.finding == "127.0.0.1:\(greeterPort) does not speak TLS; use http:// for it")
+            let tls = try await self.diagnose(["--to", "https://127.0.0.1:\(greeter.port)"], edge: edge, in: scratch)
+            #expect(tls["local server"]?.finding == "127.0.0.1:\(greeter.port) does not speak TLS; use http:// for it")
             for report in [untrusted, plain, other, tls] {
                 #expect(report["local server"]?.verdict == "failed")
                 #expect(report["public URL"]?.verdict == "passed")

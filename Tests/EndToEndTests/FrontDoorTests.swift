@@ -82,20 +82,11 @@ extension EndToEnd {
         func visitors() async throws {
             let scratch = try ScratchFolder()
             let edge = try await EdgeProcess(in: scratch)
-            let listener = """
-                import socket
-                server = socket.create_server(("127.0.0.1", 0))
-                print("port", server.getsockname()[1], flush=True)
-                while True:
-                    peer, _ = server.accept()
-                    peer.sendall(b"SSH-2.0-OpenSSH_9.2\\r\\n")
-                """
-            let greeter = try RunningProcess("python3", ["-c", listener], in: scratch)
-            let port = try await greeter.line(startingWith: "port").dropFirst("port ".count)
+            let greeter = try await GreetingServer(in: scratch)
             for (target, code, words) in [
                 ("no-such-host.invalid:3000", "origin_unresolved", "Correct the name"),
-                ("127.0.0.1:\(port)", "origin_invalid_response", "use culvert tcp"),
-                ("https://127.0.0.1:\(port)", "origin_tls_failed", "does not speak TLS"),
+                ("127.0.0.1:\(greeter.port)", "origin_invalid_response", "use culvert tcp"),
+                ("https://127.0.0.1:\(greeter.port)", "origin_tls_failed", "does not speak TLS"),
             ] {
                 let connector = try RunningProcess(
                     Programs.product("culvert"),

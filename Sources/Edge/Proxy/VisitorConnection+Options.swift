@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Mux
+import EdgeTunnels
 import NIOCore
 
 extension VisitorConnection {
@@ -12,6 +12,6 @@ extension VisitorConnection {
         try options?.setOption(.autoRead, value: false)
         // The second is read only where the first was filled, as in a bulk: both go on with one flush.
         try options?.setOption(.maxMessagesPerRead, value: 2)
-        try options?.setOption(.recvAllocator, value: PipedReadAllocator())
+        try options?.setOption(.recvAllocator, value: VisitorReadAllocator())
     }
 }

@@ -172,7 +172,7 @@ package final class TunnelConnection {
         let options = channel.syncOptions
         try options?.setOption(.allowRemoteHalfClosure, value: true)
         try options?.setOption(.maxMessagesPerRead, value: 4)
-        try options?.setOption(.recvAllocator, value: PipedReadAllocator())
+        try options?.setOption(.recvAllocator, value: VisitorReadAllocator())
     }
 
     // MARK: Admission

@@ -47,28 +47,33 @@ struct SettingHomeTests {
         )
     }
 
-    @Test("A name is told by its other spelling at its other place, as the API or a flag writes it")
-    func spelling() {
-        #expect(
-            SettingHome.tunnel.refusal(of: "ip_allow", .tunnel)
-                == "There is no setting “ip_allow” of a tunnel: “ip-allow” belongs under “policy” of a tunnel."
-        )
-        #expect(
-            SettingHome.policy.refusal(of: "max_connection", .tunnel)
-                == "There is no setting “max_connection” of a policy: did you mean “max-connections”?"
-        )
-        #expect(
-            SettingHome.policy.refusal(of: "request-timeout", .tunnel)
-                == "There is no setting “request-timeout” of a policy: it is called “request-timeout-seconds”."
-        )
-        #expect(
-            SettingHome.tunnel.refusal(of: "origin-header", .tunnel)
-                == "There is no setting “origin-header” of a tunnel: “origin” belongs under “policy” of a tunnel."
-        )
-        #expect(
-            SettingHome.signature.refusal(of: "colour", .tunnel)
-                == "There is no setting “colour” of a signature: there are scheme, secret-file, tunnel."
-        )
+    @Test(
+        "A name is told by its other spelling at its other place, as the API or a flag writes it",
+        arguments: [
+            (
+                SettingHome.tunnel, "ip_allow",
+                "There is no setting “ip_allow” of a tunnel: “ip-allow” belongs under “policy” of a tunnel."
+            ),
+            (
+                .policy, "max_connection",
+                "There is no setting “max_connection” of a policy: did you mean “max-connections”?"
+            ),
+            (
+                .policy, "request-timeout",
+                "There is no setting “request-timeout” of a policy: it is called “request-timeout-seconds”."
+            ),
+            (
+                .tunnel, "origin-header",
+                "There is no setting “origin-header” of a tunnel: “origin” belongs under “policy” of a tunnel."
+            ),
+            (
+                .signature, "colour",
+                "There is no setting “colour” of a signature: there are scheme, secret-file, tunnel."
+            ),
+        ]
+    )
+    func spelling(home: SettingHome, typed: String, words: String) {
+        #expect(home.refusal(of: typed, .tunnel) == words)
     }
 
     @Test("A slip in a setting of this place comes before the same word at another place")

@@ -110,4 +110,18 @@ struct UnreadBytesTests {
         let bytes = request.body.flatMap { Array($0.readableBytesView) }
         #expect(bytes == (0..<SentRequest.maximumBody).map { UInt8(truncatingIfNeeded: $0) })
     }
+
+    @Test("A connection keeps no large buffer to read into")
+    func readBuffers() {
+        var allocator = VisitorReadAllocator()
+        #expect(allocator.nextBufferSize() == 2_048)
+        for _ in 0..<10 { _ = allocator.record(actualReadBytes: allocator.buffer(allocator: .init()).writableBytes) }
+        #expect(allocator.buffer(allocator: .init()).writableBytes == 64 << 10)
+        // NIO makes a buffer for each read where there is no size, and the next one may be larger.
+        #expect(allocator.nextBufferSize() == nil)
+        let isLargeStill = allocator.record(actualReadBytes: 10)
+        #expect(isLargeStill)
+        for _ in 0..<20 { _ = allocator.record(actualReadBytes: 10) }
+        #expect(allocator.nextBufferSize() == 1_024)
+    }
 }

@@ -139,8 +139,7 @@ extension Tunnel {
             )
             guard case .joined = result else { return (result, [], nil) }
             state.inbox?.sessionJoined()
-            defer { state.waiters.removeAll() }
-            return (result, Array(state.waiters.values), state.changedSuspicion())
+            return (result, state.takeWaiters(), state.changedSuspicion())
         }
         for waiter in waiters { waiter.succeed(session) }
         self.tell(suspicion)
@@ -176,8 +175,7 @@ extension Tunnel {
             guard availability == .ready, !state.waiters.isEmpty, state.sessions.isAvailable(id: session.id) else {
                 return ([], suspicion)
             }
-            defer { state.waiters.removeAll() }
-            return (Array(state.waiters.values), suspicion)
+            return (state.takeWaiters(), suspicion)
         }
         for waiter in waiters { waiter.succeed(session) }
         self.tell(suspicion)
@@ -198,10 +196,9 @@ extension Tunnel {
         let (sessions, waiters) = self.state.withLock { state in
             state.isClosed = true
             state.isDeleted = isDeleted
-            defer { state.waiters.removeAll() }
             // What goes to other edges ends there, unless nobody is to be served any more.
             let ways = state.ways.removeAll()
-            return (state.sessions.removeAll() + (isDeleted ? ways : []), Array(state.waiters.values))
+            return (state.sessions.removeAll() + (isDeleted ? ways : []), state.takeWaiters())
         }
         for waiter in waiters { waiter.succeed(nil) }
         return sessions
@@ -258,6 +255,12 @@ extension Tunnel.State {
         guard now - self.lookedAt > RemoteWays.lifetime else { return (session, false) }
         self.lookedAt = now
         return (session, true)
+    }
+
+    /// All who wait for a session, who are answered outside of the lock.
+    mutating func takeWaiters() -> [EventLoopPromise<TunnelSession?>] {
+        defer { self.waiters.removeAll() }
+        return Array(self.waiters.values)
     }
 
     /// Whether the sessions of this edge are suspect, if that has changed.

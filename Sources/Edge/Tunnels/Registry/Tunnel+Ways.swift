@@ -25,8 +25,7 @@ extension Tunnel {
         let waiters = self.state.withLock { state -> [EventLoopPromise<TunnelSession?>] in
             guard !state.isClosed else { return [] }
             state.ways.add(session, at: pod, reach)
-            defer { state.waiters.removeAll() }
-            return Array(state.waiters.values)
+            return state.takeWaiters()
         }
         for waiter in waiters { waiter.succeed(session) }
     }
@@ -48,8 +47,7 @@ extension Tunnel {
     package func spoke(at session: TunnelSession) {
         let waiters = self.state.withLock { state -> [EventLoopPromise<TunnelSession?>] in
             guard state.ways.isReady(id: session.id) else { return [] }
-            defer { state.waiters.removeAll() }
-            return Array(state.waiters.values)
+            return state.takeWaiters()
         }
         for waiter in waiters { waiter.succeed(session) }
     }
@@ -95,8 +93,7 @@ extension Tunnel {
     func soughtInVain(now: NIODeadline = .now()) {
         let waiters = self.state.withLock { state -> [EventLoopPromise<TunnelSession?>] in
             guard !state.isLikelyToReturn(within: self.limits.reconnectPeriod, now: now) else { return [] }
-            defer { state.waiters.removeAll() }
-            return Array(state.waiters.values)
+            return state.takeWaiters()
         }
         for waiter in waiters { waiter.succeed(nil) }
     }
