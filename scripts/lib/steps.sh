@@ -31,8 +31,9 @@ step() {
 # keep_failures NAME LOG keeps what LOG tells of failures, or its end where no line does, for the summary.
 keep_failures() {
     local lines
-    lines=$(grep -aE '✘|error:|Fatal error|AddressSanitizer' "$2" | grep -avE '✘.* (Suite|Test run) ' |
-        awk '!seen[$0]++' | head -n 20)
+    # What an issue says of itself follows in lines of its own.
+    lines=$(grep -aE -A 3 '✘|error:|Fatal error|AddressSanitizer' "$2" | grep -avE '✘.* (Suite|Test run) |^--$' |
+        awk '!seen[$0]++' | head -n 40)
     printf '%s:\n%s\n' "$1" "${lines:-$(tail -n 15 "$2")}" | cut -c 1-600 >>"$STEP_FAILURES"
 }
 

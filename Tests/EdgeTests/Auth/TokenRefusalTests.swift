@@ -17,7 +17,7 @@ import Testing
 @Suite("Refusals of tokens", .serialized)
 struct TokenRefusalTests {
     private static let tries = 200
-    /// How far apart the medians of two kinds may be; over a network even ten times this drowns.
+    /// How far apart the shortest times of two kinds may be; over a network even ten times this drowns.
     private static let largestRatio = 6.0
 
     private let id = "my-app"
@@ -98,8 +98,10 @@ struct TokenRefusalTests {
         #expect(answers.count == 1)
         #expect(answers.first?.contains("invalid_token") == true)
 
-        let medians = durations.mapValues { $0.sorted()[$0.count / 2] }
-        let ordered = medians.sorted { $0.value < $1.value }
+        // Whatever else the machine does only adds to what a refusal takes: a kind that hops to another thread waits for a
+        // processor, on a busy machine most times.
+        let shortest = durations.compactMapValues { $0.min() }
+        let ordered = shortest.sorted { $0.value < $1.value }
         print("refusals:", ordered.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
         let (least, most) = (try #require(ordered.first), try #require(ordered.last))
         #expect(most.value < least.value * Self.largestRatio, "\(least.key) and \(most.key)")

@@ -12,6 +12,8 @@ final class TraefikProxy {
     private let folder: URL
     private let process: RunningProcess
     private let certificate: SelfSigned?
+    /// What Traefik tells of answers with a status of 400 and above.
+    private let accessLog: URL
 
     /// The public URL, without a slash at the end.
     var url: String { "\(self.certificate == nil ? "http" : "https")://127.0.0.1:\(self.port)" }
@@ -27,6 +29,7 @@ final class TraefikProxy {
         self.strangerPort = try FreePort.next()
         self.folder = chart.folder
         self.certificate = certificate
+        self.accessLog = scratch.file("traefik-\(port).log")
         try chart.writeDynamic(edgePorts: [], certificate: certificate)
         self.process = try RunningProcess(
             Programs.tool("traefik"),
@@ -39,7 +42,8 @@ final class TraefikProxy {
                 "--entryPoints.web.http.sanitizePath=false",
                 "--entryPoints.stranger.address=127.0.0.1:\(self.strangerPort)",
                 "--providers.file.filename=\(chart.dynamicFile.path)", "--providers.file.watch=true",
-                "--providers.providersThrottleDuration=100ms", "--log.level=ERROR",
+                "--providers.providersThrottleDuration=100ms", "--log.level=ERROR", "--accesslog.format=json",
+                "--accesslog.filepath=\(self.accessLog.path)", "--accesslog.filters.statuscodes=400-599",
             ] + (certificate == nil ? [] : ["--entryPoints.web.http.tls=true"]),
             in: scratch
         )
@@ -54,6 +58,12 @@ final class TraefikProxy {
 extension TraefikProxy {
     /// How curl is told to trust it.
     private var trust: [String] { self.certificate.map { ["--cacert", $0.file.path] } ?? [] }
+
+    /// The lines of its access log about visitors whose answer had a status of 400 or above, be it the edge's or Traefik's own.
+    var failedRequests: [Substring] {
+        let text = (try? String(contentsOf: self.accessLog, encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").filter { !$0.contains(#""RequestPath":"/api/"#) }
+    }
 
     /// Waits until a request through Traefik reaches the API of an edge.
     func waitUntilItAnswers(in scratch: ScratchFolder) async throws {

@@ -21,7 +21,6 @@ SETTINGS = [
     "config.public.url=http://127.0.0.1",
     "config.environment=sandbox",
     "config.proxies.trusted={127.0.0.0/8}",
-    "config.shutdown.delay=2s",
     "config.shutdown.grace=3s",
     "traefik.enabled=true",
     "traefik.entryPoints={web}",
