@@ -75,6 +75,7 @@ struct ServingRun: Sendable {
     ///   - hangUp: What SIGHUP means.
     /// - Throws: What the service throws.
     func run(_ service: some Service, hangUp: RunUntilSignal.HangUp) async throws {
+        BufferMemory.keep()
         let watch = Task { await self.server.watchNetwork() }
         defer { watch.cancel() }
         let settling = Task { await ProgramMemory.settle() }

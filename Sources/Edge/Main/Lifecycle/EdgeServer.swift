@@ -112,6 +112,7 @@ struct EdgeServer: Service {
 
     /// Serves until the service group asks to stop; then drains.
     func run() async throws {
+        BufferMemory.keep()
         let linkListener = try await self.bindLinks()
         await self.registry.start()
         try await self.inboxes.restore(to: self.registry.tunnels)
