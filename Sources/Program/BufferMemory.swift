@@ -12,8 +12,9 @@ import Glibc
 package enum BufferMemory {
     /// How much free memory a thread's heap keeps at its end, in bytes.
     static let keptLength = 4 << 20
-    /// From how many bytes on a buffer has pages of its own, which go back as soon as it is freed. The allocator raises this
-    /// by itself where large buffers are freed, but not where ``keptLength`` is set.
+    /// From how many bytes on a buffer has pages of its own, which go back as soon as it is freed.
+    ///
+    /// The allocator raises this by itself where large buffers are freed, but not where ``keptLength`` is set.
     static let mappedLength = 1 << 20
 
     /// The parameters of mallopt(3).
@@ -22,7 +23,9 @@ package enum BufferMemory {
         case mmapThreshold = -3
     }
 
-    /// Has the allocator keep what passing bytes are about to need again. Called once, when the program starts to serve.
+    /// Has the allocator keep what passing bytes are about to need again.
+    ///
+    /// Called once, when the program starts to serve.
     ///
     /// - Returns: Whether the allocator has taken it.
     @discardableResult
