@@ -154,6 +154,17 @@ extension EndToEnd {
             #expect(try await self.run("guests", [count], within: .seconds(400)).failures == [])
         }
 
+        @Test("Visitors who guess ids cost the registry little and the edge no memory, and are refused soon")
+        func guessed() async throws {
+            #expect(try await self.run("guessed", [Programs.isFullSize ? 10 : 2], within: .seconds(120)).failures == [])
+        }
+
+        @Test("A registry that comes back empty is told of all tunnels of an edge within seconds")
+        func resync() async throws {
+            let count = Programs.isFullSize ? 10_000 : 200
+            #expect(try await self.run("resync", [count], within: .seconds(400)).failures == [])
+        }
+
         @Test("Three edges keep a tunnel's fifty requests a second and a key's ten calls together")
         func limits() async throws {
             let seconds = Programs.isFullSize ? 10 : 4

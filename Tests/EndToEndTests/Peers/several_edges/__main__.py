@@ -22,6 +22,8 @@
     several_edges slow EDGE CULVERT FOLDER COUNT                    a slow way between edges, and one that is cut
     several_edges stuck EDGE CULVERT FOLDER RATE SECONDS            a connector stops behind another edge
     several_edges mixed EDGE CULVERT FOLDER RATE                    edges of an earlier version, and without links
+    several_edges guessed EDGE CULVERT FOLDER SECONDS               visitors guess ids
+    several_edges resync EDGE CULVERT FOLDER COUNT                  Redis comes back empty, and many tunnels are there
     several_edges guests EDGE CULVERT FOLDER COUNT                  visitors ask for more tunnels than are remembered
 
 RATE is requests a second. FOLDER is empty. Prints one line of JSON; nothing that is listed under `failures` is to
@@ -37,12 +39,14 @@ from links import guests, mixed, slow, strangers, stuck
 from outages import outage, sentinel
 from passthrough import ports, tls
 from restarts import frozen, killed, newcomer, rebalance, rolling
+from scale import guessed, resync
 from stage import failures
 
 mode, edge_path, culvert_path, place, *numbers = sys.argv[1:]
 modes = {"rolling": rolling, "killed": killed, "frozen": frozen, "newcomer": newcomer, "outage": outage,
          "sentinel": sentinel, "deleted": deleted, "names": names, "limits": limits, "access": access, "codes": codes,
          "guesses": guesses, "tls": tls, "ports": ports, "rebalance": rebalance,
-         "strangers": strangers, "slow": slow, "stuck": stuck, "mixed": mixed, "guests": guests}
+         "strangers": strangers, "slow": slow, "stuck": stuck, "mixed": mixed, "guests": guests,
+         "guessed": guessed, "resync": resync}
 result = asyncio.run(modes[mode](edge_path, culvert_path, place, *map(int, numbers)))
 print(json.dumps({**result, "failures": failures[:20]}))
