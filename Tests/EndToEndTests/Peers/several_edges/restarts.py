@@ -136,8 +136,8 @@ async def rebalance(edge, culvert, folder, connectors, rate, few=2, many=4, conn
 
         async def counts():
             """How many each edge has in the directory: those that are about to go have another place already."""
-            pods, places = await stage.pods(), [stage.places(name) for name in names]
-            return [sum(place in pods[one] for tunnel in places for place in tunnel) for one in stage.edges]
+            pods, places = await stage.pods(), await stage.all_places(names)
+            return [sum(place in pods[one] for place in places) for one in stage.edges]
 
         async def is_even():
             now = await counts()

@@ -366,6 +366,13 @@ class Stage:
         lines = self.redis.ask("HGETALL", f"cv:t:{name}").splitlines()
         return [pod for field, pod in zip(lines[::2], lines[1::2]) if field.startswith("s:")]
 
+    async def all_places(self, names):
+        """At which edges the sessions of many tunnels are: one call, during which visitors and the origin go on."""
+        script = (
+            "local found = {} for _, name in ipairs(ARGV) do local all = redis.call('HGETALL', 'cv:t:' .. name) "
+            "for i = 1, #all, 2 do if all[i]:sub(1, 2) == 's:' then found[#found + 1] = all[i + 1] end end end return found")
+        return (await asyncio.to_thread(self.redis.ask, "EVAL", script, "0", *names)).split()
+
     async def pods(self):
         """The name of each edge in the directory."""
         found = {}
