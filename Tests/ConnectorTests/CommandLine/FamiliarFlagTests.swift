@@ -78,7 +78,7 @@ struct FamiliarFlagTests {
             ("http 3000 --oidc x", "--basic-auth"), ("http 3000 --http-user a", "--basic-auth USER:PASSWORD"),
             ("http 3000 --http_pwd a", "--basic-auth USER:PASSWORD"),
             ("http 3000 --traffic-policy-file x", "culvert http --help"),
-            ("http 3000 --verify-webhook github", "your own server"),
+            ("http 3000 --verify-webhook github", "culvert inbox set NAME"),
             ("http 3000 --request-header-add a:b", "your own server"),
             ("http 3000 --compression", "your own server"), ("http 3000 --uc", "your own server"),
             ("http 3000 --locations /a", "your own server"), ("http 3000 --ue", "https://"),

@@ -41,13 +41,15 @@ struct InboxOptionsTests {
         #expect(error?.message.contains("--verify") == true)
     }
 
-    @Test("Who deletes a tunnel is told of webhooks that nobody has got yet")
+    @Test("Who deletes a tunnel or an inbox is told of webhooks that nobody has got yet")
     func deletion() {
-        func sentence(waiting: Int, dead: Int) -> String? {
+        func sentence(waiting: Int, dead: Int, deleting subject: DeletionQuestion.Subject = .tunnel) -> String? {
             var inbox = InboxStatus(tunnelID: "a", settings: InboxSettings(), waiting: waiting, dead: dead)
             inbox.delivered = 9
-            return DeletionQuestion.sentence(of: "a", inbox)
+            return DeletionQuestion.sentence(of: "a", inbox, deleting: subject)
         }
+        #expect(sentence(waiting: 0, dead: 0, deleting: .inbox) == nil)
+        #expect(sentence(waiting: 0, dead: 1, deleting: .inbox)?.hasSuffix("1 webhook that could not be delivered.") == true)
         #expect(sentence(waiting: 0, dead: 0) == nil)
         #expect(
             sentence(waiting: 1, dead: 0)

@@ -129,7 +129,13 @@ struct FamiliarFlag: Sendable {
             "policy-file",
             advice: "A policy is flags here (culvert http --help), or “policy” of a tunnel in a file for culvert start."
         ),
-        FamiliarFlag("verify-webhook", "verify-webhook-provider", "verify-webhook-secret", advice: Self.ownServer),
+        FamiliarFlag(
+            "verify-webhook",
+            "verify-webhook-provider",
+            "verify-webhook-secret",
+            advice:
+                "The inbox of a tunnel checks signatures: culvert inbox set NAME --path '/hooks/*' --verify github --secret-file FILE."
+        ),
         FamiliarFlag("mutual-tls-cas", advice: "What ends TLS in front of the edge asks for certificates of clients."),
         FamiliarFlag("request-header-add", "request-header-remove", "response-header-add", advice: Self.ownServer),
         FamiliarFlag("compression", "use-compression", "uc", "circuit-breaker", "locations", advice: Self.ownServer),

@@ -204,8 +204,11 @@ struct InboxCommand: AsyncParsableCommand {
     struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Delete a message; or with --all the inbox, with every message in it.",
-            usage: "culvert inbox delete <tunnel> (<message> | --all) [<options>]",
+            usage: "culvert inbox delete <tunnel> (<message> | --all [--yes]) [<options>]",
             discussion: """
+                Where webhooks wait in it, or could not be delivered, --all says how many and asks; who can't be asked \
+                needs --yes.
+
                 Examples:
                   culvert inbox delete my-app msg_2abcdefghijklmnopqrs
                   culvert inbox delete my-app --all
@@ -220,6 +223,9 @@ struct InboxCommand: AsyncParsableCommand {
         @Flag(help: "Delete the inbox, with every message in it.")
         var all = false
 
+        @Flag(name: [.short, .long], help: "Delete the webhooks that wait in it without a question.")
+        var yes = false
+
         @OptionGroup var control: ControlOptions
 
         func validate() throws {
@@ -229,6 +235,7 @@ struct InboxCommand: AsyncParsableCommand {
         func run() async throws {
             try await self.reportingFailures(as: self.control.logFormat) {
                 let (id, message) = (self.named.tunnel, self.message)
+                if self.all, !self.yes { try await DeletionQuestion.settle(of: id, deleting: .inbox, self.control) }
                 try await self.control.change {
                     client async throws(EdgeFailure) in
                     guard let message else { return try await client.deleteInbox(of: id) }

@@ -103,28 +103,9 @@ struct TunnelsCommand: AsyncParsableCommand {
         func run() async throws {
             try await self.reportingFailures(as: self.control.logFormat) {
                 let id = self.named.tunnel
-                try await self.askAboutInbox()
+                if !self.yes { try await DeletionQuestion.settle(of: id, deleting: .tunnel, self.control) }
                 try await self.control.change { client async throws(EdgeFailure) in try await client.delete(id) }
                 StandardStream.output.writeLine(ShownText.stripped("Deleted \(id)."))
-            }
-        }
-
-        /// Asks about webhooks that were accepted, and that nobody has got yet: they can't be had back.
-        ///
-        /// - Throws: ``CommandFailure`` where nobody can be asked; an exit code where the answer is no.
-        private func askAboutInbox() async throws {
-            guard !self.yes else { return }
-            let id = self.named.tunnel
-            let inbox = try await self.control.read {
-                client async throws(EdgeFailure) in try await client.inboxIfAny(of: id)
-            }
-            guard let inbox, let sentence = DeletionQuestion.sentence(of: id, inbox) else { return }
-            guard self.control.logFormat != .json, let isWanted = DeletionQuestion.ask(sentence) else {
-                throw CommandFailure(.usage, "\(sentence) Nothing was deleted: give --yes to delete them, too.")
-            }
-            guard isWanted else {
-                StandardStream.error.writeLine("Nothing was deleted.")
-                throw ExitCode(CommandStatus.usage.rawValue)
             }
         }
     }

@@ -48,16 +48,25 @@ struct ConfigurationLoading: ParsableArguments {
         return Outcome(configuration: configuration, credentials: credentials, settings: reader.settings)
     }
 
-    /// Reads the configuration without the files that it names, for a command that needs none of them.
-    func loadSettings() throws -> EdgeConfiguration {
+    /// Reads where the edge listens for questions about its health.
+    ///
+    /// What is wrong with other settings, or missing, is no matter of who asks: the edge that is asked may run with others.
+    func loadAdminListen() throws -> ListenAddress {
         do throws(ConfigurationProblems) {
             var reader = try self.makeReader()
             let configuration = EdgeConfiguration(from: &reader)
-            guard reader.problems.isEmpty else { throw ConfigurationProblems(reader.problems) }
-            return configuration
+            let problems = reader.problems.filter { $0.isUsage || Self.isAdminListen($0.key) }
+            guard problems.isEmpty else { throw ConfigurationProblems(problems) }
+            return configuration.adminListen
         } catch {
             throw CommandFailure.exit(error.code, "\(error)")
         }
+    }
+
+    /// Whether a key, in whatever spelling, is that of the admin listener.
+    private static func isAdminListen(_ key: String) -> Bool {
+        let words = key.lowercased().split { !$0.isLetter && !$0.isNumber }.filter { $0 != "culvert" }
+        return words == ["admin", "listen"]
     }
 
     /// Whether nothing is configured, as for an edge that `--dev` has started.

@@ -38,7 +38,7 @@ struct HealthCommand: AsyncParsableCommand {
         } else if self.loading.isEmpty {
             question = HealthQuestion(adminListen: EdgeConfiguration().adminListen)
         } else {
-            question = HealthQuestion(adminListen: try self.loading.loadSettings().adminListen)
+            question = HealthQuestion(adminListen: try self.loading.loadAdminListen())
         }
         do {
             let status = try await question.ask()
