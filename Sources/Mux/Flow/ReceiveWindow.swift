@@ -44,13 +44,23 @@ struct ReceiveWindow: Hashable {
     /// Whether so much of the window has been consumed that an update is worth its frame (docs/protocol.md §B.7.3): a
     /// quarter, and at least 4 096 bytes (no silly windows).
     ///
-    /// In a bulk that goes one way an update is a message of its own, which wakes the peer: where the path is so short that
-    /// tuning keeps windows at its floor, half of that is consumed first.
+    /// In a bulk that goes one way an update is a message of its own, which wakes the peer. Where the path is so short that
+    /// tuning keeps windows at its floor, half of that is consumed first, and half of the window where a stream is so fast that
+    /// the rest of it lasts.
     ///
-    /// - Parameter roundTrip: The least of late, if known.
-    func isGrantDue(window: Int, roundTrip: TimeAmount?) -> Bool {
+    /// - Parameters:
+    ///   - window: What the stream is to have, in bytes.
+    ///   - isFast: Whether it is consumed fast.
+    ///   - roundTrip: The least of late, if known.
+    func isGrantDue(window: Int, isFast: Bool, roundTrip: TimeAmount?) -> Bool {
         let isNear = roundTrip.map { $0 < .milliseconds(1) } ?? false
-        let least = isNear && window >= WindowTuner.floor ? WindowTuner.floor / 2 : 4_096
+        let least =
+            switch (isFast, isNear) {
+            case _ where window < WindowTuner.floor: 4_096
+            case (true, _): window / 2
+            case (false, true): WindowTuner.floor / 2
+            case (false, false): 4_096
+            }
         return self.consumed + UInt64(window) >= self.granted + UInt64(max(window / 4, least))
     }
 

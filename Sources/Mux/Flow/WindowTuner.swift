@@ -9,15 +9,43 @@ struct WindowTuner {
     private var epochConsumed: UInt64 = 0
     private var lastGrowth: NIODeadline?
     private var idleEpochs = 0
+    /// Whether so much is consumed that fewer and larger grants make it cheaper.
+    private(set) var isFast = false
+    private var sampleStart: NIODeadline
+    private var sampleConsumed: UInt64 = 0
 
     /// No window is made smaller than this by tuning, in bytes.
     static let floor = 262_144
+    /// No window of a fast stream is made smaller than this by tuning, in bytes: half of it is granted at once, and the other
+    /// half is on its way meanwhile.
+    static let fastFloor = 524_288
+    /// So much is consumed before the rate is judged, in bytes.
+    static let sample: UInt64 = 4 << 20
+    /// A stream is fast if the sample is consumed in this time: 2 Gbit/s.
+    static let fastTime = TimeAmount.milliseconds(16)
+    /// A fast stream is fast no more if it has not consumed the sample in this time.
+    static let slowTime = TimeAmount.milliseconds(32)
     /// No window is made larger than this, in bytes.
     static let ceiling = 16 << 20
 
     init(window: Int, now: NIODeadline) {
         self.window = window
         self.epochStart = now
+        self.sampleStart = now
+    }
+
+    /// Judges how fast the stream is consumed.
+    private mutating func judge(_ consumed: UInt64, now: NIODeadline) {
+        let elapsed = now - self.sampleStart
+        if self.isFast, elapsed > Self.slowTime {
+            self.isFast = false
+        } else if consumed - self.sampleConsumed >= Self.sample {
+            self.isFast = elapsed <= (self.isFast ? Self.slowTime : Self.fastTime)
+        } else {
+            return
+        }
+        self.sampleStart = now
+        self.sampleConsumed = consumed
     }
 
     /// How many times larger the window should be, if it should.
@@ -26,6 +54,7 @@ struct WindowTuner {
     ///   - consumed: How many bytes of the stream have been consumed in all.
     ///   - roundTrip: The least round-trip time of late, if known.
     mutating func consumed(_ consumed: UInt64, roundTrip: TimeAmount?, now: NIODeadline) -> Int? {
+        self.judge(consumed, now: now)
         guard let roundTrip, roundTrip.nanoseconds > 0 else { return nil }
         let elapsed = now - self.epochStart
         guard elapsed >= roundTrip else { return nil }
@@ -33,17 +62,18 @@ struct WindowTuner {
             Double(consumed - self.epochConsumed) * Double(roundTrip.nanoseconds) / Double(elapsed.nanoseconds)
         self.epochStart = now
         self.epochConsumed = consumed
+        let floor = self.isFast ? Self.fastFloor : Self.floor
         if need < Double(self.window / 8) {
             self.idleEpochs += 1
-            if self.idleEpochs >= 8, self.window > Self.floor {
+            if self.idleEpochs >= 8, self.window > floor {
                 // Takes effect by granting later: credit is never taken back.
-                self.window = max(self.window / 2, Self.floor)
+                self.window = max(self.window / 2, floor)
                 self.idleEpochs = 0
             }
         } else {
             self.idleEpochs = 0
         }
-        return need >= 0.66 * Double(self.window) ? 2 : nil
+        return need >= 0.66 * Double(self.window) || (self.isFast && self.window < floor) ? 2 : nil
     }
 
     /// How many times larger the window should be when the sender is held up and the consumer is not what holds it.

@@ -72,6 +72,7 @@ extension SessionCore {
             if self.configuration.fixedWindow == nil { self.tuneWindow(slot, now: now) }
             let isGrantDue = self.streams[slot].receiveWindow.isGrantDue(
                 window: self.streams[slot].tuner.window,
+                isFast: self.streams[slot].tuner.isFast,
                 roundTrip: self.liveness.roundTrip.minimum
             )
             if isGrantDue { self.require(.windowUpdate, of: slot) }

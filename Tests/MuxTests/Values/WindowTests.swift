@@ -54,9 +54,9 @@ struct ReceiveWindowTests {
         var window = ReceiveWindow(granted: 65_536)
         try window.receive(40_000)
         window.consume(16_383)
-        #expect(!window.isGrantDue(window: 65_536, roundTrip: nil))
+        #expect(!window.isGrantDue(window: 65_536, isFast: false, roundTrip: nil))
         window.consume(1)
-        #expect(window.isGrantDue(window: 65_536, roundTrip: nil))
+        #expect(window.isGrantDue(window: 65_536, isFast: false, roundTrip: nil))
         let offset = window.grant(window: 65_536)
         #expect(offset == 65_536 + 16_384)
         #expect(window.committed == 65_536)
@@ -69,10 +69,23 @@ struct ReceiveWindowTests {
             try received.receive(step)
             received.consume(step - 1)
             let isQuarter = step - 1 >= window / 4
-            #expect(received.isGrantDue(window: window, roundTrip: .milliseconds(1)) == isQuarter, "\(window)")
-            #expect(!received.isGrantDue(window: window, roundTrip: .microseconds(999)), "\(window)")
+            let isDue = received.isGrantDue(window: window, isFast: false, roundTrip: .milliseconds(1))
+            #expect(isDue == isQuarter, "\(window)")
+            #expect(!received.isGrantDue(window: window, isFast: false, roundTrip: .microseconds(999)), "\(window)")
             received.consume(1)
-            #expect(received.isGrantDue(window: window, roundTrip: .microseconds(999)), "\(window)")
+            #expect(received.isGrantDue(window: window, isFast: false, roundTrip: .microseconds(999)), "\(window)")
+        }
+    }
+
+    @Test("of a fast stream half of the window is consumed first, if it is not small")
+    func fast() throws {
+        for (window, step) in [(131_072, 32_768), (262_144, 131_072), (524_288, 262_144), (1 << 20, 524_288)] {
+            var received = ReceiveWindow(granted: UInt64(window))
+            try received.receive(step)
+            received.consume(step - 1)
+            #expect(!received.isGrantDue(window: window, isFast: true, roundTrip: .milliseconds(1)), "\(window)")
+            received.consume(1)
+            #expect(received.isGrantDue(window: window, isFast: true, roundTrip: .milliseconds(1)), "\(window)")
         }
     }
 
@@ -81,9 +94,9 @@ struct ReceiveWindowTests {
         var window = ReceiveWindow(granted: 8_192)
         try window.receive(8_192)
         window.consume(4_095)
-        #expect(!window.isGrantDue(window: 8_192, roundTrip: nil))
+        #expect(!window.isGrantDue(window: 8_192, isFast: false, roundTrip: nil))
         window.consume(1)
-        #expect(window.isGrantDue(window: 8_192, roundTrip: nil))
+        #expect(window.isGrantDue(window: 8_192, isFast: false, roundTrip: nil))
     }
 
     @Test("a smaller window never takes a grant back")
@@ -281,6 +294,28 @@ struct WindowTunerTests {
         #expect(tuner.grow(by: 8, limit: .max, roundTrip: self.roundTrip, now: later) == 12 << 20)
         #expect(tuner.grow(by: 2, limit: .max, roundTrip: self.roundTrip, now: later + self.roundTrip) == 0)
         #expect(tuner.window == 16 << 20)
+    }
+
+    @Test("a stream is fast from 2 Gbit/s on, and no more below half of that; then it asks for 512 KiB, and keeps them")
+    func fast() {
+        let (near, sample) = (TimeAmount.microseconds(100), WindowTuner.sample)
+        var tuner = WindowTuner(window: 262_144, now: self.start)
+        var now = self.start + .milliseconds(17)
+        #expect(tuner.consumed(sample, roundTrip: near, now: now) == nil && !tuner.isFast)
+        now = now + .milliseconds(16)
+        #expect(tuner.consumed(2 * sample, roundTrip: near, now: now) == 2 && tuner.isFast)
+        #expect(tuner.grow(by: 2, limit: .max, roundTrip: near, now: now) == 262_144)
+        // Little in each of many round trips makes the window no smaller than that.
+        for index in 1...50 as ClosedRange<Int64> {
+            let moment = now + near * index
+            #expect(tuner.consumed(2 * sample + UInt64(index), roundTrip: near, now: moment) == nil)
+        }
+        #expect(tuner.window == 524_288)
+        now = now + .milliseconds(32)
+        #expect(tuner.consumed(3 * sample, roundTrip: near, now: now) == nil && tuner.isFast)
+        now = now + .milliseconds(33)
+        _ = tuner.consumed(4 * sample, roundTrip: near, now: now)
+        #expect(!tuner.isFast)
     }
 
     @Test("the budget's limit holds")
