@@ -49,7 +49,10 @@ struct InboxOptionsTests {
             return DeletionQuestion.sentence(of: "a", inbox, deleting: subject)
         }
         #expect(sentence(waiting: 0, dead: 0, deleting: .inbox) == nil)
-        #expect(sentence(waiting: 0, dead: 1, deleting: .inbox)?.hasSuffix("1 webhook that could not be delivered.") == true)
+        #expect(
+            sentence(waiting: 0, dead: 1, deleting: .inbox)
+                == "The inbox of a holds 1 webhook that could not be delivered."
+        )
         #expect(sentence(waiting: 0, dead: 0) == nil)
         #expect(
             sentence(waiting: 1, dead: 0)

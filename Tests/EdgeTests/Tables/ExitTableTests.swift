@@ -72,10 +72,13 @@ struct ExitTableTests {
     @Test("Health asks whatever other settings say, and minds a wrong address of the admin listener")
     func healthWithOtherSettings() throws {
         let unavailable = EdgeExitCode.unavailable.rawValue
-        let environment = ["CULVERT_API_KEY": "x", "CULVERT_EDGE": "http://edge.example.com", "CULVERT_LISTEN": "nowhere"]
-        #expect([0, unavailable].contains(try EdgeProgram(["health"], environment: environment).end()))
+        let others = [
+            "CULVERT_API_KEY": "x", "CULVERT_EDGE": "http://edge.example.com", "CULVERT_LISTEN": "nowhere",
+        ]
+        #expect([0, unavailable].contains(try EdgeProgram(["health"], environment: others).end()))
         // Port 1 is nobody's.
-        #expect(try EdgeProgram(["health", "--admin-listen", "127.0.0.1:1"], environment: environment).end() == unavailable)
+        let asking = ["health", "--admin-listen", "127.0.0.1:1"]
+        #expect(try EdgeProgram(asking, environment: others).end() == unavailable)
         let wrong = EdgeExitCode.configuration.rawValue
         #expect(try EdgeProgram(["health", "--admin-listen", "nowhere"]).end() == wrong)
         #expect(try EdgeProgram(["health"], environment: ["CULVERT_ADMIN_LISTEN": "nowhere"]).end() == wrong)

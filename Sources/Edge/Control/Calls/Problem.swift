@@ -135,7 +135,8 @@ enum Problem: Error, Equatable {
         case .crowded(let seconds): "Many connectors arrive at once: this one is expected in \(seconds) s."
         case .inboxNotServed:
             "This edge keeps no webhooks: whoever runs it sets inbox.directory. Inboxes are for public tunnels of kind http."
-        case .inboxNotFound: "The tunnel has no inbox: culvert inbox set makes one, as does PUT /api/tunnels/{id}/inbox."
+        case .inboxNotFound:
+            "The tunnel has no inbox: culvert inbox set makes one, as does PUT /api/tunnels/{id}/inbox."
         case .messageNotFound: "The inbox has no message of this id, or not any more."
         case .tooManyInboxes(let limit): "This API key already has \(limit) inboxes: delete one first."
         case .inboxUnavailable: "The edge can't keep anything now, and nothing was changed: try again in a moment."
