@@ -30,16 +30,12 @@ package enum BufferMemory {
     /// - Returns: Whether the allocator has taken it.
     @discardableResult
     package static func keep() -> Bool {
-        self.set(kept: self.keptLength, mapped: self.mappedLength)
-    }
-
-    static func set(kept: Int, mapped: Int) -> Bool {
         #if canImport(Glibc)
         // Swift's module of glibc lacks malloc.h; by name the function is found where there is one.
         guard let symbol = dlsym(nil, "mallopt") else { return false }
         let mallopt = unsafeBitCast(symbol, to: (@convention(c) (Int32, Int32) -> Int32).self)
-        return mallopt(Parameter.trimThreshold.rawValue, Int32(kept)) == 1
-            && mallopt(Parameter.mmapThreshold.rawValue, Int32(mapped)) == 1
+        return mallopt(Parameter.trimThreshold.rawValue, Int32(Self.keptLength)) == 1
+            && mallopt(Parameter.mmapThreshold.rawValue, Int32(Self.mappedLength)) == 1
         #else
         return false
         #endif
