@@ -37,11 +37,13 @@ extension EndToEnd {
         }
 
         @Test(
-            "All edges are replaced, one after another, under load: no request fails, and conversations of others go on"
+            "All edges are replaced, one after another, under load: no request fails, and conversations of others go on",
+            arguments: Programs.isFullSize ? [false, true] : [false]
         )
-        func rolling() async throws {
+        func rolling(isBehindTraefik: Bool) async throws {
             let (rounds, rate) = Programs.isFullSize ? (3, 200) : (1, 40)
-            let outcome = try await self.run("rolling", [rounds, rate], within: .seconds(300))
+            let arguments = [rounds, rate] + (isBehindTraefik ? [1] : [])
+            let outcome = try await self.run("rolling", arguments, within: .seconds(300))
             #expect(outcome.failures == [])
             #expect(try #require(outcome.requests) > 5 * rate)
         }

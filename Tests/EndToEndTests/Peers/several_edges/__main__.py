@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Three edges of one directory, and what befalls them.
 
-    several_edges rolling EDGE CULVERT FOLDER ROUNDS RATE           all are replaced, one after another, under load
+    several_edges rolling EDGE CULVERT FOLDER ROUNDS RATE [1]       all are replaced, one after another, under load;
+                                                                    with 1 behind Traefik, else behind nginx
     several_edges killed EDGE CULVERT FOLDER CONNECTIONS RATE       the one with the connector is killed
     several_edges frozen EDGE CULVERT FOLDER CONNECTIONS RATE SECONDS
     several_edges newcomer EDGE CULVERT FOLDER RATE                 an edge comes beside one with all connections

@@ -6,14 +6,15 @@ import statistics
 import time
 
 from load import Conversation, Load
-from stage import Stage, bound, failures, until
+from stage import Nginx, Stage, Traefik, bound, failures, until
 
 
-async def rolling(edge, culvert, folder, rounds, rate):
+async def rolling(edge, culvert, folder, rounds, rate, is_behind_traefik=False):
     """Every edge is replaced, as a rollout does: the next one is there before the old one is told to stop."""
     arguments = ["--shutdown-delay", "2s", "--shutdown-grace", "10s", "--cluster-lease", "3s",
                  "--tunnel-unknown-hold", "5s"]
-    async with Stage(edge, culvert, folder, count=4, arguments=arguments) as stage:
+    front = Traefik if is_behind_traefik else Nginx
+    async with Stage(edge, culvert, folder, count=4, arguments=arguments, front=front) as stage:
         names = []
         for number in range(6):
             names.append(f"tunnel-{number}")
@@ -21,9 +22,9 @@ async def rolling(edge, culvert, folder, rounds, rate):
         spare, edges = stage.edges[3], stage.edges[:3]
         spare.signal(signal.SIGTERM)
         await spare.gone()
-        stage.nginx.use(edges)
+        stage.front.use(edges)
         await asyncio.sleep(1)
-        load = Load([f"http://127.0.0.1:{stage.nginx.port}/{name}" for name in names], rate).start()
+        load = Load([f"http://127.0.0.1:{stage.front.port}/{name}" for name in names], rate).start()
         talks, untouched = [], 0
         turns = 0
         await asyncio.sleep(2)
@@ -41,7 +42,7 @@ async def rolling(edge, culvert, folder, rounds, rate):
                 await asyncio.sleep(1)
                 await spare.start()
                 edges[position] = spare
-                stage.nginx.use(edges)
+                stage.front.use(edges)
                 await asyncio.sleep(0.3)
                 leaving.signal(signal.SIGTERM)
                 end = await leaving.gone()
@@ -66,11 +67,11 @@ async def killed(edge, culvert, folder, connections, rate):
     """The edge with the sessions is killed; how long until requests of others are answered again."""
     async with Stage(edge, culvert, folder) as stage:
         # All connections come to one edge at first; the connector spreads them once others can be reached.
-        stage.nginx.use(stage.edges[:1])
+        stage.front.use(stage.edges[:1])
         # Until each edge has heard of the others.
         await asyncio.sleep(4)
         await stage.tunnel("my-app", connections=connections)
-        stage.nginx.use(stage.edges)
+        stage.front.use(stage.edges)
         if connections > 1:
             await until("the connections are at two edges", lambda: len(set(stage.places("my-app"))) > 1)
         pods = await stage.pods()
@@ -81,7 +82,7 @@ async def killed(edge, culvert, folder, connections, rate):
         await asyncio.sleep(2)
         moment = time.monotonic()
         await victim.kill()
-        stage.nginx.use(others)
+        stage.front.use(others)
         await asyncio.sleep(8)
         pause = load.pause_after(moment)
         await load.stop()
@@ -95,14 +96,14 @@ async def newcomer(edge, culvert, folder, rate):
         first, second = stage.edges
         second.signal(signal.SIGTERM)
         await second.gone()
-        stage.nginx.use([first])
+        stage.front.use([first])
         await until("one edge is left", lambda: stage.redis.ask("ZCARD", "cv:pods").strip() == "1")
         await stage.tunnel("my-app", connections=2)
         before = len(set(stage.places("my-app")))
         load = Load([f"{first.url}/my-app"], rate).start()
         await asyncio.sleep(1)
         await second.start()
-        stage.nginx.use(stage.edges)
+        stage.front.use(stage.edges)
         pause = await until("the connector is at both", lambda: len(set(stage.places("my-app"))) == 2, limit=40)
         await asyncio.sleep(2)
         await load.stop()
@@ -121,7 +122,7 @@ async def rebalance(edge, culvert, folder, connectors, rate, few=2, many=4, conn
         for one in new:
             one.signal(signal.SIGTERM)
             await one.gone()
-        stage.nginx.use(old)
+        stage.front.use(old)
         names = [f"tunnel-{number}" for number in range(connectors)]
         for first in range(0, connectors, 8):
             await asyncio.gather(*(stage.tunnel(name, connections) for name in names[first:first + 8]))
@@ -131,7 +132,7 @@ async def rebalance(edge, culvert, folder, connectors, rate, few=2, many=4, conn
         moment = time.monotonic()
         for one in new:
             await one.start()
-        stage.nginx.use(stage.edges)
+        stage.front.use(stage.edges)
         mean = connectors * connections / many
 
         async def counts():
@@ -168,11 +169,11 @@ async def frozen(edge, culvert, folder, connections, rate, seconds):
         await asyncio.sleep(3)
         moment = time.monotonic()
         victim.signal(signal.SIGSTOP)
-        stage.nginx.use(others)
+        stage.front.use(others)
         begin = moment - load.begin
         await asyncio.sleep(seconds)
         victim.signal(signal.SIGCONT)
-        stage.nginx.use(stage.edges)
+        stage.front.use(stage.edges)
         await asyncio.sleep(3)
         await load.stop()
         # Served again: from then on every request of the others is answered within a second.

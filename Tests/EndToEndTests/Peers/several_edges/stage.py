@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three edges with their Redis, nginx in front of them, connectors, and an origin."""
+"""Three edges with their Redis, nginx or Traefik in front of them, connectors, and an origin."""
 import asyncio
 import hashlib
 import json
@@ -227,6 +227,48 @@ http {{
         self.process.send_signal(signal.SIGHUP)
 
 
+class Traefik:
+    """The same by the proxy that the chart is made for."""
+
+    def __init__(self, folder):
+        self.folder = folder / "traefik"
+        self.folder.mkdir()
+        self.port, self.process = free_port(), None
+
+    def configure(self, edges):
+        servers = [{"url": f"http://127.0.0.1:{edge.port}"} for edge in edges]
+        dynamic = {"http": {
+            "routers": {"all": {"rule": "PathPrefix(`/`)", "service": "edges", "entryPoints": ["web"]}},
+            "services": {"edges": {"loadBalancer": {"servers": servers}}}}}
+        # It watches the folder, and must not read half a file.
+        next_ = self.folder / "next"
+        next_.write_text(json.dumps(dynamic))
+        next_.rename(self.folder / "dynamic.yaml")
+
+    async def start(self, edges):
+        self.configure(edges)
+        log = open(self.folder / "traefik.log", "ab")
+        self.process = subprocess.Popen(
+            [os.path.join(os.path.dirname(sys.executable), "traefik"), f"--entryPoints.web.address=127.0.0.1:{self.port}",
+             "--entryPoints.web.transport.respondingTimeouts.readTimeout=0",
+             f"--providers.file.filename={self.folder}/dynamic.yaml", "--providers.file.watch=true",
+             "--providers.providersThrottleDuration=100ms", "--log.level=ERROR"], stdout=log, stderr=log)
+
+        async def answers():
+            try:
+                async with aiohttp.ClientSession() as session:
+                    async with session.get(f"http://127.0.0.1:{self.port}/api/openapi.json") as answer:
+                        return answer.status == 200
+            except OSError:
+                return False
+
+        await until("Traefik begins", answers)
+
+    def use(self, edges):
+        """Takes turns among these edges from now on; what is under way goes on."""
+        self.configure(edges)
+
+
 class Connector:
     """A connector of one tunnel, by the token of an edge, over nginx or straight to an edge."""
 
@@ -286,17 +328,17 @@ class Stage:
     """Everything of a case, which ends with it."""
 
     def __init__(self, edge, culvert, folder, count=3, arguments=(), redis_url=None, redis=None, keys=1,
-                 has_codes=False, ports=None, api_calls=1000):
+                 has_codes=False, ports=None, api_calls=1000, front=Nginx):
         self.culvert, self.folder = culvert, pathlib.Path(folder).resolve()
         self.redis = redis or Redis(self.folder / "redis")
-        self.nginx = Nginx(self.folder)
+        self.front = front(self.folder)
         self.origin = Origin()
         url = redis_url or f"redis://127.0.0.1:{self.redis.port}"
         self.keys, arguments = [KEY], list(arguments)
         if keys > 1:
             arguments += ["--auth-api-keys-file", str(self.keys_file(edge, keys, has_codes))]
         arguments += ["--limits-api-calls-per-second", str(api_calls)]
-        self.edges = [Edge(edge, self.folder, url, self.nginx.port, *arguments) for _ in range(count)]
+        self.edges = [Edge(edge, self.folder, url, self.front.port, *arguments) for _ in range(count)]
         for one in self.edges if ports else []:
             one.passthrough = ports()
             one.arguments += ["--tls-passthrough-listen", f"127.0.0.1:{one.passthrough}"]
@@ -331,11 +373,11 @@ class Stage:
             self.redis.start()
         await self.origin.start()
         await asyncio.gather(*(edge.start() for edge in self.edges))
-        await self.nginx.start(self.edges)
+        await self.front.start(self.edges)
         return self
 
     async def __aexit__(self, *_):
-        everything = [self.nginx, *self.connectors, *self.edges, self.redis]
+        everything = [self.front, *self.connectors, *self.edges, self.redis]
         for one in everything:
             if one.process and one.process.poll() is None:
                 one.process.send_signal(signal.SIGCONT)
