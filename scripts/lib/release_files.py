@@ -128,6 +128,7 @@ def tarball(version, machine, texts, dist):
         pack(folder, dist / f"{name}.tar.gz", name)
 
 
+# The first field is the name of the format, which Debian has made an address.
 COPYRIGHT = """\
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: Culvert

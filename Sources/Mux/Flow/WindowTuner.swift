@@ -9,10 +9,9 @@ struct WindowTuner {
     private var epochConsumed: UInt64 = 0
     private var lastGrowth: NIODeadline?
     private var idleEpochs = 0
+    private var pace: BulkPace
     /// Whether so much is consumed that fewer and larger grants make it cheaper.
-    private(set) var isFast = false
-    private var sampleStart: NIODeadline
-    private var sampleConsumed: UInt64 = 0
+    var isFast: Bool { self.pace.isFast }
 
     /// No window is made smaller than this by tuning, in bytes.
     static let floor = 262_144
@@ -21,31 +20,13 @@ struct WindowTuner {
     static let fastFloor = 524_288
     /// So much is consumed before the rate is judged, in bytes.
     static let sample: UInt64 = 4 << 20
-    /// A stream is fast if the sample is consumed in this time: 2 Gbit/s.
-    static let fastTime = TimeAmount.milliseconds(16)
-    /// A fast stream is fast no more if it has not consumed the sample in this time.
-    static let slowTime = TimeAmount.milliseconds(32)
     /// No window is made larger than this, in bytes.
     static let ceiling = 16 << 20
 
     init(window: Int, now: NIODeadline) {
         self.window = window
         self.epochStart = now
-        self.sampleStart = now
-    }
-
-    /// Judges how fast the stream is consumed.
-    private mutating func judge(_ consumed: UInt64, now: NIODeadline) {
-        let elapsed = now - self.sampleStart
-        if self.isFast, elapsed > Self.slowTime {
-            self.isFast = false
-        } else if consumed - self.sampleConsumed >= Self.sample {
-            self.isFast = elapsed <= (self.isFast ? Self.slowTime : Self.fastTime)
-        } else {
-            return
-        }
-        self.sampleStart = now
-        self.sampleConsumed = consumed
+        self.pace = BulkPace(sample: Self.sample, within: .milliseconds(16), since: now)
     }
 
     /// How many times larger the window should be, if it should.
@@ -54,7 +35,7 @@ struct WindowTuner {
     ///   - consumed: How many bytes of the stream have been consumed in all.
     ///   - roundTrip: The least round-trip time of late, if known.
     mutating func consumed(_ consumed: UInt64, roundTrip: TimeAmount?, now: NIODeadline) -> Int? {
-        self.judge(consumed, now: now)
+        self.pace.reached(consumed, now: now)
         guard let roundTrip, roundTrip.nanoseconds > 0 else { return nil }
         let elapsed = now - self.epochStart
         guard elapsed >= roundTrip else { return nil }

@@ -82,5 +82,9 @@ struct ExitTableTests {
         let wrong = EdgeExitCode.configuration.rawValue
         #expect(try EdgeProgram(["health", "--admin-listen", "nowhere"]).end() == wrong)
         #expect(try EdgeProgram(["health"], environment: ["CULVERT_ADMIN_LISTEN": "nowhere"]).end() == wrong)
+        let file = FileManager.default.temporaryDirectory.appending(path: "culvert-\(UUID().uuidString).yaml")
+        try Data("admin: [".utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        #expect(try EdgeProgram(["health", "--config", file.path]).end() == wrong)
     }
 }

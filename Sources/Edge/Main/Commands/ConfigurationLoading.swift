@@ -54,6 +54,8 @@ struct ConfigurationLoading: ParsableArguments {
     func loadAdminListen() throws -> ListenAddress {
         do throws(ConfigurationProblems) {
             var reader = try self.makeReader()
+            // A file that is no YAML says nothing of any setting.
+            guard reader.problems.isEmpty else { throw ConfigurationProblems(reader.problems) }
             let configuration = EdgeConfiguration(from: &reader)
             let problems = reader.problems.filter { $0.isUsage || Self.isAdminListen($0.key) }
             guard problems.isEmpty else { throw ConfigurationProblems(problems) }

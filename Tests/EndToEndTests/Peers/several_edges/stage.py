@@ -47,6 +47,16 @@ async def until(what, is_true, limit=30.0, pause=0.02):
         await asyncio.sleep(pause)
 
 
+async def is_well(url):
+    """Whether a URL is answered with 200."""
+    try:
+        async with aiohttp.ClientSession() as session:
+            async with session.get(url) as answer:
+                return answer.status == 200
+    except OSError:
+        return False
+
+
 class Redis:
     """A server that keeps each change in a file, so that a restart forgets nothing, unless it is told to."""
 
@@ -123,12 +133,7 @@ class Edge:
     async def is_ready(self):
         if self.process.poll() is not None:
             raise SystemExit((self.folder / f"edge-{self.port}.log").read_text()[-4000:])
-        try:
-            async with aiohttp.ClientSession() as session:
-                async with session.get(f"http://127.0.0.1:{self.admin}/readyz") as answer:
-                    return answer.status == 200
-        except OSError:
-            return False
+        return await is_well(f"http://127.0.0.1:{self.admin}/readyz")
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -254,15 +259,7 @@ class Traefik:
              f"--providers.file.filename={self.folder}/dynamic.yaml", "--providers.file.watch=true",
              "--providers.providersThrottleDuration=100ms", "--log.level=ERROR"], stdout=log, stderr=log)
 
-        async def answers():
-            try:
-                async with aiohttp.ClientSession() as session:
-                    async with session.get(f"http://127.0.0.1:{self.port}/api/openapi.json") as answer:
-                        return answer.status == 200
-            except OSError:
-                return False
-
-        await until("Traefik begins", answers)
+        await until("Traefik begins", lambda: is_well(f"http://127.0.0.1:{self.port}/api/openapi.json"))
 
     def use(self, edges):
         """Takes turns among these edges from now on; what is under way goes on."""
