@@ -20,7 +20,8 @@
     several_edges ports EDGE CULVERT FOLDER                         ports of tunnels of TCP
     several_edges guesses EDGE CULVERT FOLDER                       wrong keys and passwords
     several_edges strangers EDGE CULVERT FOLDER                     tokens that open no link
-    several_edges slow EDGE CULVERT FOLDER COUNT                    a slow way between edges, and one that is cut
+    several_edges slow EDGE CULVERT FOLDER COUNT                    a slow way between edges
+    several_edges cut EDGE CULVERT FOLDER                           a way between edges that drops everything
     several_edges stuck EDGE CULVERT FOLDER RATE SECONDS            a connector stops behind another edge
     several_edges mixed EDGE CULVERT FOLDER RATE                    edges of an earlier version, and without links
     several_edges guessed EDGE CULVERT FOLDER SECONDS               visitors guess ids
@@ -36,7 +37,7 @@ import sys
 
 from agreement import deleted, limits, names
 from credentials import access, codes, guesses
-from links import guests, mixed, slow, strangers, stuck
+from links import cut, guests, mixed, slow, strangers, stuck
 from outages import outage, sentinel
 from passthrough import ports, tls
 from restarts import frozen, killed, newcomer, rebalance, rolling
@@ -47,7 +48,7 @@ mode, edge_path, culvert_path, place, *numbers = sys.argv[1:]
 modes = {"rolling": rolling, "killed": killed, "frozen": frozen, "newcomer": newcomer, "outage": outage,
          "sentinel": sentinel, "deleted": deleted, "names": names, "limits": limits, "access": access, "codes": codes,
          "guesses": guesses, "tls": tls, "ports": ports, "rebalance": rebalance,
-         "strangers": strangers, "slow": slow, "stuck": stuck, "mixed": mixed, "guests": guests,
+         "strangers": strangers, "slow": slow, "cut": cut, "stuck": stuck, "mixed": mixed, "guests": guests,
          "guessed": guessed, "resync": resync}
 result = asyncio.run(modes[mode](edge_path, culvert_path, place, *map(int, numbers)))
 print(json.dumps({**result, "failures": failures[:20]}))

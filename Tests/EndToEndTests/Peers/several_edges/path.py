@@ -2,8 +2,10 @@
 """The network between edges: a relay of TCP that delays, and drops what passes between two of them."""
 import asyncio
 import base64
+import collections
 import json
 import re
+import time
 
 from stage import free_port
 
@@ -13,7 +15,9 @@ class Path:
 
     def __init__(self, target):
         self.target, self.port = target, free_port()
-        self.delay, self.away = 0.0, set()
+        # Seconds each way, and what is on its way.
+        self.delay, self.due = 0.0, collections.deque()
+        self.away = set()
         self.tokens, self.open = [], []
         self.whole = asyncio.Event()
         self.whole.set()
@@ -21,6 +25,24 @@ class Path:
     async def start(self):
         self.server = await asyncio.start_server(self.pass_on, "127.0.0.1", self.port)
         return self
+
+    def later(self, call, *arguments):
+        """Calls when the delay is over."""
+        self.due.append((time.monotonic() + self.delay, call, arguments))
+        if len(self.due) == 1:
+            self.turn()
+
+    def turn(self):
+        """Calls what is due. Timers of asyncio are late by up to a millisecond: the last moments are spent in turns."""
+        while self.due and self.due[0][0] <= time.monotonic():
+            _, call, arguments = self.due.popleft()
+            call(*arguments)
+        if self.due:
+            loop, left = asyncio.get_running_loop(), self.due[0][0] - time.monotonic()
+            if left > 0.003:
+                loop.call_later(left - 0.002, self.turn)
+            else:
+                loop.call_soon(self.turn)
 
     def cut(self, pod):
         """Nothing that an edge sends over the path, or is sent, arrives any more; no connection ends."""
@@ -61,13 +83,12 @@ class Path:
             pass
 
     async def carry(self, reader, writer, pod, data):
-        loop = asyncio.get_running_loop()
         try:
             while data or (data := await reader.read(262_144)):
                 if pod in self.away:
                     pass
                 elif self.delay:
-                    loop.call_later(self.delay, writer.write, data)
+                    self.later(writer.write, data)
                 else:
                     writer.write(data)
                     await writer.drain()
@@ -75,4 +96,4 @@ class Path:
         except OSError:
             pass
         if pod not in self.away:
-            loop.call_later(self.delay, writer.close)
+            self.later(writer.close)
