@@ -49,6 +49,7 @@ final class IncomingRequest {
     ///   - boundOrigin: The connection to an origin that belongs to the visitor's, if there is one.
     ///   - connectionPlace: The connection's place among all.
     ///   - spare: Memory that the connection has no more use for.
+    ///   - isDelivery: Whether the edge itself asks, for an inbox: no visitor meets its errors.
     init(
         _ head: RequestHead?,
         services: ProxyServices,
@@ -58,7 +59,8 @@ final class IncomingRequest {
         place: VisitorPlace? = nil,
         boundOrigin: BoundOrigin? = nil,
         connectionPlace: ConnectionPlace? = nil,
-        spare: consuming ByteBuffer? = nil
+        spare: consuming ByteBuffer? = nil,
+        isDelivery: Bool = false
     ) {
         self.place = place
         self.traits = head.map { RequestTraits($0) } ?? RequestTraits(isKeepAlive: false)
@@ -75,7 +77,8 @@ final class IncomingRequest {
             target: head.map { $0.section.text($0.target, atMost: Self.longestTarget) } ?? "-",
             visitor: head.map { services.trust.visitor($0.section, peer: peer) }
                 ?? Visitor(address: peer, scheme: "http", host: ""),
-            traceparent: head?.section.first(.traceparent)
+            traceparent: head?.section.first(.traceparent),
+            isDelivery: isDelivery
         )
         self.observer = services.observe(self.record.requestID)
         services.recorder.started()
@@ -200,6 +203,8 @@ private struct RequestRecord {
     var tunnel: Tunnel?
     var visitor: Visitor
     var traceparent: String?
+    /// Whether the edge itself asks, for an inbox.
+    let isDelivery: Bool
     /// When the head was on its way to the connector.
     var forwarded: NIODeadline?
     /// When the head of the response came.
@@ -214,7 +219,7 @@ private struct RequestRecord {
     /// Changes nothing; it is called in place, since a copy would take and give back a dozen references.
     mutating func finish(in recorder: any ExchangeRecorder, now: NIODeadline = .now()) {
         self.tunnel?.recordBytes(received: self.received, sent: self.sent)
-        if self.error != nil { self.tunnel?.recordError() }
+        if let error, !self.isDelivery { self.tunnel?.recordError(error.code) }
         recorder.finished(
             AccessLogEntry(
                 requestID: self.requestID,

@@ -63,7 +63,8 @@ final class MessageHandover: ResponseSink, Refuge {
             services: self.services,
             eventLoop: self.eventLoop,
             remoteAddress: address,
-            peer: IPAddress(address)
+            peer: IPAddress(address),
+            isDelivery: true
         )
         self.request = request
         request.seekRefuge(self)

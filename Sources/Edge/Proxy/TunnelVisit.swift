@@ -57,6 +57,10 @@ struct TunnelVisit {
         case .rateLimited(let retryAfter):
             self.request.refused(by: tunnel)
             return EdgeAnswer(self.request, .error(.rateLimited, retryAfter: retryAfter))
+        case .tooManyWrongCredentials(let retryAfter):
+            self.request.refused(by: tunnel)
+            let detail = "Too many wrong passwords came from this address: until then the right one is refused, too."
+            return EdgeAnswer(self.request, .error(.rateLimited, detail: detail, retryAfter: retryAfter))
         }
     }
 

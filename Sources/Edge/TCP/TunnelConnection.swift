@@ -390,7 +390,7 @@ package final class TunnelConnection {
         self.end = nil
         if let tunnel = self.tunnel {
             tunnel.recordBytes(received: received, sent: sent)
-            if self.fault?.isMadeByEdge ?? false { tunnel.recordError() }
+            if let fault, fault.isMadeByEdge { tunnel.recordError(fault.rawValue) }
             if self.isCounted { tunnel.endConnection() }
         }
         self.services.connections.leave(self)

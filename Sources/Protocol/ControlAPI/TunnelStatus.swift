@@ -153,15 +153,24 @@ package struct TunnelCounters: Codable, Equatable, Sendable {
     package var requests: UInt64
     /// The requests that ended with an error that the edge made.
     package var errors: UInt64
+    /// The same by the errors' codes (docs/errors.md); an edge of an earlier version does not tell.
+    package var errorsByCode: [String: UInt64]?
     /// The body bytes from visitors; of a tunnel of TCP all bytes, when a connection is over.
     package var bytesReceived: UInt64
     /// The body bytes to visitors.
     package var bytesSent: UInt64
 
     /// Makes the counters.
-    package init(requests: UInt64 = 0, errors: UInt64 = 0, bytesReceived: UInt64 = 0, bytesSent: UInt64 = 0) {
+    package init(
+        requests: UInt64 = 0,
+        errors: UInt64 = 0,
+        errorsByCode: [String: UInt64]? = nil,
+        bytesReceived: UInt64 = 0,
+        bytesSent: UInt64 = 0
+    ) {
         self.requests = requests
         self.errors = errors
+        self.errorsByCode = errorsByCode
         self.bytesReceived = bytesReceived
         self.bytesSent = bytesSent
     }
@@ -169,6 +178,7 @@ package struct TunnelCounters: Codable, Equatable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case requests
         case errors
+        case errorsByCode = "errors_by_code"
         case bytesReceived = "bytes_received"
         case bytesSent = "bytes_sent"
     }

@@ -10,13 +10,27 @@ struct EdgeAnswerWatchTests {
     @Test("It is counted from the first answer on, also when the edge begins anew")
     func counts() {
         var counts = EdgeAnswerWatch.Counts()
-        #expect(counts.take(7, of: "a") == 0)
-        #expect(counts.take(9, of: "a") == 2)
-        #expect(counts.take(3, of: "b") == 0)
-        // The edge was restarted.
-        #expect(counts.take(1, of: "a") == 0)
-        #expect(counts.take(4, of: "a") == 3)
-        #expect(counts.take(.max, of: "b") == UInt64.max - 3)
+        func take(_ byCode: [String: UInt64], of id: String) -> [String: UInt64] {
+            counts.take(EdgeAnswers(byCode), of: id).byCode
+        }
+        #expect(take(["rate_limited": 7], of: "a") == [:])
+        #expect(take(["rate_limited": 9, "login_required": 1], of: "a") == ["rate_limited": 2, "login_required": 1])
+        #expect(take(["": 3], of: "b") == [:])
+        // The edge was restarted, and has answered again since.
+        #expect(take(["login_required": 1], of: "a") == ["login_required": 1])
+        #expect(take(["login_required": 4], of: "a") == ["login_required": 4])
+        #expect(take(["": .max], of: "b") == ["": UInt64.max - 3])
+    }
+
+    @Test("The kinds are told in words, the most frequent first, and no more than three")
+    func words() {
+        #expect(EdgeAnswers().words == "")
+        #expect(EdgeAnswers(TunnelCounters(errors: 3)).words == "")
+        #expect(EdgeAnswers(TunnelCounters(errors: 3)).count == 3)
+        let answers = EdgeAnswers(["login_required": 2, "rate_limited": 12, "tunnel_offline": 1, "access_denied": 2])
+        #expect(answers.words == "12 rate limited, 2 access denied, 2 login required, others")
+        #expect(answers.count == 17)
+        #expect((answers + EdgeAnswers(["rate_limited": .max])).count == 16)
     }
 
     @Test("A policy that was replaced is told, with who may visit now and who might before")
@@ -43,8 +57,8 @@ struct EdgeAnswerWatchTests {
     @Test("A tunnel that is served again begins anew")
     func keep() {
         var counts = EdgeAnswerWatch.Counts()
-        #expect(counts.take(7, of: "a") == 0)
+        _ = counts.take(EdgeAnswers(["rate_limited": 7]), of: "a")
         counts.keep(["b"])
-        #expect(counts.take(9, of: "a") == 0)
+        #expect(counts.take(EdgeAnswers(["rate_limited": 9]), of: "a").count == 0)
     }
 }

@@ -118,10 +118,23 @@ struct SettingHomeTests {
                 "of a tunnel: “name” of a tunnel is the first label of its host, as my-app; the edge has the rest."
             ),
             (.tunnel, "proto", "of a tunnel: it is called “kind”."),
+            (
+                .file, "ingress",
+                ": “tunnels” is the list of them, each with a “target” as 3000, and a “name” if it is to keep one."
+            ),
+            (.file, "serverAddr", ": it is called “edge”."),
+            (.tunnel, "httpHostHeader", "of a tunnel: it is called “host-header”."),
+            (.file, "credentials-file", ": “token-file” belongs to a tunnel of the list “tunnels”."),
+            (
+                .tunnel, "originRequest",
+                "of a tunnel: “host-header”, “origin-tls-verify” and “origin-ca-file” stand beside "
+                    + "“target” of a tunnel."
+            ),
         ]
     )
     func familiar(home: SettingHome, name: String, words: String) {
-        #expect(home.refusal(of: name, .tunnel) == "There is no setting “\(name)” \(words)")
+        let space = words.hasPrefix(":") ? "" : " "
+        #expect(home.refusal(of: name, .tunnel) == "There is no setting “\(name)”\(space)\(words)")
     }
 
     @Test("Each name of another program leads to a setting that there is, and is none itself")

@@ -104,8 +104,8 @@ struct InspectorServerTests {
             }
             scene.inspection.directory.take(.connecting(index: 0), of: "my-app")
             try await collector.wait(for: "event: tunnels", times: 2)
-            scene.inspection.directory.edgeAnswered(3, of: "my-app")
-            try await collector.wait(for: "\"edge_answers\":3")
+            scene.inspection.directory.edgeAnswered(EdgeAnswers(["rate_limited": 3]), of: "my-app")
+            try await collector.wait(for: "\"edge_answers_by_code\":{\"rate_limited\":3}")
             // The numbers that change with all that passes come some time later.
             try await collector.wait(for: "\"total\":3")
             try await channel.close()

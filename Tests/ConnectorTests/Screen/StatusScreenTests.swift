@@ -40,9 +40,12 @@ struct StatusScreenTests {
     func edgeAnswers() {
         var state = Self.online()
         #expect(!self.picture(state).contains("answered by the edge"))
-        state.edgeAnswered(1_234, of: "my-app")
-        state.edgeAnswered(9, of: "another")
+        state.edgeAnswered(EdgeAnswers(["": 1_234]), of: "my-app")
+        state.edgeAnswered(EdgeAnswers(["": 9]), of: "another")
         #expect(self.picture(state).contains("1,234 answered by the edge"))
+        #expect(!self.picture(state).contains("by the edge:"))
+        state.edgeAnswered(EdgeAnswers(["login_required": 7, "rate_limited": 12]), of: "my-app")
+        #expect(self.picture(state).contains("19 answered by the edge: 12 rate limited, 7 login required"))
     }
 
     /// One tunnel with two connections.

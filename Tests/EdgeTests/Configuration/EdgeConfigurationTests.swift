@@ -252,6 +252,26 @@ struct EdgeConfigurationTests {
         )
     }
 
+    @Test("A setting that is called otherwise in other programs gets its name here")
+    func familiar() {
+        let (_, problems) = self.read(
+            ["--dev", "--port", "8080", "--bind_port", "7000", "--domain", "a.example"],
+            ["CULVERT_LOGLEVEL": "info"],
+            file: "bindAddr: 0.0.0.0\nvhost-http-port: 80\nallow-ports: 1-2\n"
+        )
+        #expect(
+            problems == [
+                "--bind_port (flag): there is no such setting; it is called --listen here",
+                "--domain (flag): there is no such setting; it is called --public-wildcard-domain here",
+                "--port (flag): there is no such setting; it is called --listen here",
+                "CULVERT_LOGLEVEL (environment): there is no such setting; it is called CULVERT_LOG_LEVEL here",
+                "allow-ports (edge.yaml, line 3): there is no such setting; it is called tcp.ports here",
+                "bindAddr (edge.yaml, line 1): there is no such setting; it is called listen here",
+                "vhost-http-port (edge.yaml, line 2): there is no such setting; it is called listen here",
+            ]
+        )
+    }
+
     @Test("A setting at another level of the file is told where it belongs")
     func levels() {
         let (_, problems) = self.read(

@@ -131,7 +131,7 @@ struct VisitorGateTests {
         let visits = Array(repeating: wrong, count: 11) + [("192.0.2.2", self.basic("u:p"))]
         let decisions = try self.decisions(policy, visits, at: (0..<12).map { Double($0) * 0.1 })
         #expect(decisions.prefix(10).allSatisfy { $0 == .credentialsRequired })
-        #expect(decisions[10] == .rateLimited(retryAfter: 5))
+        #expect(decisions[10] == .tooManyWrongCredentials(retryAfter: 5))
         #expect(decisions[11] == .admit(stripsAuthorization: true))
     }
 

@@ -53,6 +53,8 @@ package struct TunnelAnswer: Codable, Equatable, Sendable {
     package var originFailure: String?
     /// How many requests the edge has answered itself during this run; `nil` if it can't be asked.
     package var edgeAnswers: UInt64?
+    /// The same by the codes of the edge's errors, as far as it tells them.
+    package var edgeAnswersByCode: [String: UInt64]?
     package var connections: [Connection]
 
     init(
@@ -61,7 +63,7 @@ package struct TunnelAnswer: Codable, Equatable, Sendable {
         target: OriginTarget,
         isInspected: Bool = true,
         originFailure: String?,
-        edgeAnswers: UInt64? = nil,
+        edgeAnswers: EdgeAnswers? = nil,
         connections: [Connection]
     ) {
         self.name = id
@@ -71,7 +73,8 @@ package struct TunnelAnswer: Codable, Equatable, Sendable {
         self.proto = publicURL.hasPrefix("https:") ? "https" : "http"
         self.config = Config(addr: "\(target)", inspect: isInspected)
         self.originFailure = originFailure
-        self.edgeAnswers = edgeAnswers
+        self.edgeAnswers = edgeAnswers?.count
+        self.edgeAnswersByCode = edgeAnswers?.byCode.filter { !$0.key.isEmpty }
         self.connections = connections
         let states = Set(connections.map(\.state))
         let known: [TunnelDirectory.ConnectionState: String] = [
@@ -92,6 +95,7 @@ package struct TunnelAnswer: Codable, Equatable, Sendable {
         case state
         case originFailure = "origin_failure"
         case edgeAnswers = "edge_answers"
+        case edgeAnswersByCode = "edge_answers_by_code"
         case connections
     }
 }

@@ -22,7 +22,7 @@ package final class TunnelDirectory: Sendable {
         var sessions: [Int: TunnelSession] = [:]
         var roundTrips: [Int: TimeAmount] = [:]
         var originFailure: String?
-        var edgeAnswers: UInt64?
+        var edgeAnswers: EdgeAnswers?
     }
 
     private struct State {
@@ -97,10 +97,10 @@ package final class TunnelDirectory: Sendable {
     }
 
     /// The edge has answered so many requests of a tunnel itself.
-    package func edgeAnswered(_ count: UInt64, of id: String) {
+    package func edgeAnswered(_ answers: EdgeAnswers, of id: String) {
         // The edge is asked again and again, and mostly says the same.
-        guard self.state.withLockedValue({ $0.entries[id]?.edgeAnswers != count }) else { return }
-        self.change(id) { $0.edgeAnswers = count }
+        guard self.state.withLockedValue({ $0.entries[id]?.edgeAnswers != answers }) else { return }
+        self.change(id) { $0.edgeAnswers = answers }
     }
 
     private func change(_ id: String, _ body: (inout Entry) -> Void) {

@@ -17,15 +17,21 @@ package struct EdgeAnswerWatch: Sendable {
 
     /// What the edge has counted since the watch first saw a tunnel.
     struct Counts: Sendable {
-        private var bases: [String: UInt64] = [:]
+        private var bases: [String: EdgeAnswers] = [:]
 
-        /// Takes a count of the edge, which begins anew with each of its starts.
+        /// Takes the counts of the edge, which begin anew with each of its starts.
         ///
         /// - Returns: How many requests were answered since the first call for the tunnel.
-        mutating func take(_ count: UInt64, of id: String) -> UInt64 {
-            let base = self.bases[id] ?? count
-            self.bases[id] = min(base, count)
-            return count - min(base, count)
+        mutating func take(_ answers: EdgeAnswers, of id: String) -> EdgeAnswers {
+            var base = self.bases[id] ?? answers
+            if answers.count < base.count { base = EdgeAnswers() }
+            self.bases[id] = base
+            return EdgeAnswers(
+                answers.byCode.reduce(into: [:]) { found, kind in
+                    let before = base.byCode[kind.key] ?? 0
+                    found[kind.key] = kind.value - min(before, kind.value)
+                }
+            )
         }
 
         /// Forgets tunnels that are not served any more.
@@ -55,7 +61,7 @@ package struct EdgeAnswerWatch: Sendable {
 
     private let server: TunnelServer
     private let subjects: @Sendable () -> [Subject]
-    private let report: @Sendable (_ count: UInt64, _ tunnel: String) -> Void
+    private let report: @Sendable (_ answers: EdgeAnswers, _ tunnel: String) -> Void
     private let warn: @Sendable (_ sentence: String, _ tunnel: String) -> Void
 
     /// How often edges are asked.
@@ -66,12 +72,12 @@ package struct EdgeAnswerWatch: Sendable {
     /// - Parameters:
     ///   - server: Makes the calls.
     ///   - subjects: The tunnels of the moment.
-    ///   - report: Called with each count that was learnt, on any thread.
+    ///   - report: Called with all counts that were learnt, on any thread.
     ///   - warn: Called when others than before may visit a tunnel, on any thread.
     package init(
         server: TunnelServer,
         subjects: @escaping @Sendable () -> [Subject],
-        report: @escaping @Sendable (_ count: UInt64, _ tunnel: String) -> Void,
+        report: @escaping @Sendable (_ answers: EdgeAnswers, _ tunnel: String) -> Void,
         warn: @escaping @Sendable (_ sentence: String, _ tunnel: String) -> Void
     ) {
         self.server = server
@@ -97,7 +103,7 @@ package struct EdgeAnswerWatch: Sendable {
             counts.keep(ids)
             admissions.keep(ids)
             for (id, status) in await self.ask(subjects) {
-                self.report(counts.take(status.counters.errors, of: id), id)
+                self.report(counts.take(EdgeAnswers(status.counters), of: id), id)
                 if let now = status.visitors, let before = admissions.take(now, of: id) {
                     self.warn(Self.sentence(of: id, now: now, before: before), id)
                 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+
 /// A tunnel that exists at an edge, with everything that is needed to serve it.
 package struct ServedTunnel: Sendable {
     /// Its token.
@@ -44,5 +46,18 @@ package struct ServedTunnel: Sendable {
         self.sharesConnections = sharesConnections
         self.access = access
         self.tokenFile = tokenFile
+    }
+
+    /// What a person is told who asked for another host than the edge gives; `nil` if it is the same.
+    ///
+    /// - Parameter host: The host that was asked for.
+    package func sentence(askedFor host: String) -> String? {
+        Self.sentence(askedFor: host, givenURL: self.publicURL)
+    }
+
+    static func sentence(askedFor host: String, givenURL url: String) -> String? {
+        guard URLComponents(string: url)?.host?.lowercased() != host.lowercased() else { return nil }
+        return "The tunnel is at \(PeerText.printable(url)), and not at \(PeerText.printable(host)): an edge "
+            + "gives hosts of its own domain alone."
     }
 }

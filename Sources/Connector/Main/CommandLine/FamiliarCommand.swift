@@ -17,6 +17,7 @@ enum FamiliarCommand {
         case "list", "create", "delete", "info", "token", "status": "See culvert tunnels --help."
         case "run": "One tunnel is served by culvert http 3000, a file of tunnels by culvert start."
         case "login": "culvert login stores the edge and the API key."
+        case "route": "There is nothing to set: the edge gives each tunnel its address, and one DNS record serves all."
         default: nil
         }
     }
@@ -33,6 +34,13 @@ enum FamiliarCommand {
         (["status", "list", "ls", "create", "delete", "rm", "info"], "See culvert tunnels --help."),
         (["logs", "log", "inspect", "replay", "traffic"], "See culvert requests --help."),
         (["version"], "culvert --version tells it."),
+        (["udp"], "Tunnels carry TCP, TLS and HTTP: there are none of UDP."),
+        (
+            ["stcp", "xtcp", "private", "visitor"],
+            "A server is reached without a public address by culvert tcp 22 --private, and culvert access NAME where its "
+                + "visitors are."
+        ),
+        (["ssh"], "An SSH server is reached by culvert tcp 22."),
         (["update", "upgrade"], "culvert is updated as it was installed: the page of releases says how."),
         (["doctor", "check", "ping", "test"], "culvert diagnose tries everything that a tunnel needs."),
         (["file", "files", "dir", "static"], "A folder is shared by culvert http ./folder."),

@@ -8,6 +8,8 @@ struct FamiliarFlag: Sendable {
         case alias([String])
         /// The same, and its value is a host or a URL, of which the first label counts.
         case label(String)
+        /// It is taken for a flag without a value: ngrok's flags of that kind may have `=true`, or `=false`.
+        case toggle(String)
         /// It is refused, with this advice.
         case advice(String)
     }
@@ -42,6 +44,10 @@ struct FamiliarFlag: Sendable {
         self.init(names: names, meaning: .label(word))
     }
 
+    private init(_ names: String..., toggle word: String) {
+        self.init(names: names, meaning: .toggle(word))
+    }
+
     private init(_ names: String..., advice: String) {
         self.init(names: names, meaning: .advice(advice))
     }
@@ -72,6 +78,7 @@ struct FamiliarFlag: Sendable {
         FamiliarFlag("origin-ca-pool", alias: "--origin-ca-file"),
         FamiliarFlag("ha-connections", "pool-count", alias: "--connections"),
         FamiliarFlag("loglevel", alias: "--log-level"),
+        FamiliarFlag("pooling-enabled", toggle: "--pool"),
         FamiliarFlag("p", "port", "local-port", "l", advice: "The port is an argument: culvert http 3000."),
         FamiliarFlag("local-ip", "local-addr", advice: "The address is an argument: culvert http 192.0.2.7:3000."),
         FamiliarFlag("unix-socket", advice: "A socket is an argument: culvert http unix:/run/app.sock."),

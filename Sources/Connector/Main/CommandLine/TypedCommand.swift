@@ -28,6 +28,8 @@ struct TypedCommand {
             switch meaning {
             case .advice:
                 understood.append(word)
+            case .toggle(let flag):
+                if parts.dropFirst().first != "false" { understood.append(flag) }
             case .alias(let replacement):
                 understood += replacement.dropLast()
                 understood.append(([replacement.last ?? ""] + parts.dropFirst()).joined(separator: "="))
@@ -38,6 +40,9 @@ struct TypedCommand {
                     understood.append(value)
                 } else {
                     understood += [flag, Self.label(of: value)]
+                    // The rest is the edge's to give: who asked for another host is told where the tunnel is.
+                    let host = Self.host(of: value)
+                    if command == ["http"], host.contains(".") { understood += ["--asked-host", host] }
                 }
             }
         }
@@ -68,18 +73,29 @@ struct TypedCommand {
         let wrong = "There is no option \(flag) here."
         if let familiar = FamiliarFlag.named(flag) {
             switch familiar.meaning {
-            case .advice(let advice): return "\(wrong) \(advice)"
+            case .advice(let advice): return "\(wrong) \(Self.suited(advice, to: first))"
             case .alias(let words):
                 let option = words.joined(separator: " ")
                 // Here it is known by the name alone, as it was not written: with one hyphen, or without a value.
-                if first == "http" { return "\(wrong) It is called \(option)." }
+                if words.first.map(flags.contains) ?? false { return "\(wrong) It is called \(option)." }
                 return "\(wrong) \(option) is an option of culvert http."
-            case .label(let word): return "\(wrong) \(word) is an option of culvert http."
+            case .label(let word), .toggle(let word):
+                if flags.contains(word) { return "\(wrong) It is called \(word)." }
+                return "\(wrong) \(word) is an option of culvert http."
             }
         }
         if let near = NearestWord.to(flag, among: flags) { return "\(wrong) Did you mean \(near)?" }
         let typed = self.words.prefix { !$0.hasPrefix("-") }.prefix(2).filter { $0.allSatisfy(\.isLetter) }
         return "\(wrong) \((["culvert"] + typed).joined(separator: " ")) --help lists those that there are."
+    }
+
+    /// An advice with the examples of a command that was typed, where it has others than `culvert http`.
+    private static func suited(_ advice: String, to command: String?) -> String {
+        guard let command, ["tcp", "tls"].contains(command) else { return advice }
+        let port = command == "tcp" ? "22" : "8443"
+        return advice.replacing("culvert http 3000", with: "culvert \(command) \(port)")
+            .replacing("culvert http 192.0.2.7:3000", with: "culvert \(command) 192.0.2.7:\(port)")
+            .replacing("culvert http --help", with: "culvert \(command) --help")
     }
 
     /// The first flag that the command does not have.
@@ -115,7 +131,11 @@ struct TypedCommand {
 
     /// The first label of a host or of a URL's host.
     private static func label(of value: String) -> String {
-        let host = value.components(separatedBy: "://").last ?? value
-        return String(host.prefix { !"./:".contains($0) })
+        String(Self.host(of: value).prefix { $0 != "." })
+    }
+
+    /// A host, or that of a URL, without its port.
+    private static func host(of value: String) -> String {
+        String((value.components(separatedBy: "://").last ?? value).prefix { !"/:".contains($0) })
     }
 }

@@ -41,6 +41,9 @@ struct HTTPCommand: AsyncParsableCommand {
     @Option(help: "A stable name for the tunnel: 3 to 63 of a-z, 0-9 and -.")
     var name: String?
 
+    @Option(name: .customLong("asked-host"), help: .hidden)
+    var askedHost: String?
+
     @Flag(name: .customLong("private"), help: "No public address: visitors use culvert access, with an access token.")
     var isPrivate = false
 
@@ -116,7 +119,14 @@ struct HTTPCommand: AsyncParsableCommand {
                 connections: connections
             )
         }
-        if let name = self.name { return try await run.run(creation(name).prepare) }
+        if let name = self.name {
+            let askedHost = self.askedHost
+            return try await run.run { server in
+                let tunnel = try await creation(name).prepare(server)
+                if let askedHost, let sentence = tunnel.sentence(askedFor: askedHost) { logger.warning("\(sentence)") }
+                return tunnel
+            }
+        }
         let passing = PassingTunnel(
             access: access,
             certificateAuthorityFile: self.edgeOptions.authorities().file(for: access.edge),

@@ -86,8 +86,8 @@ struct ServingRun: Sendable {
         let edgeAnswers = self.display.inspection.map { inspection in
             let watch = EdgeAnswerWatch(server: self.server) {
                 inspection.directory.subjects
-            } report: { [display] count, id in
-                display.edgeAnswered(count, of: id)
+            } report: { [display] answers, id in
+                display.edgeAnswered(answers, of: id)
             } warn: { [display] sentence, id in
                 display.logger.warning("\(sentence)", metadata: ["tunnel": "\(id)"])
             }

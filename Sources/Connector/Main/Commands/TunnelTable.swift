@@ -30,6 +30,7 @@ enum TunnelTable {
     ///
     /// - Parameter width: How wide the window is; nothing for a program.
     static func details(_ tunnel: TunnelStatus, width: Int? = nil) -> String {
+        let errors = EdgeAnswers(tunnel.counters.errorsByCode ?? [:]).words
         var rows = [
             ["Tunnel", tunnel.tunnelID],
             ["URL", tunnel.url],
@@ -41,7 +42,8 @@ enum TunnelTable {
             ["Last request", tunnel.lastActiveAt.map(Self.time) ?? "never"],
             [
                 "Requests",
-                "\(tunnel.counters.requests); the edge itself answered \(tunnel.counters.errors) with an error",
+                "\(tunnel.counters.requests); the edge itself answered \(tunnel.counters.errors) with an error"
+                    + (errors.isEmpty ? "" : ": \(errors)"),
             ],
             ["Body bytes", "\(tunnel.counters.bytesReceived) in, \(tunnel.counters.bytesSent) out"],
         ]

@@ -68,5 +68,24 @@ struct FamiliarSetting: Sendable {
         FamiliarSetting(names: ["proto", "protocol", "type"], home: .tunnel, setting: "kind"),
         FamiliarSetting(names: ["remote-port"], home: .tunnel, setting: "port"),
         FamiliarSetting(names: ["authtoken", "api-key"], home: .file, setting: "api-key-file"),
+        FamiliarSetting(names: ["server-addr", "server", "region"], home: .file, setting: "edge"),
+        FamiliarSetting(names: ["ha-connections", "pool-count"], home: .file, setting: "connections"),
+        FamiliarSetting(names: ["web-addr", "web-server"], home: .file, setting: "inspect"),
+        FamiliarSetting(
+            names: ["ingress", "endpoints", "proxies"],
+            home: .file,
+            setting: "tunnels",
+            advice: "“tunnels” is the list of them, each with a “target” as 3000, and a “name” if it is to keep one."
+        ),
+        FamiliarSetting(names: ["credentials-file", "cred-file"], home: .tunnel, setting: "token-file"),
+        FamiliarSetting(names: ["http-host-header", "host-header-rewrite"], home: .tunnel, setting: "host-header"),
+        FamiliarSetting(names: ["ca-pool", "origin-ca-pool"], home: .tunnel, setting: "origin-ca-file"),
+        FamiliarSetting(
+            names: ["origin-request"],
+            home: .tunnel,
+            setting: "target",
+            advice: "“host-header”, “origin-tls-verify” and “origin-ca-file” stand beside “target” of a tunnel."
+        ),
+        FamiliarSetting(names: ["traffic-policy"], home: .tunnel, setting: "policy"),
     ]
 }

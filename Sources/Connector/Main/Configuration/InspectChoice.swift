@@ -10,8 +10,9 @@ enum InspectChoice: Equatable, Sendable, ExpressibleByArgument {
 
     init?(argument: String) {
         switch argument {
-        case "on": self = .on
-        case "off": self = .off
+        case "on", "true": self = .on
+        // ngrok's flag of this name is on or off alone.
+        case "off", "false": self = .off
         default:
             guard let address = InspectorAddress(argument) else { return nil }
             self = .address(address)

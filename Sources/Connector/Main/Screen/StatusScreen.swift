@@ -259,8 +259,11 @@ struct StatusScreen: Sendable {
         var requests = [StyledLine(Self.grouped(state.requestCount))]
         if state.openCount > 0 { requests.append(StyledLine("\(state.openCount) open")) }
         if state.errorCount > 0 { requests.append(StyledLine("\(Self.grouped(state.errorCount)) failed", .bad)) }
-        let edgeAnswers = state.tunnels.reduce(0) { $0 + $1.edgeAnswers }
-        if edgeAnswers > 0 { requests.append(StyledLine("\(Self.grouped(edgeAnswers)) answered by the edge")) }
+        let edgeAnswers = state.tunnels.reduce(EdgeAnswers()) { $0 + $1.edgeAnswers }
+        if edgeAnswers.count > 0 {
+            let kinds = edgeAnswers.words.isEmpty ? "" : ": \(edgeAnswers.words)"
+            requests.append(StyledLine("\(Self.grouped(edgeAnswers.count)) answered by the edge\(kinds)"))
+        }
         let percentiles = [50, 90, 99].compactMap { percent in
             state.responseTimes.percentile(percent).map { StyledLine("p\(percent) \(Self.text(of: $0))") }
         }

@@ -42,7 +42,7 @@ struct StatusState: Sendable {
         /// The other connectors that serve it.
         var others: [String] = []
         /// How many requests the edge has answered itself.
-        var edgeAnswers: UInt64 = 0
+        var edgeAnswers = EdgeAnswers()
         /// When the token ends, and why it has no successor yet.
         var tokenEnd: (date: Date, reason: String)?
     }
@@ -180,8 +180,8 @@ struct StatusState: Sendable {
     }
 
     /// Takes how many requests the edge has answered itself.
-    mutating func edgeAnswered(_ count: UInt64, of id: String) {
-        if let index = self.index(of: id) { self.tunnels[index].edgeAnswers = count }
+    mutating func edgeAnswered(_ answers: EdgeAnswers, of id: String) {
+        if let index = self.index(of: id) { self.tunnels[index].edgeAnswers = answers }
     }
 
     /// Takes an event of the capture; only of a request that is shown the date is asked for.

@@ -108,9 +108,9 @@ final class StatusDisplay: Sendable {
     }
 
     /// The edge has answered so many requests of a tunnel itself.
-    func edgeAnswered(_ count: UInt64, of id: String) {
-        self.inspection?.directory.edgeAnswered(count, of: id)
-        self.panel?.update { $0.edgeAnswered(count, of: id) }
+    func edgeAnswered(_ answers: EdgeAnswers, of id: String) {
+        self.inspection?.directory.edgeAnswered(answers, of: id)
+        self.panel?.update { $0.edgeAnswered(answers, of: id) }
     }
 
     private func take(_ event: StatusEvent, of id: String) {

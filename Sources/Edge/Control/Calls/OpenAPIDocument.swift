@@ -452,6 +452,7 @@ enum OpenAPIDocument {
                 "properties": {
                   "requests": {"type": "integer"},
                   "errors": {"type": "integer"},
+                  "errors_by_code": {"type": "object", "additionalProperties": {"type": "integer"}},
                   "bytes_received": {"type": "integer"},
                   "bytes_sent": {"type": "integer"}
                 }

@@ -66,7 +66,8 @@ package final class Tunnel: Sendable {
     private let requests = Atomic<UInt64>(0)
     /// The connections of visitors of a tunnel of TCP that are open.
     private let connections = Atomic<Int>(0)
-    private let errors = Atomic<UInt64>(0)
+    /// By their codes, of which there are few.
+    private let errors = Mutex<[String: UInt64]>([:])
     private let bytesReceived = Atomic<UInt64>(0)
     private let bytesSent = Atomic<UInt64>(0)
     private let lastActiveSeconds = Atomic<Int64>(0)
@@ -292,8 +293,10 @@ package final class Tunnel: Sendable {
     }
 
     /// Counts a request that ended with an error that the edge made.
-    package func recordError() {
-        self.errors.add(1, ordering: .relaxed)
+    ///
+    /// - Parameter code: The error's code (docs/errors.md).
+    package func recordError(_ code: String) {
+        self.errors.withLock { $0[code, default: 0] += 1 }
     }
 
     /// Counts body bytes.
@@ -308,9 +311,11 @@ package final class Tunnel: Sendable {
 
     /// What has passed through so far.
     package var counters: TunnelCounters {
-        TunnelCounters(
+        let errors = self.errors.withLock { $0 }
+        return TunnelCounters(
             requests: self.requests.load(ordering: .relaxed),
-            errors: self.errors.load(ordering: .relaxed),
+            errors: errors.values.reduce(0, +),
+            errorsByCode: errors,
             bytesReceived: self.bytesReceived.load(ordering: .relaxed),
             bytesSent: self.bytesSent.load(ordering: .relaxed)
         )

@@ -21,8 +21,10 @@ package enum VisitorDecision: Equatable, Sendable {
     /// The visitor's password has to be compared with a hash first, elsewhere than on an event loop; then
     /// ``VisitorGate/conclude(_:isRight:now:)`` decides.
     case compare(PasswordAttempt)
-    /// There are too many requests or wrong credentials: 429 `rate_limited` with `Retry-After`, in seconds.
+    /// There are too many requests: 429 `rate_limited` with `Retry-After`, in seconds.
     case rateLimited(retryAfter: Int)
+    /// There are too many wrong credentials of one address: the same, with the reason.
+    case tooManyWrongCredentials(retryAfter: Int)
 }
 
 /// Lets visitors in by the tunnel's policy: address, credentials and rate, in this order.
@@ -141,7 +143,7 @@ struct VisitorGate: Sendable {
         if self.known.contains(digest) { return .admit(stripsAuthorization: true) }
         // Counted as wrong before it is known to be, so that many at once are no way around the limit.
         let tried = self.failures.take(caller, now: now)
-        guard tried.isAllowed else { return .rateLimited(retryAfter: max(1, tried.resetSeconds)) }
+        guard tried.isAllowed else { return .tooManyWrongCredentials(retryAfter: max(1, tried.resetSeconds)) }
         guard hashing.take(owner: self.owner, tunnel: self.tunnel, now: now).isAllowed else {
             self.failures.giveBack(caller, now: now)
             return .rateLimited(retryAfter: 1)

@@ -23,9 +23,12 @@ function tunnelButton(name, text, state, isChosen, action, title, edgeAnswers = 
   edgeAnswers > 0 && element('span', {class: 'state', text: `${edgeAnswers} answered by the edge`}));
 }
 
-function titleOf({public_url: url, config, state, origin_failure: failure, edge_answers: edgeAnswers, connections = []}) {
+function titleOf({public_url: url, config, state, origin_failure: failure, connections = [], ...tunnel}) {
   const trips = connections.map(({state: of, round_trip_ms: trip}) => typeof trip === 'number' ? span(trip) : of).join(', ');
-  const atEdge = edgeAnswers > 0 && `The edge answered ${edgeAnswers} requests itself, which are not in the list.`;
+  const kinds = Object.entries(tunnel.edge_answers_by_code ?? {}).sort(([, one], [, other]) => other - one)
+    .map(([code, number]) => `${number} ${code.replaceAll('_', ' ')}`).join(', ');
+  const atEdge = tunnel.edge_answers > 0
+    && `The edge answered ${tunnel.edge_answers} requests itself${kinds && `: ${kinds}`}.`;
   return [`${url} → ${config?.addr ?? ''}`, `${state}${trips ? ` (${trips})` : ''}`, failure, atEdge].filter(Boolean).join('\n');
 }
 
