@@ -24,9 +24,7 @@ final class PeerLink: SessionDelegate {
     // From the session's beginning to its end.
     private var handler: SessionHandler?
     private var ways: [TunnelID: Way] = [:]
-    /// The tunnels of which the other edge has had streams passed on here since there last were none, and whether it was
-    /// told that their sessions are silent.
-    private var relayed: [TunnelID: Bool] = [:]
+    private var notices = SilenceNotices()
     private var looks = 0
     private var idleLooks = 0
     private var look: Scheduled<Void>?
@@ -35,6 +33,8 @@ final class PeerLink: SessionDelegate {
     private struct Way {
         weak var session: TunnelSession?
         weak var tunnel: Tunnel?
+        /// When the other edge has said that nothing comes from its sessions of the tunnel, unless it took that back.
+        var silentSince: NIODeadline?
     }
 
     /// How often it is looked whether the link is used; while it is, the other edge is asked for an answer, so that one that
@@ -70,8 +70,10 @@ final class PeerLink: SessionDelegate {
         guard self.reach.state == .ready else { return self.table.attach(tunnel, at: self.pod) }
         if self.ways[tunnel.id]?.session != nil, tunnel.hasWay(to: self.pod) { return }
         let session = TunnelSession.way(of: tunnel.id, over: handler, on: self.eventLoop)
-        self.ways[tunnel.id] = Way(session: session, tunnel: tunnel)
+        let silentSince = self.ways[tunnel.id]?.silentSince
+        self.ways[tunnel.id] = Way(session: session, tunnel: tunnel, silentSince: silentSince)
         tunnel.attach(session, at: self.pod, self.reach)
+        if let silentSince { tunnel.setSilent(true, at: session, now: silentSince) }
     }
 
     // MARK: Streams of the other edge
@@ -95,10 +97,7 @@ final class PeerLink: SessionDelegate {
         self.table.recorder.streamRelayed()
         StreamJoint.relay(stream, over: session)
         // From now on the other edge is told when that changes.
-        if self.relayed[id] == nil {
-            self.relayed[id] = false
-            if tunnel.isSuspect { self.tell(true, of: id) }
-        }
+        if self.notices.passedOn(id, isSuspect: tunnel.isSuspect) { self.tell(true, of: id) }
     }
 
     // MARK: Silent sessions
@@ -107,11 +106,21 @@ final class PeerLink: SessionDelegate {
     ///
     /// Requests that may go to sessions at other edges had better do so; nobody here knows whether there are any.
     func tell(_ isSuspect: Bool, of id: TunnelID) {
-        guard let handler, let wasSuspect = self.relayed[id], wasSuspect != isSuspect,
-            let notice = LinkNotice(isSilent: isSuspect).encoded
-        else { return }
-        self.relayed[id] = isSuspect
-        handler.tell(notice, target: id.description)
+        guard let handler, let notice = LinkNotice(isSilent: isSuspect).encoded else { return }
+        guard self.notices.isNews(isSuspect, of: id) else { return self.notices.settle(id) }
+        let hadPlace = handler.tell(notice, target: id.description)
+        self.notices.sent(isSuspect, of: id, hadPlace: hadPlace)
+    }
+
+    /// Tells what found no place before, as it is now.
+    private func tellOwed() {
+        for id in self.notices.owed {
+            guard let tunnel = self.table.tunnels.tunnel(id) else {
+                self.notices.settle(id)
+                continue
+            }
+            self.tell(tunnel.isSuspect, of: id)
+        }
     }
 
     private func read(_ stream: StreamChannel, _ opening: OpenFrame) {
@@ -119,9 +128,9 @@ final class PeerLink: SessionDelegate {
             return stream.reject(code: .targetUnknown, reason: "it names no tunnel")
         }
         NoticeReader.read(stream) { bytes in
-            guard let isSilent = LinkNotice(bytes)?.isSilent, let way = self.ways[id], let session = way.session else {
-                return
-            }
+            guard let isSilent = LinkNotice(bytes)?.isSilent else { return }
+            self.ways[id]?.silentSince = isSilent ? .now() : nil
+            guard let way = self.ways[id], let session = way.session else { return }
             // Whoever is told to look for another way finds no silent one.
             way.tunnel?.setSilent(isSilent, at: session)
             if isSilent { session.fellSilent() }
@@ -214,7 +223,8 @@ final class PeerLink: SessionDelegate {
             guard let handler = self.handler else { return }
             let isUsed = handler.activeStreamCount > 0
             self.idleLooks = isUsed ? 0 : self.idleLooks + 1
-            if isUsed { handler.requestEcho() } else { self.relayed = self.relayed.filter(\.value) }
+            if isUsed { handler.requestEcho() } else { self.notices.rest() }
+            self.tellOwed()
             // What nobody has any more is forgotten now and then.
             self.looks += 1
             if self.looks.isMultiple(of: 15) { self.ways = self.ways.filter { $0.value.session != nil } }

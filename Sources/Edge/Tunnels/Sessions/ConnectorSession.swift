@@ -60,10 +60,20 @@ final class ConnectorSession: Upstream {
 
 extension SessionHandler {
     /// Sends a notice of a tunnel; a peer that does not know the kind refuses the stream, and no harm is done.
-    package func tell(_ notice: ByteBuffer, target: String) {
-        let stream = try? self.openStream(kind: .notice, metadata: OpenMetadata(target: target)) { _ in }
-        stream?.writeAndFlush(notice, promise: nil)
-        stream?.close(mode: .output, promise: nil)
+    ///
+    /// - Returns: Whether there was a stream for it.
+    @discardableResult
+    package func tell(_ notice: ByteBuffer, target: String) -> Bool {
+        guard
+            let stream = try? self.openStream(
+                kind: .notice,
+                metadata: OpenMetadata(target: target),
+                initializer: { _ in }
+            )
+        else { return false }
+        stream.writeAndFlush(notice, promise: nil)
+        stream.close(mode: .output, promise: nil)
+        return true
     }
 
     /// How the session does, with the number of the tunnel's streams.
