@@ -98,8 +98,9 @@ extension CommandDocument {
     /// - Parameter words: The words after the name of the program.
     package func flagCorrection(of words: [String]) -> String? {
         let known = self.flags(after: words)
+        let hidden = self.flags(after: words, withHidden: true)
         let typed = words.prefix { $0 != "--" }.filter { $0.hasPrefix("--") }.map { String($0.prefix { $0 != "=" }) }
-        guard let wrong = typed.first(where: { $0 != "--help" && $0 != "--version" && !known.contains($0) }) else {
+        guard let wrong = typed.first(where: { $0 != "--help" && $0 != "--version" && !hidden.contains($0) }) else {
             return nil
         }
         let near = NearestWord.to(wrong, among: known).map { " Did you mean \($0)?" }
@@ -111,7 +112,7 @@ extension CommandDocument {
         let groups = [
             ["list", "ls", "all"], ["delete", "rm", "remove", "del", "revoke"],
             ["create", "new", "add", "make", "set", "install"], ["status", "show", "info", "get", "describe"],
-            ["check", "validate", "test", "lint"], ["remove", "uninstall"], ["rotate", "renew", "replace"],
+            ["check", "validate", "test", "lint", "config"], ["remove", "uninstall"], ["rotate", "renew", "replace"],
             ["deliver", "redeliver", "retry", "replay"], ["serve", "run", "start"],
         ]
         return groups.lazy.filter { $0.contains(unknown.word.lowercased()) }.flatMap { $0 }
@@ -120,14 +121,16 @@ extension CommandDocument {
 
     /// The flags of the command that some words name, with their hyphens.
     ///
-    /// - Parameter words: The words after the name of the program.
-    package func flags(after words: [String]) -> [String] {
+    /// - Parameters:
+    ///   - words: The words after the name of the program.
+    ///   - withHidden: Whether those count that no help shows.
+    package func flags(after words: [String], withHidden: Bool = false) -> [String] {
         var command = self
         for word in words {
             guard let next = command.subcommands?.first(where: { $0.commandName == word }) else { break }
             command = next
         }
-        return (command.arguments ?? []).filter(\.shouldDisplay).flatMap { $0.names ?? [] }
+        return (command.arguments ?? []).filter { withHidden || $0.shouldDisplay }.flatMap { $0.names ?? [] }
             .filter { $0.kind == "long" }.map { "--\($0.name)" }
     }
 }

@@ -18,7 +18,8 @@ struct FolderRefusalTests {
         #expect(FolderServer.fault(of: "\(root)/none") == "There is no folder \(root)/none.")
         #expect(
             FolderServer.fault(of: "\(root)/page.html")
-                == "\(root)/page.html is a file, and a folder is what can be shared: share the one that it is in, \(root)."
+                == "\(root)/page.html is a file, and a folder is what can be shared. The one that it is in: culvert http "
+                + root
         )
         #expect(
             FolderRefusal.words(.folder, "./closed")
@@ -30,7 +31,23 @@ struct FolderRefusalTests {
         )
         #expect(
             FolderRefusal.words(nil, "page.html")
-                == "page.html is a file, and a folder is what can be shared: share the one that it is in, ./."
+                == "page.html is a file, and a folder is what can be shared. The one that it is in: culvert http ./"
         )
+        #expect(
+            FolderRefusal.words(nil, "./page.html")
+                == "./page.html is a file, and a folder is what can be shared. The one that it is in: culvert http ./"
+        )
+    }
+
+    @Test(
+        "A file of passwords that would be shared with the folder is known, by whatever path it is named",
+        arguments: [
+            ("/srv/site/visitors.txt", "/srv/site", true), ("/srv/site/../site/a/b.txt", "/srv/site/", true),
+            ("/srv/site/.visitors", "/srv/site", false), ("/srv/visitors.txt", "/srv/site", false),
+            ("/srv/sites/visitors.txt", "/srv/site", false), ("/srv/site", "/srv/site", false),
+        ]
+    )
+    func secrets(file: String, folder: String, isShared: Bool) {
+        #expect(FolderServer.shares(file, in: folder) == isShared)
     }
 }

@@ -100,6 +100,9 @@ struct FamiliarFlagTests {
             ("tls --local-port 1", "culvert tls 8443."), ("tcp 22 --policy-file x", "culvert tcp --help"),
             ("tcp 22 -cidr-allow ::1", "It is called --ip-allow"), ("tcp 22 --auth a:b", "--basic-auth"),
             ("tcp 22 -url x", "It is called --name"), ("connect --to 3 --pooling-enabled", "--pool is an option"),
+            ("--url localhost:3000", "culvert http 3000"), ("access ssh --hostname x", "culvert access NAME"),
+            ("http 3000 --insecure", "--ca-file"), ("http 3000 -k", "--ca-file"),
+            ("http 3000 --foo", "culvert http --help"),
             ("http 3000 --nmae x", "Did you mean --name?"), ("http 3000 --ip-alow ::1", "Did you mean --ip-allow?"),
             ("tunnels list --jsno", "Did you mean --json?"), ("http 3000 --zzzzzz", "culvert http --help"),
         ]
@@ -115,7 +118,8 @@ struct FamiliarFlagTests {
         arguments: [
             ("htpp 3000", "culvert http"), ("conect --to 3", "culvert connect"), ("strat", "culvert start"),
             ("tunnel --url http://localhost:3000", "culvert http 3000"), ("authtoken x", "culvert login"),
-            ("run my-tunnel", "culvert start"),
+            ("run my-tunnel", "culvert start"), ("verify", "culvert config check"), ("reload", "SIGHUP"),
+            ("tunnel create x", "culvert tunnels create"), ("tunnel ingress validate", "culvert config check"),
             ("tunnel run my-tunnel", "culvert start"), ("tunnel list", "culvert tunnels"),
             ("tunnel login", "culvert login"), ("tunnel route dns a b", "nothing to set"),
             ("udp 53", "none of UDP"),

@@ -257,7 +257,14 @@ struct EdgeConfigurationTests {
         let (_, problems) = self.read(
             ["--dev", "--port", "8080", "--bind_port", "7000", "--domain", "a.example"],
             ["CULVERT_LOGLEVEL": "info"],
-            file: "bindAddr: 0.0.0.0\nvhost-http-port: 80\nallow-ports: 1-2\n"
+            file: """
+                bindAddr: 0.0.0.0
+                vhost-http-port: 80
+                subDomainHost: a.example
+                webServer: {port: 7500}
+                auth: {token: x}
+                tls: {cert: a.pem}
+                """
         )
         #expect(
             problems == [
@@ -265,9 +272,13 @@ struct EdgeConfigurationTests {
                 "--domain (flag): there is no such setting; it is called --public-wildcard-domain here",
                 "--port (flag): there is no such setting; it is called --listen here",
                 "CULVERT_LOGLEVEL (environment): there is no such setting; it is called CULVERT_LOG_LEVEL here",
-                "allow-ports (edge.yaml, line 3): there is no such setting; it is called tcp.ports here",
+                "auth.token (edge.yaml, line 5): there is no such setting; an API key for whoever makes tunnels is made by "
+                    + "culvert-edge credentials new",
                 "bindAddr (edge.yaml, line 1): there is no such setting; it is called listen here",
+                "subDomainHost (edge.yaml, line 3): there is no such setting; it is called public.wildcard-domain here",
+                "tls.cert (edge.yaml, line 6): there is no such setting; it is called tls.certificate here",
                 "vhost-http-port (edge.yaml, line 2): there is no such setting; it is called listen here",
+                "webServer.port (edge.yaml, line 4): there is no such setting; it is called admin.listen here",
             ]
         )
     }

@@ -65,8 +65,11 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
         case "otp_invalid"?: return "The one-time code is wrong, old or used: wait for the next one."
         case "invalid_credentials"?:
             return
-                "The edge does not know this API key or token. A key comes from --api-key-file, else from CULVERT_API_KEY, "
-                + "else from culvert login; an edge takes up one that was made while it runs with SIGHUP."
+                "The edge does not know this API key or token. One that was started anew with --dev has another key, which "
+                + "it prints; others take up a key that was made meanwhile when they get SIGHUP."
+        case "not_found"?:
+            return
+                "There is no such call at this address: the URL of an edge ends before /api, mostly without any path."
         case "invalid_token"?:
             return
                 "The edge does not take this token: it has been replaced or revoked, is of another kind, or another "

@@ -16,8 +16,8 @@ enum FolderRefusal {
         case .folder: return "The folder \(path) can't be shared: this user may not read it."
         case .forbidden, nil:
             let folder = (path as NSString).deletingLastPathComponent
-            return "\(path) is a file, and a folder is what can be shared: share the one that it is in, "
-                + "\(folder.isEmpty ? "./" : folder)."
+            return "\(path) is a file, and a folder is what can be shared. The one that it is in: culvert http "
+                + "\(folder.isEmpty || folder == "." ? "./" : folder)"
         }
     }
 }

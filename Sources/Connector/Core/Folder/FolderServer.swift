@@ -28,6 +28,16 @@ package struct FolderServer: Sendable {
         SharedFolder(path: path) == nil ? FolderRefusal.words(path) : nil
     }
 
+    /// Whether a file would be shared with a folder: names that begin with a dot are not.
+    package static func shares(_ file: String, in folder: String) -> Bool {
+        func parts(_ path: String) -> [String] {
+            URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.pathComponents
+        }
+        let (inner, outer) = (parts(file), parts(folder))
+        return inner.count > outer.count && inner.starts(with: outer)
+            && !inner.dropFirst(outer.count).contains { $0.hasPrefix(".") }
+    }
+
     /// Begins to serve.
     ///
     /// - Parameters:

@@ -14,7 +14,9 @@ enum FamiliarCommand {
 
     private static func ofTunnel(_ word: String) -> String? {
         switch word.lowercased() {
-        case "list", "create", "delete", "info", "token", "status": "See culvert tunnels --help."
+        case "list", "create", "delete", "token", "status": "It is culvert tunnels \(word.lowercased())."
+        case "info": "It is culvert tunnels status."
+        case "ingress": "A file of tunnels is checked by culvert config check."
         case "run": "One tunnel is served by culvert http 3000, a file of tunnels by culvert start."
         case "login": "culvert login stores the edge and the API key."
         case "route": "There is nothing to set: the edge gives each tunnel its address, and one DNS record serves all."
@@ -32,6 +34,11 @@ enum FamiliarCommand {
             "A local server is exposed by culvert http 3000, a folder by culvert http ./folder, a file of tunnels by culvert start."
         ),
         (["status", "list", "ls", "create", "delete", "rm", "info"], "See culvert tunnels --help."),
+        (["verify", "validate"], "A file of tunnels is checked by culvert config check."),
+        (["reload"], "culvert start takes up a changed file when it gets SIGHUP."),
+        (["stop", "kill", "down"], "Ctrl-C, or SIGTERM, ends a culvert that serves."),
+        (["whoami", "init"], "culvert login stores the edge and the API key, and says how many tunnels the key has."),
+        (["api"], "The edge's API is described at /api/openapi.json of its address."),
         (["logs", "log", "inspect", "replay", "traffic"], "See culvert requests --help."),
         (["version"], "culvert --version tells it."),
         (["udp"], "Tunnels carry TCP, TLS and HTTP: there are none of UDP."),

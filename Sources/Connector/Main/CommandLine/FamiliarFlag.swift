@@ -77,6 +77,15 @@ struct FamiliarFlag: Sendable {
         FamiliarFlag("no-tls-verify", alias: "--origin-tls-verify", "off"),
         FamiliarFlag("origin-ca-pool", alias: "--origin-ca-file"),
         FamiliarFlag("ha-connections", "pool-count", alias: "--connections"),
+        FamiliarFlag(
+            "insecure",
+            "k",
+            "skip-verify",
+            "root-cas",
+            "origincert",
+            advice:
+                "--ca-file FILE has the certificates that the edge is trusted by; a local server's: --origin-tls-verify off."
+        ),
         FamiliarFlag("loglevel", alias: "--log-level"),
         FamiliarFlag("pooling-enabled", toggle: "--pool"),
         FamiliarFlag("p", "port", "local-port", "l", advice: "The port is an argument: culvert http 3000."),
@@ -160,7 +169,8 @@ struct FamiliarFlag: Sendable {
             "metrics",
             "pidfile",
             advice:
-                "There is nothing to set: a connector reconnects for ever, and does not update itself."
+                "There is nothing to set: a connector speaks WebSocket over HTTPS, reconnects for ever, and does not update "
+                + "itself."
         ),
         FamiliarFlag(
             "background",

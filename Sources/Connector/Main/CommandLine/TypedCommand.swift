@@ -79,12 +79,20 @@ struct TypedCommand {
                 // Here it is known by the name alone, as it was not written: with one hyphen, or without a value.
                 if words.first.map(flags.contains) ?? false { return "\(wrong) It is called \(option)." }
                 return "\(wrong) \(option) is an option of culvert http."
+            case .label where first.map { $0.hasPrefix("-") } ?? false:
+                return "\(wrong) A local server is exposed by culvert http 3000."
+            case .label where first == "access":
+                return "\(wrong) The tunnel's name is an argument: culvert access NAME."
             case .label(let word), .toggle(let word):
                 if flags.contains(word) { return "\(wrong) It is called \(word)." }
                 return "\(wrong) \(word) is an option of culvert http."
             }
         }
-        if let near = NearestWord.to(flag, among: flags) { return "\(wrong) Did you mean \(near)?" }
+        // The hyphens are no letters that could be right.
+        let names = Dictionary(flags.map { (String($0.drop { $0 == "-" }), $0) }) { first, _ in first }
+        if let near = NearestWord.to(String(flag.drop { $0 == "-" }), among: names.keys), let near = names[near] {
+            return "\(wrong) Did you mean \(near)?"
+        }
         let typed = self.words.prefix { !$0.hasPrefix("-") }.prefix(2).filter { $0.allSatisfy(\.isLetter) }
         return "\(wrong) \((["culvert"] + typed).joined(separator: " ")) --help lists those that there are."
     }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import ConnectorCore
+import ControlAPI
 import Logging
 import Program
 
@@ -19,7 +20,15 @@ extension AsyncParsableCommand {
             failure = error
         } catch let error as EdgeFailure {
             let decision = ReconnectPolicy(retries: false).decide(afterCall: error)
-            guard case .stop(let reported) = decision else { throw ExitCode(CommandStatus.unavailable.rawValue) }
+            guard case .stop(var reported) = decision else { throw ExitCode(CommandStatus.unavailable.rawValue) }
+            if case .refused(_, _, let problem?) = error, problem.code == "invalid_credentials",
+                let source = EdgeAccess.sourceOfKey(
+                    arguments: Array(CommandLine.arguments.dropFirst()),
+                    environment: ProgramEnvironment.variables
+                )
+            {
+                reported.message += " \(source)"
+            }
             failure = reported
         } catch let code as ExitCode {
             throw code

@@ -36,6 +36,10 @@ struct DiagnoseCommand: AsyncParsableCommand {
     @Option(name: .customLong("to"), help: "Try this local server, too.")
     var target: String?
 
+    /// The same without its flag, as `culvert http` has it.
+    @Argument(help: .hidden)
+    var place: String?
+
     @OptionGroup var trustOptions: OriginTrustOptions
 
     @Flag(help: "Print the findings as JSON.")
@@ -45,7 +49,10 @@ struct DiagnoseCommand: AsyncParsableCommand {
     @OptionGroup var credentialOptions: CredentialOptions
 
     func validate() throws {
-        guard self.target != nil || self.trustOptions.isDefault else {
+        guard self.target == nil || self.place == nil else {
+            throw ValidationError("The local server is named twice: by --to, and without it.")
+        }
+        guard (self.target ?? self.place) != nil || self.trustOptions.isDefault else {
             throw ValidationError("--origin-ca-file and --origin-tls-verify are for the target of --to: add it.")
         }
     }
@@ -97,7 +104,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
                 "Which edge? Give --edge URL or --token-file FILE, or run culvert login."
             )
         }
-        let target = try self.target.map(Self.server)
+        let target = try (self.target ?? self.place).map(Self.server)
         let trust = try target.map { target throws(CommandFailure) in try self.trustOptions.originTrust(for: target) }
         let certificateAuthorityFile = self.edgeOptions.authorities().file(for: edge)
         return Diagnosis(

@@ -80,6 +80,14 @@ struct HTTPCommand: AsyncParsableCommand {
             return try await self.serve(target, at: ServingPlace("\(target)"), credentials)
         }
         let path = (self.target as NSString).expandingTildeInPath
+        for file in self.policyOptions.secretFiles + [credentials.apiKeyFile].compactMap(\.self)
+        where FolderServer.shares(file, in: path) {
+            throw CommandFailure(
+                .usage,
+                "\(PeerText.printable(file)) lies in the folder that is shared, where every visitor could read it: put it "
+                    + "elsewhere."
+            )
+        }
         let folder = try await FolderServer.start(sharing: path)
         defer { folder.stop() }
         try await self.serve(folder.target, at: ServingPlace(URL(fileURLWithPath: path).path), credentials)

@@ -37,6 +37,10 @@ struct LoginCommand: AsyncParsableCommand {
     )
     var apiKeyFile: String?
 
+    /// The edge without its flag.
+    @Argument(help: .hidden)
+    var place: String?
+
     @OptionGroup var edgeOptions: EdgeOptions
 
     func run() async throws {
@@ -47,7 +51,8 @@ struct LoginCommand: AsyncParsableCommand {
             }
             // One that can't be read is replaced.
             let former = try? LoginFile.read(at: path)
-            guard let edgeText = self.edgeOptions.edge ?? environment["CULVERT_EDGE"] ?? former?.edge else {
+            guard let edgeText = self.edgeOptions.edge ?? self.place ?? environment["CULVERT_EDGE"] ?? former?.edge
+            else {
                 throw CommandFailure(.usage, "Which edge? Give --edge URL.")
             }
             let edge = try EdgeAccess.address(edgeText)

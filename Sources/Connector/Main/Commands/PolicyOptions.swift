@@ -87,6 +87,11 @@ struct PolicyOptions<Source: PolicySchemaSource>: ParsableArguments, CustomRefle
         return TunnelPolicy(values)
     }
 
+    /// The files that secrets are read from.
+    var secretFiles: [String] {
+        Source.schema.members.filter(\.isSecret).compactMap { self.arguments[PolicyFlag.fileName(of: $0)]?.first }
+    }
+
     /// Whether secrets stand on the command line, where the history of the shell keeps them.
     var hasSecrets: Bool {
         Source.schema.members.contains { $0.isSecret && self.arguments[$0.flag]?.isEmpty == false }

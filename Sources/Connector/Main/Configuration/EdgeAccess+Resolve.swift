@@ -64,6 +64,27 @@ extension EdgeAccess {
         return EdgeAccess(edge: address, credentials: try Credentials(apiKey: apiKey, oneTimeCode: oneTimeCode))
     }
 
+    /// Where the key came from that an edge does not know, in a sentence, with what it comes before; `nil` if nobody can
+    /// tell.
+    ///
+    /// - Parameters:
+    ///   - arguments: The words of the command line.
+    ///   - environment: The environment of the process.
+    static func sourceOfKey(arguments: [String], environment: [String: String]) -> String? {
+        // What was just given, typed or read needs no word.
+        guard arguments.first != "login" else { return nil }
+        if arguments.contains(where: { $0 == "--api-key-file" || $0.hasPrefix("--api-key-file=") }) {
+            return "This is the key of --api-key-file."
+        }
+        let hasLogin =
+            LoginFile.path(environment: environment).map { FileManager.default.fileExists(atPath: $0) } ?? false
+        if environment["CULVERT_API_KEY"]?.isEmpty == false {
+            return "This is the key of CULVERT_API_KEY"
+                + (hasLogin ? ", which comes before the one that culvert login has stored." : ".")
+        }
+        return hasLogin ? "This is the key that culvert login has stored." : nil
+    }
+
     /// Parses the address of an edge that a person gave.
     static func address(_ text: String) throws(CommandFailure) -> EdgeAddress {
         do {

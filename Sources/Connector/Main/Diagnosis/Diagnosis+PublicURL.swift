@@ -83,6 +83,9 @@ extension Diagnosis {
         )
         let (status, body) = try await visit.get(url + "diagnosis.txt")
         guard status == 200, body == secret else {
+            if let problem = try? JSONDecoder().decode(ProblemDetails.self, from: Data(body.utf8)) {
+                throw EdgeFailure.refused(status: status, retryAfter: nil, problem: problem)
+            }
             throw EdgeFailure.notAnEdge(address: url, reason: "another server answered there, with HTTP \(status)")
         }
         return "a request passed through a tunnel made for the moment, \(url)"

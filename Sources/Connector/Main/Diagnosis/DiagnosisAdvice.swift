@@ -24,6 +24,13 @@ enum DiagnosisAdvice {
         case .otherScheme, .tunnelAddress, .proxy: nil
         case .unresolved: Self.unresolved(in: step)
         case .unreachable, .timedOut: Self.unreachable(failure, in: step)
+        case .untrusted(_, let reason) where reason.contains("another name"):
+            if case .publicURL = step {
+                "The edge, or what ends TLS in front of it, needs a certificate for all names below its domain, as "
+                    + "*.tunnels.example.com."
+            } else {
+                nil
+            }
         case .untrusted(_, let reason):
             reason.contains("--ca-file") ? "culvert login --ca-file FILE remembers the authority of an edge." : nil
         case .tls: "What ends TLS there, the edge or a proxy in front of it, says more in its log."
@@ -69,6 +76,8 @@ enum DiagnosisAdvice {
 
     private static func refused(_ status: Int, _ problem: ProblemDetails, in step: Step) -> String? {
         switch problem.code {
+        case "tls_required":
+            "Whoever runs the edge has to write https:// into its setting public.url, since it speaks TLS there."
         case "otp_required": "Add --otp and the six digits that the authenticator shows now."
         case "invalid_credentials", "missing_credentials":
             "Whoever runs the edge makes keys: culvert-edge credentials new."

@@ -118,7 +118,7 @@ struct CredentialsCommand: ParsableCommand {
                             path: files.apiKeys,
                             message:
                                 "there is an API key named \(self.name) already: choose another name, or replace the "
-                                + "key with credentials rotate"
+                                + "key with culvert-edge credentials rotate \(self.name)"
                         )
                     }
                     guard self.owner != nil || !ring.keys.contains(where: { $0.owner == self.name }) else {
@@ -167,6 +167,10 @@ struct CredentialsCommand: ParsableCommand {
 
         @Argument(help: "The name of the key.")
         var name: String
+
+        /// As `credentials new` spells it.
+        @Flag(name: .customLong("name"), help: .hidden)
+        var isNamed = false
 
         @Flag(inversion: .prefixedNo, help: "Ask for a one-time code; by default if the old key does.")
         var otp: Bool?

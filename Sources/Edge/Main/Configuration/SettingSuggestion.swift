@@ -12,23 +12,31 @@ struct SettingSuggestion {
     /// The most settings that are named.
     private static let most = 3
 
-    /// What frp's server and others call a setting, by its words.
-    private static let familiar: [([String], setting: String)] = [
-        (["port", "bind port", "bindport", "bind addr", "bindaddr", "addr", "address"], "listen"),
-        (["vhost http port", "vhosthttpport", "vhost https port", "vhosthttpsport"], "listen"),
-        (["domain", "subdomain host", "domains"], "public.wildcard-domain"),
-        (["url", "base url"], "public.url"),
-        (["dashboard port", "dashboard addr", "web server port", "web server addr", "metrics"], "admin.listen"),
-        (["cert", "cert file", "tls crt", "crt"], "tls.certificate"),
-        (["key file", "tls cert key"], "tls.key"),
-        (["allow ports", "port range"], "tcp.ports"),
+    /// What the configuration of frp's server and others calls a setting, by its letters.
+    private static let familiar: [(names: [String], setting: String)] = [
+        (["port", "bindport", "bindaddr", "addr", "address", "vhosthttpport", "vhosthttpsport"], "listen"),
+        (["domain", "domains", "subdomainhost"], "public.wildcard-domain"),
+        (["url", "baseurl"], "public.url"),
+        (["dashboardport", "dashboardaddr", "webserverport", "webserveraddr"], "admin.listen"),
+        (["cert", "certfile", "crt", "tlscert", "tlscrt", "tlscertfile", "transporttlscertfile"], "tls.certificate"),
+        (["keyfile", "tlskeyfile", "tlscertkey", "transporttlskeyfile"], "tls.key"),
+        (["allowports", "portrange"], "tcp.ports"),
         (["loglevel"], "log.level"),
+        (["logto", "logfile"], "log.file"),
     ]
 
     /// The end of the sentence "there is no such setting", or nothing.
     func words(for key: String) -> String {
-        let words = Self.words(of: key, in: self.layer).joined(separator: " ")
-        if let setting = Self.familiar.first(where: { $0.0.contains(words) })?.setting, self.keys.contains(setting) {
+        let letters = Self.words(of: key, in: self.layer).joined()
+        if ["token", "authtoken", "authmethod"].contains(letters) {
+            return "; an API key for whoever makes tunnels is made by culvert-edge credentials new"
+        }
+        if ["metrics", "enableprometheus"].contains(letters) {
+            return "; there are metrics at /metrics of \(self.layer.spelling("admin.listen"))"
+        }
+        if let setting = Self.familiar.first(where: { $0.names.contains(letters) })?.setting,
+            self.keys.contains(setting)
+        {
             return "; it is called \(self.layer.spelling(setting)) here"
         }
         // The same words at another level, before a slip of the keyboard in one of them.

@@ -38,10 +38,18 @@ enum ListenerTLS {
     ///
     /// - Returns: Sentences for the log; none without `tls.certificate`, or for a file that can't be used.
     static func warnings(_ configuration: EdgeConfiguration, now: Date = Date()) -> [String] {
-        guard let path = configuration.certificateFile, let leaf = try? self.chain(path).first else { return [] }
-        return CertificateFitness(leaf).faults(hosts: configuration.certifiedHosts, now: now).map {
-            "\(ShownPath.text(path)): \($0)"
+        guard let path = configuration.certificateFile else { return [] }
+        var warnings: [String] = []
+        if let url = configuration.publicURL, url.lowercased().hasPrefix("http:") {
+            warnings.append(
+                "public.url is \(url), and this edge speaks TLS: unless a proxy in front takes plain requests, write https://"
+            )
         }
+        guard let leaf = try? self.chain(path).first else { return warnings }
+        return warnings
+            + CertificateFitness(leaf).faults(hosts: configuration.certifiedHosts, now: now).map {
+                "\(ShownPath.text(path)): \($0)"
+            }
     }
 
     private static func chain(_ path: String) throws -> [NIOSSLCertificate] {
