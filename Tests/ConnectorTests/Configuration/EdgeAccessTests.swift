@@ -24,6 +24,28 @@ struct EdgeAccessTests {
         try EdgeAccess.resolve(edge: edge, apiKeyFile: apiKeyFile, oneTimeCode: nil, environment: environment)
     }
 
+    @Test("Where a key came from that an edge does not know is told, but for the one that was just given to login")
+    func source() throws {
+        try self.withFolder { environment, path in
+            func source(_ arguments: [String], _ more: [String: String] = [:]) -> String? {
+                EdgeAccess.sourceOfKey(arguments: arguments, environment: environment.merging(more) { $1 })
+            }
+            let variable = ["CULVERT_API_KEY": "variable"]
+            #expect(source(["http", "3000"]) == nil)
+            #expect(source(["http", "3000"], variable) == "This is the key of CULVERT_API_KEY.")
+            try LoginFile(edge: "https://stored.example", apiKey: "stored").write(to: path)
+            #expect(source(["http", "3000"]) == "This is the key that culvert login has stored.")
+            #expect(
+                source(["http", "3000"], variable)
+                    == "This is the key of CULVERT_API_KEY, which comes before the one that culvert login has stored."
+            )
+            for file in [["--api-key-file", "x"], ["--api-key-file=x"]] {
+                #expect(source(["http", "3000"] + file, variable) == "This is the key of --api-key-file.")
+            }
+            #expect(source(["login"], variable) == nil)
+        }
+    }
+
     @Test("Flags go before the environment, the environment before the login file")
     func precedence() throws {
         try self.withFolder { environment, path in

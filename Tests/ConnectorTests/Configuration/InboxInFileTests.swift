@@ -92,7 +92,7 @@ struct InboxInFileTests {
                     + "of 512 bytes and 8 asterisks at most."
             ),
             ("{paths: []}", "5: “inbox.paths” has to have 1 to 64 elements."),
-            ("{methods: POST}", "5: “methods” has to be a list."),
+            ("{methods: POST}", "5: “methods” has to be a list: each entry begins with a hyphen."),
             ("{verify: {scheme: github}}", "5: “verify” has to have “scheme” and “secret-file”."),
             ("{verify: {scheme: github, secret: s}}", "5: “verify” has to have “scheme” and “secret-file”."),
             ("{answer: {status: 500}}", "5: “status” has to be a number from 200 to 299."),

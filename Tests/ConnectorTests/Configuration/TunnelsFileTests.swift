@@ -225,6 +225,23 @@ struct TunnelsFileTests {
         #expect(failure?.message.contains("more than 1 MiB") == true)
     }
 
+    @Test(
+        "The files of other programs, and a colon without its space, are known for what they are",
+        arguments: [
+            ("serverAddr = \"x\"\n[[proxies]]\n", "c:1: This looks like TOML or INI"),
+            ("# frp\n[common]\nserver_addr = x\n", "c:2: This looks like TOML or INI"),
+            ("tunnels:\n  - target:3000\n    name: abc\n", "no space behind it"),
+            ("tunnels:\n  app: {target: 3000}\n", "each entry begins with a hyphen"),
+            ("just a text", "The file holds no settings"),
+            ("[a, b]", "The file holds no settings"),
+        ]
+    )
+    func otherFormats(yaml: String, words: String) {
+        let error = #expect(throws: TunnelsFile.Problems.self) { try TunnelsFile(yaml: yaml) }
+        let report = error?.report(for: "c") ?? ""
+        #expect(report.contains(words), "\(report)")
+    }
+
     @Test("Of very many problems the first fifty are listed, and the rest is counted")
     func manyProblems() {
         let yaml = "tunnels:\n" + String(repeating: "- target: x\n", count: 60)

@@ -103,7 +103,10 @@ extension TunnelsFileReader {
 
     private mutating func port(_ node: Node, of kind: TunnelKind) -> UInt16? {
         guard kind == .tcp else {
-            self.report(node, "“port” is for tunnels of kind tcp: leave it out, or add “kind: tcp”.")
+            self.report(
+                node,
+                "“port” is for tunnels of kind tcp: leave it out, or add “kind: tcp”. The local server's is “target: 3000”."
+            )
             return nil
         }
         return self.number(node, "port", in: 1...65_535).flatMap { UInt16(exactly: $0) }

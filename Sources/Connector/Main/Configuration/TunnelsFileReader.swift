@@ -18,11 +18,12 @@ extension TunnelsFile {
         do {
             root = try Yams.compose(yaml: yaml)
         } catch {
-            throw Problems(list: [Problem(notYAML: error)])
+            throw Problems(list: [Problem.otherFormat(yaml) ?? Problem(notYAML: error)])
         }
         guard let root, let mapping = root.mapping else {
             throw Problems(list: [
-                Problem(line: nil, message: "The file holds no settings: “tunnels” at least is needed.")
+                Problem.otherFormat(yaml)
+                    ?? Problem(line: nil, message: "The file holds no settings: “tunnels” at least is needed.")
             ])
         }
         var reader = TunnelsFileReader(folder: folder, policySchema: policySchema)
@@ -52,9 +53,31 @@ extension TunnelsFile {
 }
 
 extension TunnelsFile.Problem {
+    /// That a text is no YAML, but what frp's and other programs' files are written in.
+    static func otherFormat(_ text: String) -> TunnelsFile.Problem? {
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let isTable = line.hasPrefix("[") && !line.contains(",") && !line.contains(":")
+            let isAssignment =
+                line.prefix { $0.isLetter || "._-".contains($0) }.count > 0
+                && line.drop { $0.isLetter || $0.isNumber || "._-".contains($0) }.drop { $0 == " " }.hasPrefix("=")
+            guard isTable || isAssignment else { continue }
+            return TunnelsFile.Problem(
+                line: index + 1,
+                message:
+                    "This looks like TOML or INI, and a file of tunnels is YAML: “tunnels:”, and below it “- target: "
+                    + "3000” for each."
+            )
+        }
+        return nil
+    }
+
     /// Says where a text stops being YAML.
     init(notYAML error: any Error) {
-        let advice = "Indent with spaces, and put texts with special characters in quotes."
+        var advice = "Indent with spaces, and put texts with special characters in quotes."
+        let text = "\(error)"
+        if text.contains("expected ':'") || text.contains("mapping values are not allowed") {
+            advice = "Perhaps a colon in the line before has no space behind it, as “target: 3000” has."
+        }
         switch error {
         case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
             YamlError.composer(_, let problem, let mark, _):
@@ -125,7 +148,7 @@ struct TunnelsFileReader {
     /// Gives what a list has, within a bound.
     mutating func list(_ node: Node, _ name: String, atMost limit: Int) -> [Node] {
         guard let sequence = node.sequence else {
-            self.report(node, "“\(name)” has to be a list.")
+            self.report(node, "“\(name)” has to be a list: each entry begins with a hyphen.")
             return []
         }
         guard sequence.count <= limit else {

@@ -163,7 +163,7 @@ struct ListenAddress: SettingValue, Hashable, CustomStringConvertible {
     /// The port; 0 lets the system choose.
     var port: Int
 
-    static var expectation: String { "an address and a port such as 0.0.0.0:8989 or [::1]:8989" }
+    static var expectation: String { "an address and a port such as 127.0.0.1:8989, 0.0.0.0:8989 or [::1]:8989" }
 
     init(host: String, port: Int) {
         self.host = host
