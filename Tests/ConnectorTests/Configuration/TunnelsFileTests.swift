@@ -242,6 +242,34 @@ struct TunnelsFileTests {
         #expect(report.contains(words), "\(report)")
     }
 
+    @Test("Files of secrets that a tunnel would share with its folder are refused, the file of tunnels among them")
+    func exposedFiles() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("secret", to: "site/password.txt")
+        try folder.write("secret", to: "password.txt")
+        func problems(_ credential: String) throws -> [String] {
+            let text = "tunnels: [{target: ./site, policy: {basic-auth: [{username: u, \(credential)}]}}]"
+            do {
+                _ = try TunnelsFile(text: text, of: folder.path + "/tunnels.yaml")
+                return []
+            } catch {
+                return error.list.map(\.message)
+            }
+        }
+        let inside = try problems("password-file: site/password.txt")
+        #expect(inside.count == 1 && inside[0].contains("site/password.txt lies in"), "\(inside)")
+        #expect(try problems("password-file: password.txt").isEmpty)
+        #expect(try problems("password: secret").isEmpty, "The file of tunnels is not shared.")
+        let shared = #expect(throws: TunnelsFile.Problems.self) {
+            try TunnelsFile(
+                text: "tunnels: [{target: ./, policy: {basic-auth: [{username: u, password: secret}]}}]",
+                of: folder.path + "/tunnels.yaml"
+            )
+        }
+        #expect(shared?.list.first?.message.contains("tunnels.yaml lies in") == true)
+        _ = try TunnelsFile(text: "tunnels: [{target: ./}]", of: folder.path + "/tunnels.yaml")
+    }
+
     @Test("Of very many problems the first fifty are listed, and the rest is counted")
     func manyProblems() {
         let yaml = "tunnels:\n" + String(repeating: "- target: x\n", count: 60)

@@ -82,6 +82,25 @@ struct TunnelsFile: Equatable, Sendable {
     ///   - path: The file, in whose folder the relative paths start.
     init(text: String, of path: String) throws(Problems) {
         try self.init(yaml: text, folder: path == "-" ? "" : (path as NSString).deletingLastPathComponent)
+        // A password that stands in the file makes it one of those that nobody else may read.
+        let isSecret = path != "-" && text.contains(/(^|[\s{,])password:/)
+        let exposed = self.exposedFiles(beside: isSecret ? [path] : [])
+        guard exposed.isEmpty else { throw Problems(list: exposed) }
+    }
+
+    /// The files of secrets that lie in a folder which a tunnel shares, where every visitor could read them.
+    private func exposedFiles(beside more: [String]) -> [Problem] {
+        let folders = self.tunnels.compactMap(\.target.folder)
+        return (self.namedFiles + more).compactMap { file in
+            folders.first { FolderServer.shares(file, in: $0) }.map { folder in
+                Problem(
+                    line: nil,
+                    message:
+                        "\(PeerText.printable(file)) lies in \(PeerText.printable(folder)), which a tunnel shares, where "
+                        + "every visitor could read it: put it elsewhere."
+                )
+            }
+        }
     }
 
     /// The text of a file.
