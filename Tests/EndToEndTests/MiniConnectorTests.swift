@@ -58,5 +58,43 @@ extension EndToEnd {
             _ = try await away.end()
             #expect(away.standardOutput.split(separator: " ").joined(separator: " ") == "20 502\n")
         }
+
+        @Test("It asks for a successor of its token in time, and serves on with it when the first has ended")
+        func renews() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try await EdgeProcess(in: scratch, arguments: ["--dev", "--tunnel-token-lifetime", "6s"])
+            let port = try FreePort.next()
+            let origin = try RunningProcess(
+                Programs.python,
+                ["-m", "http.server", "\(port)", "--bind", "127.0.0.1", "--directory", scratch.file("").path],
+                in: scratch
+            )
+            defer { origin.send(signal: SIGKILL) }
+            let tunnel = try await edge.createTunnel(in: scratch)
+            let connector = try RunningProcess(
+                Programs.python,
+                [
+                    Programs.repository.appendingPathComponent("examples/mini-connector/mini_connector.py").path,
+                    "\(port)",
+                ],
+                environment: ["CULVERT_TOKEN": tunnel.token],
+                in: scratch
+            )
+            _ = try await connector.line(startingWith: "http")
+            // For more than the lives of two tokens, and then once more.
+            let script = """
+                end=$(($(date +%s) + 14))
+                while [ "$(date +%s)" -lt "$end" ]; do
+                    curl -sS -o /dev/null -w '%{http_code}\n' "$0/"
+                    sleep 0.2
+                done | sort | uniq -c >&2
+                curl -sS --retry 20 --retry-all-errors --retry-delay 1 -f -o /dev/null -w '%{http_code}' "$0/"
+                """
+            let visitors = try RunningProcess("/bin/sh", ["-c", script, "\(edge.url)/\(tunnel.id)"], in: scratch)
+            #expect(try await visitors.end() == .exited(0), "\(visitors.standardError)\(connector.standardError)")
+            #expect(visitors.standardOutput == "200")
+            #expect(visitors.standardError.contains(" 200\n"))
+            #expect(connector.standardError == "")
+        }
     }
 }

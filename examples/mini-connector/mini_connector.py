@@ -13,6 +13,7 @@ import random
 import struct
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import websockets
@@ -218,21 +219,43 @@ def renewed(token):
         return json.load(response)["token"]
 
 
+def asked_wait(headers):
+    """How many seconds a server wants to be left alone, if it says so."""
+    text = headers.get("Retry-After", "")
+    return min(int(text), 300) if text.isdigit() else 0
+
+
+class Token:
+    """The tunnel's token, and in time its successor, while sessions come and go."""
+
+    def __init__(self, text):
+        self.text = text
+
+    async def keep(self):
+        """Asks for a successor at two thirds of each token's life, and again where the edge can't be asked."""
+        while True:
+            said = claims(self.text)
+            await asyncio.sleep(max(0, said["iat"] + (said["exp"] - said["iat"]) * 2 / 3 - time.time()))
+            try:
+                self.text = await asyncio.to_thread(renewed, self.text)
+            except (OSError, ValueError, KeyError) as error:
+                wait = asked_wait(error.headers) if isinstance(error, urllib.error.HTTPError) else 0
+                await asyncio.sleep(max(wait, random.uniform(1, 5)))
+
+
 async def main():
     """Dials where the token says, and again for ever."""
-    token, port, pause = os.environ["CULVERT_TOKEN"].strip(), int(sys.argv[1]), 0.25
-    said = claims(token)
-    print(said["url"], flush=True)
-    while True:
-        if said["iat"] + (said["exp"] - said["iat"]) * 2 / 3 < time.time():
-            token = await asyncio.to_thread(renewed, token)
-            said = claims(token)
+    token, port, pause = Token(os.environ["CULVERT_TOKEN"].strip()), int(sys.argv[1]), 0.25
+    print(claims(token.text)["url"], flush=True)
+    keeping = asyncio.create_task(token.keep())
+    while not keeping.done():
+        said, wait = claims(token.text), 0
         address = said["edge"].replace("http", "ws", 1) + "/api/tunnel/connect/" + said["sub"]
         try:
             async with websockets.connect(
                 address,
                 subprotocols=["culvert.mux.v1"],
-                additional_headers={"Authorization": f"Bearer {token}"},
+                additional_headers={"Authorization": f"Bearer {token.text}"},
                 compression=None,  # an extension would end the connection (B.2)
                 ping_interval=None,  # the edge asks for signs of life with frames of its own
                 max_size=65536,
@@ -242,9 +265,10 @@ async def main():
         except websockets.InvalidStatus as refusal:
             if refusal.response.status_code in (401, 403, 404):
                 sys.exit(f"the edge refuses the token: HTTP {refusal.response.status_code}")
+            wait = asked_wait(refusal.response.headers)
         except (OSError, websockets.WebSocketException):
             pass
-        await asyncio.sleep(random.uniform(0, pause))
+        await asyncio.sleep(max(wait, random.uniform(0, pause)))
         pause = min(2 * pause, 30)
 
 

@@ -20,6 +20,7 @@ import tempfile
 import threading
 
 import chart_routes
+from chart_refusals import REFUSED, TYPOS
 import kubernetes_validate
 import promql_parser
 import yaml
@@ -37,9 +38,6 @@ TOGGLES = {
     "ingress.tlsSecret": ["ingress-tls"],
     "ingress.className": ["traefik", "nginx"],
     "ingress.annotations.a": ["b"],
-    "gateway.enabled": ["true,gateway.parentRefs[0].name=public"],
-    "gateway.annotations.a": ["b"],
-    "gateway.host": ["other.example.com"],
     "traefik.enabled": ["true"],
     "traefik.tlsSecret": ["traefik-tls"],
     "traefik.certResolver": ["letsencrypt,traefik.tlsSecret="],
@@ -97,40 +95,15 @@ TOGGLES = {
     "service.annotations.a": ["b"],
     "service.externalTrafficPolicy": ["Local"],
     "adminService.annotations.a": ["b"],
-    # Last, since it allows no more than one pod.
+    # Last, since they allow no TLS at the pods, and no more than one of them.
+    "gateway.enabled": ["true,gateway.parentRefs[0].name=public,tls.existingSecret="],
+    "gateway.annotations.a": ["b"],
+    "gateway.host": ["other.example.com"],
     "inbox.enabled": ["true,replicaCount=1,autoscaling.enabled=false,config.cluster.redis.url="],
     "inbox.store": ["redis,config.cluster.redis.url=redis://redis.example"],
     "inbox.existingClaim": ["messages"],
     "inbox.storageClass": ["fast"],
     "inbox.keySecret": ["inbox-key"],
-}
-TYPOS = [
-    "replicaCounts=2",
-    "image.tags=1",
-    "config.tunnel.request-timeouts=3s",
-    "config.tunnel.request-timeout=3 seconds",
-    "config.errors.status-map=cdnn",
-    "config.cluster.redis.urls=redis://redis.example",
-    "config.public.url=tunnels.example.com",
-    "traefik.enable=true",
-    "resources.limit.memory=1Gi",
-    "service.port=0",
-    "autoscaling.minReplicas=none",
-]
-# What the chart refuses, because the pod would not start or the route lead elsewhere; and words of the reason.
-REFUSED = {
-    "image.repository=": "image.repository is required",
-    "config.public.url=http://tunnels.example.com": "has to begin with https://",
-    "config.public.path-mode=false": "config.public.wildcard-domain",
-    "config.proxies.client-ip-header=CF-Connecting-IP": "config.proxies.trusted",
-    "traefik.enabled=true,traefik.certResolver=le,traefik.tlsSecret=tls": "leave one out",
-    "gateway.enabled=true": "gateway.parentRefs is required",
-    "replicaCount=2": "config.cluster.redis.url",
-    "autoscaling.enabled=true": "config.cluster.redis.url",
-    "inbox.enabled=true,replicaCount=2": "inbox.store=file is for one pod",
-    "inbox.enabled=true,autoscaling.enabled=true": "inbox.store=file is for one pod",
-    "inbox.enabled=true,config.cluster.redis.url=redis://redis.example": "don't go together",
-    "inbox.enabled=true,inbox.store=redis": "which is empty",
 }
 # Kinds whose schemas come with an operator and not with Kubernetes: the keys of `spec` that we may use.
 CUSTOM = {

@@ -47,6 +47,7 @@ struct FamiliarFlagTests {
             ("http 3000 --pooling-enabled=false", "http 3000"),
             ("http 3000 --inspect=false", "http 3000 --inspect=false"),
             ("tunnels create --url my-app", "tunnels create --name my-app"),
+            ("127.0.0.1:3000", "http 127.0.0.1:3000"), ("[::1]:3000", "http [::1]:3000"),
             ("3000", "http 3000"), (":3000 --name my-app", "http :3000 --name my-app"),
             ("http://localhost:3000", "http http://localhost:3000"),
             ("connect --to 3000", "connect --to 3000"),

@@ -19,6 +19,26 @@ somebody reads it, and not by a pod that starts again and again.
 {{- if and (index .Values.config.proxies "client-ip-header") (not .Values.config.proxies.trusted) -}}
 {{- fail "config.proxies.client-ip-header is read from config.proxies.trusted only, which is empty: list the networks of the ingress controller's pods" -}}
 {{- end -}}
+{{- if and (eq .Values.config.dashboard "public") (not (index $public "api-host")) -}}
+{{- fail "config.dashboard=public needs config.public.api-host: the dashboard has a host of its own, or none" -}}
+{{- end -}}
+{{- if and (index .Values.config "tls-passthrough" "listen") (not $wildcard) -}}
+{{- fail "config.tls-passthrough.listen needs config.public.wildcard-domain: tunnels of TLS are told apart by their hosts" -}}
+{{- end -}}
+{{- if and (or (eq (index .Values.config.http "proxy-protocol" | toString) "true") (eq (index .Values.config.tcp "proxy-protocol" | toString) "true")) (not .Values.config.proxies.trusted) -}}
+{{- fail "proxy-protocol is taken from config.proxies.trusted only, which is empty: list the networks of what is in front" -}}
+{{- end -}}
+{{- range $ports := splitList "," (.Values.config.tcp.ports | toString | nospace) -}}
+{{- $ends := splitList "-" $ports -}}
+{{- range $taken := list 8989 8990 8991 -}}
+{{- if and $ports (le (first $ends | int) $taken) (ge (last $ends | int) $taken) -}}
+{{- fail (printf "config.tcp.ports holds %d, on which the edge listens itself: choose other ones" $taken) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.gateway.enabled .Values.tls.existingSecret -}}
+{{- fail "gateway.enabled and tls.existingSecret don't go together: a Gateway speaks plain HTTP to the pods, unless a BackendTLSPolicy of your own says otherwise; have the Gateway end TLS" -}}
+{{- end -}}
 {{- if and .Values.traefik.enabled .Values.traefik.certResolver .Values.traefik.tlsSecret -}}
 {{- fail "traefik.certResolver and traefik.tlsSecret are two certificates for one route: leave one out" -}}
 {{- end -}}

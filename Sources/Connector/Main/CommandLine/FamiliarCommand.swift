@@ -48,7 +48,7 @@ enum FamiliarCommand {
                 + "visitors are."
         ),
         (["ssh"], "An SSH server is reached by culvert tcp 22."),
-        (["update", "upgrade"], "culvert is updated as it was installed: the page of releases says how."),
+        (["update", "upgrade"], "culvert is updated as it was installed: with the newer package, archive or image."),
         (["doctor", "check", "ping", "test"], "culvert diagnose tries everything that a tunnel needs."),
         (["file", "files", "dir", "static"], "A folder is shared by culvert http ./folder."),
         (["server", "edge", "frps", "daemon"], "The server is a program of its own: culvert-edge."),

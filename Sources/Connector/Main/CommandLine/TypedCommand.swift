@@ -125,7 +125,9 @@ struct TypedCommand {
     private static func isTarget(_ word: String) -> Bool {
         let digits = word.hasPrefix(":") ? word.dropFirst() : word[...]
         if !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }) { return true }
-        return ["http://", "https://", "unix:", "./", "../", "/", "localhost:"].contains { word.hasPrefix($0) }
+        return ["http://", "https://", "unix:", "./", "../", "/", "localhost:", "127.0.0.1:", "[::1]:"].contains {
+            word.hasPrefix($0)
+        }
             || word == "." || word == ".."
     }
 
