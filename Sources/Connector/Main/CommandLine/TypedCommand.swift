@@ -18,6 +18,10 @@ struct TypedCommand {
         guard let command = Self.aliased.first(where: { words.starts(with: $0) }) else { return words }
         var understood = Array(words.prefix(command.count))
         var rest = words.dropFirst(command.count)
+        // What follows a flag may be its value.
+        let hasTarget = zip([""] + rest, rest).contains {
+            !$0.hasPrefix("-") && !$1.hasPrefix("-") && Self.isTarget($1)
+        }
         while let word = rest.popFirst() {
             guard word != "--" else { return understood + [word] + rest }
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
@@ -35,9 +39,12 @@ struct TypedCommand {
                 understood.append(([replacement.last ?? ""] + parts.dropFirst()).joined(separator: "="))
             case .label(let flag):
                 guard let value = parts.dropFirst().first ?? rest.popFirst() else { return understood + [word] }
-                // cloudflared's --url is the local server.
-                if Self.isLocal(value) {
+                // cloudflared's --url is the local server, wherever it is.
+                let isServer = !hasTarget && ["http://", "https://"].contains { value.hasPrefix($0) }
+                if Self.isLocal(value) || command == ["http"] && isServer {
                     understood.append(value)
+                } else if command == ["tcp"], let port = Self.port(of: value) {
+                    understood += ["--port", port]
                 } else {
                     understood += [flag, Self.label(of: value)]
                     // The rest is the edge's to give: who asked for another host is told where the tunnel is.
@@ -142,6 +149,13 @@ struct TypedCommand {
     /// The first label of a host or of a URL's host.
     private static func label(of value: String) -> String {
         String(Self.host(of: value).prefix { $0 != "." })
+    }
+
+    /// The port of a URL of TCP, as ngrok names those of its edges.
+    private static func port(of value: String) -> String? {
+        guard value.hasPrefix("tcp://"), let colon = value.lastIndex(of: ":") else { return nil }
+        let port = value[value.index(after: colon)...]
+        return !port.isEmpty && port.allSatisfy(\.isNumber) ? String(port) : nil
     }
 
     /// A host, or that of a URL, without its port.
