@@ -12,6 +12,13 @@ package enum NearestWord {
         return near.min { ($0.distance, $0.word) < ($1.distance, $1.word) }?.word
     }
 
+    /// The nearest of some flags, with its hyphens: these are no letters that could be right or wrong.
+    package static func toFlag(_ flag: String, among flags: some Sequence<String>) -> String? {
+        func name(_ flag: String) -> String { String(flag.drop { $0 == "-" }) }
+        let flags = Dictionary(flags.map { (name($0), $0) }) { first, _ in first }
+        return self.to(name(flag), among: flags.keys).flatMap { flags[$0] }
+    }
+
     /// How many letters have to be put in, left out, replaced or swapped with their neighbour.
     package static func distance(_ first: String, _ second: String) -> Int {
         // Both are words of a command line; what is longer is no slip.

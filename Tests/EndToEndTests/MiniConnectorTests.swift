@@ -6,6 +6,27 @@ import Testing
 extension EndToEnd {
     @Suite("The connector of docs/mini-connector.md", .serialized)
     struct MiniConnector {
+        private func origin(sharing folder: String, at port: Int, in scratch: ScratchFolder) throws -> RunningProcess {
+            try RunningProcess(
+                Programs.python,
+                ["-m", "http.server", "\(port)", "--bind", "127.0.0.1", "--directory", folder],
+                in: scratch
+            )
+        }
+
+        /// The connector, once it serves.
+        private func connector(_ token: String, _ port: Int, in scratch: ScratchFolder) async throws -> RunningProcess {
+            let program = Programs.repository.appendingPathComponent("examples/mini-connector/mini_connector.py")
+            let connector = try RunningProcess(
+                Programs.python,
+                [program.path, "\(port)"],
+                environment: ["CULVERT_TOKEN": token],
+                in: scratch
+            )
+            _ = try await connector.line(startingWith: "http")
+            return connector
+        }
+
         @Test("It serves a tunnel: large bodies both ways, many streams, and a server that is away")
         func serves() async throws {
             let scratch = try ScratchFolder()
@@ -16,22 +37,9 @@ extension EndToEnd {
                 .write(to: site.appendingPathComponent("big.bin"))
             try Data("hello".utf8).write(to: site.appendingPathComponent("small.txt"))
             let port = try FreePort.next()
-            let origin = try RunningProcess(
-                Programs.python,
-                ["-m", "http.server", "\(port)", "--bind", "127.0.0.1", "--directory", site.path],
-                in: scratch
-            )
+            let origin = try self.origin(sharing: site.path, at: port, in: scratch)
             let tunnel = try await edge.createTunnel(in: scratch)
-            let connector = try RunningProcess(
-                Programs.python,
-                [
-                    Programs.repository.appendingPathComponent("examples/mini-connector/mini_connector.py").path,
-                    "\(port)",
-                ],
-                environment: ["CULVERT_TOKEN": tunnel.token],
-                in: scratch
-            )
-            _ = try await connector.line(startingWith: "http")
+            let connector = try await self.connector(tunnel.token, port, in: scratch)
             let url = "\(edge.url)/\(tunnel.id)"
             // More requests than it has slots for at first, so that it has to give places back.
             let script = """
@@ -64,23 +72,10 @@ extension EndToEnd {
             let scratch = try ScratchFolder()
             let edge = try await EdgeProcess(in: scratch, arguments: ["--dev", "--tunnel-token-lifetime", "6s"])
             let port = try FreePort.next()
-            let origin = try RunningProcess(
-                Programs.python,
-                ["-m", "http.server", "\(port)", "--bind", "127.0.0.1", "--directory", scratch.file("").path],
-                in: scratch
-            )
+            let origin = try self.origin(sharing: scratch.file("").path, at: port, in: scratch)
             defer { origin.send(signal: SIGKILL) }
             let tunnel = try await edge.createTunnel(in: scratch)
-            let connector = try RunningProcess(
-                Programs.python,
-                [
-                    Programs.repository.appendingPathComponent("examples/mini-connector/mini_connector.py").path,
-                    "\(port)",
-                ],
-                environment: ["CULVERT_TOKEN": tunnel.token],
-                in: scratch
-            )
-            _ = try await connector.line(startingWith: "http")
+            let connector = try await self.connector(tunnel.token, port, in: scratch)
             // For more than the lives of two tokens, and then once more.
             let script = """
                 end=$(($(date +%s) + 14))

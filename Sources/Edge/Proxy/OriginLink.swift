@@ -30,7 +30,7 @@ protocol OriginLinkConsumer: AnyObject {
 /// read or one flush brought. Back-pressure is mirrored in both directions.
 ///
 /// It is `Sendable` because each of its variables belongs to one of the two loops, as marked.
-final class OriginLink: @unchecked Sendable {  // Each variable is touched on the one loop it is marked with.
+final class OriginLink: @unchecked Sendable {  // The compiler knows no variable of an event loop.
     /// Why there is no stream any more.
     enum Failure {
         /// None could be opened.

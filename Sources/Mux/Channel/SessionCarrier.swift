@@ -8,7 +8,7 @@ import NIOCore
 /// read or one flush brought, and the session is held back while more than a little is on its way.
 ///
 /// It is `Sendable` because each of its variables belongs to one of the two loops, as marked.
-final class SessionCarrier: @unchecked Sendable {  // Each variable is touched on the one loop it is marked with.
+final class SessionCarrier: @unchecked Sendable {  // The compiler knows no variable of an event loop.
     private let connectionLoop: any EventLoop
     private let sessionLoop: any EventLoop
     private let isLocal: Bool

@@ -18,7 +18,7 @@ import Synchronization
 ///
 /// It is `Sendable` because its mutable state is used on the event loop alone, and what other threads may read is
 /// atomic.
-public final class StreamChannel: @unchecked Sendable {  // Demanded by NIO; loop-bound state, constants and atomics.
+public final class StreamChannel: @unchecked Sendable {  // NIO demands it; the compiler knows no loops.
     /// Where every call must come from that NIO does not promise to be thread-safe.
     public let eventLoop: any EventLoop
     /// The channel of the session.

@@ -103,7 +103,7 @@ extension CommandDocument {
         guard let wrong = typed.first(where: { $0 != "--help" && $0 != "--version" && !hidden.contains($0) }) else {
             return nil
         }
-        let near = NearestWord.to(wrong, among: known).map { " Did you mean \($0)?" }
+        let near = NearestWord.toFlag(wrong, among: known).map { " Did you mean \($0)?" }
         return "There is no option \(wrong) here." + (near ?? " --help lists those that there are.")
     }
 

@@ -50,12 +50,10 @@ package struct ServedTunnel: Sendable {
 
     /// What a person is told who asked for another host than the edge gives; `nil` if it is the same.
     ///
-    /// - Parameter host: The host that was asked for.
-    package func sentence(askedFor host: String) -> String? {
-        Self.sentence(askedFor: host, givenURL: self.publicURL)
-    }
-
-    static func sentence(askedFor host: String, givenURL url: String) -> String? {
+    /// - Parameters:
+    ///   - host: The host that was asked for.
+    ///   - url: Where visitors reach the tunnel.
+    package static func sentence(askedFor host: String, givenURL url: String) -> String? {
         guard URLComponents(string: url)?.host?.lowercased() != host.lowercased() else { return nil }
         return "The tunnel is at \(PeerText.printable(url)), and not at \(PeerText.printable(host)): an edge "
             + "gives hosts of its own domain alone."

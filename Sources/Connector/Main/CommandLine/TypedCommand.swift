@@ -95,11 +95,7 @@ struct TypedCommand {
                 return "\(wrong) \(word) is an option of culvert http."
             }
         }
-        // The hyphens are no letters that could be right.
-        let names = Dictionary(flags.map { (String($0.drop { $0 == "-" }), $0) }) { first, _ in first }
-        if let near = NearestWord.to(String(flag.drop { $0 == "-" }), among: names.keys), let near = names[near] {
-            return "\(wrong) Did you mean \(near)?"
-        }
+        if let near = NearestWord.toFlag(flag, among: flags) { return "\(wrong) Did you mean \(near)?" }
         let typed = self.words.prefix { !$0.hasPrefix("-") }.prefix(2).filter { $0.allSatisfy(\.isLetter) }
         return "\(wrong) \((["culvert"] + typed).joined(separator: " ")) --help lists those that there are."
     }

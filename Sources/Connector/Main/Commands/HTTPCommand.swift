@@ -131,7 +131,11 @@ struct HTTPCommand: AsyncParsableCommand {
             let askedHost = self.askedHost
             return try await run.run { server in
                 let tunnel = try await creation(name).prepare(server)
-                if let askedHost, let sentence = tunnel.sentence(askedFor: askedHost) { logger.warning("\(sentence)") }
+                if let askedHost,
+                    let sentence = ServedTunnel.sentence(askedFor: askedHost, givenURL: tunnel.publicURL)
+                {
+                    logger.warning("\(sentence)")
+                }
                 return tunnel
             }
         }

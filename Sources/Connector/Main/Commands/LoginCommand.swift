@@ -43,6 +43,12 @@ struct LoginCommand: AsyncParsableCommand {
 
     @OptionGroup var edgeOptions: EdgeOptions
 
+    func validate() throws {
+        guard self.edgeOptions.edge == nil || self.place == nil else {
+            throw ValidationError("The edge is named twice: by --edge, and without it.")
+        }
+    }
+
     func run() async throws {
         try await self.reportingFailures {
             let environment = ProgramEnvironment.variables
