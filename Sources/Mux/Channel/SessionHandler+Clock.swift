@@ -42,8 +42,7 @@ extension SessionHandler {
         self.adaptUnsentLimit(now: now)
         self.dispatchEvents()
         self.pump()
-        // Sessions that rest keep no buffer for what they may send.
-        self.spare = nil
+        self.core.replay.spares.age()
     }
 }
 

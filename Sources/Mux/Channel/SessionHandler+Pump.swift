@@ -60,7 +60,7 @@ extension SessionHandler {
 
     private func nextBatch(of estimate: Int, limit: Int, now: NIODeadline) -> ByteBuffer? {
         let capacity = max(estimate, 512)
-        var batch = self.spareBatch(holding: capacity) ?? self.transport.allocator.buffer(capacity: capacity)
+        var batch = self.emptyBatch(holding: capacity)
         if let pong = self.pongDue.take() { self.encoder.encode(.pong, pong, into: &batch) }
         self.core.writeMessages(
             into: &batch,
@@ -70,19 +70,16 @@ extension SessionHandler {
             now: now
         )
         guard batch.readableBytes > 0 else {
-            if batch.storageCapacity <= Self.largestSpare { self.spare = batch }
+            self.core.replay.spares.keep(batch)
             return nil
         }
         return batch
     }
 
-    /// The largest buffer that is kept for the next look, in bytes.
-    private static let largestSpare = 2_048
-
-    private func spareBatch(holding count: Int) -> ByteBuffer? {
-        guard let spare, spare.storageCapacity >= count else { return nil }
-        self.spare = nil
-        return spare
+    /// A buffer that nobody else holds: to write into another one would copy it.
+    private func emptyBatch(holding count: Int) -> ByteBuffer {
+        if let spare = self.core.replay.spares.take(holding: count) { return spare }
+        return self.transport.allocator.buffer(capacity: count)
     }
 
     func writeWebSocketFrame(_ body: (inout WebSocketEncoder, inout ByteBuffer) -> Void) {

@@ -45,9 +45,6 @@ public final class SessionHandler {
     /// What the peer's latest WebSocket ping carried, while it is not answered.
     var pongDue: ByteBuffer?
 
-    /// A buffer for the next messages, unused since the last look for some.
-    var spare: ByteBuffer?
-
     var isReading = false
     private var isDispatching = false
     var isPumpScheduled = false

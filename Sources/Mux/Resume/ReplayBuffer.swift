@@ -26,6 +26,8 @@ struct ReplayBuffer {
     private var dropped: UInt64 = 0
     /// The last message that the peer owes an acknowledgement for.
     private var lastOwed: UInt64 = 0
+    /// What was kept and is needed no more.
+    var spares = SpareBatches()
 
     private struct Batch {
         var bytes: ByteBuffer
@@ -95,7 +97,7 @@ struct ReplayBuffer {
         while let first = self.batches.first, first.last <= count {
             self.byteCount -= first.bytes.storageCapacity
             self.dropped = first.last
-            self.batches.removeFirst()
+            self.spares.keep(self.batches.removeFirst().bytes)
             if let next { self.next = max(0, next - 1) }
         }
     }
@@ -139,6 +141,7 @@ struct ReplayBuffer {
     /// The session is over.
     mutating func removeAll() {
         self.batches.removeAll()
+        self.spares.removeAll()
         self.byteCount = 0
         self.next = nil
         self.waitingSince = nil
