@@ -107,6 +107,12 @@ def pack(folder, archive, base):
                     tar.addfile(entry, content if path.is_file() else None)
 
 
+# What the README leads to, and where that leads to, but for sources.
+DOCUMENTS = (
+    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "compose.yaml", "docs", "examples", "helm",
+)  # fmt: skip
+
+
 def tarball(version, machine, texts, dist):
     """One archive with everything, to be unpacked below /usr/local or anywhere."""
     name = f"culvert-{version}-{machine}"
@@ -121,8 +127,9 @@ def tarball(version, machine, texts, dist):
         unit = (PACKAGING / "culvert-edge.service").read_text()
         write(folder / "share/systemd/culvert-edge.service", unit.replace("/usr/bin/", "/usr/local/bin/"))
         write(folder / "share/examples/edge.yaml", (PACKAGING / "edge.yaml").read_text())
-        for file in ("LICENSE", "README.md", "CHANGELOG.md"):
-            write(folder / file, (ROOT / file).read_text())
+        for file in run("git", "-C", str(ROOT), "ls-files", *DOCUMENTS).splitlines():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, folder / file)
         write(folder / "LICENSES.txt", texts["licences"])
         write(folder / "culvert.cdx.json", texts["materials"])
         pack(folder, dist / f"{name}.tar.gz", name)
