@@ -68,6 +68,7 @@ struct ReconnectPolicyTests {
             .notAnEdge(address: "x", reason: "y"), .untrusted(address: "x", reason: "y"), refused(200), refused(301),
             .otherScheme(address: "http://x", right: "https://x"), .tunnelAddress(address: "x", edge: nil),
             refused(404), refused(501),
+            refused(401, problem: ProblemDetails(title: "Log in", status: 401, code: "session_ended")),
         ]
             as [EdgeFailure]
     )

@@ -71,6 +71,8 @@ struct CommandLineTests {
             Issue.record("\(line) was understood")
         } catch {
             #expect(CulvertCommand.exitCode(for: error).rawValue == CommandStatus.usage.rawValue)
+            let report = CulvertCommand.report(of: error)
+            #expect(report.hasPrefix("culvert: ") && !report.contains("Error: "))
         }
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ArgumentParser
 import ConnectorCore
 import Foundation
 import Testing
@@ -39,6 +40,18 @@ struct ConfigCheckTests {
                 ]
             ]
         )
+    }
+
+    @Test("A tunnel's name in the place of a file is told from a file that is not there")
+    func names() throws {
+        let failure = #expect(throws: CommandFailure.self) {
+            try TunnelsFileOptions.parse(["my-app"]).path(environment: [:])
+        }
+        #expect(failure?.status == .configuration)
+        #expect(failure?.message.contains("culvert http TARGET --name my-app") == true)
+        for path in ["./my-app", "tunnels.yaml"] {
+            #expect(try TunnelsFileOptions.parse([path]).path(environment: [:]) == path)
+        }
     }
 
     private func members(_ text: String) throws -> [String: [[String: String]]] {

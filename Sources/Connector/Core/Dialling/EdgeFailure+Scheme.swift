@@ -17,6 +17,8 @@ extension EdgeFailure {
 
     /// What an edge answers there itself.
     static let tlsRequired = "tls_required"
+    /// What an edge answers at its admin address, where people log in.
+    static let sessionEnded = "session_ended"
 
     /// Whether a server that expects TLS, or sends everybody to another port for it, behaves like this.
     private func mayComeOfScheme(at edge: EdgeAddress) -> Bool {

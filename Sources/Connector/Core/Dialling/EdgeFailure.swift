@@ -75,7 +75,7 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
                 "The edge does not take this token: it has been replaced or revoked, is of another kind, or another "
                 + "edge's; one that was started anew with --dev is another. Whoever has an API key makes one: culvert tunnels "
                 + "token NAME to serve, culvert tunnels access NAME to visit."
-        case "session_ended"?:
+        case Self.sessionEnded?:
             return "This is an edge's admin address, for its dashboard and probes: give the one for visitors."
         default: if let problem { return problem.sentence }
         }

@@ -60,6 +60,9 @@ package struct ReconnectPolicy: Sendable {
         switch failure {
         case .refused(let status, let retryAfter, let problem):
             switch status {
+            case 401 where problem?.code == EdgeFailure.sessionEnded:
+                // The address of an edge's dashboard: it knows no keys.
+                return self.firstContact(failure)
             case 401, 403:
                 let wantsCode = problem?.code == "otp_required"
                 return .stop(CommandFailure(.refused, failure.description, wantsOneTimeCode: wantsCode))

@@ -42,12 +42,21 @@ extension CulvertCommand {
             Logger(label: "culvert") { _ in StandardErrorLog(format: .json, level: .error) }.report(event)
             self.exit(withError: ExitCode(CommandStatus.usage.rawValue))
         }
-        guard let correction else { self.exit(withError: error) }
+        guard let correction else {
+            StandardStream.error.write(self.report(of: error) + "\n")
+            self.exit(withError: ExitCode(CommandStatus.usage.rawValue))
+        }
         let columns = TerminalDevice(.error).columns
         StandardStream.error.write(
             ShownText.stripped(correction).hanging(from: "culvert: ", columns: columns) + "\n"
         )
         self.exit(withError: ExitCode(CommandStatus.usage.rawValue))
+    }
+
+    /// What the parser says, under the name that all other failures bear.
+    static func report(of error: any Error) -> String {
+        let (text, title) = (self.fullMessage(for: error), "Error: ")
+        return text.hasPrefix(title) ? "culvert: " + text.dropFirst(title.count) : text
     }
 
     /// All commands with their options, which take the parser long to tell.

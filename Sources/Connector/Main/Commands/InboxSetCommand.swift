@@ -51,7 +51,7 @@ extension InboxCommand {
 
         @Option(
             help: ArgumentHelp(
-                "Whose signatures to check: github, stripe, slack, standard or shopify.",
+                "Whose signatures to check; what makes a generic one is set by --file.",
                 valueName: "scheme"
             )
         )

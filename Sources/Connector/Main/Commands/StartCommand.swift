@@ -99,11 +99,21 @@ struct TunnelsFileOptions: ParsableArguments {
         }
     }
 
+    /// Whether a word may be meant for a tunnel, which other programs start by its name.
+    private static func isName(_ word: String) -> Bool { !word.contains("/") && !word.contains(".") }
+
     /// The file to use.
     ///
     /// - Parameter environment: The environment of the process.
     /// - Throws: ``CommandFailure`` if none is named and there is none where one is looked for.
     func path(environment: [String: String] = ProgramEnvironment.variables) throws(CommandFailure) -> String {
+        if let file, Self.isName(file), !FileManager.default.fileExists(atPath: file) {
+            throw CommandFailure(
+                .configuration,
+                "There is no file \(file). What is wanted is a file of tunnels, all of which are served; one alone takes a "
+                    + "file of its own, or culvert http TARGET --name \(file)."
+            )
+        }
         if let named = self.config ?? self.file { return named }
         let places = Self.places(environment: environment)
         if let place = places.first(where: FileManager.default.fileExists(atPath:)) { return place }
