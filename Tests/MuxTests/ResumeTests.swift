@@ -142,6 +142,35 @@ struct ResumeTests {
         #expect(answer == [.pong(7), .acknowledge(4)])
     }
 
+    @Test(
+        "buffers that came back count as the session's memory, and go within two seconds of rest, or when memory is short"
+    )
+    func spares() throws {
+        var session = ScriptedSession.resumable(.connector)
+        let governor = session.core.configuration.governor
+        let key = try self.acceptStream(of: &session)
+        func answer(_ session: inout ScriptedSession) {
+            var batch = ByteBufferAllocator().buffer(capacity: 2_048)
+            session.core.write(key, ByteBuffer(repeating: 1, count: 100))
+            while session.core.poll(into: &batch, limit: 16_384, now: session.now) {}
+            session.core.keep(batch)
+            batch = ByteBuffer()
+            session.receive(.acknowledge(session.core.replay.sent))
+        }
+        answer(&session)
+        #expect(session.core.replay.spares.byteCount >= 2_048)
+        #expect(governor.bufferedBytes == session.core.replay.spares.byteCount)
+        session.tick(after: .seconds(1))
+        #expect(!session.core.replay.spares.isEmpty)
+        #expect((session.core.nextTick(now: session.now) ?? .distantFuture) <= session.now + .seconds(1))
+        session.tick(after: .seconds(1))
+        #expect(session.core.replay.spares.isEmpty && governor.bufferedBytes == 0)
+
+        governor.change(by: governor.budget)
+        answer(&session)
+        #expect(session.core.replay.spares.isEmpty, "memory is short")
+    }
+
     @Test("a session without a connection says and does nothing, and ends when its time is over")
     func windowOver() {
         var session = ScriptedSession.resumable(.edge, milliseconds: 5_000)

@@ -42,7 +42,6 @@ extension SessionHandler {
         self.adaptUnsentLimit(now: now)
         self.dispatchEvents()
         self.pump()
-        self.core.replay.spares.age()
     }
 }
 

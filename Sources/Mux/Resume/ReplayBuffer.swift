@@ -79,6 +79,7 @@ struct ReplayBuffer {
         // An ACK that goes alone is not acknowledged: a session at rest would hold the whole buffer for its few bytes.
         let kept = self.lastOwed > before ? bytes : bytes.compacted
         self.byteCount += kept.storageCapacity
+        self.spares.wrote(kept.storageCapacity)
         self.batches.append(Batch(bytes: kept, last: self.sent))
     }
 

@@ -12,30 +12,47 @@ struct SpareBatches {
 
     private var buffers: [ByteBuffer] = []
     /// How much memory they have, in bytes.
-    private var byteCount = 0
-    /// Whether one was taken since the clock was last looked at.
+    private(set) var byteCount = 0
+    /// One that is smaller, for frames of control.
+    private var small: ByteBuffer?
+    /// Whether one of a usual size was written since the clock was last looked at.
     private var isInUse = false
+
+    /// Whether there is none of a usual size.
+    var isEmpty: Bool { self.buffers.isEmpty }
 
     /// Keeps a buffer, if there is room and its size is a usual one.
     ///
     /// Its bytes may still be held elsewhere: nobody sees them change.
     mutating func keep(_ buffer: ByteBuffer) {
         let size = buffer.storageCapacity
-        guard Self.sizes.contains(size), self.byteCount + size <= Self.limit else { return }
-        self.byteCount += size
-        self.buffers.append(buffer)
+        if size < Self.sizes.lowerBound {
+            self.small = buffer
+        } else if size <= Self.sizes.upperBound, self.byteCount + size <= Self.limit {
+            self.byteCount += size
+            self.buffers.append(buffer)
+        }
     }
 
     /// An empty buffer, if there is one for so many bytes.
     mutating func take(holding count: Int) -> ByteBuffer? {
-        guard count <= Self.sizes.lowerBound, var buffer = self.buffers.popLast() else { return nil }
+        // To name a buffer before it is taken would make a second holder of it, for whom `clear()` leaves its bytes alone.
+        if self.small?.storageCapacity ?? 0 >= count, var buffer = self.small.take() {
+            buffer.clear()
+            return buffer
+        }
+        guard self.buffers.last?.storageCapacity ?? 0 >= count, var buffer = self.buffers.popLast() else { return nil }
         self.byteCount -= buffer.storageCapacity
         buffer.clear()
-        self.isInUse = true
         return buffer
     }
 
-    /// The clock is looked at: a session that has taken none since the last time rests, and gives all memory back.
+    /// A buffer of so many bytes of memory was written.
+    mutating func wrote(_ size: Int) {
+        if size >= Self.sizes.lowerBound { self.isInUse = true }
+    }
+
+    /// The clock is looked at: where nothing was written since the last time, all memory is given back.
     mutating func age() {
         if !self.isInUse { self.removeAll() }
         self.isInUse = false
@@ -45,5 +62,6 @@ struct SpareBatches {
     mutating func removeAll() {
         self.buffers = []
         self.byteCount = 0
+        self.small = nil
     }
 }

@@ -42,7 +42,7 @@ extension SessionCore {
 
     /// What is told to the governor once a batch rather than once a frame.
     mutating func finishBatch() {
-        let held = self.bufferedBytes + self.replay.byteCount
+        let held = self.bufferedBytes + self.replay.byteCount + self.replay.spares.byteCount
         let change = held - self.reportedBytes
         if change != 0 {
             self.configuration.governor.change(by: change)

@@ -59,6 +59,7 @@ extension SessionCore {
     mutating func receiveAcknowledgement(_ count: UInt64, now: NIODeadline) throws(ProtocolViolation) {
         guard self.isResumable else { throw ProtocolViolation(.unsupported, "ACK where nothing is resumed") }
         try self.replay.acknowledge(count, now: now)
+        if self.level != .normal { self.replay.spares.removeAll() }
         self.askForAcknowledgement()
     }
 
@@ -70,6 +71,12 @@ extension SessionCore {
         let patience = TimeAmount.milliseconds(Int64(self.configuration.settings.idleTimeoutMilliseconds) * 2)
         guard now - waitingSince >= patience else { return }
         self.fail(ProtocolViolation(exceeding: .unacknowledged, "no ACK for \((now - waitingSince).wholeSeconds) s"))
+    }
+
+    /// Sessions that rest keep no memory for what they may send.
+    mutating func ageSpares() {
+        self.replay.spares.age()
+        if !self.replay.spares.isEmpty { self.attend(within: Self.calmInterval) }
     }
 
     // MARK: Loss
@@ -96,6 +103,7 @@ extension SessionCore {
 
     /// The clock of a session without a connection: its end, and what waits for it in vain.
     mutating func tickSuspended(_ suspension: Suspension, now: NIODeadline) {
+        self.replay.spares.removeAll()
         let isGraceOver = self.life.drain.map { now >= $0.deadline } ?? false
         guard now < suspension.until, !isGraceOver else {
             let pause = (now - suspension.since).wholeSeconds

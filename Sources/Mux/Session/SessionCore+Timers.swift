@@ -51,6 +51,7 @@ extension SessionCore {
         }
         self.watchCredit(now: now)
         self.watchAcknowledgements(now: now)
+        self.ageSpares()
         guard self.life.isRunning else { return self.finishBatch() }
         self.relieveMemory(now: now)
         self.advanceDrain(now: now)
