@@ -140,7 +140,7 @@ extension EndToEnd {
 
         @Test("A slow way between edges costs a round trip")
         func slow() async throws {
-            let count = Programs.isFullSize ? 500 : 60
+            let count = Programs.isFullSize ? 100 : 60
             #expect(try await self.run("slow", [count], within: .seconds(300)).failures == [])
         }
 

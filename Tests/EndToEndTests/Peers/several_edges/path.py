@@ -39,7 +39,12 @@ class Path:
         tasks = set()
         with listener:
             while True:
-                connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+                try:
+                    connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+                except OSError:
+                    # Whoever dialled has left, or the program has no descriptor for it: the next one may find one.
+                    await asyncio.sleep(0.01)
+                    continue
                 tasks.add(task := asyncio.create_task(self.pass_on(connection)))
                 task.add_done_callback(tasks.discard)
 
@@ -86,6 +91,9 @@ class Path:
                     await loop.sock_connect(target, ("127.0.0.1", self.target))
                 except OSError:
                     return
+                if pod in self.away:
+                    await self.whole.wait()
+                    return
                 connection = Relayed(self, pod, dialled, target)
                 self.connections.append(connection)
                 await connection.run(head)
@@ -99,7 +107,8 @@ class Relayed:
         self.path, self.pod, self.dialled, self.target = path, pod, dialled, target
 
     async def run(self, head):
-        there, back = asyncio.Queue(), asyncio.Queue()
+        # What is under way is bounded: a receiver that reads nothing holds the sender up.
+        there, back = asyncio.Queue(64), asyncio.Queue(64)
         there.put_nowait((time.monotonic() + self.path.delay, head))
         self.tasks = [
             asyncio.create_task(one)
@@ -131,7 +140,7 @@ class Relayed:
                 data, at = b"", time.monotonic()
             # A cut path says nothing of ends either.
             if self.pod not in self.path.away:
-                queue.put_nowait((at + self.path.delay, data))
+                await queue.put((at + self.path.delay, data))
             if not data:
                 return
 
@@ -152,6 +161,8 @@ class Relayed:
                     return
                 await loop.sock_sendall(target, data)
             except OSError:
+                if self.pod in self.path.away:
+                    await self.path.whole.wait()
                 return
 
 
