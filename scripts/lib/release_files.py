@@ -109,7 +109,8 @@ def pack(folder, archive, base):
 
 # What the README leads to, and where that leads to, but for sources.
 DOCUMENTS = (
-    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "compose.yaml", "docs", "examples", "helm",
+    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "compose.yaml", "docs", "examples",
+    "Fuzz/README.md", "helm",
 )  # fmt: skip
 
 
@@ -127,7 +128,7 @@ def tarball(version, machine, texts, dist):
         unit = (PACKAGING / "culvert-edge.service").read_text()
         write(folder / "share/systemd/culvert-edge.service", unit.replace("/usr/bin/", "/usr/local/bin/"))
         write(folder / "share/examples/edge.yaml", (PACKAGING / "edge.yaml").read_text())
-        for file in run("git", "-C", str(ROOT), "ls-files", *DOCUMENTS).splitlines():
+        for file in run("git", "-C", str(ROOT), "ls-files", "--error-unmatch", *DOCUMENTS).splitlines():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / file, folder / file)
         write(folder / "LICENSES.txt", texts["licences"])
