@@ -25,6 +25,15 @@ struct EdgeAddressTests {
         #expect(try EdgeAddress(parsing: text).description == url)
     }
 
+    @Test("A key or a token in the place of the edge is refused, and not repeated")
+    func secrets() {
+        for secret in ["cvk_7wevod66qlzuyja4tsx4rhby75xczog3", "eyJ" + String(repeating: "a.b", count: 40)] {
+            let error = #expect(throws: EdgeAddressError.self) { try EdgeAddress(parsing: secret) }
+            #expect(error?.description.contains("is not the address of an edge: it is a") == true)
+            #expect(error?.description.contains(secret.dropFirst(4)) == false)
+        }
+    }
+
     @Test("The WebSocket lives below the base path")
     func connectPath() throws {
         let address = try EdgeAddress(parsing: "https://edge.example.com/base")

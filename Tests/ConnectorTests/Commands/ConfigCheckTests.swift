@@ -49,7 +49,10 @@ struct ConfigCheckTests {
         }
         #expect(failure?.status == .configuration)
         #expect(failure?.message.contains("culvert http TARGET --name my-app") == true)
-        for path in ["./my-app", "tunnels.yaml"] {
+        let check = try ConfigCommand.Check.json(of: TunnelsFileOptions.parse(["my-app"]))
+        #expect(check.status == .configuration)
+        #expect(try self.members(check.text) == ["problems": [["message": failure?.message ?? ""]]])
+        for path in ["./my-app", "tunnels.yaml", "-"] {
             #expect(try TunnelsFileOptions.parse([path]).path(environment: [:]) == path)
         }
     }

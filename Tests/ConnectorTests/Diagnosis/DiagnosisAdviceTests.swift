@@ -26,6 +26,8 @@ struct DiagnosisAdviceTests {
                 .untrusted(address: "x", reason: "not trusted; --ca-file names an authority"), .tls,
                 "culvert login --ca-file"
             ),
+            (.tls(address: "x", reason: "the edge tells, and there is no TLS at it"), .publicURL, "public.url"),
+            (.tls(address: "x", reason: "handshake"), .tls, "in its log"),
             (.unresolved(host: "x"), .publicURL, "DNS record for all names below"),
             (.notAnEdge(address: "x", reason: "y"), .tunnel, "WebSocket upgrades"),
             (refused("invalid_credentials"), .key, "culvert-edge credentials new"),
@@ -34,6 +36,15 @@ struct DiagnosisAdviceTests {
     )
     func follows(failure: EdgeFailure, step: DiagnosisAdvice.Step, words: String) throws {
         #expect(try #require(DiagnosisAdvice.about(failure, in: step)).contains(words))
+    }
+
+    @Test("A public URL with https:// where nothing speaks TLS is the edge's to mend, and no other URL is proposed")
+    func publicURL() {
+        let failure = Diagnosis.asVisitor(.otherScheme(address: "https://e.example", right: "http://e.example"))
+        #expect(!"\(failure)".contains("http://"))
+        #expect(DiagnosisAdvice.about(failure, in: .publicURL)?.contains("public.url") == true)
+        let other = EdgeFailure.otherScheme(address: "http://e.example", right: "https://e.example")
+        #expect("\(Diagnosis.asVisitor(other))" == "\(other)")
     }
 
     @Test(

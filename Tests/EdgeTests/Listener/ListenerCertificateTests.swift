@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EdgeTunnels
 import Foundation
 import Testing
 
@@ -123,6 +124,12 @@ struct ListenerCertificateTests {
         configuration.publicURL = "http://edge"
         #expect(ListenerTLS.warnings(configuration).count == 1)
         #expect(ListenerTLS.warnings(configuration).first?.contains("write https://") == true)
+        configuration.certificateFile = nil
+        #expect(ListenerTLS.warnings(configuration) == [])
+        configuration.publicURL = "https://edge"
+        #expect(ListenerTLS.warnings(configuration).first?.contains("this edge speaks no TLS") == true)
+        configuration.http.trustedProxies = [try #require(AddressRange("10.0.0.0/8"))]
+        #expect(ListenerTLS.warnings(configuration) == [])
         configuration.publicURL = "https://192.0.2.1"
         configuration.certificateFile = folder.appendingPathComponent("tls.crt").path
         #expect(ListenerTLS.warnings(configuration) == [])

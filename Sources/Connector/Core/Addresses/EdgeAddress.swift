@@ -15,6 +15,21 @@ package struct EdgeAddress: Hashable, Sendable, CustomStringConvertible {
     ///
     /// - Throws: ``EdgeAddressError`` with the text and what is wrong with it.
     package init(parsing text: String) throws(EdgeAddressError) {
+        // Looked up as a host it would reach a resolver, and messages would show it.
+        if text.hasPrefix("cvk_") {
+            throw EdgeAddressError(
+                text: "cvk_…",
+                reason: "it is an API key, which culvert login asks for, or --api-key-file",
+                isSecret: true
+            )
+        }
+        if text.hasPrefix("eyJ"), text.count > 64 {
+            throw EdgeAddressError(
+                text: "eyJ…",
+                reason: "it is a tunnel's token, which culvert connect takes",
+                isSecret: true
+            )
+        }
         var rest = Substring(text)
         var usesTLS: Bool?
         for (prefix, tls) in [("https://", true), ("wss://", true), ("http://", false), ("ws://", false)] {
@@ -100,6 +115,8 @@ package struct EdgeAddress: Hashable, Sendable, CustomStringConvertible {
 package struct EdgeAddressError: Error, Equatable, CustomStringConvertible {
     package var text: String
     package var reason: String
+    /// Whether it is a key or a token, of which ``text`` has the beginning alone.
+    package var isSecret = false
 
     package var description: String { "“\(self.text)” is not the address of an edge: \(self.reason)." }
 }

@@ -17,7 +17,9 @@ enum FamiliarCommand {
         case "list", "create", "delete", "token", "status": "It is culvert tunnels \(word.lowercased())."
         case "info": "It is culvert tunnels status."
         case "ingress": "A file of tunnels is checked by culvert config check."
-        case "run": "One tunnel is served by culvert http 3000, a file of tunnels by culvert start."
+        case "run":
+            "One tunnel is served by culvert http 3000, a file of tunnels by culvert start, one with a token by culvert connect."
+        case "cleanup": "An edge forgets connections by itself. See culvert tunnels --help."
         case "login": "culvert login stores the edge and the API key."
         case "route": "There is nothing to set: the edge gives each tunnel its address, and one DNS record serves all."
         default: nil

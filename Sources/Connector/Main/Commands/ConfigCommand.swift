@@ -64,6 +64,19 @@ struct ConfigCommand: AsyncParsableCommand {
             }
         }
 
+        /// The same of the file that was named, or of none that could be meant.
+        static func json(of options: TunnelsFileOptions) throws -> (text: String, status: CommandStatus) {
+            let path: String
+            do throws(CommandFailure) {
+                path = try options.path()
+            } catch {
+                guard error.status == .configuration else { throw error }
+                let problem = TunnelsFile.Problem(line: nil, message: error.message)
+                return (try JSONText.of(["problems": [problem]]), .configuration)
+            }
+            return try Self.json(of: path)
+        }
+
         private static func read(_ path: String) -> Result<TunnelsFile, TunnelsFile.Problems> {
             let text: String
             do throws(CommandFailure) {
@@ -80,14 +93,13 @@ struct ConfigCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await self.reportingFailures {
-                let path = try self.tunnels.path()
                 if self.json {
-                    let (text, status) = try Self.json(of: path)
+                    let (text, status) = try Self.json(of: self.tunnels)
                     StandardStream.output.writeLine(text)
                     if status != .success { throw ExitCode(status.rawValue) }
                     return
                 }
-                let file = try TunnelsFile(reading: path)
+                let file = try TunnelsFile(reading: try self.tunnels.path())
                 for (entry, identity) in zip(file.tunnels, DesiredTunnel.Identity.of(file.tunnels)) {
                     let name =
                         switch identity {

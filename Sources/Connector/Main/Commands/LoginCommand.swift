@@ -44,8 +44,19 @@ struct LoginCommand: AsyncParsableCommand {
     @OptionGroup var edgeOptions: EdgeOptions
 
     func validate() throws {
+        if let place, let error = Self.misplaced(place) { throw ValidationError(error) }
         guard self.edgeOptions.edge == nil || self.place == nil else {
             throw ValidationError("The edge is named twice: by --edge, and without it.")
+        }
+    }
+
+    /// What is said of a key or token in the place of the edge, before anything else.
+    private static func misplaced(_ text: String) -> String? {
+        do {
+            _ = try EdgeAddress(parsing: text)
+            return nil
+        } catch {
+            return error.isSecret ? error.description : nil
         }
     }
 

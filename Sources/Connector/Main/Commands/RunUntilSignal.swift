@@ -4,6 +4,7 @@ import ArgumentParser
 import ConnectorCore
 import Foundation
 import Logging
+import NIOCore
 import ServiceLifecycle
 import UnixSignals
 
@@ -17,7 +18,7 @@ import Darwin
 
 /// Runs a service until the program is asked to stop.
 ///
-/// The first SIGTERM or SIGINT drains and then ends the run; the second one ends it at once.
+/// ``LeaveRule`` says what follows a SIGTERM, SIGINT or SIGHUP.
 struct RunUntilSignal: Sendable {
     /// What SIGHUP means.
     enum HangUp: Sendable {
@@ -44,22 +45,21 @@ struct RunUntilSignal: Sendable {
         display.open()
         let stopped = StatusEvent.stopped(exitCode: CommandStatus.success.rawValue, message: "stopped")
         let signals = Task {
-            var isStopping = false
+            var rule = LeaveRule()
             for await signal in trapped {
                 if case .reload(let reload) = self.hangUp, signal == .sighup {
                     reload()
                     continue
                 }
-                if isStopping {
-                    // When a terminal is closed, the shell and the system each send SIGHUP: the second one does not ask
-                    // to end at once.
-                    guard signal != .sighup else { continue }
+                switch rule.take(isHangUp: signal == .sighup, now: .now()) {
+                case .nothing: continue
+                case .drain: break
+                case .endAtOnce:
                     if display.isForPrograms { display.report(stopped) }
                     display.close(stopped)
                     _ = self.companion?.pass(SIGKILL)
                     Foundation.exit(CommandStatus.success.rawValue)
                 }
-                isStopping = true
                 display.report(.leaving(signal: "\(signal)"))
                 // Its end ends the run: it may want to say something through the tunnel.
                 if self.pass(signal) { continue }

@@ -100,7 +100,10 @@ struct TunnelsFileOptions: ParsableArguments {
     }
 
     /// Whether a word may be meant for a tunnel, which other programs start by its name.
-    private static func isName(_ word: String) -> Bool { !word.contains("/") && !word.contains(".") }
+    private static func isName(_ word: String) -> Bool {
+        // `-` is standard input.
+        !word.contains("/") && !word.contains(".") && !["-", ""].contains(word)
+    }
 
     /// The file to use.
     ///

@@ -66,6 +66,12 @@ struct FamiliarSetting: Sendable {
             advice: "“name” of a tunnel is the first label of its host, as my-app; the edge has the rest."
         ),
         FamiliarSetting(names: ["proto", "protocol", "type"], home: .tunnel, setting: "kind"),
+        FamiliarSetting(
+            names: ["ca-file", "cafile", "root-cas"],
+            home: .file,
+            setting: "edge",
+            advice: "culvert start --ca-file FILE trusts the edge by it, and culvert login --ca-file FILE remembers it."
+        ),
         FamiliarSetting(names: ["remote-port"], home: .tunnel, setting: "port"),
         FamiliarSetting(names: ["authtoken", "api-key"], home: .file, setting: "api-key-file"),
         FamiliarSetting(names: ["server-addr", "server", "region"], home: .file, setting: "edge"),

@@ -3,6 +3,7 @@
 import ConnectorCore
 import ControlAPI
 import Foundation
+import Program
 import Yams
 
 extension TunnelsFile {
@@ -55,20 +56,14 @@ extension TunnelsFile {
 extension TunnelsFile.Problem {
     /// That a text is no YAML, but what frp's and other programs' files are written in.
     static func otherFormat(_ text: String) -> TunnelsFile.Problem? {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let isTable = line.hasPrefix("[") && !line.contains(",") && !line.contains(":")
-            let isAssignment =
-                line.prefix { $0.isLetter || "._-".contains($0) }.count > 0
-                && line.drop { $0.isLetter || $0.isNumber || "._-".contains($0) }.drop { $0 == " " }.hasPrefix("=")
-            guard isTable || isAssignment else { continue }
-            return TunnelsFile.Problem(
-                line: index + 1,
+        OtherFormat.line(in: text).map { line in
+            TunnelsFile.Problem(
+                line: line,
                 message:
                     "This looks like TOML or INI, and a file of tunnels is YAML: “tunnels:”, and below it “- target: "
                     + "3000” for each."
             )
         }
-        return nil
     }
 
     /// Says where a text stops being YAML.

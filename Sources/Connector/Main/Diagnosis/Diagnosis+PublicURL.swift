@@ -81,7 +81,7 @@ extension Diagnosis {
             certificateAuthorityFile: self.certificateAuthorityFile,
             proxy: self.proxy
         )
-        let (status, body) = try await visit.get(url + "diagnosis.txt")
+        let (status, body): (Int, String) = try await self.visit(visit, url + "diagnosis.txt")
         guard status == 200, body == secret else {
             if let problem = try? JSONDecoder().decode(ProblemDetails.self, from: Data(body.utf8)) {
                 throw EdgeFailure.refused(status: status, retryAfter: nil, problem: problem)
@@ -89,5 +89,20 @@ extension Diagnosis {
             throw EdgeFailure.notAnEdge(address: url, reason: "another server answered there, with HTTP \(status)")
         }
         return "a request passed through a tunnel made for the moment, \(url)"
+    }
+
+    /// Asks as a visitor does.
+    private func visit(_ request: PublicRequest, _ url: String) async throws(EdgeFailure) -> (Int, String) {
+        do {
+            return try await request.get(url)
+        } catch {
+            throw Self.asVisitor(error)
+        }
+    }
+
+    /// The edge itself names the URL: to dial another one, as a connector may, helps no visitor.
+    static func asVisitor(_ failure: EdgeFailure) -> EdgeFailure {
+        guard case .otherScheme(let address, let right) = failure, !right.hasPrefix("https") else { return failure }
+        return .tls(address: address, reason: "the edge tells visitors this URL, and there is no TLS at it")
     }
 }

@@ -33,6 +33,9 @@ enum DiagnosisAdvice {
             }
         case .untrusted(_, let reason):
             reason.contains("--ca-file") ? "culvert login --ca-file FILE remembers the authority of an edge." : nil
+        case .tls(_, let reason) where reason.contains("there is no TLS"):
+            "Whoever runs the edge sets tls.certificate, or has a proxy speak TLS in front of it, or writes http:// into "
+                + "public.url."
         case .tls: "What ends TLS there, the edge or a proxy in front of it, says more in its log."
         case .refused(let status, _, let problem?): Self.refused(status, problem, in: step)
         case .refused, .notAnEdge: Self.notAnEdge(in: step)

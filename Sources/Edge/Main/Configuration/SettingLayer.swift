@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Program
 import Yams
 
 /// What one source says of the settings: the flags, the environment or the YAML file.
@@ -99,12 +100,18 @@ struct SettingLayer: Sendable {
         do {
             guard let root = try Yams.compose(yaml: text) else { return }
             if root.mapping == nil {
-                problems.append(Self.problem(of: name, "it has to hold keys with values"))
+                problems.append(Self.problem(of: name, Self.otherFormat(text) ?? "it has to hold keys with values"))
             } else {
                 self.collect(root, path: [], file: name, problems: &problems)
             }
         } catch {
-            problems.append(Self.problem(of: name, Self.reason(error)))
+            problems.append(Self.problem(of: name, Self.otherFormat(text) ?? Self.reason(error)))
+        }
+    }
+
+    private static func otherFormat(_ text: String) -> String? {
+        OtherFormat.line(in: text).map {
+            "line \($0): this looks like TOML or INI, where “listen: 0.0.0.0:8989” is YAML"
         }
     }
 

@@ -34,11 +34,19 @@ enum ListenerTLS {
         }
     }
 
-    /// What of the certificate keeps browsers and connectors from trusting it, though the edge can serve it.
+    /// What keeps browsers and connectors from trusting the edge, or from reaching it, though it can serve.
     ///
-    /// - Returns: Sentences for the log; none without `tls.certificate`, or for a file that can't be used.
+    /// - Returns: Sentences for the log; none for a certificate's file that can't be used.
     static func warnings(_ configuration: EdgeConfiguration, now: Date = Date()) -> [String] {
-        guard let path = configuration.certificateFile else { return [] }
+        guard let path = configuration.certificateFile else {
+            guard let url = configuration.publicURL, url.lowercased().hasPrefix("https:"),
+                configuration.http.trustedProxies.isEmpty
+            else { return [] }
+            return [
+                "public.url is \(url), and this edge speaks no TLS: set tls.certificate and tls.key, or name the "
+                    + "proxy that speaks it in front of the edge in proxies.trusted"
+            ]
+        }
         var warnings: [String] = []
         if let url = configuration.publicURL, url.lowercased().hasPrefix("http:") {
             warnings.append(
