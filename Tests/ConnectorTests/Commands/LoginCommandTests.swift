@@ -16,6 +16,19 @@ struct LoginCommandTests {
         #expect(LoginCommand.outranked(by: ["CULVERT_EDGE": "", "CULVERT_API_KEY": ""], self.login) == nil)
     }
 
+    @Test("The login of another edge is kept beside the new one, readable by its owner alone, and that is told")
+    func replaced() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/login.json"
+        let other = LoginFile(edge: "http://127.0.0.1:8989", apiKey: "cvk_dev", certificateAuthorityFile: nil)
+        #expect(try LoginFile.keep(nil, replacedBy: other, at: path) == nil)
+        #expect(try LoginFile.keep(self.login, replacedBy: self.login, at: path) == nil)
+        #expect(try LoginFile.read(at: path + ".old") == nil)
+        let told = try LoginFile.keep(self.login, replacedBy: other, at: path)
+        #expect(told == "The login of https://edge.example is replaced; it is kept in \(path).old.")
+        #expect(try LoginFile.read(at: path + ".old")?.apiKey == "cvk_stored")
+    }
+
     @Test("Those that outrank what was stored are named, without their values")
     func differing() {
         #expect(

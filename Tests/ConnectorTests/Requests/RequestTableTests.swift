@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ConnectorCore
 import Foundation
 import Inspection
 import Testing
@@ -15,6 +16,19 @@ struct RequestTableTests {
             "response_size": 2_500, "kind": "http", "is_whole": true,
         ]
         return try JSONDecoder().decode(ExchangeSummary.self, from: JSONSerialization.data(withJSONObject: json))
+    }
+
+    @Test("An empty list says what the edge has answered itself, and that a filter is in force")
+    func nothing() {
+        let answers = EdgeAnswers(["origin_refused": 2])
+        let list = RequestsCommand.List.self
+        #expect(list.nothing(EdgeAnswers(), isFiltered: false) == "No requests.")
+        #expect(
+            list.nothing(answers, isFiltered: false)
+                == "No requests came here; the edge itself answered 2 with an error: 2 origin refused."
+        )
+        #expect(list.nothing(EdgeAnswers(["": 1]), isFiltered: false).hasSuffix("answered 1 with an error."))
+        #expect(list.nothing(answers, isFiltered: true) == "No requests that match.")
     }
 
     @Test("Its heading stands above what it names")

@@ -24,7 +24,12 @@ struct FolderAnswer: Sendable {
         }
         guard let path = FolderPath(target: request.uri), let found = folder.find(path) else {
             if folder.isThere {
-                self.init(.notFound, "There is no such file.")
+                // A URL that ends with a slash, and a path behind it that begins with one.
+                let isDoubled = request.uri.hasPrefix("/") && request.uri.prefix { $0 != "?" }.contains("//")
+                self.init(
+                    .notFound,
+                    isDoubled ? "There is no such file: the path has two slashes in a row." : "There is no such file."
+                )
             } else {
                 self.init(.serviceUnavailable, "The folder that is shared here is not there now.")
             }

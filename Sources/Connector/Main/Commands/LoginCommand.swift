@@ -91,9 +91,11 @@ struct LoginCommand: AsyncParsableCommand {
                 apiKey: credentials.apiKey,
                 certificateAuthorityFile: file
             )
+            let kept = try LoginFile.keep(former, replacedBy: login, at: path)
             try login.write(to: path)
             let count = tunnels.count == 1 ? "1 tunnel" : "\(tunnels.count) tunnels"
             StandardStream.output.writeLine("Logged in to \(edge), which has \(count) of this key.")
+            if let kept { StandardStream.error.writeLine(ShownText.stripped("culvert: \(kept)")) }
             if let note = Self.outranked(by: environment, login) {
                 StandardStream.error.writeLine(ShownText.stripped("culvert: \(note)"))
             }

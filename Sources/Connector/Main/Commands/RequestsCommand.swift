@@ -71,7 +71,7 @@ struct RequestsCommand: AsyncParsableCommand {
                         var new = try await self.table(for: list.requests, client)
                         new.reveals = self.reveal
                         let isEmpty = list.requests.isEmpty && !self.follow
-                        StandardStream.output.writeLine(isEmpty ? "No requests." : new.heading)
+                        StandardStream.output.writeLine(isEmpty ? try await self.nothing(client) : new.heading)
                         table = new
                     }
                     // The window of somebody who follows may change its size.
@@ -91,6 +91,23 @@ struct RequestsCommand: AsyncParsableCommand {
                     try await Task.sleep(for: .milliseconds(500))
                 }
             }
+        }
+
+        /// What is said of an empty list: the edge may have answered what never came here.
+        private func nothing(_ client: InspectorClient) async throws -> String {
+            let served: TunnelsAnswer = try await client.get("/api/tunnels")
+            let answers = served.tunnels.filter { self.tunnel == nil || $0.name == self.tunnel }.map {
+                EdgeAnswers($0.edgeAnswersByCode ?? ["": $0.edgeAnswers ?? 0])
+            }
+            return Self.nothing(answers.reduce(EdgeAnswers(), +), isFiltered: self.filter != nil)
+        }
+
+        /// The same, of what the edge has answered itself.
+        static func nothing(_ answers: EdgeAnswers, isFiltered: Bool) -> String {
+            guard !isFiltered else { return "No requests that match." }
+            guard answers.count > 0 else { return "No requests." }
+            let words = answers.words.isEmpty ? "" : ": \(answers.words)"
+            return "No requests came here; the edge itself answered \(answers.count) with an error\(words)."
         }
 
         /// The table, with a column of tunnels if there are several: those that are served, and those of the list.

@@ -52,6 +52,19 @@ struct LoginFile: Codable, Equatable {
         return login
     }
 
+    /// Keeps what is stored for another edge beside the file that is about to be written: its key may be nowhere else.
+    ///
+    /// - Returns: What is said of it; `nil` if nothing is lost.
+    static func keep(
+        _ former: LoginFile?,
+        replacedBy login: LoginFile,
+        at path: String
+    ) throws(CommandFailure) -> String? {
+        guard let former, former.edge != login.edge else { return nil }
+        try former.write(to: path + ".old")
+        return "The login of \(former.edge) is replaced; it is kept in \(path).old."
+    }
+
     /// Writes the file so that no other user can read it at any moment.
     func write(to path: String) throws(CommandFailure) {
         let folder = (path as NSString).deletingLastPathComponent
