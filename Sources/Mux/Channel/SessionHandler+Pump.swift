@@ -59,7 +59,7 @@ extension SessionHandler {
     }
 
     private func nextBatch(of estimate: Int, limit: Int, now: NIODeadline) -> ByteBuffer? {
-        let capacity = max(estimate, 512)
+        let capacity = max(estimate, SpareBatches.smallest)
         var batch = self.emptyBatch(holding: capacity)
         if let pong = self.pongDue.take() { self.encoder.encode(.pong, pong, into: &batch) }
         self.core.writeMessages(

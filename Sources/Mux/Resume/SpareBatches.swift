@@ -10,6 +10,9 @@ struct SpareBatches {
     /// The sizes that are kept, in bytes: from one small answer to those of some hundred streams, but not what bulk needs.
     static let sizes = 2_048...16_384
 
+    /// How large a buffer for frames of control alone is, in bytes.
+    static let smallest = 512
+
     private var buffers: [ByteBuffer] = []
     /// How much memory they have, in bytes.
     private(set) var byteCount = 0
@@ -27,7 +30,8 @@ struct SpareBatches {
     mutating func keep(_ buffer: ByteBuffer) {
         let size = buffer.storageCapacity
         if size < Self.sizes.lowerBound {
-            self.small = buffer
+            // What an ACK that went alone was copied to is less, and of no use to anybody.
+            if size >= Self.smallest { self.small = buffer }
         } else if size <= Self.sizes.upperBound, self.byteCount + size <= Self.limit {
             self.byteCount += size
             self.buffers.append(buffer)
