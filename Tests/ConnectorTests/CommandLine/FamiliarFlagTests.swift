@@ -119,6 +119,56 @@ struct FamiliarFlagTests {
     }
 
     @Test(
+        "No flag of ngrok, cloudflared, frp, bore, localtunnel or chisel is met with a list of ours alone",
+        arguments: [
+            """
+            app-protocol authtoken basic-auth binding cidr-allow cidr-deny circuit-breaker compression config description domain \
+            host-header http2 inspect label log log-format log-level metadata mutual-tls-cas name oauth oauth-allow-domain \
+            oauth-allow-email oauth-client-id oauth-client-secret oauth-scope oidc oidc-client-id pooling-enabled proxy-proto \
+            region remote-addr request-header-add request-header-remove response-header-add response-header-remove scheme \
+            subdomain terminate-at tls-crt traffic-policy-file traffic-policy-url ua-filter-allow ua-filter-deny \
+            upstream-protocol upstream-tls-verify upstream-tls-verify-cas url verify-webhook verify-webhook-secret \
+            websocket-tcp-converter
+            """,
+            """
+            autoupdate-freq bastion compression-quality credentials-file edge edge-bind-address edge-ip-version features force \
+            grace-period ha-connections hello-world hostname http-host-header http2-origin icmpv4-src label lb-pool \
+            log-directory logfile loglevel management-diagnostics management-hostname max-active-flows metrics name \
+            no-autoupdate no-chunked-encoding no-happy-eyeballs no-tls-verify origin-ca-pool origin-server-name origincert \
+            overwrite-dns pidfile post-quantum protocol proxy-address proxy-connect-timeout proxy-keepalive-connections \
+            proxy-keepalive-timeout proxy-no-happy-eyeballs proxy-port proxy-tcp-keepalive proxy-tls-timeout region retries \
+            socks5 tag token trace-output transport-loglevel tunnel-id unix-socket url
+            """,
+            """
+            annotations bandwidth-limit bandwidth-limit-mode bind-addr bind-port custom_domain disable-log-color dns-server group \
+            group-key health-check-type host_header_rewrite http_pwd http_user local_ip local_port locations log-file log-level \
+            log-max-days metadatas mux plugin protocol proxy_name remote_port role sd server-addr server-port sk tls-server-name \
+            tls_enable token uc ue use-compression use-encryption user
+            """,
+            """
+            allow-invalid-cert auth fingerprint header host hostname keepalive local-ca local-cert local-host local-https \
+            local-key max-retry-count max-retry-interval open pid port print-requests proxy secret sni subdomain tls-ca tls-cert \
+            tls-key tls-skip-verify to
+            """,
+        ]
+    )
+    func foreignFlags(names: String) {
+        for name in names.split(whereSeparator: \.isWhitespace) {
+            // Those that are taken for others may be told that this is no value of theirs.
+            let said = self.correction("http 3000 --\(name) 1") ?? ""
+            #expect(!said.contains("lists those that there are"), "--\(name): \(said)")
+            #expect(!said.contains("Did you mean"), "--\(name): \(said)")
+        }
+    }
+
+    @Test("Lines of the log that are warnings are asked for by either word", arguments: ["warn", "warning"])
+    func warnings(word: String) throws {
+        let command = try CulvertCommand.parseAsRoot(["http", "3000", "--log-level", word])
+        let http = try #require(command as? HTTPCommand)
+        #expect(http.edgeOptions.logLevel == .warning)
+    }
+
+    @Test(
         "A wrong command gets the one that was meant",
         arguments: [
             ("htpp 3000", "culvert http"), ("conect --to 3", "culvert connect"), ("strat", "culvert start"),

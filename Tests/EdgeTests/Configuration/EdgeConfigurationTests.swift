@@ -140,8 +140,11 @@ struct EdgeConfigurationTests {
             ("\(secret)\(secret)", "line 1: auth is there twice"), ("- \(secret)", "it has to hold keys with values"),
             ("do-not-show-this-one", "it has to hold keys with values"),
         ] {
-            let problems = self.read(["--dev"], file: text).1
-            #expect(problems == ["--config (edge.yaml): the file can't be read as YAML: \(problem)"])
+            // Without --dev there would be no keys, which the file may well have.
+            for arguments in [["--dev"], []] {
+                let problems = self.read(arguments, file: text).1
+                #expect(problems == ["--config (edge.yaml): the file can't be read as YAML: \(problem)"])
+            }
         }
     }
 
@@ -212,6 +215,12 @@ struct EdgeConfigurationTests {
             "CULVERT_CONFIG": "f",
         ]
         #expect(self.read(["--dev"], environment).1 == [])
+    }
+
+    @Test("The level of the log that other programs call warn is taken")
+    func warn() {
+        #expect(self.read(["--dev", "--log-level", "warn"]).0.logLevel == .warning)
+        #expect(self.read(["--dev"], file: "log: {level: warn}").0.logLevel == .warning)
     }
 
     @Test("A list is written with commas or as a YAML sequence")

@@ -44,7 +44,8 @@ package struct AccessListener: Sendable {
                 .bind(host: host, port: port)
                 .get()
         } catch {
-            throw CommandFailure(.usage, "\(host):\(port) can't be listened on: \(error)")
+            let reason = (error as? IOError)?.systemReason ?? "\(error)"
+            throw CommandFailure(.usage, "\(host):\(port) can't be listened on: \(reason)")
         }
     }
 }

@@ -12,7 +12,7 @@ import Darwin
 
 extension IOError {
     /// What the system says went wrong, as the middle of a sentence.
-    var systemReason: String {
+    package var systemReason: String {
         let text = String(cString: strerror(self.errnoCode))
         return text.prefix(1).lowercased() + text.dropFirst()
     }

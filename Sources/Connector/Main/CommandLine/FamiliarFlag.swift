@@ -74,8 +74,8 @@ struct FamiliarFlag: Sendable {
         FamiliarFlag("cidr-deny", "deny-cidr", "deny", alias: "--ip-deny"),
         FamiliarFlag("auth", "http-auth", alias: "--basic-auth"),
         FamiliarFlag("http-host-header", "host-header-rewrite", alias: "--host-header"),
-        FamiliarFlag("no-tls-verify", alias: "--origin-tls-verify", "off"),
-        FamiliarFlag("origin-ca-pool", alias: "--origin-ca-file"),
+        FamiliarFlag("no-tls-verify", "allow-invalid-cert", alias: "--origin-tls-verify", "off"),
+        FamiliarFlag("origin-ca-pool", "upstream-tls-verify-cas", "local-ca", alias: "--origin-ca-file"),
         FamiliarFlag("ha-connections", "pool-count", alias: "--connections"),
         FamiliarFlag(
             "insecure",
@@ -83,16 +83,36 @@ struct FamiliarFlag: Sendable {
             "skip-verify",
             "root-cas",
             "origincert",
+            "tls-ca",
+            "tls-skip-verify",
+            "fingerprint",
             advice:
                 "--ca-file FILE has the certificates that the edge is trusted by; a local server's: --origin-tls-verify off."
         ),
         FamiliarFlag("loglevel", alias: "--log-level"),
         FamiliarFlag("pooling-enabled", toggle: "--pool"),
+        FamiliarFlag("print-requests", toggle: "--log-requests"),
         FamiliarFlag("p", "port", "local-port", "l", advice: "The port is an argument: culvert http 3000."),
-        FamiliarFlag("local-ip", "local-addr", advice: "The address is an argument: culvert http 192.0.2.7:3000."),
+        FamiliarFlag(
+            "local-ip",
+            "local-addr",
+            "local-host",
+            advice: "The address is an argument: culvert http 192.0.2.7:3000."
+        ),
         FamiliarFlag("unix-socket", advice: "A socket is an argument: culvert http unix:/run/app.sock."),
         FamiliarFlag("hello-world", "static", "dir", advice: "A folder is an argument: culvert http ./folder."),
-        FamiliarFlag("authtoken", "t", "api-key", "key", advice: "culvert login stores the API key, once for all."),
+        FamiliarFlag(
+            "local-https",
+            advice: "A local server with TLS is an argument: culvert http https://localhost:8443."
+        ),
+        FamiliarFlag(
+            "authtoken",
+            "t",
+            "api-key",
+            "key",
+            "secret",
+            advice: "culvert login stores the API key, once for all."
+        ),
         FamiliarFlag(
             "token",
             "credentials-file",
@@ -107,6 +127,8 @@ struct FamiliarFlag: Sendable {
             "s",
             "remote",
             "api",
+            "to",
+            "host",
             advice: "--edge URL names the edge, and culvert login stores it."
         ),
         FamiliarFlag(
@@ -119,6 +141,10 @@ struct FamiliarFlag: Sendable {
             "log",
             "logfile",
             "log-file",
+            "log-directory",
+            "log-max-days",
+            "agent-log",
+            "trace-output",
             advice: "Log lines go to standard error: redirect it with 2> FILE; --log-format json is for programs."
         ),
         FamiliarFlag("web-addr", "web-port", advice: "--inspect ADDRESS says where requests can be looked at."),
@@ -134,7 +160,12 @@ struct FamiliarFlag: Sendable {
             "oauth-provider",
             "oauth-allow-email",
             "oauth-allow-domain",
+            "oauth-client-id",
+            "oauth-client-secret",
+            "oauth-scope",
             "oidc",
+            "oidc-client-id",
+            "oidc-client-secret",
             advice:
                 "Visitors can be asked for a password, with --basic-auth; OAuth is for a proxy before your server."
         ),
@@ -152,9 +183,102 @@ struct FamiliarFlag: Sendable {
             advice:
                 "The inbox of a tunnel checks signatures: culvert inbox set NAME --path '/hooks/*' --verify github --secret-file FILE."
         ),
-        FamiliarFlag("mutual-tls-cas", advice: "What ends TLS in front of the edge asks for certificates of clients."),
-        FamiliarFlag("request-header-add", "request-header-remove", "response-header-add", advice: Self.ownServer),
+        FamiliarFlag(
+            "mutual-tls-cas",
+            "client-cas",
+            advice: "What ends TLS in front of the edge asks for certificates of clients."
+        ),
+        FamiliarFlag(
+            "crt",
+            "tls-crt",
+            "tls-cert",
+            "tls-key",
+            "terminate-at",
+            advice: "TLS ends at the edge, or at your own server: culvert tls 8443."
+        ),
+        FamiliarFlag("local-cert", "local-key", advice: "A connector shows your server no certificate of its own."),
+        FamiliarFlag(
+            "tls-server-name",
+            "sni",
+            advice: "The edge has to show a certificate for the host of --edge URL."
+        ),
+        FamiliarFlag("request-header-add", "request-header-remove", "header", advice: Self.ownServer),
+        FamiliarFlag("response-header-add", "response-header-remove", advice: Self.ownServer),
+        FamiliarFlag("ua-filter-allow", "ua-filter-deny", advice: Self.ownServer),
         FamiliarFlag("compression", "use-compression", "uc", "circuit-breaker", "locations", advice: Self.ownServer),
+        FamiliarFlag("no-chunked-encoding", "disable-chunked-encoding", advice: Self.ownServer),
+        FamiliarFlag(
+            "http2",
+            "http2-origin",
+            "app-protocol",
+            "upstream-protocol",
+            advice: "Your server is asked by HTTP/1.1. One that speaks HTTP/2 itself is served by culvert tls 8443."
+        ),
+        FamiliarFlag(
+            "upstream-tls-verify",
+            advice: "An https:// target has to show a trusted certificate, unless there is --origin-tls-verify off."
+        ),
+        FamiliarFlag(
+            "proxy-proto",
+            "proxy-protocol",
+            "proxy-protocol-version",
+            advice:
+                "An HTTP server is told the visitor's address in X-Forwarded-For; culvert tcp and culvert tls have "
+                + "--proxy-protocol v2."
+        ),
+        FamiliarFlag(
+            "websocket-tcp-converter",
+            "socks5",
+            "bastion",
+            "proxy-address",
+            "proxy-port",
+            "plugin",
+            advice: "A tunnel leads to one server: one that does not speak HTTP is served by culvert tcp 22."
+        ),
+        FamiliarFlag(
+            "binding",
+            "bindings",
+            "role",
+            "sk",
+            "secret-key",
+            "bind-addr",
+            "bind-port",
+            advice: "--private makes a tunnel without a public address; culvert access NAME is for its visitors."
+        ),
+        FamiliarFlag(
+            "group",
+            "group-key",
+            "lb-pool",
+            advice: "--pool has several connectors share the visitors of a tunnel with --name."
+        ),
+        FamiliarFlag("description", "metadata", "metadatas", "annotations", advice: Self.nameAlone),
+        FamiliarFlag("label", "labels", "tag", "tags", "user", advice: Self.nameAlone),
+        FamiliarFlag(
+            "bandwidth-limit",
+            "bandwidth-limit-mode",
+            "max-active-flows",
+            advice:
+                "Limits of HTTP are --requests-per-second and --max-requests-per-visitor; --bytes-per-second is an option "
+                + "of culvert tcp."
+        ),
+        FamiliarFlag(
+            "proxy-connect-timeout",
+            "proxy-tls-timeout",
+            "proxy-keepalive-connections",
+            "proxy-keepalive-timeout",
+            advice:
+                "--request-timeout SECONDS is the time that your server has for an answer; there are no others to set."
+        ),
+        FamiliarFlag("proxy", advice: "A proxy on the way to the edge is taken from https_proxy of the environment."),
+        FamiliarFlag("disable-log-color", advice: "NO_COLOR=1 in the environment takes the colours away."),
+        FamiliarFlag("open", "o", advice: "The URL is printed when it can be reached; --qr shows it to a phone."),
+        FamiliarFlag(
+            "tunnel-id",
+            "overwrite-dns",
+            "force",
+            "f",
+            advice: "--name NAME takes a tunnel that your key made before; its address is the edge's to give."
+        ),
         FamiliarFlag("use-encryption", "ue", advice: "A connector speaks TLS wherever the edge's URL is https://."),
         FamiliarFlag(
             "origin-server-name",
@@ -168,6 +292,26 @@ struct FamiliarFlag: Sendable {
             "retries",
             "metrics",
             "pidfile",
+            "pid",
+            "grace-period",
+            "keepalive",
+            "mux",
+            "max-retry-count",
+            "max-retry-interval",
+            "edge-bind-address",
+            "dns-server",
+            "happy-eyeballs",
+            "no-happy-eyeballs",
+            "proxy-no-happy-eyeballs",
+            "proxy-tcp-keepalive",
+            "post-quantum",
+            "features",
+            "compression-quality",
+            "health-check-type",
+            "management-hostname",
+            "management-diagnostics",
+            "transport-loglevel",
+            "icmpv4-src",
             advice:
                 "There is nothing to set: a connector speaks WebSocket over HTTPS, reconnects for ever, and does not update "
                 + "itself."
@@ -181,5 +325,6 @@ struct FamiliarFlag: Sendable {
         ),
     ]
 
+    private static let nameAlone = "A tunnel is known by its name alone: --name NAME."
     private static let ownServer = "The edge passes requests on as they are: this is for your own server."
 }

@@ -66,6 +66,9 @@ enum LogThreshold: String, CaseIterable, ExpressibleByArgument {
     case warning
     case error
 
+    /// Takes `warn`, too: log lines and other programs spell it so.
+    init?(argument: String) { self.init(rawValue: argument == "warn" ? "warning" : argument) }
+
     /// The level of the log API.
     var level: Logger.Level {
         switch self {

@@ -43,7 +43,7 @@ struct InspectorServer: Sendable {
             }
         }
         let place = settings.address.map { "\($0)" } ?? "the ports 4040 to 4049"
-        let reason = failure.map { ": \($0)" } ?? ""
+        let reason = failure.map { ": \(($0 as? IOError)?.systemReason ?? "\($0)")" } ?? ""
         self.onFailure("There is no inspector: \(place) can't be listened on\(reason). Give --inspect another address.")
     }
 

@@ -311,6 +311,7 @@ extension EdgeConfiguration {
 
     /// What can only be said of several settings together.
     private func check(_ reader: inout SettingsReader) {
+        guard !reader.hasUnreadableFile else { return }
         if self.isDevelopment {
             for (key, address) in [("listen", self.listen), ("admin.listen", self.adminListen)]
             where !address.isLoopback {

@@ -160,6 +160,10 @@ struct EdgeConfiguration: Sendable {
     }
 }
 
-extension Logger.Level: SettingValue {}
+extension Logger.Level: SettingValue {
+    /// Takes `warn`, too: log lines and other programs spell it so.
+    init?(setting text: String) { self.init(rawValue: text == "warn" ? "warning" : text) }
+}
+
 extension OriginReuse: SettingValue {}
 extension VisitorError.StatusMap: SettingValue {}

@@ -115,8 +115,11 @@ struct SettingLayer: Sendable {
         }
     }
 
+    /// The key of problems that are the whole file's.
+    static let fileKey = "--config"
+
     private static func problem(of file: String, _ reason: String) -> SettingProblem {
-        SettingProblem(key: "--config", origin: file, message: "the file can't be read as YAML: \(reason)")
+        SettingProblem(key: self.fileKey, origin: file, message: "the file can't be read as YAML: \(reason)")
     }
 
     /// What is wrong with a file and where, but nothing of its contents, among which there may be a secret.

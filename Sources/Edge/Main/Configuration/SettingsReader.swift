@@ -53,6 +53,9 @@ struct SettingsReader {
         if let file { self.layers.append(SettingLayer(file: file.name, text: file.text, problems: &self.problems)) }
     }
 
+    /// Whether there is a file of which nothing could be read: what it would have set is unknown.
+    var hasUnreadableFile: Bool { self.problems.contains { $0.key == SettingLayer.fileKey } }
+
     /// The value of a setting, or `nil` if nobody has set it to something that can be used.
     ///
     /// - Parameters:

@@ -37,11 +37,12 @@ import sys
 
 from agreement import deleted, limits, names
 from credentials import access, codes, guesses
-from links import cut, guests, mixed, slow, strangers, stuck
+from links import cut, guests, mixed, strangers, stuck
 from outages import outage, sentinel
 from passthrough import ports, tls
 from restarts import frozen, killed, newcomer, rebalance, rolling
 from scale import guessed, resync
+from slow import slow
 from stage import failures
 
 mode, edge_path, culvert_path, place, *numbers = sys.argv[1:]

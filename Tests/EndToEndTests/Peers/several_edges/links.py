@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies between edges: strangers at their links, slow and cut ways, silent connectors, other versions."""
+"""What lies between edges: strangers at their links, cut ways, silent connectors, other versions."""
 import asyncio
 import base64
 import collections
-import contextlib
 import hashlib
 import hmac
 import json
 import os
-import pathlib
 import signal
 import statistics
-import subprocess
-import sys
 import time
 
 import aiohttp
@@ -20,7 +16,7 @@ import aiohttp
 from load import Load
 from outages import visit
 from path import Path
-from stage import IS_FULL_SIZE, Connector, Stage, bound, failures, free_port, until
+from stage import Connector, Stage, bound, failures, free_port, until
 
 SECRET = bytes(range(32))
 
@@ -139,114 +135,6 @@ async def strangers(edge, culvert, folder):
         if opened != 101 or await visit(visited, "my-app") != 200:
             failures.append(f"afterwards: {opened}")
         return {"refused": answers, "elsewhere": elsewhere, "counted": counted, "logged": logged}
-
-
-async def times(edge, name, count, pause):
-    """How long requests take, one after another on a kept connection, each after a pause."""
-    found = []
-    async with aiohttp.ClientSession() as session:
-        for _ in range(count):
-            await asyncio.sleep(pause)
-            begin = time.monotonic()
-            async with session.get(f"{edge.url}/{name}/0") as answer:
-                await answer.read()
-                if answer.status != 200:
-                    failures.append(f"{edge.url}: {answer.status}")
-            found.append(time.monotonic() - begin)
-    return statistics.median(found)
-
-
-# Each way between edges, in seconds.
-DELAYS = (0, 0.001, 0.02)
-
-
-class AwakeProcessors:
-    """Keeps all processors from sleeping, at a priority that takes no time from anybody.
-
-    Over a slow way they would sleep in the middle of a request, and a virtual one takes long to wake: what is measured
-    is the edges, not the machine's sleep.
-    """
-
-    def __enter__(self):
-        # They end with this program, however that ends.
-        spin = "import os, sys\nos.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\n"
-        spin += "while os.getppid() == int(sys.argv[1]):\n for _ in range(100000): pass"
-        command = [sys.executable, "-c", spin, str(os.getpid())]
-        self.processes = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)]
-        return self
-
-    def __exit__(self, *_):
-        for process in self.processes:
-            process.kill()
-            process.wait()
-
-
-class LightestProxy:
-    """HAProxy in the place of the edge without the session, over the same way: what a hop costs on this machine."""
-
-    def __init__(self, folder, target):
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        file = pathlib.Path(folder) / "haproxy.cfg"
-        file.write_text(
-            "global\n nbthread 1\ndefaults\n mode http\n timeout client 60s\n timeout server 60s\n timeout connect 5s\n"
-            f"frontend visitors\n bind 127.0.0.1:{self.port}\n default_backend edge\n"
-            f"backend edge\n http-reuse always\n server one 127.0.0.1:{target}\n")
-        with (pathlib.Path(folder) / "haproxy.log").open("wb") as log:
-            self.process = subprocess.Popen(["haproxy", "-f", str(file)], stderr=log)
-
-    async def listens(self):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        except OSError:
-            return False
-        writer.close()
-        return True
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
-
-
-def judge(delay, added, lightest):
-    """What a delay each way between edges may add to a request: a round trip, 2 % of it and 0.2 ms, or what the lightest
-    proxy adds over the same way and 0.1 ms, where that is more. Without a delay it is held against the proxy alone.
-    """
-    most = max(2.04 * delay + 0.0002, lightest + 0.0001) if delay else lightest + 0.0003
-    if IS_FULL_SIZE and added > most:
-        failures.append(f"{delay} s each way cost {added:.4f} s, with HAProxy {lightest:.4f} s")
-    if delay >= 0.02 and not 1.8 * delay < added < 4 * delay:
-        failures.append(f"{delay} s each way cost {added:.4f} s, which is no round trip")
-
-
-async def slow(edge, culvert, folder, count):
-    """A slow way between edges costs requests a round trip and no more."""
-    stage = Stage(edge, culvert, folder)
-    paths = await with_paths(stage)
-    async with stage:
-        visited, first, _ = stage.edges
-        await at(stage, first, "one")
-        paths.append(await Path(first.port).start())
-        lightest = LightestProxy(folder, paths[-1].port)
-        result = {}
-        try:
-            await until("HAProxy listens", lightest.listens)
-            for delay in DELAYS:
-                for path in paths:
-                    path.delay = delay
-                found = {one: [] for one in (first, visited, lightest)}
-                with AwakeProcessors() if IS_FULL_SIZE else contextlib.nullcontext():
-                    for _ in range(5):
-                        for one in found:
-                            found[one].append(await times(one, "one", count, 2 * delay))
-                local, *rest = (statistics.median(one) for one in found.values())
-                added, by_lightest = (one - local for one in rest)
-                result[f"added_at_{delay * 1000:g}_ms"] = round(added * 1000, 2)
-                result[f"haproxy_at_{delay * 1000:g}_ms"] = round(by_lightest * 1000, 2)
-                judge(delay, added, by_lightest)
-        finally:
-            lightest.end()
-    return result
 
 
 async def cut(edge, culvert, folder):
