@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 
+import chart_bounds
 import chart_routes
 from chart_refusals import REFUSED, TYPOS
 import kubernetes_validate
@@ -265,6 +266,15 @@ def check_edge(edge, objects, name, folder):
     return settings
 
 
+def edge_refusals(edge, settings):
+    """The names of those settings that the edge refuses, of some with their values."""
+    flags = {name: "--" + name.replace(".", "-") for name in settings}
+    words = [part for name, value in settings.items() for part in (flags[name], value)]
+    result = run(edge, "config", "check", "--dev", *words, env={"PATH": os.environ["PATH"]})
+    # A value that is out of bounds is told by the setting's name, one that is none by the flag's.
+    return {name for name, flag in flags.items() if f"  {name} (" in result.stderr or f"  {flag} (" in result.stderr}
+
+
 def seconds(text):
     """A duration of the edge in seconds."""
     for suffix, factor in (("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86400)):
@@ -451,6 +461,13 @@ def main():
         for wrong, words in REFUSED.items():
             error = chart.render([URL, wrong]).stderr
             check(words in error, f"{wrong} is not explained: {error}")
+        chart_bounds.check_bounds(
+            check,
+            lambda *flags: chart.render([URL], *flags),
+            lambda settings: edge_refusals(options.edge, settings),
+            values,
+            CHART / "templates",
+        )
         chart_routes.check_routes(check, lambda *settings: chart.render([URL, *settings]))
         refused = chart.render(["image.repository=registry.example.com/culvert"])
         check("config.public.url is required" in refused.stderr, "a missing config.public.url is not explained")

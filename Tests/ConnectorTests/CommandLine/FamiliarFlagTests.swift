@@ -107,7 +107,19 @@ struct FamiliarFlagTests {
             ("tcp 22 -url x", "It is called --name"), ("connect --to 3 --pooling-enabled", "--pool is an option"),
             ("--url localhost:3000", "culvert http 3000"), ("access ssh --hostname x", "culvert access NAME"),
             ("http 3000 --insecure", "--ca-file"), ("http 3000 -k", "--ca-file"),
-            ("http 3000 --foo", "culvert http --help"),
+            ("tcp 22 --host-header x", "--host-header is an option of culvert http"),
+            ("http 3000 --foo", "culvert http --help"), ("tcp 22 -r 6000", "--port 20022"),
+            ("http 3000 -d my.example.com", "--name NAME"), ("http 3000 -n my-app", "It is called --name"),
+            ("http 3000 -i 10.0.0.1", "culvert http 192.0.2.7:3000"), ("http 3000 -u me", "--name NAME"),
+            ("http 3000 -P 7000", "--edge URL"), ("http 3000 --token-file x", "culvert connect --token-file"),
+            ("http 3000 --credentials-contents x", "culvert connect --token-file"),
+            ("tcp 22 --allow-users x", "--private"), ("tcp 22 --server-name x", "culvert access NAME"),
+            ("tunnels list -o json", "--json prints"), ("tunnels list --output json", "--json prints"),
+            ("tcp 3306 --bandwidth-limit 1MB", "--bytes-per-second"),
+            ("tcp 3306 --proxy-protocol-version v2", "It is --proxy-protocol v1 or v2"),
+            ("http 3000 --proxy-protocol v2", "X-Forwarded-For"), ("http 3000 --rate-limit 5", "--requests-per-second"),
+            ("http 3000 --verbose", "--log-level debug"), ("http 3000 -v", "--log-level debug"),
+            ("http 3000 --apikey x", "culvert login"), ("http 3000 --connect-timeout 5s", "--request-timeout"),
             ("http 3000 --nmae x", "Did you mean --name?"), ("http 3000 --ip-alow ::1", "Did you mean --ip-allow?"),
             ("tunnels list --jsno", "Did you mean --json?"), ("http 3000 --zzzzzz", "culvert http --help"),
         ]
@@ -154,10 +166,12 @@ struct FamiliarFlagTests {
     )
     func foreignFlags(names: String) {
         for name in names.split(whereSeparator: \.isWhitespace) {
-            // Those that are taken for others may be told that this is no value of theirs.
-            let said = self.correction("http 3000 --\(name) 1") ?? ""
-            #expect(!said.contains("lists those that there are"), "--\(name): \(said)")
-            #expect(!said.contains("Did you mean"), "--\(name): \(said)")
+            for command in ["http 3000", "tcp 22"] {
+                let words = "\(command) --\(name) 1".split(separator: " ").map(String.init)
+                let said = CulvertCommand.correction(of: TypedCommand(words: words)) ?? ""
+                #expect(!said.contains("lists those that there are"), "\(command) --\(name): \(said)")
+                #expect(!said.contains("Did you mean"), "\(command) --\(name): \(said)")
+            }
         }
     }
 

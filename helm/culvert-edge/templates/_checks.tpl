@@ -28,8 +28,25 @@ somebody reads it, and not by a pod that starts again and again.
 {{- if and (or (eq (index .Values.config.http "proxy-protocol" | toString) "true") (eq (index .Values.config.tcp "proxy-protocol" | toString) "true")) (not .Values.config.proxies.trusted) -}}
 {{- fail "proxy-protocol is taken from config.proxies.trusted only, which is empty: list the networks of what is in front" -}}
 {{- end -}}
+{{- include "culvert-edge.checkBounds" . -}}
+{{- include "culvert-edge.checkRoutes" . -}}
+{{- if and (or (index .Values.config.cluster.redis "password-file") .Values.config.cluster.redis.ca) (not .Values.config.cluster.redis.url) -}}
+{{- fail "config.cluster.redis.password-file and .ca are for the Redis of config.cluster.redis.url, which is empty" -}}
+{{- end -}}
+{{- if .Values.config.cluster.redis.url | regexFind "^[a-z+]+://[^@]*:[^@]*@" -}}
+{{- fail "config.cluster.redis.url holds a password, which belongs into the file that config.cluster.redis.password-file names" -}}
+{{- end -}}
+{{- with index .Values.config "tls-passthrough" "listen" -}}
+{{- $port := regexFind "[0-9]+$" . | int -}}
+{{- if or (gt $port 65535) (has $port (list 0 8989 8990 8991)) -}}
+{{- fail (printf "config.tls-passthrough.listen is %s: it takes a port from 1 to 65535 of its own, and the edge itself listens on 8989, 8990 and 8991" .) -}}
+{{- end -}}
+{{- end -}}
 {{- range $ports := splitList "," (.Values.config.tcp.ports | toString | nospace) -}}
 {{- $ends := splitList "-" $ports -}}
+{{- if and $ports (or (lt (first $ends | int) 1) (gt (last $ends | int) 65535) (gt (first $ends | int) (last $ends | int))) -}}
+{{- fail (printf "config.tcp.ports is %s: it takes a port from 1 to 65535, or the first and the last of several, as 20000-20009" $ports) -}}
+{{- end -}}
 {{- range $taken := list 8989 8990 8991 -}}
 {{- if and $ports (le (first $ends | int) $taken) (ge (last $ends | int) $taken) -}}
 {{- fail (printf "config.tcp.ports holds %d, on which the edge listens itself: choose other ones" $taken) -}}
@@ -54,7 +71,21 @@ somebody reads it, and not by a pod that starts again and again.
 {{- if and .Values.gateway.enabled (not .Values.gateway.parentRefs) -}}
 {{- fail "gateway.parentRefs is required: the Gateway that the HTTPRoute belongs to, such as [{name: public, namespace: gateways}]" -}}
 {{- end -}}
+{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
+{{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas" -}}
+{{- end -}}
 {{- if and (gt (ternary .Values.autoscaling.maxReplicas .Values.replicaCount .Values.autoscaling.enabled | int) 1) (not .Values.config.cluster.redis.url) -}}
 {{- fail "more than one pod needs config.cluster.redis.url: without it a pod knows nothing of the tunnels of others, and answers their visitors with 404" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* An Ingress, an HTTPRoute and a Traefik route for a host match names: the API server refuses an address in the first two. */}}
+{{- define "culvert-edge.checkRoutes" -}}
+{{- $host := include "culvert-edge.host" . -}}
+{{- range $kind := list "ingress" "gateway" "traefik" -}}
+{{- $route := index $.Values $kind -}}
+{{- if and $route.enabled (regexFind "^(\\[.*|[0-9.]+)$" (default $host $route.host)) -}}
+{{- fail (printf "%s.enabled leads visitors here by a name, and %s is an address: set config.public.url to a name, or %s.host" $kind (default $host $route.host) $kind) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}

@@ -70,7 +70,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* The host without a port: a routing rule matches names. */}}
 {{- define "culvert-edge.host" -}}
-{{- (urlParse (include "culvert-edge.publicURL" .)).host | regexFind "^[^:]+" -}}
+{{- (urlParse (include "culvert-edge.publicURL" .)).host | regexFind "^(\\[[^]]*\\]|[^:]+)" -}}
 {{- end -}}
 
 {{- define "culvert-edge.bind" -}}

@@ -17,6 +17,8 @@ struct FamiliarFlag: Sendable {
     /// The spellings, without the hyphens in front and with hyphens inside.
     var names: [String]
     var meaning: Meaning
+    /// The advice of commands for connections instead of requests, `tcp` and `tls`, where it is another one.
+    var adviceForConnections: String?
 
     /// Whether a flag stands for another one.
     var isAlias: Bool {
@@ -48,8 +50,9 @@ struct FamiliarFlag: Sendable {
         self.init(names: names, meaning: .toggle(word))
     }
 
-    private init(_ names: String..., advice: String) {
+    private init(_ names: String..., advice: String, forConnections: String? = nil) {
         self.init(names: names, meaning: .advice(advice))
+        self.adviceForConnections = forConnections
     }
 
     private init(names: [String], meaning: Meaning) {
@@ -68,6 +71,7 @@ struct FamiliarFlag: Sendable {
             "custom-domain",
             "custom-domains",
             "proxy-name",
+            "n",
             label: "--name"
         ),
         FamiliarFlag("cidr-allow", "allow-cidr", "allow", alias: "--ip-allow"),
@@ -95,6 +99,7 @@ struct FamiliarFlag: Sendable {
         FamiliarFlag("p", "port", "local-port", "l", advice: "The port is an argument: culvert http 3000."),
         FamiliarFlag(
             "local-ip",
+            "i",
             "local-addr",
             "local-host",
             advice: "The address is an argument: culvert http 192.0.2.7:3000."
@@ -109,13 +114,16 @@ struct FamiliarFlag: Sendable {
             "authtoken",
             "t",
             "api-key",
+            "apikey",
             "key",
             "secret",
             advice: "culvert login stores the API key, once for all."
         ),
         FamiliarFlag(
             "token",
+            "token-file",
             "credentials-file",
+            "credentials-contents",
             "cred-file",
             advice: "A tunnel is served with its token by culvert connect --token-file FILE --to 3000."
         ),
@@ -125,6 +133,7 @@ struct FamiliarFlag: Sendable {
             "server-port",
             "server",
             "s",
+            "P",
             "remote",
             "api",
             "to",
@@ -133,6 +142,7 @@ struct FamiliarFlag: Sendable {
         ),
         FamiliarFlag(
             "remote-port",
+            "r",
             "remote-addr",
             advice: "A port of the edge is for TCP: culvert tcp 22 --port 20022."
         ),
@@ -224,7 +234,8 @@ struct FamiliarFlag: Sendable {
             "proxy-protocol-version",
             advice:
                 "An HTTP server is told the visitor's address in X-Forwarded-For; culvert tcp and culvert tls have "
-                + "--proxy-protocol v2."
+                + "--proxy-protocol v2.",
+            forConnections: "It is --proxy-protocol v1 or v2."
         ),
         FamiliarFlag(
             "websocket-tcp-converter",
@@ -243,6 +254,9 @@ struct FamiliarFlag: Sendable {
             "secret-key",
             "bind-addr",
             "bind-port",
+            "allow-users",
+            "server-name",
+            "server-user",
             advice: "--private makes a tunnel without a public address; culvert access NAME is for its visitors."
         ),
         FamiliarFlag(
@@ -252,26 +266,36 @@ struct FamiliarFlag: Sendable {
             advice: "--pool has several connectors share the visitors of a tunnel with --name."
         ),
         FamiliarFlag("description", "metadata", "metadatas", "annotations", advice: Self.nameAlone),
-        FamiliarFlag("label", "labels", "tag", "tags", "user", advice: Self.nameAlone),
+        FamiliarFlag("label", "labels", "tag", "tags", "user", "u", advice: Self.nameAlone),
         FamiliarFlag(
             "bandwidth-limit",
             "bandwidth-limit-mode",
             "max-active-flows",
-            advice:
-                "Limits of HTTP are --requests-per-second and --max-requests-per-visitor; --bytes-per-second is an option "
-                + "of culvert tcp."
+            "rate-limit",
+            "limit",
+            advice: "--requests-per-second and --max-requests-per-visitor limit what visitors ask for.",
+            forConnections: "--bytes-per-second and --max-visitors limit connections."
         ),
         FamiliarFlag(
+            "connect-timeout",
             "proxy-connect-timeout",
             "proxy-tls-timeout",
             "proxy-keepalive-connections",
             "proxy-keepalive-timeout",
-            advice:
-                "--request-timeout SECONDS is the time that your server has for an answer; there are no others to set."
+            advice: "--request-timeout SECONDS is the time that your server has for an answer; no other is set here.",
+            forConnections:
+                "Your server has as long for an answer as it wants: a connection has no time-out of that kind."
+        ),
+        FamiliarFlag("verbose", "v", "debug", "vv", advice: "--log-level debug logs more."),
+        FamiliarFlag("quiet", "q", "silent", advice: "--log-level error logs less."),
+        FamiliarFlag(
+            "output",
+            "o",
+            advice: "--json prints for programs what commands print for people; --log-format json is for log lines."
         ),
         FamiliarFlag("proxy", advice: "A proxy on the way to the edge is taken from https_proxy of the environment."),
         FamiliarFlag("disable-log-color", advice: "NO_COLOR=1 in the environment takes the colours away."),
-        FamiliarFlag("open", "o", advice: "The URL is printed when it can be reached; --qr shows it to a phone."),
+        FamiliarFlag("open", advice: "The URL is printed when it can be reached; --qr shows it to a phone."),
         FamiliarFlag(
             "tunnel-id",
             "overwrite-dns",
@@ -320,8 +344,11 @@ struct FamiliarFlag: Sendable {
             "background",
             "daemon",
             "detach",
-            "d",
             advice: "culvert service install makes a service that systemd starts."
+        ),
+        FamiliarFlag(
+            "d",
+            advice: "--name NAME is the tunnel's name; culvert service install makes a service that systemd starts."
         ),
     ]
 

@@ -68,7 +68,8 @@ struct TypedCommand {
     /// - Parameters:
     ///   - commands: The words of all commands that there are at the first place.
     ///   - flags: The flags of the command that was typed, with their hyphens.
-    func correction(commands: [String], flags: [String]) -> String? {
+    ///   - flagsOfHTTP: Those of `culvert http`, which has most.
+    func correction(commands: [String], flags: [String], flagsOfHTTP: [String]) -> String? {
         if let first = self.words.first, !first.hasPrefix("-"), !commands.contains(first), !Self.isTarget(first) {
             let wrong = "There is no command “\(first)”."
             if let advice = FamiliarCommand.advice(for: self.words) { return "\(wrong) \(advice)" }
@@ -80,7 +81,11 @@ struct TypedCommand {
         let wrong = "There is no option \(flag) here."
         if let familiar = FamiliarFlag.named(flag) {
             switch familiar.meaning {
-            case .advice(let advice): return "\(wrong) \(Self.suited(advice, to: first))"
+            case .advice(let advice):
+                if let other = familiar.adviceForConnections, first == "tcp" || first == "tls" {
+                    return "\(wrong) \(other)"
+                }
+                return "\(wrong) \(Self.suited(advice, to: first))"
             case .alias(let words):
                 let option = words.joined(separator: " ")
                 // Here it is known by the name alone, as it was not written: with one hyphen, or without a value.
@@ -95,6 +100,7 @@ struct TypedCommand {
                 return "\(wrong) \(word) is an option of culvert http."
             }
         }
+        if flagsOfHTTP.contains(flag) { return "\(wrong) \(flag) is an option of culvert http." }
         if let near = NearestWord.toFlag(flag, among: flags) { return "\(wrong) Did you mean \(near)?" }
         let typed = self.words.prefix { !$0.hasPrefix("-") }.prefix(2).filter { $0.allSatisfy(\.isLetter) }
         return "\(wrong) \((["culvert"] + typed).joined(separator: " ")) --help lists those that there are."

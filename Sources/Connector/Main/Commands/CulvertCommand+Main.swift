@@ -74,7 +74,8 @@ extension CulvertCommand {
         }
         return typed.correction(
             commands: document.commandNames,
-            flags: document.flags(after: typed.understood)
+            flags: document.flags(after: typed.understood),
+            flagsOfHTTP: document.flags(after: ["http"])
         )
     }
 }

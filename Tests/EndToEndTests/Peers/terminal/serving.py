@@ -32,6 +32,22 @@ def http(stage, album):
         album.take(shell, "ended by Ctrl-C")
 
 
+def front_page(stage, album):
+    """What the picture on the front page shows: scripts/front-picture draws it from the kept screen."""
+    with stage.user() as shell:
+        shell.start(f"culvert http {stage.origin.port} --name my-app")
+        wait_until_online(shell)
+        for method, path in [
+            ("GET", "/"), ("GET", "/style.css"), ("GET", "/app.js"), ("GET", "/favicon.ico"), ("GET", "/products"),
+            ("GET", "/products/7"), ("POST", "/cart"), ("POST", "/hooks/payment"),
+        ]:  # fmt: skip
+            stage.edge.visit("/my-app" + path, method)
+        shell.wait("the last request", lambda screen: "/hooks/payment" in screen and " open" not in screen)
+        album.take(shell, "after eight requests")
+        shell.interrupt()
+        shell.finish()
+
+
 def http_narrow(stage, album):
     """A window of 44 by 20, and a name that the edge makes up."""
     with stage.user(44, 20) as shell:
@@ -222,6 +238,6 @@ tunnels:
 """
 
 SCENES = [
-    http, http_narrow, http_resized, http_suspended, http_without_local_server, http_edge_killed, http_edge_away,
+    http, front_page, http_narrow, http_resized, http_suspended, http_without_local_server, http_edge_killed, http_edge_away,
     http_plain, connect, connect_piped, start, start_reloaded,
 ]  # fmt: skip

@@ -25,14 +25,14 @@ API_KEY = "cvk_0123456789abcdefghijklmnopqrstuv"
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
-    """The local server: the status that the path begins with, else 200."""
+    """The local server: the status that the path begins with, 404 for an icon, else 200."""
 
     protocol_version = "HTTP/1.1"
 
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         first = self.path.split("/")[1]
-        status = int(first) if first.isdigit() else 200
+        status = int(first) if first.isdigit() else 404 if first == "favicon.ico" else 200
         body = b"" if status == 204 else b"hello\n"
         self.send_response(status)
         if status != 204:
