@@ -46,7 +46,10 @@ extension EndToEnd {
                 .replacing(#/cvk_[a-z0-9…]+/#, with: "KEY")
                 .replacing("https://", with: "http://")
                 .replacing(#/\/\/[^\/ ,]+/#, with: "//HOST")
+                // What a kept screen has in the place of a time.
+                .replacing(#/\bN(?= ms)/#, with: "0")
                 .replacing(#/[0-9]+([.:][0-9]+)*/#, with: "N")
+                .replacing(#/N (ms|s)\b/#, with: "N TIME")
                 .replacing(#/ {2,}/#, with: "  ")
         }
 
@@ -105,8 +108,8 @@ extension EndToEnd {
                 let key = scratch.file("key")
                 try Data(edge.apiKey.utf8).write(to: key)
                 let words = ["login", "--edge", edge.url, "--api-key-file", key.path]
-                // The question for the key is on the kept screen of a terminal.
-                return ["API key:"] + (try await self.run("culvert", words, in: scratch))
+                // Here is no terminal to ask at: the question is that of the kept screen.
+                return try Self.screen("login") + (try await self.run("culvert", words, in: scratch))
             case "culvert http 3000 --authtoken x":
                 return try await self.run("culvert", ["http", "3000", "--authtoken", "x"], in: scratch)
             case "culvert config check --config culvert.yaml":
@@ -138,11 +141,37 @@ extension EndToEnd {
                     .map { $0.replacing(folder.path + "/home/me/.config/systemd/user", with: "/etc/systemd/system") }
                     .map { $0.replacing("systemctl --user", with: "sudo systemctl") }
             case "culvert http 3000":
-                // The status screen, which the scenes of a terminal keep.
-                let screens = Programs.repository.appendingPathComponent("Tests/EndToEndTests/Screens/http.txt")
-                return try String(contentsOf: screens, encoding: .utf8).components(separatedBy: "\n")
+                return try Self.screen("http")
+            case "culvert http 3000 --name my-app": return try Self.screen("front-page")
+            case "culvert http 3000 --log-requests": return try await self.logged(in: scratch)
             default: return try await self.ports(for: command, in: scratch)
             }
+        }
+
+        /// The lines of the screens that a scene of the tests at a terminal keeps.
+        private static func screen(_ scene: String) throws -> [String] {
+            let file = Programs.repository.appendingPathComponent("Tests/EndToEndTests/Screens/\(scene).txt")
+            return try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n")
+        }
+
+        /// What is logged of a request.
+        private func logged(in scratch: ScratchFolder) async throws -> [String] {
+            let edge = try await EdgeProcess(in: scratch)
+            let port = try FreePort.next()
+            let origin = try RunningProcess("python3", [Programs.sampleOrigin, "--port", "\(port)"], in: scratch)
+            let connector = try RunningProcess(
+                Programs.product("culvert"),
+                ["http", "\(port)", "--log-requests"],
+                environment: ["CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": edge.url],
+                in: scratch
+            )
+            let url = try await connector.line(startingWith: "http")
+            try await eventually("the log of a request that is served", within: .seconds(20)) {
+                _ = try await Curl.get(url, in: scratch)
+                return connector.standardError.contains("status=200") ? () : nil
+            }
+            #expect(origin.isRunning)
+            return connector.standardError.components(separatedBy: "\n")
         }
 
         /// What prints an address alone.

@@ -8,6 +8,16 @@ extension EndToEnd {
     struct IdleConnector {
         static let residentLimitKibibytes = 20 << 10
 
+        /// What the README says of one without TLS, in mebibytes.
+        private static func promised() throws -> Int {
+            let readme = try String(
+                contentsOf: Programs.repository.appendingPathComponent("README.md"),
+                encoding: .utf8
+            )
+            let row = try #require(readme.firstMatch(of: #/\| an idle connector \| (\d+) MiB \|/#))
+            return try #require(Int(row.output.1))
+        }
+
         @Test("A release build that idles has less than 20 MiB resident", arguments: ["http", "https"])
         func memory(scheme: String) async throws {
             guard Programs.areReleased else {
@@ -47,6 +57,7 @@ extension EndToEnd {
             let size = try FileManager.default.attributesOfItem(atPath: Programs.product("culvert"))[.size] as? Int ?? 0
             print("idle connector, \(scheme): \(figures); URL after \(duration); the program has \(size >> 20) MiB")
             #expect(figures.residentKibibytes < Self.residentLimitKibibytes)
+            if scheme == "http" { #expect(figures.residentKibibytes < (try Self.promised() + 2) << 10) }
         }
     }
 }

@@ -20,6 +20,7 @@ import tempfile
 import threading
 
 import chart_bounds
+import chart_documents
 import chart_routes
 from chart_refusals import REFUSED, TYPOS
 import kubernetes_validate
@@ -474,6 +475,7 @@ def main():
         ours, theirs = set(flattened(values["config"])), set(settings) - CHART_OWNS
         check(ours == theirs, f"config: only in the chart {sorted(ours - theirs)}, only in the edge {sorted(theirs - ours)}")
         check_upgrade(chart, folder)
+    chart_documents.check_documents(check, lambda *settings: chart.render([URL, *settings]), ROOT)
     queries = check_queries()
     check_bill_of_materials()
 

@@ -83,13 +83,12 @@ def compress(text):
 
 def completions(program):
     """Where each shell looks for completions, and what it finds there."""
+    text = {shell: run(str(STAGED / program), "--generate-completion-script", shell) for shell in ("bash", "zsh", "fish")}
     return {
         # Sourced, and never run: the line that names an interpreter has no meaning there.
-        f"bash-completion/completions/{program}": run(str(STAGED / program), "completions", "bash").removeprefix(
-            "#!/bin/bash\n"
-        ),
-        f"zsh/vendor-completions/_{program}": run(str(STAGED / program), "completions", "zsh"),
-        f"fish/vendor_completions.d/{program}.fish": run(str(STAGED / program), "completions", "fish"),
+        f"bash-completion/completions/{program}": text["bash"].removeprefix("#!/bin/bash\n"),
+        f"zsh/vendor-completions/_{program}": text["zsh"],
+        f"fish/vendor_completions.d/{program}.fish": text["fish"],
     }
 
 
@@ -123,8 +122,8 @@ def tarball(version, machine, texts, dist):
             (folder / "bin").mkdir(parents=True, exist_ok=True)
             shutil.copy(STAGED / program, folder / "bin" / program)
             write(folder / "share/man/man1" / f"{program}.1", texts["manual"][program])
-        for path, text in completions("culvert").items():
-            write(folder / "share" / path, text)
+            for path, text in completions(program).items():
+                write(folder / "share" / path, text)
         unit = (PACKAGING / "culvert-edge.service").read_text()
         write(folder / "share/systemd/culvert-edge.service", unit.replace("/usr/bin/", "/usr/local/bin/"))
         write(folder / "share/examples/edge.yaml", (PACKAGING / "edge.yaml").read_text())
@@ -178,10 +177,9 @@ def package(program, version, texts, dist):
         overrides = (PACKAGING / "lintian-overrides").read_text().replace("PACKAGE", program)
         write(share / f"lintian/overrides/{program}", overrides)
         depends = libraries(folder / "usr/bin" / program)
-        if program == "culvert":
-            for path, text in completions(program).items():
-                write(share / path, text)
-        else:
+        for path, text in completions(program).items():
+            write(share / path, text)
+        if program == "culvert-edge":
             depends += ", adduser, init-system-helpers (>= 1.54~)"
             write(folder / f"lib/systemd/system/{program}.service", (PACKAGING / f"{program}.service").read_text())
             write(folder / "etc/culvert/edge.yaml", (PACKAGING / "edge.yaml").read_text())

@@ -26,7 +26,8 @@ struct ControlClientTests {
             edge: edge.address,
             credentials: try Credentials(apiKey: "the-key", oneTimeCode: oneTimeCode)
         )
-        let call = try ControlCall(access: access, certificateAuthorityFile: nil, proxies: .direct)
+        var call = try ControlCall(access: access, certificateAuthorityFile: nil, proxies: .direct)
+        call.knowsEdge = true
         let outcome: Result<Answer, EdgeFailure>
         do {
             outcome = .success(try await call.perform(body))
@@ -73,7 +74,8 @@ struct ControlClientTests {
             """
         let edge = try await FakeEdge.start(self.answer("400 x", type: ProblemDetails.mediaType, body: problem))
         let access = EdgeAccess(edge: edge.address, credentials: try Credentials(apiKey: "the-key"))
-        let call = try ControlCall(access: access, certificateAuthorityFile: nil, proxies: .direct)
+        var call = try ControlCall(access: access, certificateAuthorityFile: nil, proxies: .direct)
+        call.knowsEdge = true
         let request = CreateTunnelRequest(name: "my-app", servedFrom: "here", pool: true)
         await #expect(throws: EdgeFailure.self) {
             try await call.perform { client async throws(EdgeFailure) in try await client.create(request) }
@@ -85,6 +87,26 @@ struct ControlClientTests {
         }
         let bodies = [request, CreateTunnelRequest(name: "my-app")]
         #expect(lengths == (try bodies.map { try APICoding.makeEncoder().encode($0).count.description }))
+    }
+
+    @Test(
+        "No key is shown to a server that is no edge",
+        arguments: ["200 OK", "201 Created", "404 Not Found", "401 Unauthorized", "503 Service Unavailable"]
+    )
+    func stranger(status: String) async throws {
+        let server = try await FakeEdge.start(self.answer(status, body: #"{"token":"t"}"#))
+        let access = EdgeAccess(edge: server.address, credentials: try Credentials(apiKey: "the-key"))
+        let call = try ControlCall(access: access, certificateAuthorityFile: nil, proxies: .direct)
+        await #expect(throws: EdgeFailure.self) {
+            try await call.perform { client async throws(EdgeFailure) in
+                try await client.create(CreateTunnelRequest(name: "my-app"))
+            }
+        }
+        try await server.stop()
+        var heads: [String] = []
+        for await case .request(let head) in server.events { heads.append(head) }
+        #expect(!heads.isEmpty)
+        #expect(!heads.contains { $0.contains("the-key") || $0.hasPrefix("POST") }, "\(heads)")
     }
 
     @Test("A name that a person types stays within its path segment")
@@ -99,7 +121,8 @@ struct ControlClientTests {
     func patience() async throws {
         let edge = try await FakeEdge.start(self.answer("429 x\r\nRetry-After: 0"))
         let access = EdgeAccess(edge: edge.address, credentials: try Credentials(apiKey: "the-key"))
-        let call = try ControlCall(access: access, certificateAuthorityFile: nil, proxies: .direct)
+        var call = try ControlCall(access: access, certificateAuthorityFile: nil, proxies: .direct)
+        call.knowsEdge = true
         async let end: Void = call.perform { client async throws(EdgeFailure) in try await client.delete("my-app") }
         for await case .request in edge.events {
             edge.answer(with: self.answer("204 No Content"))

@@ -63,6 +63,39 @@ struct FolderAnswerTests {
         #expect(try self.text(answer()) == "anew")
     }
 
+    @Test(
+        "A file that holds a key or a token is nobody's to read, whatever it is called",
+        arguments: [
+            ("signing-keys.json", "[]"), ("api-keys.json", "[]"), ("inbox.key", "AAAA"), ("login.json", "{}"),
+            ("tls.key", "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n"),
+            ("both.pem", "-----BEGIN CERTIFICATE-----\nMII\n-----BEGIN RSA PRIVATE KEY-----\nMII\n"),
+            ("id", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3B\n"),
+            ("key", "cvk_0123456789abcdefghijklmnopqrstuv\n"),
+            ("x.env", "CULVERT_API_KEY=cvk_0123456789abcdefghijklmnop"),
+            ("token.txt", "eyJhbGciOiJIUzI1NiJ9.eyJ0aWQiOiJ4In0.c2lnbmF0dXJl\n"),
+        ]
+    )
+    func secrets(name: String, text: String) throws {
+        let site = try Site()
+        try Data(text.utf8).write(to: URL(fileURLWithPath: site.path + "/" + name))
+        let answer = try site.answer("/" + name)
+        #expect(answer.status == .forbidden)
+        #expect(try self.text(answer) == "This file holds a key or a token, and is not shared.")
+    }
+
+    @Test(
+        "A file that speaks of keys is shared",
+        arguments: [
+            "The key is cvk_…, of 36 letters.", "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n",
+            "eyJhbGciOiJIUzI1NiJ9 begins a token", "eyJ.a.b and more", "a PRIVATE KEY", "cvk_short",
+        ]
+    )
+    func noSecrets(text: String) throws {
+        let site = try Site()
+        try Data(text.utf8).write(to: URL(fileURLWithPath: site.path + "/a.txt"))
+        #expect(try site.answer("/a.txt").status == .ok)
+    }
+
     private func text(_ answer: FolderAnswer) throws -> String {
         switch answer.body {
         case .none: return ""

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ControlAPI
 import Foundation
 import NIOConcurrencyHelpers
 import Testing
@@ -87,6 +88,16 @@ struct TokenRenewalTests {
         let keyed = renewal({ _ in throw Self.gone }, { _ in new })
         #expect(try await keyed.recover(from: old, policy: policy))
         #expect(keyed.token.value == new)
+        // An edge with other keys than before: neither is of use any more.
+        let problem = ProblemDetails(title: "", status: 401, code: "invalid_credentials")
+        let stranger = renewal(
+            { _ in throw Self.gone },
+            { _ in throw EdgeFailure.refused(status: 401, retryAfter: nil, problem: problem) }
+        )
+        let end = await #expect(throws: CommandFailure.self) {
+            try await stranger.recover(from: old, policy: policy)
+        }
+        #expect(end?.message.contains("start culvert again") == true)
         // Somebody else was faster.
         #expect(try await keyed.recover(from: old, policy: policy))
         let tries = NIOLockedValueBox(0)

@@ -48,10 +48,11 @@ struct TunnelSetTests {
     @Test("A call that is cut off is made again once the edge has answered one; before that no edge is there")
     func cutOff() async throws {
         let server = try self.server(retries: true)
-        let access = EdgeAccess(
-            edge: try EdgeAddress(parsing: "http://127.0.0.1:1"),
-            credentials: try Credentials(apiKey: "the-key")
+        // It is an edge, as is seen before the key is shown; what becomes of the calls themselves is made up.
+        let edge = try await FakeEdge.start(
+            .bytes("HTTP/1.1 200 OK\r\nCulvert-Request-Id: 1\r\nContent-Length: 0\r\n\r\n")
         )
+        let access = EdgeAccess(edge: edge.address, credentials: try Credentials(apiKey: "the-key"))
         let attempts = Mutex(0)
         let call: @Sendable (ControlClient) async throws(EdgeFailure) -> Int = { _ async throws(EdgeFailure) in
             let number = attempts.withLock { attempts in
@@ -66,6 +67,7 @@ struct TunnelSetTests {
         await #expect(throws: CommandFailure.self) { try await server.callControl(access, call) }
         #expect(try await server.callControl(access, call) == 2)
         #expect(try await server.callControl(access, call) == 4, "the third attempt is made again")
+        try await edge.stop()
     }
 
     @Test("An inbox is refused with a key whose codes are good for one call, before anything is made")

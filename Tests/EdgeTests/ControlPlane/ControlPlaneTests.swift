@@ -195,6 +195,8 @@ struct ControlPlaneTests {
         let body = #"{"policy":{"path_fallback":true}}"#
         #expect(try await api.call(.post, "/api/tunnels/create", key: Harness.alice, body: body).status == 201)
         let document = try await api.call(.get, "/api/openapi.json").body
+        let head = try await api.call(.head, "/api/openapi.json").response
+        #expect(head.headerFields[.contentLength] == "\(document.count)")
         #expect(document == Data(OpenAPIDocument.json(policy: schema.limiting("max_connections", to: 100)).utf8))
         let many = #"{"policy":{"max_connections":101}}"#
         let refused = try await api.call(.post, "/api/tunnels/create", key: Harness.alice, body: many)

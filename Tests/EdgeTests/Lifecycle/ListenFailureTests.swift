@@ -30,6 +30,19 @@ struct ListenFailureTests {
         )
     }
 
+    @Test("A name that leads nowhere is told in words")
+    func unknown() throws {
+        let cause = #expect(throws: (any Error).self) {
+            try SocketAddress.makeAddressResolvingHost("no-such-host.invalid", port: 1)
+        }
+        let failure = EdgeServer.ListenFailure(
+            address: try #require(ListenAddress(setting: "no-such-host.invalid:1")),
+            setting: "listen",
+            cause: try #require(cause)
+        )
+        #expect("\(failure)".contains("which is listen: no-such-host.invalid is no address of this machine. Choose"))
+    }
+
     @Test("Other reasons are the system's words, without names of functions")
     func others() throws {
         let failure = EdgeServer.ListenFailure(

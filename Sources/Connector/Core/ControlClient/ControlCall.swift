@@ -16,6 +16,8 @@ package struct ControlCall: Sendable {
     let proxy: ProxyAddress?
     /// How long all waits of one call take at most.
     package var patience = Duration.seconds(10)
+    /// Whether an edge has answered there before, so that the key may be shown at once.
+    package var knowsEdge = false
 
     /// - Parameters:
     ///   - proxies: Which proxy to go through; by default what the environment says.
@@ -53,6 +55,7 @@ package struct ControlCall: Sendable {
         )
         let outcome: Result<Answer, EdgeFailure>
         do {
+            if !self.knowsEdge { try await client.expectEdge() }
             outcome = .success(try await call(client))
         } catch {
             outcome = .failure(await error.explained(reaching: self.access.edge, through: self.proxy))

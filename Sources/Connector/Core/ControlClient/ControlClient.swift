@@ -128,6 +128,21 @@ package struct ControlClient: Sendable {
             .map { Date(timeIntervalSince1970: TimeInterval($0.seconds)) }
     }
 
+    /// Sees that an edge is there before a key is shown: another server, or the local server behind the URL of a tunnel,
+    /// is not to get it.
+    ///
+    /// - Throws: ``EdgeFailure`` if something else is there, or nothing.
+    func expectEdge() async throws(EdgeFailure) {
+        do {
+            let answer = try await self.answer(.HEAD, "/api/openapi.json", body: nil, isAuthorized: false)
+            // What an edge passes on from a local server has no such field.
+            if answer.headers.contains(name: "Culvert-Request-Id") { return }
+        } catch .refused {
+            // The answer to GET says in words what is there.
+        }
+        try await self.findEdge()
+    }
+
     /// Writes the body of a call.
     func encode(_ request: some Encodable) throws(EdgeFailure) -> Data {
         do {

@@ -31,16 +31,20 @@ extension HTTPClient {
                 HTTPClient.Authorization.basic(username: $0.user, password: $0.password)
             }
             configuration.proxy = .server(
-                host: Authority.isLocalhost(proxy.host) ? "localhost" : proxy.host,
+                host: Authority.isLocalhost(proxy.host) ? self.localhost : proxy.host,
                 port: proxy.port,
                 authorization: authorization
             )
         } else if Authority.isLocalhost(host) {
-            // Resolvers often know `localhost` alone, and none of the names below it.
-            configuration.dnsOverride = [host: "localhost"]
+            configuration.dnsOverride = [host: self.localhost]
         }
         // The caller decides whether to try again, and reports it.
         configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
+
+    /// This machine: resolvers often know `localhost` alone and none of the names below it, and where `/etc/hosts` is
+    /// missing, as in small containers, not even that.
+    private static let localhost =
+        (try? SocketAddress.makeAddressResolvingHost("localhost", port: 0)) == nil ? "127.0.0.1" : "localhost"
 }

@@ -58,6 +58,11 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Whether the edge does not know the API key.
+    var isUnknownKey: Bool {
+        if case .refused(_, _, let problem?) = self { problem.code == "invalid_credentials" } else { false }
+    }
+
     private static func refusal(status: Int, problem: ProblemDetails?) -> String {
         switch problem?.code {
         // The edge speaks of the fields of its API, and people of options.

@@ -9,11 +9,19 @@ package struct CommandFailure: Error, Equatable, CustomStringConvertible {
     package var message: String
     /// Whether the same command can succeed with a one-time code, which it was not given.
     package var wantsOneTimeCode: Bool
+    /// Whether the edge does not know the API key: where that came from is of use to a person.
+    package var isUnknownKey: Bool
 
-    package init(_ status: CommandStatus, _ message: String, wantsOneTimeCode: Bool = false) {
+    package init(
+        _ status: CommandStatus,
+        _ message: String,
+        wantsOneTimeCode: Bool = false,
+        isUnknownKey: Bool = false
+    ) {
         self.status = status
         self.message = message
         self.wantsOneTimeCode = wantsOneTimeCode
+        self.isUnknownKey = isUnknownKey
     }
 
     package var description: String { self.message }

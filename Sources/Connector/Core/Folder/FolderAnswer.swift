@@ -36,6 +36,8 @@ struct FolderAnswer: Sendable {
             return
         }
         switch found {
+        case .file(let file) where SharedSecret.isIn(file, named: path.names.last ?? ""):
+            self.init(.forbidden, "This file holds a key or a token, and is not shared.")
         case .file(let file):
             self.init(file, named: path.names.last ?? "", to: request)
         case .folder(let place):

@@ -65,7 +65,14 @@ package struct ReconnectPolicy: Sendable {
                 return self.firstContact(failure)
             case 401, 403:
                 let wantsCode = problem?.code == "otp_required"
-                return .stop(CommandFailure(.refused, failure.description, wantsOneTimeCode: wantsCode))
+                return .stop(
+                    CommandFailure(
+                        .refused,
+                        failure.description,
+                        wantsOneTimeCode: wantsCode,
+                        isUnknownKey: failure.isUnknownKey
+                    )
+                )
             case 404 where problem != nil:
                 // A 404 without a problem document of ours comes from a proxy that has no edge behind it for now.
                 return .stop(CommandFailure(.refused, failure.description))

@@ -59,6 +59,7 @@ struct TokenRenewal: Sendable {
     ///
     /// - Parameter policy: Says which failures are.
     /// - Returns: Whether there is another one now.
+    /// - Throws: ``CommandFailure`` if the edge does not know the API key either, and `CancellationError`.
     func recover(from refused: TunnelToken, policy: ReconnectPolicy) async throws -> Bool {
         var backoff = ReconnectBackoff()
         while true {
@@ -67,6 +68,7 @@ struct TokenRenewal: Sendable {
                 self.take(try await self.successor(of: refused))
                 return true
             } catch let failure as EdgeFailure {
+                if self.source.byKey != nil, failure.isUnknownKey { throw Self.unknownToEdge }
                 guard case .retry(let minimum, _) = policy.decide(afterCall: failure) else { return false }
                 try await Task.sleep(for: backoff.nextDelay(atLeast: minimum, draw: .random(in: 0...1)))
             } catch let error as CancellationError {
@@ -76,6 +78,12 @@ struct TokenRenewal: Sendable {
             }
         }
     }
+
+    private static let unknownToEdge = CommandFailure(
+        .refused,
+        "The edge knows neither the token of this tunnel nor the API key that made it. One that was started anew with --dev "
+            + "has another key, which it prints: start culvert again with that."
+    )
 
     /// A token that the owner put into the file, or the edge's answer to the token, or to the key.
     private func successor(of token: TunnelToken) async throws -> CurrentToken.Held {

@@ -114,10 +114,10 @@ package struct TunnelServer: Sendable {
             proxy: proxy
         )
         defer { http.shutdown { _ in } }
+        let client = ControlClient(edge: access.edge, credentials: access.credentials, http: http, proxy: proxy)
         do throws(EdgeFailure) {
-            return try await call(
-                ControlClient(edge: access.edge, credentials: access.credentials, http: http, proxy: proxy)
-            )
+            if !self.reached.contains(access.edge) { try await client.expectEdge() }
+            return try await call(client)
         } catch {
             throw await error.explained(reaching: access.edge, through: proxy)
         }
@@ -200,12 +200,27 @@ package struct TunnelServer: Sendable {
                 let isFresh = recoveredAt.map { .now - $0 < .seconds(60) } ?? false
                 let policy = ReconnectPolicy(retries: self.retries)
                 guard !isFresh, !Task.isShuttingDownGracefully,
-                    let hasOther = try? await cancelWhenGracefulShutdown({
-                        try await renewal.recover(from: shown, policy: policy)
-                    }), hasOther
+                    try await Self.hasOther(renewal, than: shown, policy: policy)
                 else { throw Self.explained(failure, renewal.token.value) }
                 recoveredAt = .now
             }
+        }
+    }
+
+    /// Whether there is another token than the one that was refused.
+    ///
+    /// - Throws: ``CommandFailure`` if the edge does not know the key either.
+    private static func hasOther(
+        _ renewal: TokenRenewal,
+        than refused: TunnelToken,
+        policy: ReconnectPolicy
+    ) async throws(CommandFailure) -> Bool {
+        do {
+            return try await cancelWhenGracefulShutdown { try await renewal.recover(from: refused, policy: policy) }
+        } catch let failure as CommandFailure {
+            throw failure
+        } catch {
+            return false
         }
     }
 

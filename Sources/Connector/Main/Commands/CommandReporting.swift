@@ -13,27 +13,27 @@ extension AsyncParsableCommand {
     ///   - format: Whether the line is for people or for a program.
     ///   - body: The command.
     func reportingFailures(as format: LogFormat? = nil, _ body: () async throws -> Void) async throws {
-        let failure: CommandFailure
+        var failure: CommandFailure
         do {
             return try await body()
         } catch let error as CommandFailure {
             failure = error
         } catch let error as EdgeFailure {
             let decision = ReconnectPolicy(retries: false).decide(afterCall: error)
-            guard case .stop(var reported) = decision else { throw ExitCode(CommandStatus.unavailable.rawValue) }
-            if case .refused(_, _, let problem?) = error, problem.code == "invalid_credentials",
-                let source = EdgeAccess.sourceOfKey(
-                    arguments: Array(CommandLine.arguments.dropFirst()),
-                    environment: ProgramEnvironment.variables
-                )
-            {
-                reported.message += " \(source)"
-            }
+            guard case .stop(let reported) = decision else { throw ExitCode(CommandStatus.unavailable.rawValue) }
             failure = reported
         } catch let code as ExitCode {
             throw code
         } catch {
             failure = CommandFailure(.bug, "Internal error: \(error). This is a bug in culvert; please report it.")
+        }
+        if failure.isUnknownKey,
+            let source = EdgeAccess.sourceOfKey(
+                arguments: Array(CommandLine.arguments.dropFirst()),
+                environment: ProgramEnvironment.variables
+            )
+        {
+            failure.message += " \(source)"
         }
         switch format ?? .text {
         case .text:

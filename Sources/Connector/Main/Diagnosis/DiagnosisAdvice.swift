@@ -71,7 +71,9 @@ enum DiagnosisAdvice {
             }
             return "Does a firewall let connections to port \(port) out? Is the machine up?"
         case .publicURL:
-            return "The DNS record of the tunnels' hosts has to lead to the edge, or to what is in front of it."
+            return
+                "The DNS record of the tunnels' hosts has to lead to the edge, or to what is in front of it, and the "
+                + "port of the edge's public.url has to be theirs."
         case .tunnel: return "What is between here and the edge has to pass WebSocket upgrades."
         case .proxy, .tls, .api, .key: return "The edge, or what is in front of it, says more in its log."
         }

@@ -45,10 +45,11 @@ final class PassingTunnel: Sendable {
     /// Has the edge forget the tunnel; where it can't be asked, the tunnel ends by itself when it was idle for long.
     func forget() async {
         guard let id = self.made.withLockedValue({ $0 }) else { return }
-        let call = try? ControlCall(
+        var call = try? ControlCall(
             access: self.access.withoutOneTimeCode(),
             certificateAuthorityFile: self.certificateAuthorityFile
         )
+        call?.knowsEdge = true
         try? await call?.perform { client async throws(EdgeFailure) in try await client.forget(id) }
     }
 }

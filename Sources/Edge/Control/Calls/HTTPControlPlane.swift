@@ -197,7 +197,10 @@ package struct HTTPControlPlane: ControlPlane {
         // The sink does not throw, and neither do the bodies that our calls make.
         try? await response.body.write(sink)
         var head = response.head
-        if response.status != .noContent { head.headerFields[.contentLength] = String(sink.buffer.readableBytes) }
+        // The answer to HEAD has the length that the one to GET would have (RFC 9110 §8.6).
+        if response.status != .noContent, sink.buffer.readableBytes > 0 || head.headerFields[.contentLength] == nil {
+            head.headerFields[.contentLength] = String(sink.buffer.readableBytes)
+        }
         return (head, sink.buffer)
     }
 }

@@ -134,7 +134,7 @@ enum Problem: Error, Equatable {
             "The edge's registry is away, and nothing was changed: try again in a moment. Tunnels that are online stay so."
         case .crowded(let seconds): "Many connectors arrive at once: this one is expected in \(seconds) s."
         case .inboxNotServed:
-            "This edge keeps no webhooks: whoever runs it sets inbox.directory. Inboxes are for public tunnels of kind http."
+            "This edge keeps no webhooks: whoever runs it sets inbox.directory and inbox.key-file. Inboxes are for public tunnels of kind http."
         case .inboxNotFound:
             "The tunnel has no inbox: culvert inbox set makes one, as does PUT /api/tunnels/{id}/inbox."
         case .messageNotFound: "The inbox has no message of this id, or not any more."

@@ -24,6 +24,9 @@ extension EdgeServer {
         }
 
         private var why: String {
+            if self.cause is SocketAddressError.UnknownHost {
+                return "\(self.address.host) is no address of this machine"
+            }
             guard let cause = self.cause as? IOError else { return "\(self.cause)" }
             // The admin listener has a default that a second edge of the machine meets first.
             guard cause.errnoCode != EADDRINUSE else { return "it is in use, perhaps by another edge of this machine" }

@@ -100,7 +100,8 @@ async def slow(edge, culvert, folder, count):
 
     The path is a program, which takes time of its own: two connections where a wire has one, and wake-ups. So it is tried
     alone first, and its delay shortened by what it is late; what a request over another edge then takes beyond a request
-    over the path alone is the edges'. HAProxy in the place of the edge without the session is told for comparison.
+    over the path alone is the edges'. They may add 0.2 ms, or what HAProxy in the place of the edge without the session adds
+    and 0.1 ms, where that is more.
     """
     stage = Stage(edge, culvert, folder)
     paths = await with_paths(stage)
@@ -126,9 +127,11 @@ async def slow(edge, culvert, folder, count):
                 over, added, by_lightest = (one - local for one in rest)
                 found = {"path": over, "added": added, "haproxy": by_lightest}
                 result[f"at_{delay * 1000:g}_ms"] = {name: round(one * 1000, 3) for name, one in found.items()}
-                # Caches and timers are colder after a longer wait.
-                if IS_FULL_SIZE and added > over + max(0.0002, 0.02 * delay):
-                    failures.append(f"{delay} s each way cost {added:.5f} s, the path alone {over:.5f} s")
+                # Caches and timers are colder after a longer wait; and in an hour in which the machine is slow for HAProxy,
+                # too, nobody adds less.
+                most = max(over + max(0.0002, 0.03 * delay), by_lightest + 0.0001)
+                if IS_FULL_SIZE and added > most:
+                    failures.append(f"{delay} s each way cost {added:.5f} s, where {most:.5f} s are allowed")
                 if delay >= 0.02 and not 1.8 * delay < added < 4 * delay:
                     failures.append(f"{delay} s each way cost {added:.4f} s, which is no round trip")
         finally:
