@@ -61,7 +61,7 @@ extension EndToEnd {
                 print("Several edges: \(connections) connections at \(counts), served after \(pause)")
                 // Beside other tests it is at least no time-out that ends the pause.
                 let limits: [Duration] =
-                    Programs.isFullSize ? [.seconds(6), .seconds(2)] : [.seconds(12), .seconds(5)]
+                    Programs.isFullSize ? [.seconds(5), .seconds(2)] : [.seconds(12), .seconds(5)]
                 #expect(pause < limits[connections - 1])
                 connector.send(signal: SIGTERM)
                 _ = try await connector.end()

@@ -138,15 +138,21 @@ async def sentinel(edge, culvert, folder, rate):
             async def all_up():
                 return all([await one.metric("culvert_registry_up") == 1 for one in stage.edges])
 
-            urls = [f"{one.url}/{name}" for one in stage.edges for name in names]
-            load = Load(urls, rate).start()
-            await asyncio.sleep(2)
-            moment = time.monotonic()
-            first.kill()
-            # Until every edge has noticed.
-            await asyncio.sleep(2)
-            await until("the registry is there again", all_up, limit=40)
-            up_after = round(time.monotonic() - moment, 2)
+            moment = 0.0
+
+            async def away():
+                nonlocal moment
+                moment = time.monotonic()
+                first.kill()
+
+            up_after = 0.0
+
+            async def back():
+                nonlocal up_after
+                await until("the registry is there again", all_up, limit=40)
+                up_after = round(time.monotonic() - moment, 2)
+
+            result = await watch(stage, names, rate, away, back, 0, limit=bound(5, 12))
             if up_after > 10:
                 failures.append(f"the registry is there again after {up_after} s")
             # The old primary comes back as a replica, and is no primary to anybody.
@@ -156,10 +162,9 @@ async def sentinel(edge, culvert, folder, rate):
             status, _ = await stage.edges[2].call("POST", "create", {"name": "afterwards"})
             if status != 201:
                 failures.append(f"create after the failover: {status}")
-            await load.stop()
-            failures.extend(load.lost[:5])
-            return {"requests": load.count, "failed": len(load.lost), "up_after": up_after}
+            return {**result, "up_after": up_after}
     finally:
         for _, process in watchers:
             process.terminate()
+        first.kill()
         second.kill()
