@@ -66,6 +66,12 @@ extension EndToEnd {
             #expect(try await self.run("outage", [seconds, rate], within: .seconds(400)).failures == [])
         }
 
+        @Test("One edge does not reach Redis: it serves what is connected to it, and what was deleted meanwhile goes")
+        func parted() async throws {
+            let seconds = Programs.isFullSize ? 10 : 2
+            #expect(try await self.run("parted", [seconds], within: .seconds(150)).failures == [])
+        }
+
         @Test(
             "Redis fails over to a replica: nothing fails, and names are taken again",
             .enabled(if: Programs.isFullSize)

@@ -45,4 +45,35 @@ struct SessionPublisherTests {
         #expect(try await directory.find(id)?.places.count == 1)
         #expect(publisher.backlog == 0)
     }
+
+    @Test("A tunnel that was deleted elsewhere while the directory was away is unknown here when it is back")
+    func deletedWhileAway() async throws {
+        let local = InMemoryTunnelRegistry()
+        let directory = InMemoryTunnelDirectory(now: { 1_000_000 })
+        let publisher = SessionPublisher(local, directory: directory, tokens: NoEnds(), pod: PodID())
+        let (deleted, other) = (try #require(TunnelID("my-app")), try #require(TunnelID("other-app")))
+        for id in [deleted, other] {
+            let specification = TunnelSpecification(id: id, owner: "ann", policy: TunnelPolicy(), createdAt: Date())
+            let tunnel = try await local.restore(specification, issuedAt: 50) { true }
+            let session = TunnelSession(
+                over: FakeUpstream(1),
+                remoteAddress: nil,
+                implementation: nil,
+                connectedAt: Date(),
+                tokenIssuedAt: 60
+            )
+            _ = tunnel.join(session, slot: nil)
+            publisher.mark(id)
+        }
+        await publisher.publish()
+        #expect(try await directory.find(deleted)?.places.count == 1)
+
+        // Another edge; nobody tells this one.
+        let cutoff = TokenCutoffs.Cutoff(issuedUntil: 100, endAt: 100)
+        #expect(try await directory.remove(deleted, of: "ann", ending: cutoff))
+        publisher.tellEverything()
+        await publisher.publish()
+        #expect(local.tunnel(deleted) == nil)
+        #expect(local.tunnel(other)?.sessions.count == 1)
+    }
 }

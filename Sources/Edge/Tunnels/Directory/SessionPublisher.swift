@@ -141,12 +141,21 @@ package final class SessionPublisher: Sendable {
             // What was decided while this edge could not be told.
             self.tokens.learn(ends, of: tunnel.id)
             session.revoke()
+            try await self.forgetDeleted(tunnel)
         case .taken:
             session.revoke()
         case .full:
             session.end(code: .enhanceCalm, reason: "the tunnel has as many connections as it may have")
         }
         return false
+    }
+
+    /// Forgets a tunnel whose tokens have ended, if it was deleted: else it would be offline here, and unknown elsewhere.
+    private func forgetDeleted(_ tunnel: Tunnel) async throws {
+        // An inbox takes what is sent to a tunnel that the directory has forgotten, too.
+        guard tunnel.inbox == nil, try await self.directory.find(tunnel.id) == nil else { return }
+        _ = await self.local.remove(tunnel.id, keepingNameFor: .zero)
+        for session in tunnel.close(isDeleted: true) { session.revoke() }
     }
 
     // MARK: The lease

@@ -8,6 +8,7 @@
     several_edges frozen EDGE CULVERT FOLDER CONNECTIONS RATE SECONDS
     several_edges newcomer EDGE CULVERT FOLDER RATE                 an edge comes beside one with all connections
     several_edges outage EDGE CULVERT FOLDER SECONDS RATE           Redis is killed, frozen, and comes back empty
+    several_edges parted EDGE CULVERT FOLDER SECONDS                one edge does not reach Redis
     several_edges sentinel EDGE CULVERT FOLDER RATE                 Redis fails over
     several_edges deleted EDGE CULVERT FOLDER                       deletions and policies, and a restart of everything
     several_edges names EDGE CULVERT FOLDER ROUNDS                  races for a name
@@ -39,6 +40,7 @@ from agreement import deleted, limits, names
 from credentials import access, codes, guesses
 from links import cut, guests, mixed, strangers, stuck
 from outages import outage, sentinel
+from parted import parted
 from passthrough import ports, tls
 from restarts import frozen, killed, newcomer, rebalance, rolling
 from scale import guessed, resync
@@ -47,7 +49,8 @@ from stage import failures
 
 mode, edge_path, culvert_path, place, *numbers = sys.argv[1:]
 modes = {"rolling": rolling, "killed": killed, "frozen": frozen, "newcomer": newcomer, "outage": outage,
-         "sentinel": sentinel, "deleted": deleted, "names": names, "limits": limits, "access": access, "codes": codes,
+         "parted": parted, "sentinel": sentinel, "deleted": deleted, "names": names, "limits": limits,
+         "access": access, "codes": codes,
          "guesses": guesses, "tls": tls, "ports": ports, "rebalance": rebalance,
          "strangers": strangers, "slow": slow, "cut": cut, "stuck": stuck, "mixed": mixed, "guests": guests,
          "guessed": guessed, "resync": resync}
