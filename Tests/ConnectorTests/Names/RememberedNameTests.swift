@@ -24,7 +24,8 @@ struct RememberedNameTests {
     @Test("The same edge, folder and target have the same name at the next start, and others have none")
     func remembered() throws {
         try #require(self.name()).remember("a-longer-name-than-the-next")
-        try #require(self.name()).remember("k3v9q2m7x4t8w1zd")
+        try #require(self.name()).remember("k3v9q2m7x4t8w1zd", protectedBy: ["ip_allow"])
+        #expect(try #require(self.name()).protection == ["ip_allow"])
         #expect(self.name()?.id == "k3v9q2m7x4t8w1zd")
         #expect(try #require(self.name(edge: "https://f")).id == nil)
         #expect(try #require(self.name(target: "3001")).id == nil)

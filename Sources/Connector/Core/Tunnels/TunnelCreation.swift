@@ -17,6 +17,9 @@ package struct TunnelCreation: Sendable {
     private let sharesConnections: Bool
     private let inbox: InboxSettings?
 
+    /// The members of the policy that keep visitors away.
+    package var protection: [String] { RemovedProtection.members(of: self.policy) }
+
     /// - Parameters:
     ///   - access: The edge to create it at, and the API key.
     ///   - name: The name to ask for.
@@ -113,7 +116,7 @@ package struct TunnelCreation: Sendable {
         let tunnel = try await server.callControl(access) { [request] client async throws(EdgeFailure) in
             try await client.create(request)
         }
-        if let removed = RemovedProtection(tunnel) { server.logger.warning("\(removed)") }
+        if let removed = RemovedProtection(tunnel) { server.warn(removed) }
         guard self.target.kind == .http || tunnel.kind == self.target.kind else {
             throw CommandFailure(.unavailable, "The edge knows tunnels of HTTP alone: it needs a later version.")
         }

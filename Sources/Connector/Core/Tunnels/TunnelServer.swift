@@ -65,6 +65,11 @@ package struct TunnelServer: Sendable {
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
     }
 
+    /// Logs that a tunnel lets in visitors whom it kept away before.
+    package func warn(_ removed: RemovedProtection) {
+        self.logger.warning("\(removed)")
+    }
+
     /// Calls the control API, and repeats the call while the failure may be temporary.
     package func callControl<Answer: Sendable>(
         _ access: EdgeAccess,
@@ -73,7 +78,10 @@ package struct TunnelServer: Sendable {
         var backoff = ReconnectBackoff()
         while true {
             do {
-                let answer = try await self.callOnce(access, call)
+                let answer = try await self.callOnce(access) { client async throws(EdgeFailure) in
+                    if !self.reached.contains(access.edge) { try await client.expectEdge() }
+                    return try await call(client)
+                }
                 self.reached.insert(access.edge)
                 return answer
             } catch let error as EdgeFailure {
@@ -94,7 +102,7 @@ package struct TunnelServer: Sendable {
         }
     }
 
-    /// Calls the control API once, when it is its turn.
+    /// Calls the control API once, when it is its turn, at an edge that has answered before.
     func callOnce<Answer: Sendable>(
         _ access: EdgeAccess,
         _ call: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
@@ -116,7 +124,6 @@ package struct TunnelServer: Sendable {
         defer { http.shutdown { _ in } }
         let client = ControlClient(edge: access.edge, credentials: access.credentials, http: http, proxy: proxy)
         do throws(EdgeFailure) {
-            if !self.reached.contains(access.edge) { try await client.expectEdge() }
             return try await call(client)
         } catch {
             throw await error.explained(reaching: access.edge, through: proxy)

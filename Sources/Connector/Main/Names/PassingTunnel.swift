@@ -31,13 +31,22 @@ final class PassingTunnel: Sendable {
         _ creation: @Sendable (_ name: String?) -> TunnelCreation
     ) async throws -> ServedTunnel {
         let tunnel: ServedTunnel
+        let known = self.name.map { ($0.id, $0.protection) }
         do {
             tunnel = try await creation(self.name?.id).prepare(server)
         } catch let failure as CommandFailure where failure.status == .conflict && self.name?.id != nil {
             // Somebody else has the name by now.
             tunnel = try await creation(nil).prepare(server)
         }
-        self.name?.remember(tunnel.token.tunnelID)
+        let id = tunnel.token.tunnelID
+        let protection = creation(nil).protection
+        // The edge has forgotten what the tunnel was, and visitors know its URL.
+        if let (former, members) = known, former == id,
+            let removed = RemovedProtection(members.filter { !protection.contains($0) }, of: id)
+        {
+            server.warn(removed)
+        }
+        self.name?.remember(id, protectedBy: protection)
         self.made.withLockedValue { $0 = tunnel.token.tunnelID }
         return tunnel
     }

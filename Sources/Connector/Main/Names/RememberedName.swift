@@ -20,6 +20,8 @@ final class RememberedName: Sendable {
         /// What the name is for; files are named for a hash of it.
         var key: String
         var id: String
+        /// Which members of its policy kept visitors away; files of earlier versions have none.
+        var protection: [String]?
     }
 
     /// The most names that are remembered; the one that was used the longest ago is forgotten first.
@@ -60,20 +62,27 @@ final class RememberedName: Sendable {
     }
 
     /// The name, if there is one.
-    var id: String? {
+    var id: String? { self.content?.id }
+
+    /// The members of the policy by which the tunnel of that name kept visitors away.
+    var protection: [String] { self.content?.protection ?? [] }
+
+    private var content: Content? {
         let file = FileHandle(fileDescriptor: self.descriptor, closeOnDealloc: false)
         guard (try? file.seek(toOffset: 0)) != nil, let data = try? file.read(upToCount: 64 << 10),
             let content = try? JSONDecoder().decode(Content.self, from: data), content.key == self.key
         else { return nil }
-        return content.id
+        return content
     }
 
-    /// Remembers a name.
-    func remember(_ id: String) {
+    /// Remembers a name, and which members of its policy keep visitors away.
+    func remember(_ id: String, protectedBy protection: [String] = []) {
         let file = FileHandle(fileDescriptor: self.descriptor, closeOnDealloc: false)
-        guard let data = try? JSONEncoder().encode(Content(key: self.key, id: id)) else { return }
+        let content = Content(key: self.key, id: id, protection: protection)
+        guard let data = try? JSONEncoder().encode(content) else { return }
         // What can't be written is no name, and the next start has another one.
         try? file.truncate(atOffset: 0)
+        try? file.seek(toOffset: 0)
         try? file.write(contentsOf: data)
     }
 

@@ -322,7 +322,8 @@ extension EdgeConfiguration {
                 reader.report(
                     "auth.api-keys-file",
                     "there is no API key: culvert-edge credentials new makes one in api-keys.json, which this setting "
-                        + "has to name; or try --dev"
+                        + "has to name, as --auth-api-keys-file api-keys.json; or --config names the file of settings, "
+                        + "/etc/culvert/edge.yaml where a package is installed; or try --dev"
                 )
             }
             if self.credentials.signingKeysFile == nil, self.credentials.signingKey == nil {
