@@ -142,15 +142,15 @@ extension EndToEnd {
             #expect(try await twice.end() == .exited(64), "\(twice.standardError)")
         }
 
-        @Test("A tunnel that nobody named has its URL again at the next start, and is forgotten in between")
+        @Test("A tunnel without a name has its URL again, is forgotten in between, and tells if it let in fewer before")
         func passing() async throws {
             let scratch = try ScratchFolder()
             let edge = try await EdgeProcess(in: scratch)
             var urls: [String] = []
-            for _ in 0..<2 {
+            for (options, isOpened) in [(["--ip-allow", "192.0.2.0/24"], false), ([], true), ([], false)] {
                 let connector = try RunningProcess(
                     Programs.product("culvert"),
-                    ["http", "3000"],
+                    ["http", "3000"] + options,
                     environment: [
                         "CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": edge.url,
                         "XDG_STATE_HOME": scratch.file("state").path,
@@ -162,8 +162,10 @@ extension EndToEnd {
                 #expect(try await connector.end() == .exited(0), "\(connector.standardError)")
                 let list = try await self.culvert(["tunnels", "list"], of: edge, in: scratch)
                 #expect(list.output == "No tunnels.\n", "\(list.error)")
+                let warns = connector.standardError.contains("let in some addresses alone until now")
+                #expect(warns == isOpened, "\(connector.standardError)")
             }
-            #expect(urls.count == 2 && urls[0] == urls[1], "\(urls)")
+            #expect(Set(urls).count == 1, "\(urls)")
         }
 
         @Test("A name that is served from another place is refused, and shared on purpose")
