@@ -154,24 +154,36 @@ extension EndToEnd {
             return try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n")
         }
 
-        /// What is logged of a request.
-        private func logged(in scratch: ScratchFolder) async throws -> [String] {
+        /// The sample origin behind a tunnel, for as long as this value lives.
+        private struct Served {
+            var edge: EdgeProcess
+            var origin: RunningProcess
+            var connector: RunningProcess
+            var url: String
+        }
+
+        private func serve(_ options: [String] = [], in scratch: ScratchFolder) async throws -> Served {
             let edge = try await EdgeProcess(in: scratch)
             let port = try FreePort.next()
             let origin = try RunningProcess("python3", [Programs.sampleOrigin, "--port", "\(port)"], in: scratch)
             let connector = try RunningProcess(
                 Programs.product("culvert"),
-                ["http", "\(port)", "--log-requests"],
+                ["http", "\(port)"] + options,
                 environment: ["CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": edge.url],
                 in: scratch
             )
             let url = try await connector.line(startingWith: "http")
+            return Served(edge: edge, origin: origin, connector: connector, url: url)
+        }
+
+        /// What is logged of a request.
+        private func logged(in scratch: ScratchFolder) async throws -> [String] {
+            let served = try await self.serve(["--log-requests"], in: scratch)
             try await eventually("the log of a request that is served", within: .seconds(20)) {
-                _ = try await Curl.get(url, in: scratch)
-                return connector.standardError.contains("status=200") ? () : nil
+                _ = try await Curl.get(served.url, in: scratch)
+                return served.connector.standardError.contains("status=200") ? () : nil
             }
-            #expect(origin.isRunning)
-            return connector.standardError.components(separatedBy: "\n")
+            return served.connector.standardError.components(separatedBy: "\n")
         }
 
         /// What prints an address alone.
@@ -207,24 +219,14 @@ extension EndToEnd {
 
         /// The check of the sample origin through a tunnel.
         private func checked(in scratch: ScratchFolder) async throws -> [String] {
-            let edge = try await EdgeProcess(in: scratch)
-            let port = try FreePort.next()
-            let origin = try RunningProcess("python3", [Programs.sampleOrigin, "--port", "\(port)"], in: scratch)
-            let connector = try RunningProcess(
-                Programs.product("culvert"),
-                ["http", "\(port)"],
-                environment: ["CULVERT_API_KEY": edge.apiKey, "CULVERT_EDGE": edge.url],
-                in: scratch
-            )
-            let url = try await connector.line(startingWith: "http")
+            let served = try await self.serve(in: scratch)
             try await eventually("the sample origin", within: .seconds(20)) {
-                try await Curl.get(url, in: scratch).status == 200 ? () : nil
+                try await Curl.get(served.url, in: scratch).status == 200 ? () : nil
             }
             let script = URL(fileURLWithPath: Programs.sampleOrigin).deletingLastPathComponent()
                 .appendingPathComponent("check.py").path
-            let check = try RunningProcess("python3", [script, url], in: scratch)
+            let check = try RunningProcess("python3", [script, served.url], in: scratch)
             let output = try await check.successfulOutput(within: .seconds(60))
-            #expect(origin.isRunning)
             return output.components(separatedBy: "\n")
         }
 

@@ -49,7 +49,7 @@ REFUSED = {
     "config.tcp.ports=70000-70001": "it takes a port from 1 to 65535",
     "config.public.wildcard-domain=t.example.com,config.tls-passthrough.listen=0.0.0.0:8989": "a port from 1 to 65535 of its own",
     "config.public.wildcard-domain=t.example.com,config.tls-passthrough.listen=0.0.0.0:70000": "a port from 1 to 65535 of its own",
-    "config.cluster.redis.url=redis://a:b@redis.example": "does not match pattern",
+    "config.cluster.redis.url=redis://a:b@redis.example": "belongs into the file",
     "config.cluster.redis.ca=/etc/ca.pem": "which is empty",
     "config.cluster.redis.password-file=/etc/password": "which is empty",
     "config.public.url=https://10.1.2.3,ingress.enabled=true": "10.1.2.3 is an address",

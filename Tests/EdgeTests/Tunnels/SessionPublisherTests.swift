@@ -15,6 +15,17 @@ struct SessionPublisherTests {
         func knownEnds(of id: TunnelID) -> TokenEnds { TokenEnds([]) }
     }
 
+    /// One of a token that was made after the tunnel.
+    private var session: TunnelSession {
+        TunnelSession(
+            over: FakeUpstream(1),
+            remoteAddress: nil,
+            implementation: nil,
+            connectedAt: Date(),
+            tokenIssuedAt: 60
+        )
+    }
+
     @Test("A session that came while the directory was away is told of when it is back, with the lease still there")
     func cameWhileAway() async throws {
         let local = InMemoryTunnelRegistry()
@@ -27,14 +38,7 @@ struct SessionPublisherTests {
         await publisher.publish()
 
         directory.isUp = false
-        let session = TunnelSession(
-            over: FakeUpstream(1),
-            remoteAddress: nil,
-            implementation: nil,
-            connectedAt: Date(),
-            tokenIssuedAt: 60
-        )
-        _ = tunnel.join(session, slot: nil)
+        _ = tunnel.join(self.session, slot: nil)
         publisher.mark(id)
         await publisher.publish()
         await #expect(throws: (any Error).self) { try await publisher.beat() }
@@ -55,14 +59,7 @@ struct SessionPublisherTests {
         for id in [deleted, other] {
             let specification = TunnelSpecification(id: id, owner: "ann", policy: TunnelPolicy(), createdAt: Date())
             let tunnel = try await local.restore(specification, issuedAt: 50) { true }
-            let session = TunnelSession(
-                over: FakeUpstream(1),
-                remoteAddress: nil,
-                implementation: nil,
-                connectedAt: Date(),
-                tokenIssuedAt: 60
-            )
-            _ = tunnel.join(session, slot: nil)
+            _ = tunnel.join(self.session, slot: nil)
             publisher.mark(id)
         }
         await publisher.publish()

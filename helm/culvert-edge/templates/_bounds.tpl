@@ -1,8 +1,8 @@
 {{/* SPDX-License-Identifier: Apache-2.0 */}}
 
 {{/*
-What the edge takes as durations, sizes and numbers: the least, the most, or nothing where there is no most. scripts/check-chart holds this table against the
-edge, at the bounds and beyond them.
+What the edge takes as durations, sizes and numbers: the least, the most, or nothing where there is no most.
+scripts/check-chart holds this table against the edge, at the bounds and beyond them.
 */}}
 {{- define "culvert-edge.bounds" -}}
 http.head-timeout: [1s, 24h]

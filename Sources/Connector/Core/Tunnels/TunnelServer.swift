@@ -102,7 +102,9 @@ package struct TunnelServer: Sendable {
         }
     }
 
-    /// Calls the control API once, when it is its turn, at an edge that has answered before.
+    /// Calls the control API once, when it is its turn.
+    ///
+    /// It does not look whether an edge is there: who calls knows.
     func callOnce<Answer: Sendable>(
         _ access: EdgeAccess,
         _ call: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
@@ -122,9 +124,10 @@ package struct TunnelServer: Sendable {
             proxy: proxy
         )
         defer { http.shutdown { _ in } }
-        let client = ControlClient(edge: access.edge, credentials: access.credentials, http: http, proxy: proxy)
         do throws(EdgeFailure) {
-            return try await call(client)
+            return try await call(
+                ControlClient(edge: access.edge, credentials: access.credentials, http: http, proxy: proxy)
+            )
         } catch {
             throw await error.explained(reaching: access.edge, through: proxy)
         }

@@ -137,7 +137,8 @@ enum StatusEvent: Equatable, Sendable {
         case .inspecting: "requests can be inspected"
         case .tokenRenewed(_, let problem): "the token was renewed" + (problem.map { ", but \($0)" } ?? "")
         case .tokenEnding(let end, let reason):
-            "The token of the tunnel \(end < Date.now.timeIntervalSince1970 ? "ended" : "ends") at \(Self.text(of: end)), and could not be renewed: \(reason)"
+            "The token of the tunnel \(end < Date.now.timeIntervalSince1970 ? "ended" : "ends") at "
+                + "\(Self.text(of: end)), and could not be renewed: \(reason)"
         case .leaving: "leaving: finishing what is in flight"
         case .stopped(_, let message): message
         }

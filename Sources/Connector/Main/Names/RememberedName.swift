@@ -82,7 +82,6 @@ final class RememberedName: Sendable {
         guard let data = try? JSONEncoder().encode(content) else { return }
         // What can't be written is no name, and the next start has another one.
         try? file.truncate(atOffset: 0)
-        try? file.seek(toOffset: 0)
         try? file.write(contentsOf: data)
     }
 
