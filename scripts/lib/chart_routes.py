@@ -35,6 +35,8 @@ def check_routes(check, render):
     check(route["tls"].get("domains") == wanted, f"Traefik asks for no certificate of the wildcard: {route['tls']}")
     plain = render("traefik.enabled=true", "traefik.certResolver=le").stdout
     check("domains:" not in plain, "a route without a wildcard names domains")
+    address = objects("traefik.enabled=true", "config.public.url=https://10.1.2.3:8443")["IngressRoute"]["spec"]
+    check("Host(`10.1.2.3`)" in address["routes"][0]["match"], f"Traefik matches no address: {address['routes'][0]}")
     gateway = objects("gateway.enabled=true", "gateway.parentRefs[0].name=g")["HTTPRoute"]["spec"]
     check(gateway["hostnames"] == ["tunnels.example.com", "*.t.example.com"], f"HTTPRoute: {gateway['hostnames']}")
     check(gateway["rules"][0]["timeouts"]["request"] == "0s", "a Gateway ends connectors")

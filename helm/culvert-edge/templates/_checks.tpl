@@ -79,13 +79,17 @@ somebody reads it, and not by a pod that starts again and again.
 {{- end -}}
 {{- end -}}
 
-{{/* An Ingress, an HTTPRoute and a Traefik route for a host match names: the API server refuses an address in the first two. */}}
+{{/*
+An Ingress and an HTTPRoute match names: the API server refuses an address in them. Traefik's Host() matches an IPv4
+address, too, and no IPv6 one, which a request writes in brackets.
+*/}}
 {{- define "culvert-edge.checkRoutes" -}}
-{{- $host := include "culvert-edge.host" . -}}
-{{- range $kind := list "ingress" "gateway" "traefik" -}}
+{{- $default := include "culvert-edge.host" . -}}
+{{- range $kind, $address := dict "ingress" "^(\\[.*|[0-9.]+)$" "gateway" "^(\\[.*|[0-9.]+)$" "traefik" "^\\[" -}}
 {{- $route := index $.Values $kind -}}
-{{- if and $route.enabled (regexFind "^(\\[.*|[0-9.]+)$" (default $host $route.host)) -}}
-{{- fail (printf "%s.enabled leads visitors here by a name, and %s is an address: set config.public.url to a name, or %s.host" $kind (default $host $route.host) $kind) -}}
+{{- $host := default $default $route.host -}}
+{{- if and $route.enabled (regexMatch $address $host) -}}
+{{- fail (printf "%s.enabled can't lead visitors here by the address %s: set config.public.url to a name, or %s.host" $kind $host $kind) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
