@@ -8,7 +8,6 @@ what Prometheus understands, and the release's bill of materials to be one.
 
 import argparse
 import base64
-import http.server
 import itertools
 import json
 import os
@@ -17,11 +16,12 @@ import random
 import subprocess
 import sys
 import tempfile
-import threading
 
 import chart_bounds
+import chart_cluster
 import chart_documents
 import chart_routes
+import chart_upgrades
 from chart_refusals import REFUSED, TYPOS
 import kubernetes_validate
 import promql_parser
@@ -106,6 +106,21 @@ TOGGLES = {
     "inbox.existingClaim": ["messages"],
     "inbox.storageClass": ["fast"],
     "inbox.keySecret": ["inbox-key"],
+    # After these, whose store has to be a Redis, too; `redis.caSecret` before the one Redis that shows no certificate.
+    "redis.passwordSecret": ["redis-auth,inbox.store=redis,config.cluster.redis.url=rediss://culvert@redis.example"],
+    "redis.passwordKey": ["secret"],
+    "redis.caSecret": ["redis-ca,inbox.store=redis,config.cluster.redis.url=rediss://redis.example:6380"],
+    "redis.caKey": ["tls.crt"],
+    "networkPolicy.redisTo[0].ipBlock.cidr": ["10.0.5.7/32"],
+    "networkPolicy.redisPorts": ["{6390}"],
+    "networkPolicy.dnsTo[0].namespaceSelector.matchLabels.a": ["b"],
+    "redis.trial.enabled": [
+        "true,inbox.store=redis,config.cluster.redis.url=,redis.caSecret=,networkPolicy.redisTo=null,networkPolicy.redisPorts=null"
+    ],
+    "redis.trial.size": ["1Gi"],
+    "redis.trial.storageClass": ["fast"],
+    "redis.trial.image.digest": ["sha256:" + "0a" * 32],
+    "redis.trial.image.repository": ["registry.example.com/redis"],
 }
 # Kinds whose schemas come with an operator and not with Kubernetes: the keys of `spec` that we may use.
 CUSTOM = {
@@ -237,7 +252,8 @@ def check_edge(edge, objects, name, folder):
     by_kind = {
         thing["kind"]: thing
         for thing in objects
-        if thing["kind"] == "Deployment" or "api-keys.json" in thing.get("data", {})
+        if (thing["kind"] == "Deployment" and thing["metadata"]["labels"]["app.kubernetes.io/component"] == "edge")
+        or "api-keys.json" in thing.get("data", {})
     }
     configuration = next(
         thing for thing in objects if thing["kind"] == "ConfigMap" and "edge.yaml" in thing.get("data", {})
@@ -249,6 +265,11 @@ def check_edge(edge, objects, name, folder):
     flags = ["--auth-api-keys-file", f"{folder}/api-keys.json", "--auth-signing-keys-file", f"{folder}/signing-keys.json"]
     if "tls:" in file.read_text():
         flags += ["--tls-certificate", f"{folder}/tls.crt", "--tls-key", f"{folder}/tls.key"]
+    if "redis.password-file:" in file.read_text():
+        write_secret({"password": base64.b64encode(b"secret")}, folder)
+        flags += ["--cluster-redis-password-file", f"{folder}/password"]
+    if "redis.ca:" in file.read_text():
+        flags += ["--cluster-redis-ca", f"{folder}/tls.crt"]
     # As the kubelet puts addresses into the variables that the chart names.
     variables = {
         variable["name"]: variable["value"].replace("$(POD_IP)", "fd00::7")
@@ -296,94 +317,6 @@ def write_secret(data, folder):
         link = folder / key
         link.unlink(missing_ok=True)
         link.symlink_to(f"..data/{key}")
-
-
-class FakeCluster(http.server.BaseHTTPRequestHandler):
-    """As much of the Kubernetes API as `helm template --dry-run=server` asks for, with one Secret in it."""
-
-    secret = None
-    kinds = {
-        "v1": {"Secret": "secrets", "ConfigMap": "configmaps", "Service": "services", "Pod": "pods"}
-        | {"ServiceAccount": "serviceaccounts"},
-        "apps/v1": {"Deployment": "deployments"},
-        "networking.k8s.io/v1": {"NetworkPolicy": "networkpolicies"},
-        "policy/v1": {"PodDisruptionBudget": "poddisruptionbudgets"},
-    }
-
-    def do_GET(self):
-        """Answers discovery and the Secret."""
-        path = self.path.split("?")[0]
-        groups = []
-        answers = {
-            "/version": {"major": "1", "minor": "34", "gitVersion": "v1.34.0"},
-            "/api": {"kind": "APIVersions", "versions": ["v1"]},
-            "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups},
-        }
-        for version, kinds in self.kinds.items():
-            resources = [
-                {"name": name, "singularName": kind.lower(), "namespaced": True, "kind": kind, "verbs": ["get"]}
-                for kind, name in kinds.items()
-            ]
-            root = "/apis" if "/" in version else "/api"
-            answers[f"{root}/{version}"] = {
-                "kind": "APIResourceList",
-                "groupVersion": version,
-                "resources": resources,
-            }
-            if "/" in version:
-                entry = {"groupVersion": version, "version": version.split("/")[1]}
-                groups.append({"name": version.split("/")[0], "versions": [entry], "preferredVersion": entry})
-        if path.startswith("/api/v1/namespaces/tunnels/secrets/") and self.secret:
-            answers[path] = self.secret
-        body = answers.get(path, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404})
-        data = json.dumps(body).encode()
-        self.send_response(200 if path in answers else 404)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *arguments):
-        """Says nothing."""
-
-
-def secret_of(objects):
-    """The Secret of a rendering."""
-    return next(thing for thing in objects if thing["kind"] == "Secret")
-
-
-def check_upgrade(chart, folder):
-    """The keys of the first installation are those of the next release."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FakeCluster)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    kubeconfig = folder / "kubeconfig"
-    kubeconfig.write_text(
-        yaml.safe_dump(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": "fake",
-                "clusters": [{"name": "fake", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
-                "users": [{"name": "fake", "user": {}}],
-                "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "fake"}}],
-            }
-        )
-    )
-    environment = {"KUBECONFIG": str(kubeconfig), "HOME": str(folder)}
-    flags = ["--dry-run=server", "--disable-openapi-validation"]
-    first = chart.render([URL], *flags, environment=environment)
-    if first.returncode != 0:
-        problems.append(f"rendering against a cluster: {first.stderr}")
-        return
-    made = secret_of(list(yaml.safe_load_all(first.stdout)))
-    again = secret_of(list(yaml.safe_load_all(chart.render([URL], *flags, environment=environment).stdout)))
-    check(made["data"] != again["data"], "two installations have the same keys")
-    FakeCluster.secret = made
-    upgrade = chart.render([URL], "--is-upgrade", *flags, environment=environment)
-    kept = secret_of(list(yaml.safe_load_all(upgrade.stdout)))
-    check(kept["data"] == made["data"], "an upgrade makes new keys: every tunnel token would be worthless")
-    check(made["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep", "uninstalling deletes the keys")
-    server.shutdown()
 
 
 def flattened(values, prefix=""):
@@ -474,7 +407,10 @@ def main():
         check("config.public.url is required" in refused.stderr, "a missing config.public.url is not explained")
         ours, theirs = set(flattened(values["config"])), set(settings) - CHART_OWNS
         check(ours == theirs, f"config: only in the chart {sorted(ours - theirs)}, only in the edge {sorted(theirs - ours)}")
-        check_upgrade(chart, folder)
+        chart_upgrades.check_upgrade(
+            check, lambda settings, *flags, **options: chart.render([URL, *settings], *flags, **options), folder
+        )
+        chart_cluster.check_cluster(check, lambda *settings: chart.render([URL, *settings]), folder)
     chart_documents.check_documents(check, lambda *settings: chart.render([URL, *settings]), ROOT)
     queries = check_queries()
     check_bill_of_materials()

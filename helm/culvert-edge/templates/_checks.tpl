@@ -30,12 +30,7 @@ somebody reads it, and not by a pod that starts again and again.
 {{- end -}}
 {{- include "culvert-edge.checkBounds" . -}}
 {{- include "culvert-edge.checkRoutes" . -}}
-{{- if and (or (index .Values.config.cluster.redis "password-file") .Values.config.cluster.redis.ca) (not .Values.config.cluster.redis.url) -}}
-{{- fail "config.cluster.redis.password-file and .ca are for the Redis of config.cluster.redis.url, which is empty" -}}
-{{- end -}}
-{{- if .Values.config.cluster.redis.url | regexFind "^[a-z+]+://[^@]*:[^@]*@" -}}
-{{- fail "config.cluster.redis.url holds a password, which belongs into the file that config.cluster.redis.password-file names" -}}
-{{- end -}}
+{{- include "culvert-edge.checkRedis" . -}}
 {{- with index .Values.config "tls-passthrough" "listen" -}}
 {{- $port := regexFind "[0-9]+$" . | int -}}
 {{- if or (gt $port 65535) (has $port (list 0 8989 8990 8991)) -}}
@@ -62,11 +57,11 @@ somebody reads it, and not by a pod that starts again and again.
 {{- if and (include "culvert-edge.inboxVolume" .) (or (gt (int .Values.replicaCount) 1) .Values.autoscaling.enabled) -}}
 {{- fail "inbox.store=file is for one pod: with replicaCount above 1, or autoscaling, a connector that comes back to another pod would never get what this one has kept; set inbox.store=redis" -}}
 {{- end -}}
-{{- if and (include "culvert-edge.inboxVolume" .) .Values.config.cluster.redis.url -}}
-{{- fail "inbox.store=file and config.cluster.redis.url don't go together: edges that share a registry would each keep messages that no other could hand over; set inbox.store=redis" -}}
+{{- if and (include "culvert-edge.inboxVolume" .) (include "culvert-edge.redisURL" .) -}}
+{{- fail "inbox.store=file and a Redis (config.cluster.redis.url or redis.trial) don't go together: edges that share a registry would each keep messages that no other could hand over; set inbox.store=redis" -}}
 {{- end -}}
-{{- if and .Values.inbox.enabled (eq .Values.inbox.store "redis") (not .Values.config.cluster.redis.url) -}}
-{{- fail "inbox.store=redis is the Redis of config.cluster.redis.url, which is empty" -}}
+{{- if and .Values.inbox.enabled (eq .Values.inbox.store "redis") (not (include "culvert-edge.redisURL" .)) -}}
+{{- fail "inbox.store=redis is the Redis of config.cluster.redis.url, which is empty, or redis.trial.enabled, which is false" -}}
 {{- end -}}
 {{- if and .Values.gateway.enabled (not .Values.gateway.parentRefs) -}}
 {{- fail "gateway.parentRefs is required: the Gateway that the HTTPRoute belongs to, such as [{name: public, namespace: gateways}]" -}}
@@ -74,8 +69,36 @@ somebody reads it, and not by a pod that starts again and again.
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
 {{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas" -}}
 {{- end -}}
-{{- if and (gt (ternary .Values.autoscaling.maxReplicas .Values.replicaCount .Values.autoscaling.enabled | int) 1) (not .Values.config.cluster.redis.url) -}}
-{{- fail "more than one pod needs config.cluster.redis.url: without it a pod knows nothing of the tunnels of others, and answers their visitors with 404" -}}
+{{- if and (gt (ternary .Values.autoscaling.maxReplicas .Values.replicaCount .Values.autoscaling.enabled | int) 1) (not (include "culvert-edge.redisURL" .)) -}}
+{{- fail "more than one pod needs config.cluster.redis.url, or redis.trial.enabled for trials: without Redis a pod knows nothing of the tunnels of others, and answers their visitors with 404" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Which Redis it is, and who says its password. */}}
+{{- define "culvert-edge.checkRedis" -}}
+{{- $given := .Values.config.cluster.redis -}}
+{{- if and .Values.redis.trial.enabled (or $given.url (index $given "password-file") $given.ca .Values.redis.caSecret) -}}
+{{- fail "redis.trial.enabled and config.cluster.redis.url, .password-file, .ca or redis.caSecret don't go together: the chart's own Redis is one without TLS, whose URL and password the chart writes itself" -}}
+{{- end -}}
+{{- if and .Values.redis.trial.enabled (or .Values.networkPolicy.redisTo .Values.networkPolicy.redisPorts) -}}
+{{- fail "networkPolicy.redisTo and .redisPorts are for the Redis of config.cluster.redis.url: to that of redis.trial the chart writes the rule itself" -}}
+{{- end -}}
+{{- if and (not (include "culvert-edge.redisURL" .)) (or (index $given "password-file") $given.ca .Values.redis.passwordSecret .Values.redis.caSecret) -}}
+{{- fail "config.cluster.redis.password-file and .ca, redis.passwordSecret and .caSecret are for the Redis of config.cluster.redis.url, which is empty" -}}
+{{- end -}}
+{{- if and .Values.redis.passwordSecret (index $given "password-file") -}}
+{{- fail "redis.passwordSecret and config.cluster.redis.password-file are two passwords for one Redis: leave one out" -}}
+{{- end -}}
+{{- if and .Values.redis.caSecret $given.ca -}}
+{{- fail "redis.caSecret and config.cluster.redis.ca are two authorities for one Redis: leave one out" -}}
+{{- end -}}
+{{- if $given.url | default "" | regexFind "^[a-z+]+://[^@]*:[^@]*@" -}}
+{{- fail "config.cluster.redis.url holds a password, which belongs into the Secret that redis.passwordSecret names, or the file of config.cluster.redis.password-file" -}}
+{{- end -}}
+{{- range include "culvert-edge.redisPorts" . | fromJsonArray -}}
+{{- if or (lt (int .) 1) (gt (int .) 65535) -}}
+{{- fail (printf "config.cluster.redis.url names the port %d: it takes one from 1 to 65535" (int .)) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 

@@ -52,6 +52,58 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- default (printf "%s-auth" (include "culvert-edge.fullname" .)) .Values.auth.existingSecret -}}
 {{- end -}}
 
+{{/* The Redis or Valkey of all pods: the chart's own where redis.trial is on; empty where a pod is alone. */}}
+{{- define "culvert-edge.redisURL" -}}
+{{- if .Values.redis.trial.enabled -}}
+{{- printf "redis://%s-redis:6379" (include "culvert-edge.fullname" .) -}}
+{{- else -}}
+{{- default "" .Values.config.cluster.redis.url -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret with its password that the chart mounts, and the key in it. */}}
+{{- define "culvert-edge.redisSecret" -}}
+{{- if .Values.redis.passwordSecret -}}
+{{- .Values.redis.passwordSecret -}}
+{{- else if .Values.redis.trial.enabled -}}
+{{- printf "%s-redis" (include "culvert-edge.fullname" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "culvert-edge.redisPasswordKey" -}}
+{{- ternary .Values.redis.passwordKey "password" (ne .Values.redis.passwordSecret "") -}}
+{{- end -}}
+
+{{/* What the edge is told of Redis, with the files that the chart mounts. */}}
+{{- define "culvert-edge.redisSettings" -}}
+url: {{ include "culvert-edge.redisURL" . | quote }}
+password-file: {{ ternary "/etc/culvert/redis/password" (index .Values.config.cluster.redis "password-file") (ne (include "culvert-edge.redisSecret" .) "") | quote }}
+ca: {{ ternary "/etc/culvert/redis/ca.crt" .Values.config.cluster.redis.ca (ne .Values.redis.caSecret "") | quote }}
+{{- end -}}
+
+{{/*
+The ports of Redis that pods reach, as a list in JSON: those of the URL. Sentinels name a primary whose port nobody knows
+before; 6379 is the usual one.
+*/}}
+{{- define "culvert-edge.redisPorts" -}}
+{{- $url := include "culvert-edge.redisURL" . -}}
+{{- $sentinel := hasPrefix "redis+sentinel://" $url -}}
+{{- $ports := list -}}
+{{- range regexReplaceAll "^[a-z+]+://([^@/]*@)?" $url "" | splitList "/" | first | splitList "," -}}
+{{- $port := regexFind ":[0-9]+$" . | trimPrefix ":" -}}
+{{- $ports = append $ports (default (ternary "26379" "6379" $sentinel) $port | int) -}}
+{{- end -}}
+{{- if $sentinel -}}{{- $ports = append $ports 6379 -}}{{- end -}}
+{{- range .Values.networkPolicy.redisPorts -}}{{- $ports = append $ports (int .) -}}{{- end -}}
+{{- uniq $ports | toJson -}}
+{{- end -}}
+
+{{- define "culvert-edge.redisSelector" -}}
+app.kubernetes.io/name: {{ include "culvert-edge.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: redis
+{{- end -}}
+
 {{- define "culvert-edge.inboxSecret" -}}
 {{- default (printf "%s-inbox" (include "culvert-edge.fullname" .)) .Values.inbox.keySecret -}}
 {{- end -}}
@@ -111,6 +163,10 @@ tls:
 {{ $section }}: {{ toString $settings | quote }}
 {{- else }}
 {{- $lines := list }}
+{{- if eq $section "cluster" }}
+{{- $redis := merge (include "culvert-edge.redisSettings" $ | fromYaml) $settings.redis }}
+{{- $settings = merge (dict "redis" $redis) $settings }}
+{{- end }}
 {{- if and (eq $section "cluster") $settings.redis.url }}
 {{- $lines = append $lines (printf "listen: %s" (printf "%s:8991" (include "culvert-edge.bind" $.Values.bindAddress) | quote)) }}
 {{- end }}
