@@ -54,6 +54,13 @@ extension EndToEnd {
         }
 
         @Test(
+            "An edge is frozen while nobody asks for anything: whoever comes after its lease is served by another one"
+        )
+        func asleep() async throws {
+            #expect(try await self.run("asleep", [Programs.isFullSize ? 10 : 3], within: .seconds(120)).failures == [])
+        }
+
+        @Test(
             "An edge comes beside one that has both connections of a connector: it soon has one, and no request fails"
         )
         func newcomer() async throws {
@@ -114,11 +121,12 @@ extension EndToEnd {
         }
 
         @Test(
-            "Two edges come beside two: connectors are dealt out anew, and no request fails",
-            .enabled(if: Programs.isFullSize)
+            "More edges come beside a few: connectors are dealt out anew, and no request fails",
+            .enabled(if: Programs.isFullSize),
+            arguments: [[40, 40], [300, 40, 3, 6]]
         )
-        func rebalance() async throws {
-            #expect(try await self.run("rebalance", [40, 40], within: .seconds(500)).failures == [])
+        func rebalance(numbers: [Int]) async throws {
+            #expect(try await self.run("rebalance", numbers, within: .seconds(700)).failures == [])
         }
 
         @Test("A port is one tunnel's at three edges, and leads to it at each, whichever its connector is at")
@@ -151,6 +159,23 @@ extension EndToEnd {
         @Test("An edge that has no links, and perhaps one of an earlier version, are beside others: no request fails")
         func mixed() async throws {
             #expect(try await self.run("mixed", [20], within: .seconds(120)).failures == [])
+        }
+
+        @Test("Large bodies both ways between edges arrive whole at slow readers, and no edge has 64 MiB resident")
+        func large() async throws {
+            let mebibytes = Programs.isFullSize ? 1_024 : 16
+            #expect(try await self.run("large", [mebibytes], within: .seconds(400)).failures == [])
+        }
+
+        @Test("A hundred edges that have nothing to do cost the registry little", .enabled(if: Programs.isFullSize))
+        func beats() async throws {
+            #expect(try await self.run("beats", [100, 40], within: .seconds(400)).failures == [])
+        }
+
+        @Test("A connector is let in within milliseconds, also while Redis is killed or frozen")
+        func admission() async throws {
+            let count = Programs.isFullSize ? 200 : 10
+            #expect(try await self.run("admission", [count], within: .seconds(200)).failures == [])
         }
 
         @Test("An edge that is asked for more tunnels of others than it remembers forgets some, and serves on")

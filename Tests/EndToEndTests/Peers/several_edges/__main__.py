@@ -6,6 +6,7 @@
                                                                     with 1 behind Traefik, else behind nginx
     several_edges killed EDGE CULVERT FOLDER CONNECTIONS RATE       the one with the connector is killed
     several_edges frozen EDGE CULVERT FOLDER CONNECTIONS RATE SECONDS
+    several_edges asleep EDGE CULVERT FOLDER LEASE                  one is frozen while nobody asks for anything
     several_edges newcomer EDGE CULVERT FOLDER RATE                 an edge comes beside one with all connections
     several_edges outage EDGE CULVERT FOLDER SECONDS RATE           Redis is killed, frozen, and comes back empty
     several_edges parted EDGE CULVERT FOLDER SECONDS                one edge does not reach Redis
@@ -27,6 +28,9 @@
     several_edges mixed EDGE CULVERT FOLDER RATE                    edges of an earlier version, and without links
     several_edges guessed EDGE CULVERT FOLDER SECONDS               visitors guess ids
     several_edges resync EDGE CULVERT FOLDER COUNT                  Redis comes back empty, and many tunnels are there
+    several_edges beats EDGE CULVERT FOLDER COUNT SECONDS           edges that have nothing to do
+    several_edges admission EDGE CULVERT FOLDER COUNT               connectors come while Redis is there, and while it is not
+    several_edges large EDGE CULVERT FOLDER MEBIBYTES               large bodies both ways, and readers that are slow
     several_edges guests EDGE CULVERT FOLDER COUNT                  visitors ask for more tunnels than are remembered
 
 RATE is requests a second. FOLDER is empty. Prints one line of JSON; nothing that is listed under `failures` is to
@@ -36,14 +40,16 @@ import asyncio
 import json
 import sys
 
+from admission import admission
 from agreement import deleted, limits, names
+from bodies import large
 from credentials import access, codes, guesses
 from links import cut, guests, mixed, strangers, stuck
 from outages import outage, sentinel
 from parted import parted
 from passthrough import ports, tls
-from restarts import frozen, killed, newcomer, rebalance, rolling
-from scale import guessed, resync
+from restarts import asleep, frozen, killed, newcomer, rebalance, rolling
+from scale import beats, guessed, resync
 from slow import slow
 from stage import failures
 
@@ -53,6 +59,7 @@ modes = {"rolling": rolling, "killed": killed, "frozen": frozen, "newcomer": new
          "access": access, "codes": codes,
          "guesses": guesses, "tls": tls, "ports": ports, "rebalance": rebalance,
          "strangers": strangers, "slow": slow, "cut": cut, "stuck": stuck, "mixed": mixed, "guests": guests,
-         "guessed": guessed, "resync": resync}
+         "guessed": guessed, "resync": resync, "beats": beats, "asleep": asleep, "admission": admission,
+         "large": large}
 result = asyncio.run(modes[mode](edge_path, culvert_path, place, *map(int, numbers)))
 print(json.dumps({**result, "failures": failures[:20]}))

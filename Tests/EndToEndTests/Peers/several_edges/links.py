@@ -349,11 +349,7 @@ async def guests(edge, culvert, folder, count):
         process.stdin.close()
         await process.wait()
 
-        def resident():
-            with open(f"/proc/{visited.process.pid}/status", encoding="ascii") as lines_:
-                return next(int(line.split()[1]) for line in lines_ if line.startswith("VmRSS")) / 1024
-
-        before, most, statuses = resident(), 0, {}
+        before, most, statuses = visited.resident(), 0, {}
         numbers = iter(range(count))
         begin = time.monotonic()
 
@@ -375,7 +371,7 @@ async def guests(edge, culvert, folder, count):
         seconds = time.monotonic() - begin
         await asyncio.sleep(2)
         sampling.cancel()
-        after, left = resident(), await visited.metric("culvert_guests")
+        after, left = visited.resident(), await visited.metric("culvert_guests")
         if await visit(visited, "pattern") != 200:
             failures.append("it is not served any more")
         # A little more than the bound may be there between two looks.

@@ -5,6 +5,8 @@ import signal
 import statistics
 import time
 
+import aiohttp
+
 from load import Conversation, Load
 from stage import IS_FULL_SIZE, Nginx, Stage, Traefik, bound, failures, until
 
@@ -172,7 +174,7 @@ async def rebalance(edge, culvert, folder, connectors, rate, few=2, many=4, conn
         if load.lost:
             failures.append(f"{len(load.lost)} requests are lost: {load.lost[:3]}")
         return {"requests": load.count, "failed": len(load.lost), "before": before, "after": after,
-                "even_after": round(pause, 1), "longest": round(max(load.times), 2)}
+                "in_the_end": [await one.sessions() for one in stage.edges], "even_after": round(pause, 1), "longest": round(max(load.times), 2)}
 
 
 async def frozen(edge, culvert, folder, connections, rate, seconds):
@@ -217,3 +219,60 @@ async def frozen(edge, culvert, folder, connections, rate, seconds):
                 "last_slow_end": round(max(ends, default=0), 2), "starts": [round(one, 1) for one in slow[::10]],
                 "first_served": round(load.pause_after(moment), 2),
                 "places": len(registered), "edges_with_sessions": len(set(places))}
+
+
+async def asleep(edge, culvert, folder, lease):
+    """An edge with a session is stopped while nobody asks for anything: whoever comes later is served by another one.
+
+    No request finds that it is silent, so its lease has to. It is stopped for twice as long as that, and goes on.
+    """
+    async with Stage(edge, culvert, folder, arguments=["--cluster-lease", f"{lease}s"]) as stage:
+        await stage.tunnel("my-app", connections=2)
+        await until("the connections are at two edges", lambda: len(set(stage.places("my-app"))) > 1)
+        pods, places = await stage.pods(), stage.places("my-app")
+        victim = next(one for one in stage.edges if set(pods[one]) & set(places))
+        others = [one for one in stage.edges if one is not victim]
+
+        async def ask(seconds):
+            """One request a second at each edge that goes on, and how long each takes."""
+            loads = [Load([f"{one.url}/my-app"], 1, methods=("GET",), limit=60).start() for one in others]
+            await asyncio.sleep(seconds - 0.5)
+            for load in loads:
+                await load.stop()
+                if load.lost:
+                    failures.append(f"{len(load.lost)} requests are lost: {load.lost[:3]}")
+            return [took for load in loads for took in load.times]
+
+        # They have links, and know the way.
+        before = await ask(bound(3, 1))
+        stage.front.use(others)
+        victim.signal(signal.SIGSTOP)
+        await asyncio.sleep(lease)
+        during = await ask(bound(lease, 2))
+        victim.signal(signal.SIGCONT)
+        stage.front.use(stage.edges)
+
+        async def is_served():
+            async with aiohttp.ClientSession() as session:
+                async with session.get(f"{victim.url}/my-app/0", timeout=aiohttp.ClientTimeout(total=5)) as answer:
+                    return answer.status == 200
+
+        again = await until("it serves again", is_served)
+
+        async def counts():
+            return len(stage.places("my-app")), sum([await one.sessions() for one in stage.edges])
+
+        async def is_single():
+            return await counts() == (2, 2)
+
+        single = await until("two connections are there, and the directory has both", is_single)
+        after = await ask(bound(3, 1))
+        if await counts() != (2, 2):
+            failures.append(f"in the directory, and at edges: {await counts()}")
+        if max(during + after) > bound(1, 3):
+            failures.append(f"a request took {max(during + after):.2f} s")
+        if len(during) < bound(lease, 2):
+            failures.append(f"{len(during)} requests while it was stopped")
+        return {"requests": len(before + during + after), "longest_before": round(max(before), 3),
+                "longest_while_stopped": round(max(during), 3), "longest_afterwards": round(max(after), 3),
+                "serves_again_after": round(again, 2), "registered_once_after": round(single, 2)}

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -57,6 +58,12 @@ async def is_well(url):
         return False
 
 
+def resident(pid, name="VmRSS"):
+    """What a process has resident now, or with `VmHWM` had at most, in MiB."""
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+
+
 class Redis:
     """A server that keeps each change in a file, so that a restart forgets nothing, unless it is told to."""
 
@@ -90,6 +97,10 @@ class Redis:
                 name, _, rest = line[len("cmdstat_"):].partition(":")
                 counts[name] = int(rest.split(",")[0].partition("=")[2])
         return counts
+
+    def seconds(self):
+        """The processor time that it took so far."""
+        return sum(map(float, re.findall(r"^used_cpu_(?:sys|user):([0-9.]+)", self.ask("INFO", "cpu"), re.MULTILINE)))
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -162,6 +173,10 @@ class Edge:
 
     async def sessions(self):
         return await self.metric("culvert_active_sessions")
+
+    def resident(self, name="VmRSS"):
+        """What it has resident now, or with `VmHWM` had at most, in MiB."""
+        return resident(self.process.pid, name)
 
     def seconds(self):
         """The processor time that it took so far."""
