@@ -108,6 +108,7 @@ TOGGLES = {
     "inbox.keySecret": ["inbox-key"],
     # After these, whose store has to be a Redis, too; `redis.caSecret` before the one Redis that shows no certificate.
     "redis.passwordSecret": ["redis-auth,inbox.store=redis,config.cluster.redis.url=rediss://culvert@redis.example"],
+    "links.tlsSecret": ["links-tls,inbox.store=redis,config.cluster.redis.url=redis://redis.example"],
     "redis.passwordKey": ["secret"],
     "redis.caSecret": ["redis-ca,inbox.store=redis,config.cluster.redis.url=rediss://redis.example:6380"],
     "redis.caKey": ["tls.crt"],
@@ -144,6 +145,9 @@ CHART_OWNS = {
     "admin.listen",
     "cluster.listen",
     "cluster.advertise",
+    "cluster.tls.certificate",
+    "cluster.tls.key",
+    "cluster.tls.ca",
     "auth.api-keys-file",
     "auth.signing-keys-file",
     "auth.api-key",
@@ -270,6 +274,9 @@ def check_edge(edge, objects, name, folder):
         flags += ["--cluster-redis-password-file", f"{folder}/password"]
     if "redis.ca:" in file.read_text():
         flags += ["--cluster-redis-ca", f"{folder}/tls.crt"]
+    if "tls.certificate:" in file.read_text():
+        for option, end in (("certificate", "crt"), ("key", "key"), ("ca", "crt")):
+            flags += [f"--cluster-tls-{option}", f"{folder}/tls.{end}"]
     # As the kubelet puts addresses into the variables that the chart names.
     variables = {
         variable["name"]: variable["value"].replace("$(POD_IP)", "fd00::7")

@@ -72,6 +72,15 @@ def check_files(check, render):
     }.items():
         things = objects(render("config.cluster.redis.url=rediss://redis.example", *settings))
         check_mounts(check, things, names)
+    things = objects(render(TRIAL, "links.tlsSecret=l"))
+    configuration = yaml.safe_load(things["ConfigMap", ""]["data"]["edge.yaml"])["cluster"]
+    names = [configuration.get(f"tls.{name}") for name in ("certificate", "key", "ca")]
+    check(names == [f"/etc/culvert/links/{name}" for name in ("tls.crt", "tls.key", "ca.crt")], f"links are encrypted with {names}")
+    pod = things["Deployment", "edge"]["spec"]["template"]["spec"]
+    wanted = {"name": "links", "secret": {"secretName": "l", "defaultMode": 0o440}}
+    check(wanted in pod["volumes"], f"no volume is {wanted}")
+    mounted = [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "links"]
+    check(mounted == ["/etc/culvert/links"], f"the files of links are at {mounted}")
     by_hand = objects(render("config.cluster.redis.url=rediss://r", "config.cluster.redis.ca=/a", "config.cluster.redis.password-file=/b"))
     configuration = yaml.safe_load(by_hand["ConfigMap", ""]["data"]["edge.yaml"])["cluster"]
     check((configuration["redis.ca"], configuration["redis.password-file"]) == ("/a", "/b"), f"files by hand: {configuration}")

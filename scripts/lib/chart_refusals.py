@@ -61,6 +61,7 @@ REFUSED = {
     "config.cluster.redis.url=redis://a:b@redis.example": "belongs into the Secret",
     "config.cluster.redis.url=redis://redis.example:70000": "names the port 70000",
     "config.cluster.redis.url=redis+sentinel://a:0/name": "names the port 0",
+    "links.tlsSecret=a": "that is empty",
     "redis.passwordSecret=a": "which is empty",
     "redis.caSecret=a": "which is empty",
     "redis.passwordSecret=a,config.cluster.redis.url=redis://r,config.cluster.redis.password-file=/p": "two passwords",

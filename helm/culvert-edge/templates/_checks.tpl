@@ -86,6 +86,9 @@ somebody reads it, and not by a pod that starts again and again.
 {{- if and (not (include "culvert-edge.redisURL" .)) (or (index $given "password-file") $given.ca .Values.redis.passwordSecret .Values.redis.caSecret) -}}
 {{- fail "config.cluster.redis.password-file and .ca, redis.passwordSecret and .caSecret are for the Redis of config.cluster.redis.url, which is empty" -}}
 {{- end -}}
+{{- if and .Values.links.tlsSecret (not (include "culvert-edge.redisURL" .)) -}}
+{{- fail "links.tlsSecret is for what passes between pods, which find each other by the Redis of config.cluster.redis.url: that is empty" -}}
+{{- end -}}
 {{- if and .Values.redis.passwordSecret (index $given "password-file") -}}
 {{- fail "redis.passwordSecret and config.cluster.redis.password-file are two passwords for one Redis: leave one out" -}}
 {{- end -}}

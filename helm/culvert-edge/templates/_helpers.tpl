@@ -166,6 +166,10 @@ tls:
 {{- if eq $section "cluster" }}
 {{- $redis := merge (include "culvert-edge.redisSettings" $ | fromYaml) $settings.redis }}
 {{- $settings = merge (dict "redis" $redis) $settings }}
+{{- if $.Values.links.tlsSecret }}
+{{- $files := dict "certificate" "/etc/culvert/links/tls.crt" "key" "/etc/culvert/links/tls.key" "ca" "/etc/culvert/links/ca.crt" }}
+{{- $settings = merge (dict "tls" $files) $settings }}
+{{- end }}
 {{- end }}
 {{- if and (eq $section "cluster") $settings.redis.url }}
 {{- $lines = append $lines (printf "listen: %s" (printf "%s:8991" (include "culvert-edge.bind" $.Values.bindAddress) | quote)) }}
