@@ -31,14 +31,15 @@ GREETING = message(HELLO, b"MUX1" + bytes([0, 1, 0, 0]) + bytes(8) + b"\x00\x03\
 class Arrival:
     """A connector, from its dial until the edge has let it in."""
 
-    def __init__(self, edge, name, token):
-        self.edge, self.name, self.token = edge, name, token
+    def __init__(self, name, token):
+        self.name, self.token, self.writers = name, token, []
 
-    async def dial(self):
+    async def dial(self, edge):
         """How long until it is let in; what it sends after its greeting is answered once its tunnel has it."""
         begin = time.monotonic()
-        reader, self.writer = await asyncio.open_connection("127.0.0.1", self.edge.port)
-        self.writer.write((
+        reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+        self.writers.append(writer)
+        writer.write((
             f"GET /api/tunnel/connect/{self.name} HTTP/1.1\r\nHost: edge\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}\r\n"
             f"Sec-WebSocket-Protocol: culvert.mux.v1\r\nAuthorization: Bearer {self.token}\r\n\r\n").encode())
@@ -46,7 +47,7 @@ class Arrival:
         if b" 101 " not in head.split(b"\r\n")[0]:
             failures.append(f"{self.name} is refused: {head[:300]}")
             return time.monotonic() - begin
-        self.writer.write(GREETING + message(PING, bytes(8)))
+        writer.write(GREETING + message(PING, bytes(8)))
         try:
             while await self.frame(reader) != PONG:
                 pass
@@ -62,7 +63,8 @@ class Arrival:
         return (await reader.readexactly(size))[0]
 
     def leave(self):
-        self.writer.close()
+        for writer in self.writers:
+            writer.close()
 
 
 def spread(times):
@@ -84,12 +86,25 @@ async def asked(edge):
     return found
 
 
+def without_registry(edge):
+    """Has an edge that has not begun be one alone."""
+    for option in ("--cluster-listen", "--cluster-redis-url"):
+        place = edge.arguments.index(option)
+        del edge.arguments[place:place + 2]
+
+
 async def admission(edge, culvert, folder, count):
-    """A connector is let in within milliseconds, and no later while Redis is killed or frozen; then it is told of all."""
+    """A connector is let in within milliseconds, and no later while Redis is killed or frozen; then it is told of all.
+
+    Each dials an edge that has no registry as well, in the same moments of the machine: what that takes is what the other
+    one's time is held against.
+    """
     arguments = ["--limits-tunnels-per-key", "1000000", "--limits-creations-per-hour", "1000000",
                  "--limits-connects-per-second", "10000"]
-    async with Stage(edge, culvert, folder, count=2, arguments=arguments, api_calls=100_000) as stage:
-        there, other = stage.edges
+    stage = Stage(edge, culvert, folder, arguments=arguments, api_calls=100_000)
+    there, other, alone = stage.edges
+    without_registry(alone)
+    async with stage:
         result = {}
 
         async def make(kind):
@@ -100,15 +115,16 @@ async def admission(edge, culvert, folder, count):
                 status, answer = await other.call("POST", "create", {"name": name})
                 if status != 201:
                     raise SystemExit(f"create: {status} {answer}")
-                made.append(Arrival(there, name, answer["token"]))
+                made.append(Arrival(name, answer["token"]))
             return made
 
         async def arrive(arrivals):
-            times = []
+            times, times_alone = [], []
             for one in arrivals:
-                await asyncio.sleep(PAUSE)
-                times.append(await one.dial())
-            return spread(times)
+                for place, found in ((there, times), (alone, times_alone)):
+                    await asyncio.sleep(PAUSE)
+                    found.append(await one.dial(place))
+            return {**spread(times), "alone": spread(times_alone)}
 
         async def all_told(arrivals):
             places = await stage.all_places([one.name for one in arrivals])
@@ -125,7 +141,7 @@ async def admission(edge, culvert, folder, count):
         # A program's first connectors are slower than all others.
         await arrive(first)
         leave(first)
-        for kind in ("there", "killed", "frozen", "again"):
+        for kind in ("there", "killed", "frozen"):
             arrivals = await make(kind)
             if kind == "killed":
                 stage.redis.kill()
@@ -133,7 +149,7 @@ async def admission(edge, culvert, folder, count):
                 stage.redis.signal(signal.SIGSTOP)
                 # Nobody can know at once that it does not answer any more: until then connectors wait.
                 unlucky, arrivals = arrivals[:count // 4], arrivals[count // 4:]
-                waited = await asyncio.gather(*(one.dial() for one in unlucky))
+                waited = await asyncio.gather(*(one.dial(there) for one in unlucky))
                 result["when_it_freezes"] = spread(waited)
                 if max(waited) > bound(1.5, 4):
                     failures.append(f"connectors wait {max(waited):.2f} s for a registry that has just frozen")
@@ -154,16 +170,17 @@ async def admission(edge, culvert, folder, count):
                 result["join_p99_at_most_ms"] = round(1e3 * next(
                     most for most, within in sorted(joins.items()) if within >= 0.99 * joins[math.inf]), 2)
                 result["joins"] = joins[math.inf]
-            elif kind != "again":
+            else:
                 result[kind]["told_after"] = round(told, 2)
             leave(arrivals)
         if result["joins"] < count:
             failures.append(f"{result['joins']} joins of {count} connectors")
-        if result["join_p99_at_most_ms"] > bound(5, 100):
+        if result["join_p99_at_most_ms"] > bound(5, 250):
             failures.append(f"the registry takes {result['join_p99_at_most_ms']} ms for a join")
         for kind in ("killed", "frozen"):
-            for figure in ("p50", "p99"):
-                more = result[kind][figure] - result["there"][figure]
-                if more > bound(5, 100 if figure == "p99" else 20):
-                    failures.append(f"{figure} while Redis is {kind}: {more:.1f} ms more")
-        return {"connectors": 5 * count, **result}
+            found, beside = result[kind], result[kind]["alone"]
+            # What else the machine does makes one in a hundred late, at either edge.
+            for figure, most in (("p50", beside["p50"] + bound(1, 20)), ("p99", beside["longest"] + bound(5, 100))):
+                if found[figure] > most:
+                    failures.append(f"{figure} while Redis is {kind}: {found[figure]} ms, where {most:.1f} ms are allowed")
+        return {"connectors": 4 * count, **result}

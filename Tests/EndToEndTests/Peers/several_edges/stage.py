@@ -99,8 +99,9 @@ class Redis:
         return counts
 
     def seconds(self):
-        """The processor time that it took so far."""
-        return sum(map(float, re.findall(r"^used_cpu_(?:sys|user):([0-9.]+)", self.ask("INFO", "cpu"), re.MULTILINE)))
+        """The processor time so far of its one thread that answers commands."""
+        found = re.findall(r"^used_cpu_(?:sys|user)_main_thread:([0-9.]+)", self.ask("INFO", "cpu"), re.MULTILINE)
+        return sum(map(float, found))
 
     def signal(self, number):
         self.process.send_signal(number)
