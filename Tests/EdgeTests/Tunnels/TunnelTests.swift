@@ -92,6 +92,19 @@ struct TunnelTests {
         #expect(try tunnel.waitForSession(on: self.loop, timeout: .seconds(5)).wait() == nil)
     }
 
+    @Test("A tunnel whose connector has said goodbye is waited for as any other: it may be restarted")
+    func afterGoodbye() throws {
+        let tunnel = try self.tunnel()
+        let session = self.session(1)
+        _ = tunnel.join(session, slot: nil)
+        tunnel.setAvailability(.draining, of: session)
+        tunnel.leave(session)
+        let waiting = tunnel.waitForSession(on: self.loop, timeout: .seconds(5))
+        let next = self.session(2)
+        _ = tunnel.join(next, slot: nil)
+        #expect(try waiting.wait() === next)
+    }
+
     @Test("No more than a bounded number of requests wait")
     func boundedWait() throws {
         let tunnel = try self.tunnel(TunnelLimits(maxWaiters: 1))

@@ -11,7 +11,8 @@ package struct TunnelLimits: Sendable {
     static let defaultMaxVisitors = 1_024
     /// The most requests that wait for a connector to come back.
     var maxWaiters = 256
-    /// For how long after its last session left a tunnel is taken to be reconnecting.
+    /// For how long after its last session left a tunnel is taken to be reconnecting, also one whose connector has said
+    /// goodbye: whoever restarts it says so, too.
     package var reconnectPeriod: TimeAmount = .seconds(35)
     /// How much password hashing all tunnels do together.
     var hashing = HashingBudget()
