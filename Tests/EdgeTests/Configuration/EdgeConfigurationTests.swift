@@ -212,9 +212,50 @@ struct EdgeConfigurationTests {
     func foreignVariables() {
         let environment = [
             "CULVERT_EDGE": "http://e", "CULVERT_EDGE_PORT_8989_TCP": "x", "CULVERT_API_KEY": "k",
-            "CULVERT_CONFIG": "f",
+            "CULVERT_CONFIG": "f", "CULVERT_SERVICE_HOST": "10.0.0.1", "CULVERT_PORT": "tcp://10.0.0.1:80",
+            "CULVERT_PORT_80_TCP_ADDR": "10.0.0.1", "CULVERT_REDIS_SERVICE_PORT_MAIN": "6379",
+            "CULVERT_REDIS_PORT_6379_TCP": "x",
         ]
         #expect(self.read(["--dev"], environment).1 == [])
+        #expect(self.read(["--dev"], ["CULVERT_PORT": "80"]).1.count == 1, "that is somebody's slip")
+    }
+
+    @Test("A variable that begins with CULVERT_EDGE_ and is no orchestrator's is told of, with the one that was meant")
+    func strayVariables() {
+        var reader = SettingsReader(arguments: [], environment: [:], file: nil)
+        _ = EdgeConfiguration(from: &reader)
+        let keys = reader.settings.map(\.key)
+        let orchestrator = [
+            "CULVERT_EDGE_SERVICE_HOST": "10.0.0.1", "CULVERT_EDGE_SERVICE_PORT": "80",
+            "CULVERT_EDGE_SERVICE_PORT_HTTP": "80", "CULVERT_EDGE_PORT": "tcp://10.0.0.1:80",
+            "CULVERT_EDGE_PORT_80_TCP": "tcp://10.0.0.1:80", "CULVERT_EDGE_PORT_80_TCP_PROTO": "tcp",
+            "CULVERT_EDGE_ADMIN_PORT_8990_TCP_ADDR": "10.0.0.1", "CULVERT_LISTEN": "x", "CULVERT_EDGE": "http://e",
+        ]
+        #expect(StrayVariables.warnings(orchestrator, keys: keys) == [])
+        let stray = ["CULVERT_EDGE_LISTEN": "the-secret", "CULVERT_EDGE_LOG_LEVL": "x", "CULVERT_EDGE_ZZZZZZZZ": "x"]
+        #expect(
+            StrayVariables.warnings(stray.merging(orchestrator) { one, _ in one }, keys: keys) == [
+                "the environment variable CULVERT_EDGE_LISTEN does nothing: there is no such setting; "
+                    + "did you mean CULVERT_LISTEN?",
+                "the environment variable CULVERT_EDGE_LOG_LEVL does nothing: there is no such setting; "
+                    + "did you mean CULVERT_LOG_LEVEL?",
+                "the environment variable CULVERT_EDGE_ZZZZZZZZ does nothing: there is no such setting",
+            ]
+        )
+        let many = Dictionary(uniqueKeysWithValues: (0..<9).map { ("CULVERT_EDGE_X\($0)", "x") })
+        #expect(StrayVariables.warnings(many, keys: keys).count == 5)
+        #expect(StrayVariables.warnings(many, keys: keys).last == "5 more such variables do nothing")
+    }
+
+    @Test(
+        "A misspelt --config, --help or --version gets the right one, as a setting does",
+        arguments: [
+            ("--confg", "did you mean --config?"), ("--config-file", "it is called --config here"),
+            ("--helo", "did you mean --help?"), ("--verson", "did you mean --version?"),
+        ]
+    )
+    func besideSettings(flag: String, meant: String) {
+        #expect(self.read(["--dev", flag, "x"]).1 == ["\(flag) (flag): there is no such setting; \(meant)"])
     }
 
     @Test("The level of the log that other programs call warn is taken")

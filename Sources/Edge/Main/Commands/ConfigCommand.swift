@@ -26,7 +26,7 @@ struct ConfigCommand: ParsableCommand {
                 let value = setting.value.isEmpty ? "(not set)" : setting.value
                 LogSink.standardOutput.write("\(setting.key) = \(value)  # \(setting.origin)\n")
             }
-            for warning in ListenerTLS.warnings(outcome.configuration) {
+            for warning in outcome.strayVariables + ListenerTLS.warnings(outcome.configuration) {
                 LogSink.standardError.write("culvert-edge: warning: \(warning)\n")
             }
         }

@@ -23,6 +23,11 @@ struct ConfigurationLoading: ParsableArguments {
         var credentials: CredentialSet
         /// Every setting with its origin.
         var settings: [SettingDescription]
+
+        /// Sentences about variables that somebody may have meant to be settings.
+        var strayVariables: [String] {
+            StrayVariables.warnings(ProgramEnvironment.variables, keys: self.settings.map(\.key))
+        }
     }
 
     /// Reads the configuration and the files that it names, and ends the program if anything is wrong with them.

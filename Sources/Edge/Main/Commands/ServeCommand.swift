@@ -37,6 +37,7 @@ struct ServeCommand: AsyncParsableCommand {
             ? configuration.eventLoops : EventLoopCount.byDefault(processors: System.coreCount)
         do {
             try LogOutput.bootstrap(configuration)
+            for warning in outcome.strayVariables { Logger(label: "culvert.edge").warning("\(warning)") }
             var credentials = outcome.credentials
             var greeting: @Sendable (EdgeAddresses) -> String? = { _ in nil }
             if configuration.isDevelopment {

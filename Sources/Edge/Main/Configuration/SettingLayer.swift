@@ -76,7 +76,7 @@ struct SettingLayer: Sendable {
     /// orchestrator sets.
     ///
     /// Kubernetes puts `CULVERT_EDGE_PORT` and more into the environment of every pod beside a service named
-    /// `culvert-edge`.
+    /// `culvert-edge`; ``StrayVariables`` tells of what begins so and is of nobody.
     private static let foreignVariables: Set<String> = [
         "CULVERT_EDGE", "CULVERT_API_KEY", "CULVERT_TOKEN", "CULVERT_OTP", "CULVERT_STRICT",
         // Names the file, and so is read before the settings.
@@ -88,6 +88,8 @@ struct SettingLayer: Sendable {
         self.source = .environment
         for (name, value) in environment
         where name.hasPrefix("CULVERT_") && !name.hasPrefix("CULVERT_EDGE_") && !Self.foreignVariables.contains(name) {
+            // Beside a service named `culvert`, or `culvert-redis`.
+            if StrayVariables.isOfOrchestrator(name, value: value) { continue }
             self.entries[name] = Entry(texts: [value], origin: "environment")
         }
     }

@@ -39,13 +39,19 @@ struct SettingSuggestion {
         {
             return "; it is called \(self.layer.spelling(setting)) here"
         }
+        let file = "--config"
+        if self.layer.source == .flags, ["configfile", "configpath", "conf", "cfg", "settings"].contains(letters) {
+            return "; it is called \(file) here"
+        }
         // The same words at another level, before a slip of the keyboard in one of them.
         let moved = self.moved(key)
         if let found = moved.first {
             guard self.layer.source == .file else { return "; did you mean \(self.layer.spelling(found))?" }
             return "; " + moved.map(Self.place).joined(separator: ", or ")
         }
-        if let word = NearestWord.to(key, among: self.keys.map(self.layer.spelling)) {
+        // What the command line has beside the settings, and a shorter word than most of these.
+        let others = self.layer.source == .flags ? [file, "--help", "--version"] : []
+        if let word = NearestWord.to(key, among: self.keys.map(self.layer.spelling) + others) {
             return "; did you mean \(word)?"
         }
         let below = self.layer.source == .file ? self.keys.filter { $0.hasPrefix(key + ".") } : []
