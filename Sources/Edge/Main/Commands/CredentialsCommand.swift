@@ -111,8 +111,10 @@ struct CredentialsCommand: ParsableCommand {
                     role: self.role,
                     withSecondFactor: self.otp
                 )
+                var isFirst = false
                 try CredentialFiles.update(at: files.apiKeys) { (file: APIKeyFile?) in
                     var ring = file ?? APIKeyFile(keys: [])
+                    isFirst = ring.keys.isEmpty
                     guard !ring.keys.contains(where: { $0.name == self.name }) else {
                         throw CredentialFiles.Failure(
                             path: files.apiKeys,
@@ -131,7 +133,10 @@ struct CredentialsCommand: ParsableCommand {
                     ring.keys.append(made.record)
                     return ring
                 }
-                LogSink.standardOutput.write(made.text)
+                // No edge starts without a key: where this is the first, none runs.
+                LogSink.standardOutput.write(
+                    made.text + (isFirst ? "" : "Send the edge SIGHUP, if it runs, to have it take this key.\n")
+                )
                 Self.tell("the key's hash is in", files.apiKeys)
                 guard let signingKeys = files.signingKeys else { return }
                 var isNew = false
