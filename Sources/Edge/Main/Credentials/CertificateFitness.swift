@@ -11,7 +11,10 @@ import Foundation
 
 /// For which hosts and in which time a certificate is valid: a server can show any, and its clients refuse it.
 struct CertificateFitness: Equatable, Sendable {
-    /// The DNS names of its subjectAltName; clients look at nothing else (RFC 9110 §4.3.4).
+    /// The DNS names of its subjectAltName.
+    ///
+    /// Browsers look at nothing else (RFC 9525 §2); curl and `culvert` take the common name of one that has none, as long as
+    /// their libraries do.
     var names: [String]
     /// The addresses of its subjectAltName.
     var addresses: [String]
@@ -77,14 +80,15 @@ struct CertificateFitness: Equatable, Sendable {
         if !missing.isEmpty {
             let all = self.names + self.addresses
             let others =
-                all.isEmpty ? "it names none in its subjectAltName" : "it is for \(all.joined(separator: ", "))"
+                all.isEmpty
+                ? "it names none in its subjectAltName: browsers refuse it there, whatever its common name is"
+                : "it is for \(all.joined(separator: ", ")): visitors and connectors refuse it there"
             let tooShort = missing.contains { $0.hasPrefix("*.") && !$0.dropFirst(2).contains(".") }
             faults.append(
                 tooShort
                     ? "clients take no * directly below a name of one label: choose a domain such as "
                         + "tunnel.localhost for the tunnels"
-                    : "the certificate is not for \(missing.joined(separator: " and ")), and \(others): visitors and "
-                        + "connectors refuse it there"
+                    : "the certificate is not for \(missing.joined(separator: " and ")), and \(others)"
             )
         }
         return faults
