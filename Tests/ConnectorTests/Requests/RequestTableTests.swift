@@ -36,7 +36,16 @@ struct RequestTableTests {
         let table = RequestTable(timeZone: .gmt)
         let line = try table.line(Self.summary(of: "my-app", path: "/hooks/a"))
         #expect(line == "019ad0c3f2a1b004 22:13:20 200    POST      2.5 kB   12 ms  /hooks/a")
-        #expect(table.heading == "ID               TIME     STATUS METHOD      SIZE    TOOK  REQUEST")
+        #expect(table.heading == "ID               TIME     STATUS METHOD  RESPONSE    TOOK  REQUEST")
+    }
+
+    @Test("Above it stands whose requests it has, and from which inspector")
+    func whose() {
+        let url = "http://127.0.0.1:4040"
+        let whose = RequestsCommand.List.whose
+        #expect(whose(["my-app"], url) == "Requests of my-app, from the inspector at http://127.0.0.1:4040:")
+        #expect(whose(["a", "b"], url) == "Requests of 2 tunnels, from the inspector at http://127.0.0.1:4040:")
+        #expect(whose([], url) == "Requests, from the inspector at http://127.0.0.1:4040:")
     }
 
     @Test("A tunnel's name is shown where there are several, and only there")

@@ -26,6 +26,9 @@ struct RequestsCommand: AsyncParsableCommand {
             abstract: "List requests, the oldest first.",
             usage: "culvert requests list [<options>]",
             discussion: """
+                They are those of one program, the one that was started last and has an inspector, or that --inspector names. \
+                RESPONSE is the size of the response's body; culvert requests show tells the request's, too.
+
                 Words of the filter, all of which have to match: method:POST status:5xx path:/hooks* tunnel:my-app type:json \
                 header:x-github-event=push body:text size:>1MiB time:>500ms is:error from:192.0.2.7; - before a word turns \
                 it round.
@@ -70,6 +73,7 @@ struct RequestsCommand: AsyncParsableCommand {
                     if table == nil, !self.json {
                         var new = try await self.table(for: list.requests, client)
                         new.reveals = self.reveal
+                        StandardStream.error.write(Self.whose(new.tunnels, at: client.url) + "\n")
                         let isEmpty = list.requests.isEmpty && !self.follow
                         StandardStream.output.writeLine(isEmpty ? try await self.nothing(client) : new.heading)
                         table = new
@@ -93,6 +97,17 @@ struct RequestsCommand: AsyncParsableCommand {
             }
         }
 
+        /// Whose requests are listed: another program's may be meant.
+        static func whose(_ tunnels: Set<String>, at url: String) -> String {
+            let whose =
+                switch tunnels.count {
+                case 0: ""
+                case 1: tunnels.first.map { " of \(PeerText.printable($0))" } ?? ""
+                default: " of \(tunnels.count) tunnels"
+                }
+            return "Requests\(whose), from the inspector at \(url):"
+        }
+
         /// What is said of an empty list: the edge may have answered what never came here.
         private func nothing(_ client: InspectorClient) async throws -> String {
             let served: TunnelsAnswer = try await client.get("/api/tunnels")
@@ -112,7 +127,7 @@ struct RequestsCommand: AsyncParsableCommand {
 
         /// The table, with a column of tunnels if there are several: those that are served, and those of the list.
         private func table(for requests: [ExchangeSummary], _ client: InspectorClient) async throws -> RequestTable {
-            if self.tunnel != nil { return RequestTable() }
+            if let tunnel { return RequestTable(tunnels: [tunnel]) }
             let served: TunnelsAnswer = try await client.get("/api/tunnels")
             return RequestTable(tunnels: served.tunnels.map(\.name) + requests.map(\.tunnelName))
         }

@@ -6,6 +6,8 @@ import Inspection
 
 /// Lines of a list of requests, for people.
 struct RequestTable {
+    /// The tunnels that requests may be of.
+    let tunnels: Set<String>
     /// How wide the column of the tunnels' names is; `nil` without one.
     var tunnelWidth: Int?
     /// How wide the window is; nothing for a program.
@@ -25,6 +27,7 @@ struct RequestTable {
     init(tunnels: some Sequence<String> = [], columns: Int? = nil, timeZone: TimeZone = .current) {
         let names = Set(tunnels)
         let longest = names.map { PeerText.printable($0).count }.max() ?? 0
+        self.tunnels = names
         self.tunnelWidth = names.count > 1 ? min(Self.widestTunnel, max(Self.tunnelTitle.count, longest)) : nil
         self.columns = columns
         self.timeZone = timeZone
@@ -37,14 +40,14 @@ struct RequestTable {
         self.line(
             [
                 Self.padded("ID", 16), Self.padded("TIME", 8), Self.padded("STATUS", 6), Self.padded("METHOD", 7),
-                Self.padded("SIZE", 8, isRight: true), Self.padded("TOOK", 7, isRight: true),
+                Self.padded("RESPONSE", 8, isRight: true), Self.padded("TOOK", 7, isRight: true),
             ],
             tunnel: Self.tunnelTitle,
             rest: "REQUEST"
         )
     }
 
-    /// One request: its id, time, status, method, size, time taken, tunnel if there are several, and path.
+    /// One request: its id, time, status, method, size of the response, time taken, tunnel if there are several, and path.
     func line(_ summary: ExchangeSummary) -> String {
         let date = Date(timeIntervalSince1970: summary.start / 1_000)
         let style = Date.ISO8601FormatStyle(timeZone: self.timeZone).time(includingFractionalSeconds: false)
