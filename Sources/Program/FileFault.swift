@@ -26,8 +26,10 @@ package enum FileFault: Equatable, Sendable {
     }
 
     /// What is wrong, as the end of a sentence.
+    ///
+    /// - Parameter path: The file; `-` is standard input, which is no file that could be missing.
     package static func words(_ path: String) -> String {
-        switch self.of(path) {
+        switch path == "-" ? nil : self.of(path) {
         case .missing: "there is no such file"
         case .folder: "this is a folder, and not a file"
         case .hidden: "this user may not look into its folder"

@@ -87,6 +87,18 @@ extension EndToEnd {
                 )
                 #expect(try await diagnosis.end() == .exited(status == 200 ? 0 : 69), "\(diagnosis.transcript)")
             }
+            // A file of tunnels has settings, and its command no such flags.
+            let tunnels = scratch.file("tunnels.yaml")
+            try Data("tunnels: [{target: 'https://localhost:\(port)'}]\n".utf8).write(to: tunnels)
+            let started = try RunningProcess(
+                Programs.product("culvert"),
+                ["start", tunnels.path, "--edge", edge.url],
+                environment: ["CULVERT_API_KEY": edge.apiKey],
+                in: scratch
+            )
+            try await started.hasSaid(
+                "is not trusted; “origin-ca-file” names its authority, and “origin-tls-verify: off” takes any certificate"
+            )
         }
     }
 }

@@ -3,6 +3,7 @@
 import ConnectorCore
 import ControlAPI
 import Foundation
+import Program
 import Testing
 
 @testable import Connector
@@ -61,7 +62,7 @@ struct TunnelsFileTests {
             target: try OriginTarget(parsing: "https://localhost:8443"),
             tokenFile: folder.path + "/token",
             token: try TunnelToken(parsing: TokenText.signed(#"{"sub":"my-other"}"#)),
-            originTrust: OriginTrust(verifies: false)
+            originTrust: OriginTrust(verifies: false, settings: .file)
         )
         #expect(file.tunnels[1] == second)
         let third = TunnelsFile.Entry(
@@ -78,7 +79,10 @@ struct TunnelsFileTests {
                 $0.upgrades = .websocket
                 $0.originReuse = .never
             },
-            originTrust: OriginTrust(authorities: try CertificateAuthorities(reading: folder.path + "/origin.pem"))
+            originTrust: OriginTrust(
+                authorities: try CertificateAuthorities(reading: folder.path + "/origin.pem"),
+                settings: .file
+            )
         )
         #expect(file.tunnels[2] == third)
     }
@@ -341,5 +345,13 @@ struct TunnelsFileTests {
             )
         }
         #expect(error?.report(for: "c").contains("hunter2") == false)
+    }
+
+    @Test("What comes by standard input is called so")
+    func standardInput() {
+        let problems = TunnelsFile.Problems(list: [TunnelsFile.Problem(line: 3, message: "It is wrong.")])
+        #expect(problems.report(for: "-") == "standard input:3: It is wrong.")
+        #expect(BoundedFile.subject("-") == "Standard input" && BoundedFile.subject("a.yaml") == "The file a.yaml")
+        #expect(FileFault.words("-") == "it can't be read")
     }
 }

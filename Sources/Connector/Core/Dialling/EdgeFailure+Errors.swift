@@ -36,8 +36,7 @@ extension EdgeFailure {
         case let error as NIOSSLError where "\(error)".contains("CERTIFICATE_VERIFY_FAILED"):
             self = .untrusted(
                 address: address,
-                reason: "its certificate is not trusted; --ca-file names the edge's authority, --origin-ca-file the "
-                    + "local server's"
+                reason: "its certificate is not trusted; --ca-file names the edge's authority"
             )
         case let error as NIOSSLExtraError where error == .failedToValidateHostname:
             self = .untrusted(

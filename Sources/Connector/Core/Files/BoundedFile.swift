@@ -10,6 +10,12 @@ package enum BoundedFile {
         case tooLarge
     }
 
+    /// What messages call a file: nobody knows standard input by its hyphen.
+    package static func name(of path: String) -> String { path == "-" ? "standard input" : path }
+
+    /// The same as the beginning of a sentence.
+    package static func subject(_ path: String) -> String { path == "-" ? "Standard input" : "The file \(path)" }
+
     /// Reads the whole file.
     ///
     /// - Parameters:

@@ -29,14 +29,14 @@ package enum SecretFile {
                 case .unreadable: "can't be read: \(FileFault.words(place))"
                 case .tooLarge: "is too large for that"
                 }
-            throw CommandFailure(.configuration, "The file \(path), which should hold \(what), \(problem).")
+            throw CommandFailure(.configuration, "\(BoundedFile.subject(path)), which should hold \(what), \(problem).")
         }
         guard let text = String(data: data, encoding: .utf8) else {
-            throw CommandFailure(.configuration, "The file \(path) does not hold \(what).")
+            throw CommandFailure(.configuration, "\(BoundedFile.subject(path)) does not hold \(what).")
         }
         let secret = text.trimmingCharacters(in: .whitespacesAndNewlines)
         guard !secret.isEmpty else {
-            throw CommandFailure(.configuration, "The file \(path), which should hold \(what), is empty.")
+            throw CommandFailure(.configuration, "\(BoundedFile.subject(path)), which should hold \(what), is empty.")
         }
         return secret
     }

@@ -183,7 +183,7 @@ package final class OriginDialer {
     }
 
     private func reject(_ pipe: OriginPipe, _ error: any Error, target: OriginTarget) {
-        let failure = OriginFailure(error, dialling: target)
+        let failure = OriginFailure(error, dialling: target, settings: self.tls?.settings ?? .flags)
         pipe.abandonLocal()
         guard !pipe.isStreamOver else { return }
         pipe.stream.reject(code: failure.code, reason: failure.reason)

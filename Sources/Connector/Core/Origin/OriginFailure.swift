@@ -24,29 +24,38 @@ package struct OriginFailure: Error, Equatable, CustomStringConvertible {
     /// Whether a flag that trusts another certificate helps.
     package var isAboutTrust: Bool { self.reason.hasSuffix(Self.trustAdvice) }
 
-    private static let trustAdvice = "--origin-ca-file names its authority"
+    private static let trustAdvice = " names its authority"
 
     /// Gives an error of connecting its code (docs/protocol.md §B.11) and a sentence.
-    package init(_ error: any Error, dialling target: OriginTarget) {
+    ///
+    /// - Parameters:
+    ///   - error: The error.
+    ///   - target: The target.
+    ///   - settings: Where its owner can say something else of its certificate.
+    package init(
+        _ error: any Error,
+        dialling target: OriginTarget,
+        settings: OriginTrust.Settings = .flags
+    ) {
         let address = target.address
         switch error {
         case let error as OriginFailure:
             self = error
         case let error as NIOConnectionError:
-            self.init(error, dialling: target)
+            self.init(error, dialling: target, settings)
         case let error as IOError:
             self.init(errno: error.errnoCode, address: address)
         case ChannelError.connectTimeout:
             self.init(code: .connectTimeout, reason: "\(address) does not answer")
         case let error as NIOSSLError:
-            self.init(code: .localTLSError, reason: Self.tlsReason(error, address: address))
+            self.init(code: .localTLSError, reason: Self.tlsReason(error, address, settings))
         case let error as BoringSSLError:
             let reason = TLSReason.words(error)
             self.init(code: .localTLSError, reason: "the TLS handshake with \(address) failed: \(reason)")
         case let error as NIOSSLExtraError where error == .failedToValidateHostname:
             self.init(
                 code: .localTLSError,
-                reason: "the certificate of \(address) is for another name: the target's URL, or --host-header, "
+                reason: "the certificate of \(address) is for another name: the target's URL, or \(settings.host), "
                     + "has to have one of its names"
             )
         case is NIOSSLExtraError:
@@ -69,9 +78,9 @@ package struct OriginFailure: Error, Equatable, CustomStringConvertible {
         self.reason = reason
     }
 
-    private init(_ error: NIOConnectionError, dialling target: OriginTarget) {
+    private init(_ error: NIOConnectionError, dialling target: OriginTarget, _ settings: OriginTrust.Settings) {
         // Of several addresses the most informative failure counts: a refusal says more than a missing route.
-        let failures = error.connectionErrors.map { OriginFailure($0.error, dialling: target) }
+        let failures = error.connectionErrors.map { OriginFailure($0.error, dialling: target, settings: settings) }
         let bestFirst: [ErrorCode] = [.connectRefused, .connectTimeout, .hostUnreachable]
         if let best = bestFirst.lazy.compactMap({ code in failures.first { $0.code == code } }).first ?? failures.first
         {
@@ -100,11 +109,15 @@ package struct OriginFailure: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    private static func tlsReason(_ error: NIOSSLError, address: String) -> String {
+    private static func tlsReason(
+        _ error: NIOSSLError,
+        _ address: String,
+        _ settings: OriginTrust.Settings
+    ) -> String {
         if case .handshakeFailed(let detail) = error {
             let text = "\(detail)"
             if text.contains("CERTIFICATE_VERIFY_FAILED") {
-                return "the certificate of \(address) is not trusted; \(Self.trustAdvice)"
+                return "the certificate of \(address) is not trusted; \(settings.authorities)\(Self.trustAdvice)"
             }
             if text.contains("WRONG_VERSION_NUMBER") {
                 return "\(address) does not speak TLS; use http:// for it"

@@ -7,6 +7,8 @@ import NIOSSL
 package struct OriginTLS: Sendable {
     let context: NIOSSLContext
     private let serverName: String?
+    /// How advice about it is worded.
+    let settings: OriginTrust.Settings
 
     /// Reads the trusted certificates.
     init(_ trust: OriginTrust) throws {
@@ -19,6 +21,7 @@ package struct OriginTLS: Sendable {
         }
         self.context = try NIOSSLContext(configuration: configuration)
         self.serverName = trust.serverName
+        self.settings = trust.settings
     }
 
     /// Reads the trusted certificates for a command that was given them.

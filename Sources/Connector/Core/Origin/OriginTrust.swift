@@ -13,11 +13,28 @@ package struct OriginTrust: Hashable, Sendable {
     /// The name that the connector asks the target for and that its certificate has to have; `nil` takes the target's own
     /// host.
     package var serverName: String?
+    /// How advice about it is worded.
+    package var settings = Settings.flags
+
+    /// Where a person says which certificates are accepted.
+    package enum Settings: Hashable, Sendable {
+        case flags
+        case file
+
+        var authorities: String { self == .flags ? "--origin-ca-file" : "“origin-ca-file”" }
+        var noVerification: String { self == .flags ? "--origin-tls-verify off" : "“origin-tls-verify: off”" }
+        var host: String { self == .flags ? "--host-header" : "“host-header”" }
+    }
 
     /// Trusts the authorities of the system, by default.
-    package init(verifies: Bool = true, authorities: CertificateAuthorities? = nil) {
+    package init(
+        verifies: Bool = true,
+        authorities: CertificateAuthorities? = nil,
+        settings: Settings = .flags
+    ) {
         self.verifies = verifies
         self.authorities = authorities
+        self.settings = settings
     }
 
     /// The same for a target that is sent this value of `Host`: a server that has several names is asked for that one,
@@ -53,13 +70,13 @@ package struct CertificateAuthorities: Hashable, Sendable {
             throw CommandFailure(
                 .configuration,
                 error == .tooLarge
-                    ? "The file \(path) is too large for a list of certificates."
-                    : "The file \(path), which should hold certificates, can't be read: \(FileFault.words(place))."
+                    ? "\(BoundedFile.subject(path)) is too large for a list of certificates."
+                    : "\(BoundedFile.subject(path)), which should hold certificates, can't be read: \(FileFault.words(place))."
             )
         }
         self.path = path
         guard let certificates = try? self.certificates(), !certificates.isEmpty else {
-            throw CommandFailure(.configuration, "The file \(path) holds no certificate in PEM form.")
+            throw CommandFailure(.configuration, "\(BoundedFile.subject(path)) holds no certificate in PEM form.")
         }
     }
 

@@ -52,12 +52,13 @@ struct OriginWatch: Sendable {
             if let fault = await self.fault(after: words) { self.warn(fault) }
         } catch {
             self.onLook()
-            let failure = OriginFailure(error, dialling: self.target)
+            let settings = self.tls?.settings ?? .flags
+            let failure = OriginFailure(error, dialling: self.target, settings: settings)
             self.report(
                 .unreachable(
                     target: "\(self.target)",
                     code: failure.code,
-                    reason: failure.reason + Self.advice(for: failure)
+                    reason: failure.reason + Self.advice(for: failure, settings)
                 )
             )
         }
@@ -95,11 +96,11 @@ struct OriginWatch: Sendable {
     }
 
     /// What to do, as the end of a sentence.
-    private static func advice(for failure: OriginFailure) -> String {
+    private static func advice(for failure: OriginFailure, _ settings: OriginTrust.Settings) -> String {
         switch failure.code {
         case .connectRefused: ": start the local server, or name the port that it listens on"
         case .dnsFailure: ": see how the name is spelt"
-        case .localTLSError where failure.isAboutTrust: ", and --origin-tls-verify off takes any certificate"
+        case .localTLSError where failure.isAboutTrust: ", and \(settings.noVerification) takes any certificate"
         case .localTLSError: "; visitors get an error"
         default: "; visitors get an error until it answers"
         }

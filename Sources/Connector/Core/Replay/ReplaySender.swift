@@ -99,7 +99,8 @@ final class ReplaySender {
     }
 
     private func failed(_ exchange: ExchangeCapture, _ error: any Error) {
-        let reason = OriginFailure(error, dialling: self.batch.target).reason
+        let settings = ((try? self.tls.get()) ?? nil)?.settings ?? .flags
+        let reason = OriginFailure(error, dialling: self.batch.target, settings: settings).reason
         exchange.ended(.failed("The local server can't be reached: \(reason)."), at: .now())
         self.ended(exchange)
     }

@@ -38,7 +38,7 @@ struct TunnelsFile: Equatable, Sendable {
         /// The token in ``tokenFile``.
         var token: TunnelToken?
         var policy = TunnelPolicy()
-        var originTrust = OriginTrust()
+        var originTrust = OriginTrust(settings: .file)
         /// Whether the requests may be kept, where there is an inspector.
         var isInspected = true
         /// The tunnel's inbox at the edge; `nil` leaves the one that it may have as it is.
@@ -114,12 +114,12 @@ struct TunnelsFile: Equatable, Sendable {
             throw CommandFailure(
                 .configuration,
                 error == .tooLarge
-                    ? "The file \(path) has more than 1 MiB: it can't be a file of tunnels."
-                    : "The file \(path) can't be read: \(FileFault.words(path))."
+                    ? "\(BoundedFile.subject(path)) has more than 1 MiB: it can't be a file of tunnels."
+                    : "\(BoundedFile.subject(path)) can't be read: \(FileFault.words(path))."
             )
         }
         guard let text = String(data: data, encoding: .utf8) else {
-            throw CommandFailure(.configuration, "\(path): The file is not UTF-8 text.")
+            throw CommandFailure(.configuration, "\(BoundedFile.subject(path)) is not UTF-8 text.")
         }
         return text
     }
@@ -150,6 +150,7 @@ extension TunnelsFile {
 
         /// One line a problem, in the order of the file.
         func report(for path: String) -> String {
+            let path = BoundedFile.name(of: path)
             var lines = self.list.prefix(Self.mostShown).map { $0.located(in: path) }
             if self.list.count > Self.mostShown {
                 lines.append("\(path): There are \(self.list.count - Self.mostShown) more problems.")
