@@ -139,6 +139,7 @@ extension EndToEnd {
             let scratch = try ScratchFolder()
             let edge = try await KeyedEdge(in: scratch)
             let key = try await edge.makeKey("coded", otp: true)
+            let plain = try await edge.makeKey("plain")
             try await edge.reload()
             let file = scratch.file("two.yaml")
             try Data("tunnels:\n- {name: one, target: 1}\n- {name: two, target: 2}\n".utf8).write(to: file)
@@ -150,7 +151,78 @@ extension EndToEnd {
                 )
                 #expect(result.end == .exited(64), "\(result.error)")
                 #expect(result.error.contains("has 2 that need one: nothing was started"))
+                #expect(!result.error.contains("add --otp"), "what a code would be good for is one tunnel")
             }
+            let made = try await RunningProcess.culvert(
+                ["tunnels", "create", "--name", "three", "--edge", edge.process.url],
+                ["CULVERT_API_KEY": plain.key],
+                in: scratch
+            )
+            let tokenFile = scratch.file("token.txt")
+            try Data(made.output.utf8).write(to: tokenFile)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: tokenFile.path)
+            let mixed = scratch.file("mixed.yaml")
+            let text =
+                "tunnels:\n- {name: one, target: 1}\n- {name: two, target: 2}\n- {token-file: token.txt, target: 3}\n"
+            try Data(text.utf8).write(to: mixed)
+            let connector = try RunningProcess(
+                Programs.product("culvert"),
+                ["start", mixed.path, "--edge", edge.process.url],
+                environment: ["CULVERT_API_KEY": key.key],
+                in: scratch
+            )
+            try await eventually("the two are told of") {
+                connector.standardError.contains("has 2 that need one: these are not served") ? () : nil
+            }
+            #expect(!connector.standardError.contains("add --otp"))
+            #expect(connector.standardError.components(separatedBy: "A one-time code").count == 2, "once for both")
+            connector.send(signal: SIGTERM)
+            #expect(try await connector.end() == .exited(0))
+        }
+
+        @Test("While no edge answers, what looks for the cause is named; a login speaks of flags that it has")
+        func advice() async throws {
+            let scratch = try ScratchFolder()
+            let connector = try RunningProcess(
+                Programs.product("culvert"),
+                ["http", "1", "--edge", "http://127.0.0.1:\(try FreePort.next())"],
+                environment: ["CULVERT_API_KEY": "a-key"],
+                in: scratch
+            )
+            try await connector.hasSaid("culvert diagnose looks for the cause.")
+            connector.send(signal: SIGTERM)
+            _ = try await connector.end()
+            let certificate = try await SelfSigned(name: "DNS:localhost", in: scratch)
+            let edge = try await EdgeProcess(
+                in: scratch,
+                arguments: ["--dev"] + certificate.edgeArguments,
+                scheme: "https"
+            )
+            let key = scratch.file("key.txt")
+            try Data(edge.apiKey.utf8).write(to: key)
+            let login = try await RunningProcess.culvert(
+                ["login", "--edge", "https://localhost:\(edge.port)", "--api-key-file", key.path],
+                [:],
+                in: scratch
+            )
+            #expect(login.error.contains("--ca-file names the edge's authority."), "\(login.error)")
+            #expect(!login.error.contains("--origin-ca-file"))
+        }
+
+        @Test("An edge tells of a variable that does nothing, and shows no value of it")
+        func strayVariable() async throws {
+            let scratch = try ScratchFolder()
+            let edge = try RunningProcess(
+                Programs.product("culvert-edge"),
+                ["--dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
+                environment: ["CULVERT_EDGE_LOG_LEVEL": "the-secret", "CULVERT_EDGE_SERVICE_PORT": "80"],
+                in: scratch
+            )
+            try await edge.hasSaid("did you mean CULVERT_LOG_LEVEL?")
+            edge.send(signal: SIGTERM)
+            _ = try await edge.end()
+            #expect(edge.standardError.components(separatedBy: "does nothing").count == 2)
+            #expect(!edge.standardError.contains("the-secret") && !edge.standardError.contains("SERVICE_PORT"))
         }
 
         @Test("The edge answers a wrong flag and a wrong command with what was meant, and exit code 64")

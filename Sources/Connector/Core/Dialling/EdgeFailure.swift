@@ -58,6 +58,14 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Whether something between here and the edge may be the cause, and no answer has come from there.
+    var isOnTheWay: Bool {
+        switch self {
+        case .unresolved, .unreachable, .timedOut, .tls, .proxy: true
+        case .untrusted, .refused, .otherScheme, .notAnEdge, .tunnelAddress: false
+        }
+    }
+
     /// Whether the edge does not know the API key.
     var isUnknownKey: Bool {
         if case .refused(_, _, let problem?) = self { problem.code == "invalid_credentials" } else { false }

@@ -95,7 +95,8 @@ package struct TunnelServer: Sendable {
                 case .yield: throw error
                 case .retry(let minimum, let reason):
                     let delay = backoff.nextDelay(atLeast: minimum, draw: .random(in: 0...1))
-                    self.observer.willCallAgain(in: delay, reason: reason)
+                    let advice = error.isOnTheWay ? " culvert diagnose looks for the cause." : ""
+                    self.observer.willCallAgain(in: delay, reason: reason + advice)
                     try await Task.sleep(for: delay)
                 }
             }

@@ -51,6 +51,7 @@ package struct TunnelSet: Service {
         var lifecycles: [TunnelRuns.ID: ServiceGroup] = [:]
         var tunnelIDs: [TunnelRuns.ID: String] = [:]
         var failure: (any Error)?
+        var endings = RunEndings(logger: self.server.logger)
         var hasServedToTheEnd = false
         self.server.observer.willServe(tunnelCount: desired.tunnels.count)
         await withDiscardingTaskGroup { tasks in
@@ -79,6 +80,7 @@ package struct TunnelSet: Service {
                 switch event {
                 case .reload:
                     guard !Task.isShuttingDownGracefully, let new = self.readAgain() else { continue }
+                    endings.tell()
                     desired = new
                     self.server.observer.willServe(tunnelCount: desired.tunnels.count)
                     self.server.observer.configurationWasRead()
@@ -86,6 +88,7 @@ package struct TunnelSet: Service {
                     self.logReload(steps)
                 case .prepared(let id, let tunnelID):
                     tunnelIDs[id] = tunnelID
+                    endings.tell()
                 case .active(let id):
                     steps = runs.becameActive(id)
                 case .ended(let id, let error):
@@ -96,7 +99,8 @@ package struct TunnelSet: Service {
                     if let error {
                         failure = failure ?? error
                         if !wasAlone || !runs.isEmpty {
-                            self.server.logger.error("\(error)", metadata: tunnelID.map { ["tunnel": "\($0)"] })
+                            endings.add(error, of: tunnelID)
+                            if !RunEndings.isOfKey(error) || !tunnelIDs.isEmpty { endings.tell() }
                         }
                     } else {
                         hasServedToTheEnd = true
@@ -104,6 +108,7 @@ package struct TunnelSet: Service {
                 }
             }
         }
+        if hasServedToTheEnd || !RunEndings.isOfKey(failure) { endings.tell() }
         if let failure, !hasServedToTheEnd { throw failure }
     }
 
@@ -159,5 +164,32 @@ package struct TunnelSet: Service {
                 "stopped": "\(counts.stopped)",
             ]
         )
+    }
+}
+
+/// Why runs have ended, to be logged.
+///
+/// What the key lacks it lacks for all tunnels: it is told once, and where none is served by whoever ends the program.
+private struct RunEndings {
+    let logger: Logger
+    private var untold: [(message: String, metadata: Logger.Metadata?)] = []
+    private var toldOfKey: Set<String> = []
+
+    init(logger: Logger) {
+        self.logger = logger
+    }
+
+    static func isOfKey(_ error: (any Error)?) -> Bool {
+        (error as? CommandFailure)?.wantsOneTimeCode == true
+    }
+
+    mutating func add(_ error: any Error, of tunnelID: String?) {
+        if Self.isOfKey(error), !self.toldOfKey.insert("\(error)").inserted { return }
+        self.untold.append(("\(error)", tunnelID.map { ["tunnel": "\($0)"] }))
+    }
+
+    mutating func tell() {
+        for (message, metadata) in self.untold { self.logger.error("\(message)", metadata: metadata) }
+        self.untold = []
     }
 }

@@ -51,6 +51,7 @@ struct TunnelsFileSource: Sendable {
             tunnels.append(tunnel)
         }
         let path = URL(fileURLWithPath: self.path).path
+        let codes = self.manyCodes(file, isServing: true)
         return DesiredTunnels(tunnels: tunnels) { [folders] tunnel, earlierID in
             // An edited tunnel of the file has the place that it had.
             let place = ServingPlace(path, "\(tunnel.identity)")
@@ -58,7 +59,14 @@ struct TunnelsFileSource: Sendable {
                 var tunnel = tunnel
                 if let folder = tunnel.target.folder { tunnel.target = try await folders.target(of: folder) }
                 let prepare = Self.preparation(of: tunnel, at: place, access: access, earlierID: earlierID)
-                var served = try await prepare(server)
+                var served: ServedTunnel
+                do {
+                    served = try await prepare(server)
+                } catch var failure as CommandFailure where failure.wantsOneTimeCode {
+                    // A code would do for one of them.
+                    failure.message = codes?.message ?? failure.message
+                    throw failure
+                }
                 served.isInspected = tunnel.isInspected
                 return served
             }
@@ -69,12 +77,15 @@ struct TunnelsFileSource: Sendable {
     ///
     /// A code is good for one call, and each tunnel that is made by the key takes one: some of the tunnels would be
     /// served, and the others not.
-    func manyCodes(_ file: TunnelsFile) -> CommandFailure? {
+    ///
+    /// - Parameter isServing: Whether other tunnels of the file may be served, which need none.
+    func manyCodes(_ file: TunnelsFile, isServing: Bool = false) -> CommandFailure? {
         let made = file.tunnels.filter { $0.token == nil }
         guard made.count > 1 else { return nil }
         return CommandFailure(
             .usage,
-            "A one-time code is good for one tunnel, and \(self.path) has \(made.count) that need one: nothing was started. "
+            "A one-time code is good for one tunnel, and \(BoundedFile.name(of: self.path)) has \(made.count) that need one: "
+                + "\(isServing ? "these are not served" : "nothing was started"). "
                 + "Use a key without a second factor (culvert-edge credentials new --no-otp), or give each tunnel a "
                 + "“token-file” made by culvert tunnels create."
         )
@@ -102,7 +113,7 @@ struct TunnelsFileSource: Sendable {
             if let edge = token.edge ?? file.edge { return edge }
             throw CommandFailure(
                 .configuration,
-                "\(self.path): The token in \(entry.tokenFile ?? "a file") does not say which edge to dial: add “edge”."
+                "\(BoundedFile.name(of: self.path)): The token in \(entry.tokenFile ?? "a file") does not say which edge to dial: add “edge”."
             )
         }
         guard let access else { throw CommandFailure(.bug, "A tunnel without token and key was let through.") }
