@@ -224,7 +224,7 @@ async def frozen(edge, culvert, folder, connections, rate, seconds):
 async def asleep(edge, culvert, folder, lease):
     """An edge with a session is stopped while nobody asks for anything: whoever comes later is served by another one.
 
-    No request finds that it is silent, so its lease has to. It is stopped for twice as long as that, and goes on.
+    No request finds that it is silent: its links and its lease have to. It is stopped for twice its lease, and goes on.
     """
     async with Stage(edge, culvert, folder, arguments=["--cluster-lease", f"{lease}s"]) as stage:
         await stage.tunnel("my-app", connections=2)
