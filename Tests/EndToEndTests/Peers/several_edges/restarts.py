@@ -174,7 +174,8 @@ async def rebalance(edge, culvert, folder, connectors, rate, few=2, many=4, conn
         if load.lost:
             failures.append(f"{len(load.lost)} requests are lost: {load.lost[:3]}")
         return {"requests": load.count, "failed": len(load.lost), "before": before, "after": after,
-                "in_the_end": [await one.sessions() for one in stage.edges], "even_after": round(pause, 1), "longest": round(max(load.times), 2)}
+                "in_the_end": [await one.sessions() for one in stage.edges], "even_after": round(pause, 1),
+                "longest": round(max(load.times), 2)}
 
 
 async def frozen(edge, culvert, folder, connections, rate, seconds):
