@@ -29,6 +29,8 @@ final class RedisConnection: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var waiting = Deque<Waiting>()
     private var check: RepeatedTask?
+    /// When the server last said anything, or the connection began.
+    private var lastHeard = NIODeadline.uptimeNanoseconds(0)
     /// Why the connection is over: NIO drops a write after that, and fails nothing.
     private var end: RedisError?
     private let ended: EventLoopPromise<RedisError>
@@ -50,6 +52,7 @@ final class RedisConnection: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        self.lastHeard = context.eventLoop.now
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         let interval = TimeAmount.nanoseconds(max(1_000_000, self.timeout.nanoseconds / 4))
         self.check = context.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
@@ -88,12 +91,13 @@ final class RedisConnection: ChannelInboundHandler {
         return buffer
     }
 
-    /// Ends the connection if the oldest command has waited too long; asks the server whether it is there otherwise.
+    /// Ends the connection if the oldest command has waited too long; asks a server that has said nothing for that long
+    /// whether it is there. Each edge asks about once a second, and a hundred of them are to cost Redis next to nothing.
     private func look() {
         guard let context = self.context, self.end == nil else { return }
         if let oldest = self.waiting.first {
             if oldest.deadline <= context.eventLoop.now { self.close(.timedOut) }
-        } else if context.channel.isActive {
+        } else if context.channel.isActive, context.eventLoop.now - self.lastHeard >= self.timeout {
             _ = self.send(["PING"])
         }
     }
@@ -117,6 +121,7 @@ final class RedisConnection: ChannelInboundHandler {
     // MARK: ChannelInboundHandler
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        self.lastHeard = context.eventLoop.now
         do {
             try self.unwrapInboundIn(data).withUnsafeReadableBytes { try self.reader.feed($0) }
             while self.end == nil, let value = try self.reader.next() { self.take(value) }
