@@ -29,9 +29,7 @@ public struct StreamKind: RawRepresentable, Hashable, Sendable {
     /// Connectors alone open it, where both sides have ``Capabilities/renewal`` (docs/protocol.md §B.18).
     public static let token = StreamKind(rawValue: 0x06)
 
-    /// What one edge asks another one: one JSON object each way (docs/protocol.md §B.20).
-    ///
-    /// Edges alone open it, where both sides have ``Capabilities/peer``.
+    /// Kept for what one edge may ask another one (docs/protocol.md §B.20): no edge opens it yet, and all refuse it.
     public static let question = StreamKind(rawValue: 0x07)
 
     /// Whether this version knows the kind.
