@@ -29,12 +29,14 @@ extension EndToEnd {
             _ arguments: [String],
             edge: EdgeProcess,
             key: String? = nil,
+            token: String? = nil,
             in scratch: ScratchFolder
         ) async throws -> Report {
             let process = try RunningProcess(
                 Programs.product("culvert"),
                 ["diagnose", "--json"] + arguments,
-                environment: ["CULVERT_API_KEY": key ?? edge.apiKey, "CULVERT_EDGE": edge.url],
+                environment: ["CULVERT_API_KEY": key ?? edge.apiKey, "CULVERT_EDGE": edge.url]
+                    .merging(token.map { ["CULVERT_TOKEN": $0] } ?? [:]) { $1 },
                 in: scratch
             )
             let end = try await process.end()
@@ -123,6 +125,30 @@ extension EndToEnd {
             #expect(wrong["API key"]?.verdict == "failed")
             #expect(wrong["public URL"]?.verdict == "skipped")
             #expect(wrong.exitCode == 77)
+        }
+
+        @Test("Where there are several edges, it is told whether connections reach different ones or always the same")
+        func edges() async throws {
+            let scratch = try ScratchFolder()
+            let cluster = try await SeveralEdges(in: scratch)
+            let edge = cluster.edges[0]
+            let tunnel = try await edge.createTunnel(#"{"name":"dealt"}"#, in: scratch)
+            let dealt = try await self.diagnose(
+                ["--edge", "http://127.0.0.1:\(cluster.entrance)"],
+                edge: edge,
+                key: "",
+                token: tunnel.token,
+                in: scratch
+            )
+            #expect(dealt["edges"]?.verdict == "passed")
+            #expect(dealt["edges"]?.finding == "there are 3, and connections reach different ones")
+            #expect(dealt["edges"]?.advice == nil)
+
+            let pinned = try await self.diagnose([], edge: edge, in: scratch)
+            #expect(pinned["public URL"]?.verdict == "passed")
+            #expect(pinned["edges"]?.finding == "there are 3, and 8 connections reached the same one")
+            #expect(pinned["edges"]?.advice?.contains("sessionAffinity") == true)
+            #expect(pinned.exitCode == 0)
         }
     }
 }

@@ -30,7 +30,7 @@ struct FakeSessionOpener: SessionOpener {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let events = AsyncStream.makeStream(of: TunnelSessionEvent.self)
         self.continuation.yield(.opened)
-        events.continuation.yield(.active)
+        events.continuation.yield(.active(at: nil))
         return try await eventLoop.submit {
             let control = Control(calls: self.continuation, events: events.continuation)
             return TunnelSession(events, control: control, eventLoop: eventLoop)

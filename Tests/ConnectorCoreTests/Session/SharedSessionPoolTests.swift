@@ -285,7 +285,7 @@ struct SharedSessionPoolTests {
         let bundle = SessionSettings.Bundle(id: [], index: 0, count: 1)
         let serving = try await new.open(bundle: bundle, network: NetworkWatch())
         var events = serving.events.makeAsyncIterator()
-        #expect(await events.next() == .active)
+        #expect(await events.next() == .active(at: nil))
         var refused = try await old.open(bundle: bundle, network: NetworkWatch()).events.makeAsyncIterator()
         #expect(await refused.next() == .ended(code: .draining, reason: "it takes no more tunnels"))
         serving.drain(gracePeriod: .seconds(1))
@@ -304,7 +304,7 @@ struct SharedSessionPoolTests {
         let bundle = SessionSettings.Bundle(id: [], index: 0, count: 1)
         let leaving = try await old.open(bundle: bundle, network: NetworkWatch())
         var events = leaving.events.makeAsyncIterator()
-        #expect(await events.next() == .active)
+        #expect(await events.next() == .active(at: nil))
         let session = try await edge.nextSession()
         let place = try await edge.nextTunnel()
         let (accepted, acceptance) = AsyncStream.makeStream(of: Void.self)
@@ -314,7 +314,7 @@ struct SharedSessionPoolTests {
         for await _ in accepted { break }
         let staying = try await new.open(bundle: bundle, network: NetworkWatch())
         var others = staying.events.makeAsyncIterator()
-        #expect(await others.next() == .active)
+        #expect(await others.next() == .active(at: nil))
         place.stream.eventLoop.execute { place.stream.value.close(mode: .output, promise: nil) }
         leaving.drain(gracePeriod: .milliseconds(50))
         guard case .ended = await events.next() else { return #expect(Bool(false), "it has not ended") }

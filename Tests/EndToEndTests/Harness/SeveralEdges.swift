@@ -9,6 +9,8 @@ final class SeveralEdges {
     let redis: RedisServer
     let edges: [EdgeProcess]
     let balancer: RunningProcess
+    /// The port of the load balancer.
+    let entrance: Int
     let scratch: ScratchFolder
 
     /// Starts everything.
@@ -42,6 +44,7 @@ final class SeveralEdges {
         )
         _ = try await self.balancer.line(startingWith: "balancing")
         self.redis = redis
+        self.entrance = entrance
         self.edges = edges
         self.scratch = scratch
     }

@@ -114,7 +114,7 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
             guard self.phase == .opening else { return }
             self.phase = .serving
             self.session.route(to: self)
-            self.events.yield(.active)
+            self.events.yield(.active(at: nil))
         } else if let event = event as? ChannelEvent, event == .inputClosed {
             // The edge sends no more requests to this seat: the tunnel has a newer one in this session.
             self.seatWasTaken()

@@ -5,10 +5,26 @@ import NIOCore
 import Protocol
 import Synchronization
 
+/// Which of several edges a session is at (POD and PODS of docs/protocol.md §B.20).
+package struct EdgePlace: Sendable, Equatable {
+    /// The edge.
+    package var pod: String
+    /// How many edges there are, as that one knows.
+    package var pods: Int
+
+    /// What an edge says of itself; `nil` if it says nothing.
+    init?(_ peer: SessionSettings) {
+        guard let pod = peer.pod, let pods = peer.pods else { return nil }
+        (self.pod, self.pods) = (pod, Int(pods))
+    }
+}
+
 /// What a session reports to the task that follows it.
 package enum TunnelSessionEvent: Sendable, Equatable {
     /// The edge's HELLO has arrived: streams are served.
-    case active
+    ///
+    /// - Parameter edge: Which of several edges it is, if it says so.
+    case active(at: EdgePlace?)
     /// The edge drains the session; another one is to be opened after the given time and a random part of it.
     case draining(code: ErrorCode, reconnectAfter: Duration)
     /// The connection is gone; the session waits for another one with so many streams (docs/protocol.md §B.19).
@@ -164,7 +180,7 @@ final class TunnelSessionRelay: SessionDelegate, Sendable {
     }
 
     func sessionDidBecomeActive(_ session: SessionHandler, peer: SessionSettings) {
-        self.continuation.yield(.active)
+        self.continuation.yield(.active(at: EdgePlace(peer)))
         self.outcome?.succeed(.newSession)
         guard let bundle, let eventLoop else { return }
         let place = bundle.spread.arrived(bundle.index, peer, on: eventLoop) { [weak session, continuation] in

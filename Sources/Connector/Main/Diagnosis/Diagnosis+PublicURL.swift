@@ -9,7 +9,9 @@ import NIOCore
 extension Diagnosis {
     /// Makes a tunnel for the moment, serves a file that nobody else has, and asks for it at the public URL: everything
     /// that a visitor's request meets, but for the local server.
-    func passThrough() async -> DiagnosisStep {
+    ///
+    /// - Parameter spread: Whether connections reach several edges, where that is not known yet.
+    func passThrough(_ spread: inout DiagnosisStep?) async -> DiagnosisStep {
         guard let credentials = self.credentials else {
             return DiagnosisStep(name: "public URL", verdict: .skipped, finding: "it needs an API key")
         }
@@ -32,7 +34,7 @@ extension Diagnosis {
             }
             let outcome: Result<String, any Error>
             do {
-                outcome = .success(try await self.fetch(tunnel, folder.target, secret))
+                outcome = .success(try await self.fetch(tunnel, folder.target, secret, &spread))
             } catch {
                 outcome = .failure(error)
             }
@@ -58,14 +60,21 @@ extension Diagnosis {
         }
     }
 
-    private func fetch(_ tunnel: CreateTunnelResponse, _ target: OriginTarget, _ secret: String) async throws -> String
-    {
-        let session = try await self.open(try TunnelToken(parsing: tunnel.token), targets: [TargetName.primary: target])
+    private func fetch(
+        _ tunnel: CreateTunnelResponse,
+        _ target: OriginTarget,
+        _ secret: String,
+        _ spread: inout DiagnosisStep?
+    ) async throws -> String {
+        let token = try TunnelToken(parsing: tunnel.token)
+        let session = try await self.open(token, targets: [TargetName.primary: target])
         defer { session.drain(gracePeriod: .seconds(1)) }
         var isActive = false
+        var edge: EdgePlace?
         for await event in session.events {
-            if case .active = event {
+            if case .active(let place) = event {
                 isActive = true
+                edge = place
                 break
             }
             if case .ended(let code, let reason) = event {
@@ -88,6 +97,7 @@ extension Diagnosis {
             }
             throw EdgeFailure.notAnEdge(address: url, reason: "another server answered there, with HTTP \(status)")
         }
+        if spread == nil { spread = await self.spread(token, from: edge) }
         return "a request passed through a tunnel made for the moment, \(url)"
     }
 

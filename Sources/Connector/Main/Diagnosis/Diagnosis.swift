@@ -47,12 +47,14 @@ struct Diagnosis: Sendable {
         steps.append(await self.ifPassed(api, "clock") { ClockComparison.step(clock) })
         let key = await self.ifPassed(api, "API key") { await self.tryKey() }
         steps.append(key)
-        steps.append(await self.ifPassed(api, "tunnel") { await self.openSession() })
+        var spread: DiagnosisStep?
+        steps.append(await self.ifPassed(api, "tunnel") { await self.openSession(&spread) })
         steps.append(
             await key.verdict == .failed
                 ? self.ifPassed(key, "public URL") { key }
-                : self.ifPassed(api, "public URL") { await self.passThrough() }
+                : self.ifPassed(api, "public URL") { await self.passThrough(&spread) }
         )
+        if let spread { steps.append(spread) }
         steps.append(await self.tryTarget())
         return DiagnosisReport(steps: steps)
     }
@@ -221,7 +223,7 @@ struct Diagnosis: Sendable {
         }
     }
 
-    private func openSession() async -> DiagnosisStep {
+    private func openSession(_ spread: inout DiagnosisStep?) async -> DiagnosisStep {
         guard let token = self.token else {
             let finding = self.credentials == nil ? "no token given" : "no token given; the next step makes a tunnel"
             return DiagnosisStep(name: "tunnel", verdict: .skipped, finding: finding)
@@ -233,14 +235,8 @@ struct Diagnosis: Sendable {
                     "\(expiry) culvert tunnels token \(token.tunnelID) makes another one, for who has an API key."
                 )
             }
-            let session = try await self.open(token, targets: [:])
-            // The session drains as soon as it is active, so that no visitor is routed to it.
-            for await event in session.events {
-                if case .active = event { session.drain(gracePeriod: .seconds(1)) }
-                if case .ended(let code, let reason) = event, code != .shutdown {
-                    throw EdgeFailure.notAnEdge(address: self.edge.description, reason: "\(code) \(reason)")
-                }
-            }
+            let edge = try await self.look(token)
+            spread = await self.spread(token, from: edge)
             return "\(token.tunnelID) can be served"
         }
     }
