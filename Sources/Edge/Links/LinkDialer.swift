@@ -26,20 +26,24 @@ package struct LinkDialer: Sendable {
     private let group: any EventLoopGroup
     private let pods: PodTable
     private let makeToken: @Sendable (PodID) async throws -> String
+    private let secure: (@Sendable (any Channel) throws -> Void)?
 
     /// Makes a dialer.
     ///
     /// - Parameters:
     ///   - group: The event loops of links.
     ///   - pods: Where edges are reached.
+    ///   - secure: Puts on a connection what encrypts it; `nil` where links are not encrypted.
     ///   - makeToken: Makes what an edge is to be shown.
     package init(
         group: any EventLoopGroup,
         pods: PodTable,
+        secure: (@Sendable (any Channel) throws -> Void)? = nil,
         makeToken: @escaping @Sendable (PodID) async throws -> String
     ) {
         self.group = group
         self.pods = pods
+        self.secure = secure
         self.makeToken = makeToken
     }
 
@@ -60,8 +64,9 @@ package struct LinkDialer: Sendable {
         var bootstrap = ClientBootstrap(group: eventLoop).connectTimeout(Self.patience)
         for (option, value) in KeepAlive.options { bootstrap = bootstrap.channelOption(option, value: value) }
         bootstrap
-            .channelInitializer { channel in
+            .channelInitializer { [secure] channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try secure?(channel)
                     let handshake = WebSocketClientHandshake(
                         host: address,
                         target: "/peer",

@@ -69,7 +69,7 @@ final class PeerLink: SessionDelegate {
         // It fell silent while this was on its way to the event loop: the tunnel waits with the others.
         guard self.reach.state == .ready else { return self.table.attach(tunnel, at: self.pod) }
         if self.ways[tunnel.id]?.session != nil, tunnel.hasWay(to: self.pod) { return }
-        let session = TunnelSession.way(of: tunnel.id, over: handler, on: self.eventLoop)
+        let session = TunnelSession.way(of: tunnel.id, to: self.pod, over: handler, on: self.eventLoop)
         let silentSince = self.ways[tunnel.id]?.silentSince
         self.ways[tunnel.id] = Way(session: session, tunnel: tunnel, silentSince: silentSince)
         tunnel.attach(session, at: self.pod, self.reach)

@@ -122,7 +122,7 @@ extension Exchange: Responder {
             tellsAcceptance: self.request.traits.hasBody,
             to: self
         )
-        self.request.forwarded(self.outgoing.head)
+        self.request.forwarded(self.outgoing.head, over: self.session)
     }
 
     /// Until the connector takes the stream, no more than can be kept to be sent again.

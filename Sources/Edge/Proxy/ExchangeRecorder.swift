@@ -18,6 +18,8 @@ package struct AccessLogEntry: Equatable, Sendable {
     package let requestID: RequestID
     /// The tunnel; `nil` for a request that reached none.
     package let tunnelID: TunnelID?
+    /// The edge whose connector the request went to; `nil` for one that went to a connector of this edge, or to none.
+    package let otherEdge: PodID?
     /// The method.
     package let method: String
     /// The path; what is passed may have a query, which is not logged.

@@ -123,9 +123,10 @@ final class IncomingRequest {
         self.record.tunnel = tunnel
     }
 
-    /// The head is on its way to the connector.
-    func forwarded(_ head: ByteBuffer) {
+    /// The head is on its way to the connector, over this session.
+    func forwarded(_ head: ByteBuffer, over session: TunnelSession) {
         self.record.forwarded = .now()
+        self.record.otherEdge = session.otherEdge
         self.observer?.requestHead(head)
     }
 
@@ -207,6 +208,8 @@ private struct RequestRecord {
     let isDelivery: Bool
     /// When the head was on its way to the connector.
     var forwarded: NIODeadline?
+    /// The edge that has the connector, if it is not this one.
+    var otherEdge: PodID?
     /// When the head of the response came.
     var answered: NIODeadline?
     var status = 0
@@ -224,6 +227,7 @@ private struct RequestRecord {
             AccessLogEntry(
                 requestID: self.requestID,
                 tunnelID: self.tunnel?.id,
+                otherEdge: self.otherEdge,
                 method: self.method,
                 path: self.target,
                 status: self.status,

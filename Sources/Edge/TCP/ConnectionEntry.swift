@@ -17,6 +17,8 @@ package struct ConnectionEntry: Equatable, Sendable {
     package let id: RequestID
     /// The tunnel; `nil` for a visitor who named none.
     package let tunnelID: TunnelID?
+    /// The edge whose connector has the connection; `nil` for a connector of this edge, or none.
+    package let otherEdge: PodID?
     /// What the tunnel carries.
     package let kind: TunnelKind
     /// The port that the visitor came to.

@@ -34,6 +34,8 @@ package final class TunnelConnection {
     private var tunnel: Tunnel?
     private var policy = TunnelPolicy()
     private var tried: [UInt64] = []
+    /// The edge whose connector was tried last, if it is not this one.
+    private var otherEdge: PodID?
     private var fault: ConnectionFault?
     private var place = Place.none
     private var isCounted = false
@@ -296,6 +298,7 @@ package final class TunnelConnection {
     private func open(on session: TunnelSession) {
         guard let end = self.end else { return }
         self.tried.append(session.id)
+        self.otherEdge = session.otherEdge
         let visitor = NIOLoopBound(end, eventLoop: self.channel.eventLoop)
         let bound = NIOLoopBound(self, eventLoop: self.channel.eventLoop)
         let kept = end.unacceptedBytes
@@ -398,6 +401,7 @@ package final class TunnelConnection {
             ConnectionEntry(
                 id: self.id,
                 tunnelID: self.tunnelID,
+                otherEdge: self.otherEdge,
                 kind: self.kind,
                 port: self.port,
                 bytesReceived: received,

@@ -66,6 +66,16 @@ struct SeveralEdgesTests {
             let commands = try server.ask(["INFO", "commandstats"])
             #expect(!commands.contains("hgetall"), "\(commands)")
             #expect(try await other.metric("culvert_links") == 1)
+            try await other.until("they are counted") {
+                try await other.metric("culvert_requests_total", #"class="2xx",via="pod""#) == 21
+            }
+            #expect(try await other.metric("culvert_requests_total", #"class="2xx",via="local""#) == 0)
+            #expect(try await one.get("/my-app/").status == 200)
+            // The call that made the tunnel is the other one.
+            try await one.until("it is counted") {
+                try await one.metric("culvert_requests_total", #"class="2xx",via="local""#) == 2
+            }
+            #expect(try await one.metric("culvert_requests_total", #"via="pod""#) == 0)
         }
     }
 

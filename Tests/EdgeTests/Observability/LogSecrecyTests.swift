@@ -119,6 +119,7 @@ struct LogSecrecyTests {
             AccessLogEntry(
                 requestID: RequestID(),
                 tunnelID: TunnelID("my-app"),
+                otherEdge: PodID("0123456789"),
                 method: "GET",
                 path: "/my-app/a?token=secret",
                 status: 503,
@@ -135,8 +136,9 @@ struct LogSecrecyTests {
         #expect(metrics.prometheusText().contains("\nculvert_active_requests 0\n"))
         #expect(lines.text.contains("path=/my-app/a "))
         #expect(lines.text.contains("error=tunnel_offline"))
+        #expect(lines.text.contains("pod=0123456789"))
         let text = metrics.prometheusText()
-        #expect(text.contains("culvert_requests_total{class=\"5xx\"} 1\n"))
+        #expect(text.contains("culvert_requests_total{class=\"5xx\",via=\"pod\"} 1\n"))
         #expect(text.contains("culvert_errors_total{code=\"tunnel_offline\"} 1\n"))
         #expect(text.contains("culvert_request_seconds_bucket{le=\"0.025\"} 1\n"))
         #expect(text.contains("culvert_received_bytes_total 3\n"))

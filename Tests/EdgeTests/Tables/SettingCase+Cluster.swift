@@ -93,6 +93,35 @@ extension SettingCase {
                 }
                 Self.refuses(["--cluster-advertise", "10.0.0.7:1"], "no cluster.listen")
             },
+            SettingCase("cluster.tls.certificate") {
+                // That it encrypts, and who is taken, EncryptedLinksTests shows.
+                try await Self.withLinkCertificate { flags in
+                    #expect(EdgeUnderTest.read(flags()).problems == [])
+                    Self.refuses(flags(certificate: "new-tls.crt"), "don't belong together")
+                    Self.refuses(flags(certificate: "tls.key"), "no PEM certificate")
+                    Self.refuses(flags(certificate: "nothing"), "no such file")
+                }
+                Self.refuses(["--cluster-tls-certificate", "/a"], "cluster.tls.key is not set")
+                Self.refuses(["--cluster-tls-certificate", "/a"], "no cluster.listen")
+            },
+            SettingCase("cluster.tls.key") {
+                try await Self.withLinkCertificate { flags in
+                    Self.refuses(flags(key: "nothing"), "no such file")
+                    let key = flags()[7]
+                    try Data("no key".utf8).write(to: URL(filePath: key))
+                    Self.refuses(flags(), "no PEM private key")
+                    try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: key)
+                    Self.refuses(flags(), "cluster.tls.key (flag): ")
+                    Self.refuses(flags(), "chmod 600")
+                }
+                Self.refuses(["--cluster-tls-key", "/a"], "cluster.tls.certificate is not set")
+            },
+            SettingCase("cluster.tls.ca") {
+                try await Self.withLinkCertificate { flags in
+                    Self.refuses(flags(authority: "new-tls.key"), "cluster.tls.ca (flag): ")
+                }
+                Self.refuses(["--cluster-tls-ca", "/a"], "cluster.tls.certificate is not set")
+            },
             SettingCase("cluster.max-guests") {
                 let server = try RedisServer()
                 let url = ["--cluster-redis-url", "redis://127.0.0.1:\(server.port)", "--cluster-lease", "1s"]
@@ -123,6 +152,28 @@ extension SettingCase {
                 }
             },
         ]
+    }
+
+    /// The flags of an edge that encrypts links; the sixth is the certificate's file, the eighth the key's.
+    private struct LinkFlags {
+        let folder: URL
+
+        func callAsFunction(
+            certificate: String = "tls.crt",
+            key: String = "tls.key",
+            authority: String = "tls.crt"
+        ) -> [String] {
+            [
+                "--cluster-redis-url", "redis://127.0.0.1:1", "--cluster-listen", "127.0.0.1:0",
+                "--cluster-tls-certificate", self.folder.appending(path: certificate).path,
+                "--cluster-tls-key", self.folder.appending(path: key).path,
+                "--cluster-tls-ca", self.folder.appending(path: authority).path,
+            ]
+        }
+    }
+
+    private static func withLinkCertificate(_ body: (LinkFlags) async throws -> Void) async throws {
+        try await self.withCertificates { try await body(LinkFlags(folder: $0)) }
     }
 
     private static func refuses(_ arguments: [String], _ complaint: String) {

@@ -41,7 +41,8 @@ struct SettingTableTests {
 
     /// What the chart sets by itself, from other values than `config`, or what a pod has no use for.
     private static let chartsOwn: Set<String> = [
-        "dev", "listen", "admin.listen", "cluster.listen", "cluster.advertise", "inbox.store", "inbox.directory",
+        "dev", "listen", "admin.listen", "cluster.listen", "cluster.advertise", "cluster.tls.certificate",
+        "cluster.tls.key", "cluster.tls.ca", "inbox.store", "inbox.directory",
         "inbox.key-file",
         "tls.certificate", "tls.key",
         "auth.api-keys-file", "auth.signing-keys-file",

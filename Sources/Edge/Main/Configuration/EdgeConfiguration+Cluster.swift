@@ -39,6 +39,17 @@ extension EdgeConfiguration {
             help: "where they reach it, where that differs: the address of this edge alone"
         )
         reader.read(
+            "cluster.tls.certificate",
+            into: &self.cluster.certificateFile,
+            help: "certificate that this edge shows to other edges, PEM; without it what passes between them is plain"
+        )
+        reader.read("cluster.tls.key", into: &self.cluster.privateKeyFile, help: "its private key, PEM")
+        reader.read(
+            "cluster.tls.ca",
+            into: &self.cluster.authorityFile,
+            help: "whose certificates other edges have to show, PEM"
+        )
+        reader.read(
             "cluster.max-guests",
             into: &self.cluster.maxGuests,
             in: 1...10_000_000,
@@ -54,7 +65,17 @@ extension EdgeConfiguration {
     }
 
     private func checkLinks(_ reader: inout SettingsReader) {
+        let tls = [
+            ("cluster.tls.certificate", self.cluster.certificateFile), ("cluster.tls.key", self.cluster.privateKeyFile),
+            ("cluster.tls.ca", self.cluster.authorityFile),
+        ]
+        if let set = tls.first(where: { $0.1 != nil }), let missing = tls.first(where: { $0.1 == nil }) {
+            reader.report(set.0, "cluster.tls.certificate, .key and .ca need each other, and \(missing.0) is not set")
+        }
         guard let listen = self.cluster.listen else {
+            if let set = tls.first(where: { $0.1 != nil }) {
+                reader.report(set.0, "there is no cluster.listen that this could be for")
+            }
             if self.cluster.advertise != nil {
                 reader.report("cluster.advertise", "there is no cluster.listen that this could be for")
             }

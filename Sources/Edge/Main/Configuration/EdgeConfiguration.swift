@@ -89,6 +89,11 @@ struct EdgeConfiguration: Sendable {
         var listen: ListenAddress?
         /// Where they reach that, as `HOST:PORT`.
         var advertise: ListenAddress?
+        /// The certificate that this edge shows to others, its key, and the authority whose certificates it takes; `nil` where
+        /// links are not encrypted.
+        var certificateFile: String?
+        var privateKeyFile: String?
+        var authorityFile: String?
         var maxGuests = 65_536
         /// Whether connectors are asked to go elsewhere where this edge has more of them than others.
         var rebalance = false

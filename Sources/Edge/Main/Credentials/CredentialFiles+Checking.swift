@@ -68,6 +68,7 @@ extension CredentialFiles {
         } catch {
             reader.report("tls.certificate", "\(error)")
         }
+        self.checkLinks(configuration.cluster, &reader)
         do {
             if let path = configuration.cluster.redisPasswordFile { _ = try self.password(at: path) }
         } catch {
@@ -80,6 +81,25 @@ extension CredentialFiles {
             reader.report("cluster.redis.ca", "\(ShownPath.text(path)): \(message)")
         }
         return set
+    }
+
+    private static func checkLinks(_ cluster: EdgeConfiguration.Cluster, _ reader: inout SettingsReader) {
+        let files = [
+            ("cluster.tls.certificate", cluster.certificateFile), ("cluster.tls.key", cluster.privateKeyFile),
+            ("cluster.tls.ca", cluster.authorityFile),
+        ]
+        func setting(of path: String) -> String { files.first { $0.1 == path }?.0 ?? "cluster.tls.certificate" }
+        do {
+            for case (_, let path?) in files where FileFault.of(path) != nil {
+                throw Failure(path: path, message: FileFault.words(path))
+            }
+            if let path = cluster.privateKeyFile { try self.checkPrivate(path) }
+            _ = try LinkTLS.reloaded(cluster)
+        } catch let failure as Failure {
+            reader.report(setting(of: failure.path), "\(failure)")
+        } catch {
+            reader.report("cluster.tls.certificate", "\(error)")
+        }
     }
 
     private static func read<File: CredentialFile>(

@@ -15,23 +15,25 @@ enum ListenerTLS {
     ///
     /// - Throws: ``CredentialFiles/Failure`` for a file that can't be used.
     static func context(_ configuration: EdgeConfiguration) throws -> NIOSSLContext? {
-        guard let certificatePath = configuration.certificateFile, let keyPath = configuration.privateKeyFile else {
+        guard let certificate = configuration.certificateFile, let key = configuration.privateKeyFile else {
             return nil
         }
-        let chain = try self.chain(certificatePath)
-        let key = try self.read(keyPath, "the file holds no PEM private key") {
-            try NIOSSLPrivateKey(file: keyPath, format: .pem)
-        }
+        return try self.context(certificate: certificate, key: key)
+    }
+
+    /// What connections are encrypted with.
+    ///
+    /// - Throws: ``CredentialFiles/Failure`` for a file that can't be used.
+    static func context(certificate: String, key: String) throws -> NIOSSLContext {
+        let chain = try self.chain(certificate)
         var tls = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) },
-            privateKey: .privateKey(key)
+            privateKey: .privateKey(try self.privateKey(key))
         )
         tls.minimumTLSVersion = .tlsv12
         // Without this a client that offers HTTP/2 first would have to guess.
         tls.applicationProtocols = ["http/1.1"]
-        return try self.read(certificatePath, "the certificate and the private key don't belong together") {
-            try NIOSSLContext(configuration: tls)
-        }
+        return try self.belongingTogether(certificate) { try NIOSSLContext(configuration: tls) }
     }
 
     /// What keeps browsers and connectors from trusting the edge, or from reaching it, though it can serve.
@@ -60,8 +62,32 @@ enum ListenerTLS {
             }
     }
 
-    private static func chain(_ path: String) throws -> [NIOSSLCertificate] {
-        try self.read(path, "the file holds no PEM certificate") { try NIOSSLCertificate.fromPEMFile(path) }
+    /// The certificates of a file.
+    ///
+    /// - Throws: ``CredentialFiles/Failure`` for a file that holds none.
+    static func chain(_ path: String) throws -> [NIOSSLCertificate] {
+        let message = "the file holds no PEM certificate"
+        let chain = try self.read(path, message) { try NIOSSLCertificate.fromPEMFile(path) }
+        // A file with something else in PEM is read without an error.
+        guard !chain.isEmpty else { throw CredentialFiles.Failure(path: path, message: message) }
+        return chain
+    }
+
+    /// The private key of a file.
+    ///
+    /// - Throws: ``CredentialFiles/Failure`` for a file that holds none.
+    static func privateKey(_ path: String) throws -> NIOSSLPrivateKey {
+        try self.read(path, "the file holds no PEM private key") { try NIOSSLPrivateKey(file: path, format: .pem) }
+    }
+
+    /// Makes what needs a certificate and its key.
+    ///
+    /// - Parameters:
+    ///   - certificate: The certificate's file, for what is told.
+    ///   - make: Makes it.
+    /// - Throws: ``CredentialFiles/Failure`` if they don't belong together.
+    static func belongingTogether<Value>(_ certificate: String, _ make: () throws -> Value) throws -> Value {
+        try self.read(certificate, "the certificate and the private key don't belong together", make)
     }
 
     private static func read<Value>(_ path: String, _ message: String, _ body: () throws -> Value) throws -> Value {

@@ -16,6 +16,8 @@ struct ClusterLinks: Sendable {
     private let tokens: LinkTokens
     private let registry: DirectoryTunnelRegistry
     private let recorder: any LinkRecorder
+    /// What encrypts links; `nil` where they are not encrypted.
+    private let tls: ReloadedTLS<LinkTLS>?
     private let logger = Logger(label: "culvert.links")
 
     /// Makes what a configuration asks for; `nil` for an edge that serves its own tunnels alone.
@@ -27,7 +29,7 @@ struct ClusterLinks: Sendable {
     ///   - keys: The keys that edges have in common.
     ///   - metrics: Counts.
     ///   - group: The event loops.
-    /// - Throws: ``CredentialError``.
+    /// - Throws: ``CredentialError``, or ``CredentialFiles/Failure`` for a file of `cluster.tls` that can't be used.
     init?(
         _ configuration: EdgeConfiguration,
         registry: EdgeRegistry,
@@ -44,13 +46,18 @@ struct ClusterLinks: Sendable {
         let tokens = try await LinkTokens(keys: keys)
         self.tokens = tokens
         let own = registry.publisher.pod
+        let tls = try LinkTLS.reloaded(configuration.cluster)
+        self.tls = tls
         self.table = LinkTable(
             own: own,
             tunnels: registry.local,
             configuration: sessions,
-            dialer: LinkDialer(group: group, pods: registry.publisher.pods) {
-                try await tokens.issue(from: own, to: $0)
-            },
+            dialer: LinkDialer(
+                group: group,
+                pods: registry.publisher.pods,
+                secure: tls?.securesDialled,
+                makeToken: { try await tokens.issue(from: own, to: $0) }
+            ),
             recorder: metrics.links,
             logger: self.logger
         )
@@ -75,16 +82,26 @@ struct ClusterLinks: Sendable {
             refused: { [recorder] in recorder.linkRefused() },
             makeHandler: { table.accepted(from: $0, on: $1) }
         )
-        let channel = try await LinkListener(endpoint: endpoint).bind(to: self.address, group: group)
+        let channel = try await LinkListener(endpoint: endpoint, secure: self.tls?.securesAccepted)
+            .bind(to: self.address, group: group)
         var reached = self.configuration.cluster.advertise ?? self.address
         if reached.port == 0 { reached.port = channel.localAddress?.port ?? 0 }
         self.registry.publisher.tell(PodInfo(address: "\(reached)", version: ProgramVersion.current))
         self.logger.info(
             "listening for other edges",
-            metadata: ["listen": "\(self.address)", "advertise": "\(reached)", "pod": "\(table.own)"]
+            metadata: [
+                "listen": "\(self.address)", "advertise": "\(reached)", "pod": "\(table.own)",
+                "encrypted": "\(self.tls != nil)",
+            ]
         )
         return channel
     }
+
+    /// Takes up renewed files of `cluster.tls`, for links that begin later.
+    ///
+    /// - Returns: Whether there was a change.
+    /// - Throws: ``CredentialFiles/Failure`` for a file that can't be used.
+    func reloadCertificateIfChanged() throws -> Bool { try self.tls?.reloadIfChanged() ?? false }
 
     /// Lets other edges finish what they have under way here, and ends the links.
     ///

@@ -286,17 +286,24 @@ struct EdgeServer: Service {
 
     /// Takes up a renewed certificate by itself: what renews it seldom knows whom to tell.
     private func watchCertificate() async {
-        guard let tls = self.tls else { return }
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(5))
-            do {
-                if try tls.reloadIfChanged() {
-                    self.logger.notice("took up the new certificate")
-                    self.warnOfCertificate()
-                }
-            } catch {
-                self.logger.error("the old certificate stays in use", metadata: ["why": "\(error)"])
+            self.takeUpCertificate("certificate") {
+                guard try self.tls?.reloadIfChanged() ?? false else { return false }
+                self.warnOfCertificate()
+                return true
             }
+            self.takeUpCertificate("certificate for other edges") {
+                try self.links?.reloadCertificateIfChanged() ?? false
+            }
+        }
+    }
+
+    private func takeUpCertificate(_ what: String, _ reload: () throws -> Bool) {
+        do {
+            if try reload() { self.logger.notice("took up the new \(what)") }
+        } catch {
+            self.logger.error("the old \(what) stays in use", metadata: ["why": "\(error)"])
         }
     }
 

@@ -11,6 +11,8 @@ import NIOPosix
 /// Its connections are read as visitors' are until the upgrade, with the same time-outs.
 struct LinkListener: Sendable {
     let endpoint: any ConnectEndpoint
+    /// Puts on a connection what encrypts it; `nil` where links are not encrypted.
+    let secure: (@Sendable (any Channel) throws -> Void)?
 
     /// The most connections.
     static let maximumConnections = 2_048
@@ -22,13 +24,19 @@ struct LinkListener: Sendable {
         let services = ProxyServices(
             settings: ProxySettings(),
             router: .upgradesAlone,
-            trust: VisitorTrust(trustedProxies: [], clientIPHeader: nil, isTLS: false),
+            trust: VisitorTrust(trustedProxies: [], clientIPHeader: nil, isTLS: self.secure != nil),
             registry: InMemoryTunnelRegistry(),
             controlPlane: NoControlPlane(),
             connectEndpoint: self.endpoint,
             recorder: NoRecord()
         )
-        return try await ServerBootstrap.bindInner(to: address, group: group, services, limit: Self.maximumConnections)
+        return try await ServerBootstrap.bindInner(
+            to: address,
+            group: group,
+            services,
+            limit: Self.maximumConnections,
+            secure: self.secure
+        )
     }
 }
 

@@ -12,12 +12,14 @@ extension ServerBootstrap {
     ///   - group: The event loops of the connections.
     ///   - services: What the connections work with.
     ///   - limit: The most connections; the oldest gives way to a new one.
+    ///   - secure: Puts on a connection what encrypts it; `nil` where they are not encrypted.
     /// - Returns: The channel that accepts connections.
     static func bindInner(
         to address: ListenAddress,
         group: any EventLoopGroup,
         _ services: ProxyServices,
-        limit: Int
+        limit: Int,
+        secure: (@Sendable (any Channel) throws -> Void)? = nil
     ) async throws -> any Channel {
         let admission = ConnectionAdmission(limit: limit, share: limit, perAddress: limit)
         return try await ServerBootstrap.listener(group: group, backlog: min(256, Int32(limit)))
@@ -26,6 +28,7 @@ extension ServerBootstrap {
                     guard let place = admission.enter(channel) else { return channel.close(promise: nil) }
                     channel.closeFuture.whenComplete { _ in place.leave() }
                     try VisitorConnection.setOptions(of: channel)
+                    try secure?(channel)
                     try channel.pipeline.syncOperations.addHandler(VisitorConnection(services: services, place: place))
                 }
             }

@@ -41,6 +41,7 @@ final class AccessLog: ExchangeRecorder {
             "ms": "\(Double(Int(entry.milliseconds * 10)) / 10)",
             "remote": "\(entry.remoteAddress?.description ?? "-")",
         ]
+        if let pod = entry.otherEdge { metadata["pod"] = "\(pod)" }
         if let code = entry.errorCode { metadata["error"] = "\(code)" }
         if let traceparent = entry.traceparent { metadata["traceparent"] = "\(traceparent)" }
         self.logger.info("access", metadata: metadata)

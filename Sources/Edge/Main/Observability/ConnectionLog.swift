@@ -35,6 +35,7 @@ final class ConnectionLog: ConnectionRecorder {
             "remote": "\(entry.remoteAddress?.description ?? "-")",
         ]
         if let port = entry.port { metadata["port"] = "\(port)" }
+        if let pod = entry.otherEdge { metadata["pod"] = "\(pod)" }
         if let fault = entry.fault { metadata["error"] = "\(fault.rawValue)" }
         self.logger.info("connection", metadata: metadata)
     }

@@ -26,7 +26,8 @@ final class EdgeMetrics: SessionRecorder {
     private let refusedConnectors: Counter
     private let putOffConnectors: Counter
     private let activeRequests: Meter
-    private let requestsByClass: [Counter]
+    /// By class of status, and whether the connector was another edge's.
+    private let requestsByClass: [[Counter]]
     private let errorsByCode: [String: Counter]
     private let limitsByName: [PeerLimit: Counter]
     private let bytesReceived: Counter
@@ -66,7 +67,9 @@ final class EdgeMetrics: SessionRecorder {
         self.putOffConnectors = Counter(label: "culvert_connectors_put_off_total", factory: registry)
         self.activeRequests = Meter(label: "culvert_active_requests", factory: registry)
         // Series that begin with zero: of one that begins with its first event Prometheus sees no increase.
-        self.requestsByClass = (0...5).map { Self.requests(ofClass: $0, registry) }
+        self.requestsByClass = (0...5).map { hundreds in
+            [false, true].map { Self.requests(ofClass: hundreds, overLink: $0, registry) }
+        }
         self.errorsByCode = Dictionary(
             uniqueKeysWithValues: VisitorError.allCases.map { ($0.code, Self.errors($0.code, registry)) }
         )
@@ -93,8 +96,12 @@ final class EdgeMetrics: SessionRecorder {
         self.inboxes = InboxMetrics(registry)
     }
 
-    private static func requests(ofClass hundreds: Int, _ registry: MetricRegistry) -> Counter {
-        Counter(label: "culvert_requests_total", dimensions: [("class", "\(hundreds)xx")], factory: registry)
+    private static func requests(ofClass hundreds: Int, overLink: Bool, _ registry: MetricRegistry) -> Counter {
+        Counter(
+            label: "culvert_requests_total",
+            dimensions: [("class", "\(hundreds)xx"), ("via", overLink ? "pod" : "local")],
+            factory: registry
+        )
     }
 
     private static func errors(_ code: String, _ registry: MetricRegistry) -> Counter {
@@ -178,8 +185,10 @@ final class EdgeMetrics: SessionRecorder {
         self.bytesSent.increment(by: entry.bytesSent)
         let hundreds = entry.status / 100
         // Statuses beyond 5xx are an origin's own invention.
+        let overLink = entry.otherEdge != nil
         (self.requestsByClass.indices.contains(hundreds)
-            ? self.requestsByClass[hundreds] : Self.requests(ofClass: hundreds, self.registry)).increment()
+            ? self.requestsByClass[hundreds][overLink ? 1 : 0]
+            : Self.requests(ofClass: hundreds, overLink: overLink, self.registry)).increment()
         if let code = entry.errorCode {
             (self.errorsByCode[code] ?? Self.errors(code, self.registry)).increment()
         }
@@ -233,7 +242,11 @@ extension EdgeMetrics {
             "Connectors that were told to come a little later"
         ),
         MetricDescription("culvert_active_requests", .gauge, "Requests in flight"),
-        MetricDescription("culvert_requests_total", .counter, "Requests by class of status"),
+        MetricDescription(
+            "culvert_requests_total",
+            .counter,
+            "Requests by class of status and the way to the connector"
+        ),
         MetricDescription(
             "culvert_errors_total",
             .counter,

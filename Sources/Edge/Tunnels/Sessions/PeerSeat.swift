@@ -75,10 +75,12 @@ extension TunnelSession {
     ///
     /// - Parameters:
     ///   - tunnelID: The tunnel.
-    ///   - link: The session with the other edge.
+    ///   - pod: The other edge.
+    ///   - link: The session with it.
     ///   - eventLoop: Its event loop.
     package static func way(
         of tunnelID: TunnelID,
+        to pod: PodID,
         over link: SessionHandler,
         on eventLoop: any EventLoop
     )
@@ -88,6 +90,7 @@ extension TunnelSession {
             over: PeerSeat(link, tunnelID: tunnelID, eventLoop: eventLoop),
             remoteAddress: nil,
             implementation: nil,
+            otherEdge: pod,
             connectedAt: Date.distantPast,
             tokenIssuedAt: 0
         )

@@ -33,6 +33,8 @@ package final class TunnelSession: Upstream, Sendable {
     package let implementation: String?
     /// The machine and the local server that it serves the tunnel from, if its token says so.
     let servedFrom: String?
+    /// The edge that has the connector, where the way leads over a link; `nil` for a connector of this edge.
+    package let otherEdge: PodID?
     /// When it connected.
     let connectedAt: Date
     /// What was last seen on the event loop, for readers on other threads.
@@ -57,6 +59,7 @@ package final class TunnelSession: Upstream, Sendable {
     ///   - remoteAddress: Where the connector connects from.
     ///   - implementation: What the connector calls itself.
     ///   - servedFrom: What the token says of where the tunnel is served from.
+    ///   - otherEdge: The edge that has the connector, if it is not this one.
     ///   - connectedAt: When it connected.
     ///   - tokenIssuedAt: When its token was issued, in seconds since 1970.
     ///   - signedBy: The key that signed the token.
@@ -66,6 +69,7 @@ package final class TunnelSession: Upstream, Sendable {
         remoteAddress: String?,
         implementation: String?,
         servedFrom: String? = nil,
+        otherEdge: PodID? = nil,
         connectedAt: Date,
         tokenIssuedAt: Double,
         signedBy: SigningKeyStamp? = nil,
@@ -83,6 +87,7 @@ package final class TunnelSession: Upstream, Sendable {
         self.remoteAddress = remoteAddress
         self.implementation = implementation
         self.servedFrom = servedFrom
+        self.otherEdge = otherEdge
         self.connectedAt = connectedAt
         self.sample = Mutex(Sample(tokenIssuedAt: tokenIssuedAt, signedBy: signedBy))
     }
