@@ -91,8 +91,9 @@ final class RedisConnection: ChannelInboundHandler {
         return buffer
     }
 
-    /// Ends the connection if the oldest command has waited too long; asks a server that has said nothing for that long
-    /// whether it is there. Each edge asks about once a second, and a hundred of them are to cost Redis next to nothing.
+    /// Ends the connection if the oldest command has waited too long, and asks a silent server whether it is there.
+    ///
+    /// That is about once a second for each edge, so that a hundred of them cost Redis next to nothing.
     private func look() {
         guard let context = self.context, self.end == nil else { return }
         if let oldest = self.waiting.first {
