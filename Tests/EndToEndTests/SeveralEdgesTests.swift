@@ -96,6 +96,46 @@ extension EndToEnd {
             withExtendedLifetime(connector) {}
         }
 
+        @Test("A link ends with the key that signed its token, and one that the next key signs takes its place")
+        func removedKey() async throws {
+            let scratch = try ScratchFolder()
+            let origin = try await SampleOrigin(in: scratch)
+            let file = scratch.file("signing-keys.json")
+            func write(_ names: [String]) throws {
+                let keys = names.map { name in
+                    let secret = Data(repeating: name.utf8.first ?? 0, count: 32).base64EncodedString()
+                    return #"{"kid":"\#(name)","secret":"\#(secret)"}"#
+                }
+                let text = #"{"keys":[\#(keys.joined(separator: ","))]}"#
+                try Data(text.utf8).write(to: file)
+                try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+            }
+            try write(["old"])
+            let cluster = try await SeveralEdges(2, signingKeys: file, in: scratch)
+            func replaceKeys(_ names: [String]) async throws {
+                try write(names)
+                for edge in cluster.edges { edge.process.send(signal: SIGHUP) }
+            }
+            let tunnel = try await cluster.edges[0].createTunnel(#"{"name":"my-app"}"#, in: scratch)
+            let connector = try await cluster.connect(tunnel, to: origin.port)
+            let here = try await cluster.sessions().firstIndex(of: 1) ?? 0
+            let visited = cluster.edges[1 - here]
+            #expect(try await Curl.get("\(visited.url)/my-app/", in: scratch).status == 200)
+            #expect(try await visited.metric("culvert_links", in: scratch) == 1)
+
+            try await replaceKeys(["new", "old"])
+            #expect(try await Curl.get("\(visited.url)/my-app/", in: scratch).status == 200)
+            #expect(try await visited.metric("culvert_links", in: scratch) == 1)
+
+            try await replaceKeys(["new"])
+            for edge in cluster.edges {
+                try await eventually("the link has ended") {
+                    try await edge.metric("culvert_links", in: scratch) == 0 ? () : nil
+                }
+            }
+            withExtendedLifetime(connector) {}
+        }
+
         @Test(
             "The tables of conformance say the same where visitors come to another edge than the connector",
             arguments: [("exchanges", 430), ("smuggling", 190)]

@@ -135,16 +135,35 @@ package final class LinkTable: PeerLinks {
 
     // MARK: Sessions
 
-    /// Makes the session of a link that another edge has dialled; on the channel's event loop.
-    package func accepted(from pod: PodID, on channel: any Channel) -> any ChannelHandler {
-        self.handler(of: pod, as: .edge, on: channel.eventLoop)
+    /// Makes the session of a link that another edge has dialled, with a token of this key; on the channel's event loop.
+    package func accepted(
+        from pod: PodID,
+        signedBy stamp: SigningKeyStamp,
+        on channel: any Channel
+    ) -> any ChannelHandler {
+        self.handler(of: pod, as: .edge, signedBy: stamp, on: channel.eventLoop)
     }
 
-    private func handler(of pod: PodID, as role: SessionRole, on eventLoop: any EventLoop) -> SessionHandler {
+    /// Ends the links that were opened with a key that is not to be trusted any more, and what is under way over them.
+    package func endUnlessSigned(_ isTrusted: @escaping @Sendable (SigningKeyStamp) -> Bool) {
+        for link in self.state.withLock({ $0.links }) {
+            link.run { link in
+                if let stamp = link.signedBy, !isTrusted(stamp) { link.revoke() }
+            }
+        }
+    }
+
+    private func handler(
+        of pod: PodID,
+        as role: SessionRole,
+        signedBy stamp: SigningKeyStamp? = nil,
+        on eventLoop: any EventLoop
+    ) -> SessionHandler {
         let link = PeerLink(
             with: pod,
             on: eventLoop,
             isDialled: role == .connector,
+            signedBy: stamp,
             table: self,
             logger: self.logger
         )

@@ -19,6 +19,8 @@ final class PeerLink: SessionDelegate {
     let reach = LinkReach()
     /// Whether this edge has dialled.
     private let isDialled: Bool
+    /// The key of the token that opened it, if the other edge has dialled.
+    let signedBy: SigningKeyStamp?
     private let table: LinkTable
     private let logger: Logger
     // From the session's beginning to its end.
@@ -49,9 +51,18 @@ final class PeerLink: SessionDelegate {
     ///   - pod: The edge at the other end, as its token or the directory names it.
     ///   - eventLoop: The event loop of the connection.
     ///   - isDialled: Whether this edge dials.
+    ///   - signedBy: The key of the token that opened it, if the other edge has dialled.
     ///   - table: Is told of the link's beginning and end.
-    init(with pod: PodID, on eventLoop: any EventLoop, isDialled: Bool, table: LinkTable, logger: Logger) {
+    init(
+        with pod: PodID,
+        on eventLoop: any EventLoop,
+        isDialled: Bool,
+        signedBy: SigningKeyStamp? = nil,
+        table: LinkTable,
+        logger: Logger
+    ) {
         self.isDialled = isDialled
+        self.signedBy = signedBy
         self.pod = pod
         self.eventLoop = eventLoop
         self.table = table
@@ -212,6 +223,13 @@ final class PeerLink: SessionDelegate {
         self.handler?.giveUpPeer()
     }
 
+    /// Ends the link at once, with what is under way over it: its key is not to be trusted any more.
+    func revoke() {
+        self.logger.notice("link ended, since its key is gone", metadata: ["pod": "\(self.pod)"])
+        self.close()
+        self.handler?.close(code: .authExpired, reason: "the key of the link's token was taken away")
+    }
+
     /// Ends the link in good order.
     func drain(gracePeriod: TimeAmount) {
         self.close()
@@ -227,7 +245,10 @@ final class PeerLink: SessionDelegate {
             self.tellOwed()
             // What nobody has any more is forgotten now and then.
             self.looks += 1
-            if self.looks.isMultiple(of: 15) { self.ways = self.ways.filter { $0.value.session != nil } }
+            if self.looks.isMultiple(of: 15) {
+                self.ways = self.ways.filter { $0.value.session != nil }
+                self.notices.forget { self.table.tunnels.tunnel($0) == nil }
+            }
             if self.idleLooks >= Self.mostIdleLooks {
                 self.drain(gracePeriod: .seconds(10))
             } else {

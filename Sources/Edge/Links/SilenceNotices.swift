@@ -43,6 +43,12 @@ struct SilenceNotices {
         self.owed.remove(id)
     }
 
+    /// Forgets tunnels that are gone: on a link that is never at rest they would add up.
+    mutating func forget(where isGone: (TunnelID) -> Bool) {
+        self.told = self.told.filter { !isGone($0.key) }
+        self.owed = self.owed.filter { !isGone($0) }
+    }
+
     /// No stream is under way: the next one that is passed on begins anew, but where the other edge believes in a silence.
     mutating func rest() {
         self.told = self.told.filter { $0.value || self.owed.contains($0.key) }

@@ -29,6 +29,20 @@ struct SilenceNoticesTests {
         #expect(!notices.isNews(true, of: self.other))
     }
 
+    @Test("Tunnels that are gone are forgotten, also on a link that is never at rest")
+    func gone() {
+        var notices = SilenceNotices()
+        _ = notices.passedOn(self.id, isSuspect: true)
+        notices.sent(true, of: self.id, hadPlace: true)
+        _ = notices.passedOn(self.other, isSuspect: true)
+        notices.sent(true, of: self.other, hadPlace: false)
+        notices.forget { $0 == self.other }
+        #expect(notices.owed == [])
+        #expect(notices.isNews(false, of: self.id))
+        notices.forget { $0 == self.id }
+        #expect(!notices.isNews(false, of: self.id))
+    }
+
     @Test("The first stream of a tunnel whose sessions are silent already brings the notice")
     func lateStream() {
         var notices = SilenceNotices()

@@ -18,7 +18,13 @@ final class SeveralEdges {
     /// - Parameters:
     ///   - count: How many edges.
     ///   - arguments: Their flags beside those that say where they listen.
-    init(_ count: Int = 3, arguments: [String] = ["--dev"], in scratch: ScratchFolder) async throws {
+    ///   - signingKeys: The file of their signing keys; one that all know if it is left out.
+    init(
+        _ count: Int = 3,
+        arguments: [String] = ["--dev"],
+        signingKeys: URL? = nil,
+        in scratch: ScratchFolder
+    ) async throws {
         let redis = try RedisServer()
         let entrance = try FreePort.next()
         let secret = Data((0..<32).map { UInt8($0) }).base64EncodedString()
@@ -33,7 +39,8 @@ final class SeveralEdges {
                         "--cluster-redis-url", "redis://127.0.0.1:\(redis.port)",
                         "--cluster-listen", "127.0.0.1:\(links)", "--cluster-lease", "2s",
                     ],
-                    environment: ["CULVERT_AUTH_SIGNING_KEY": secret]
+                    environment: signingKeys.map { ["CULVERT_AUTH_SIGNING_KEYS_FILE": $0.path] }
+                        ?? ["CULVERT_AUTH_SIGNING_KEY": secret]
                 )
             )
         }

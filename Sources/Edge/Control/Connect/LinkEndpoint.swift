@@ -10,7 +10,10 @@ import Protocol
 /// `GET /peer` on the listener for links: where other edges come, over a WebSocket as connectors do.
 package struct LinkEndpoint: ConnectEndpoint {
     /// Makes the handler of a link that an edge has dialled; on the channel's event loop.
-    package typealias MakeHandler = @Sendable (_ pod: PodID, _ channel: any Channel) -> any ChannelHandler
+    package typealias MakeHandler =
+        @Sendable (
+            _ pod: PodID, _ signedBy: SigningKeyStamp, _ channel: any Channel
+        ) -> any ChannelHandler
 
     private let tokens: LinkTokens
     private let own: PodID
@@ -57,8 +60,10 @@ package struct LinkEndpoint: ConnectEndpoint {
         let credentials = fields.filter { $0.name.lowercased() == "authorization" }
         let token = credentials.count == 1 ? BearerCredential.token(in: credentials[0].value) : nil
         switch await self.tokens.verify(token, shownTo: self.own) {
-        case .success(let pod):
-            return .accept(responseFields: responseFields) { [makeHandler] channel in makeHandler(pod, channel) }
+        case .success(let (pod, signedBy)):
+            return .accept(responseFields: responseFields) { [makeHandler] channel in
+                makeHandler(pod, signedBy, channel)
+            }
         case .failure(let refusal):
             self.refused()
             self.logger.notice(

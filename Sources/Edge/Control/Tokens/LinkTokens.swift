@@ -57,20 +57,26 @@ package final class LinkTokens: Sendable {
         )
     }
 
-    /// Which edge shows a token; or why it opens nothing, for the log alone.
+    /// Whether a key is still among those that verify.
+    package func accepts(_ stamp: SigningKeyStamp) -> Bool { self.tokens.accepts(stamp) }
+
+    /// Which edge shows a token, and the key that signed it; or why it opens nothing, for the log alone.
     ///
     /// - Parameters:
     ///   - token: What was sent.
     ///   - own: This edge.
-    package func verify(_ token: String?, shownTo own: PodID) async -> Result<PodID, TokenRefusal> {
-        await self.tokens.read(token, as: LinkClaims.self).flatMap { claims, _ in
+    package func verify(
+        _ token: String?,
+        shownTo own: PodID
+    ) async -> Result<(pod: PodID, signedBy: SigningKeyStamp), TokenRefusal> {
+        await self.tokens.read(token, as: LinkClaims.self).flatMap { claims, signedBy in
             let now = self.now().timeIntervalSince1970
             guard claims.aud == own.description else { return .failure(.otherAudience) }
             guard claims.exp > now - TunnelTokens.leeway, claims.exp <= claims.iat + Self.lifetime else {
                 return .failure(.expired)
             }
             guard claims.iat <= now + TunnelTokens.leeway else { return .failure(.notYetValid) }
-            return .success(PodID(claims.iss))
+            return .success((PodID(claims.iss), signedBy))
         }
     }
 

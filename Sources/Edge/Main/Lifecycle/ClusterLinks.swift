@@ -67,9 +67,11 @@ struct ClusterLinks: Sendable {
     /// Which of the edges this is, for connectors.
     var presence: EdgePresence { EdgePresence(pod: self.table.own, pods: self.registry.publisher.pods) }
 
-    /// Takes other keys instead.
+    /// Takes other keys instead, and ends the links that were opened with one that is gone.
     func replaceKeys(with keys: [SigningKey]) async throws {
         try await self.tokens.replaceKeys(with: keys)
+        let tokens = self.tokens
+        self.table.endUnlessSigned { tokens.accepts($0) }
     }
 
     /// Listens, and has the other edges told where.
@@ -80,7 +82,7 @@ struct ClusterLinks: Sendable {
             own: table.own,
             logger: self.logger,
             refused: { [recorder] in recorder.linkRefused() },
-            makeHandler: { table.accepted(from: $0, on: $1) }
+            makeHandler: { table.accepted(from: $0, signedBy: $1, on: $2) }
         )
         let channel = try await LinkListener(endpoint: endpoint, secure: self.tls?.securesAccepted)
             .bind(to: self.address, group: group)
@@ -96,6 +98,9 @@ struct ClusterLinks: Sendable {
         )
         return channel
     }
+
+    /// Has the other edges told that connectors are not to come here any more.
+    func beginLeaving() { self.registry.publisher.beginLeaving() }
 
     /// Takes up renewed files of `cluster.tls`, for links that begin later.
     ///
