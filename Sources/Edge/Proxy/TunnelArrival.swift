@@ -30,8 +30,9 @@ final class TunnelArrival: Responder {
         self.sink = sink
         let hold = self.services.settings.unknownHold
         let registry = self.services.registry
-        guard hold > .zero || registry.looksFurther, !sink.isLeaving, self.services.arrivals.enter() else {
-            return self.answer()
+        guard hold > .zero || registry.looksFurther, !sink.isLeaving else { return self.answer() }
+        guard self.services.arrivals.enter() else {
+            return registry.looksFurther ? self.answerUnknown() : self.answer()
         }
         self.isCounted = true
         guard registry.looksFurther else { return self.hold(for: hold) }
@@ -47,10 +48,13 @@ final class TunnelArrival: Responder {
         switch result {
         case .success(let tunnel?): self.end(with: self.visit.enter(tunnel))
         case .success(nil): self.hold(for: hold)
-        case .failure:
-            // Not 404, which would be a lie that caches keep.
-            self.end(with: EdgeAnswer(self.visit.request, .error(.registryUnavailable, retryAfter: 1)))
+        case .failure: self.answerUnknown()
         }
+    }
+
+    /// Nobody has said whether there is such a tunnel: 404 would be a lie that caches keep.
+    private func answerUnknown() {
+        self.end(with: EdgeAnswer(self.visit.request, .error(.registryUnavailable, retryAfter: 1)))
     }
 
     private func hold(for time: TimeAmount) {

@@ -41,6 +41,23 @@ struct VisitorConnectionTests {
         #expect(String(decoding: visitor.received, as: UTF8.self).split(separator: "HTTP/1.1 404").count == count)
     }
 
+    @Test(
+        "Where no place is left to ask other edges for a tunnel, nobody is told that there is none",
+        arguments: [true, false]
+    )
+    func fullOfGuesses(asksOthers: Bool) throws {
+        let settings = ProxySettings(unknownHold: .seconds(1))
+        let world = try ProxyWorld(settings: settings, looksFurther: asksOthers)
+        while world.services.arrivals.enter() {}
+        let visitor = try world.visit()
+        visitor.send(Data(Self.unknown.utf8))
+        world.settle()
+        let answer = String(decoding: visitor.received, as: UTF8.self)
+        #expect(answer.hasPrefix(asksOthers ? "HTTP/1.1 503 " : "HTTP/1.1 404 "))
+        #expect(answer.contains(asksOthers ? "Culvert-Error: registry_unavailable" : "Culvert-Error: tunnel_not_found"))
+        #expect(answer.contains("Retry-After: 1\r\n") == asksOthers)
+    }
+
     @Test("A visitor who takes nothing is given up after the stall time-out, by a reset")
     func stalled() throws {
         let world = try self.world()

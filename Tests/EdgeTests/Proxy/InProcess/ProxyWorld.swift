@@ -62,6 +62,7 @@ final class ProxyWorld {
         settings: ProxySettings = ProxySettings(),
         trustedProxies: [AddressRange] = [],
         datesResponses: Bool = false,
+        looksFurther: Bool = false,
         observer: @escaping @Sendable (RequestID) -> (any ExchangeObserver)? = { _ in nil }
     ) throws {
         let id = try #require(TunnelID(Self.tunnelID))
@@ -70,7 +71,7 @@ final class ProxyWorld {
             settings: settings,
             router: PublicRouter(wildcardDomain: Self.domain),
             trust: VisitorTrust(trustedProxies: trustedProxies, clientIPHeader: nil, isTLS: false),
-            registry: OneTunnel(only: self.tunnel),
+            registry: OneTunnel(only: self.tunnel, looksFurther: looksFurther),
             controlPlane: NoControlPlane(),
             connectEndpoint: NoControlPlane(),
             recorder: self.recorder,
@@ -169,6 +170,8 @@ final class ProxyWorld {
 /// A registry that holds one tunnel.
 private struct OneTunnel: TunnelRegistry {
     let only: Tunnel
+    /// Whether other edges might know more tunnels.
+    var looksFurther = false
 
     func tunnel(_ id: TunnelID) -> Tunnel? { self.only.id == id ? self.only : nil }
     func create(_ specification: TunnelSpecification) async throws -> Tunnel { self.only }
