@@ -90,6 +90,38 @@ struct LimitTests {
         #expect(told == 200)
     }
 
+    @Test("While the directory is away each of the edges last seen allows its share, and all together what one would")
+    func limitsOfAloneEdges() async throws {
+        let directory = InMemoryTunnelDirectory(now: { 1_000_000 })
+        let time = Mutex(0.0)
+        var settings = APILimits.Settings()
+        settings.creations = RateLimit(12, perSeconds: 12)
+        settings.failures = RateLimit(12, perSeconds: 12)
+        let edges = (0..<3).map { _ in
+            APILimits(settings, directory: directory, edges: { 3 }, now: { time.withLock { $0 } })
+        }
+        let address = try SocketAddress(ipAddress: "203.0.113.9", port: 1)
+        func allowed() async -> [Int] {
+            var counts = [0, 0, 0, 0]
+            for turn in 0..<90 {
+                if await edges[turn % 3].decide(.calls, by: "k").isAllowed { counts[0] += 1 }
+                if await edges[turn % 3].decide(.creations, by: "k").isAllowed { counts[1] += 1 }
+                if await edges[turn % 3].decide(.codes, by: "k").isAllowed { counts[2] += 1 }
+                if await edges[turn % 3].wrongKey(from: address).isAllowed { counts[3] += 1 }
+            }
+            return counts
+        }
+        directory.isUp = false
+        #expect(await allowed() == [9, 12, 12, 12])
+        time.withLock { $0 = 3 }
+        #expect(await allowed() == [9, 3, 3, 3])
+        // An edge that knows no other one has all of it.
+        let alone = APILimits(settings, directory: directory, edges: { 0 }, now: { 0 })
+        var count = 0
+        for _ in 0..<90 where await alone.decide(.creations, by: "k").isAllowed { count += 1 }
+        #expect(count == 12)
+    }
+
     @Test("From a hundred thousand addresses the tables stay within their bound")
     func manyAddresses() throws {
         var settings = APILimits.Settings()

@@ -68,6 +68,7 @@ package final class APILimits: Sendable {
 
     private let state: Mutex<State>
     private let directory: (any TunnelDirectory)?
+    private let edges: @Sendable () -> Int
     private let now: @Sendable () -> Double
 
     /// Makes the limits.
@@ -75,18 +76,21 @@ package final class APILimits: Sendable {
     /// - Parameters:
     ///   - settings: How many calls are allowed.
     ///   - directory: Where what was used up is known to other edges, and after a restart.
+    ///   - edges: How many edges there were when the directory was last heard: while it is away each has its share.
     ///   - now: A clock that does not go back, in seconds.
     package init(
         _ settings: Settings = Settings(),
         directory: (any TunnelDirectory)? = nil,
+        edges: @escaping @Sendable () -> Int = { 1 },
         now: @escaping @Sendable () -> Double = APILimits.uptime
     ) {
         self.state = Mutex(State(settings))
         self.directory = directory
+        self.edges = edges
         self.now = now
     }
 
-    /// Counts what a key does, together with other edges if there is a directory; alone while it is away.
+    /// Counts what a key does, together with other edges if there is a directory; its share while that is away.
     func decide(_ limit: APILimit, by keyName: String) async -> RateDecision {
         let rate = self.rate(of: limit)
         if let directory, directory.isUp,
@@ -94,10 +98,11 @@ package final class APILimits: Sendable {
         {
             return RateDecision(isAllowed: grant.granted > 0, left: grant.left, of: rate)
         }
+        let edges = self.directory == nil ? 1 : self.edges()
         switch limit {
-        case .calls: return self.call(by: keyName)
-        case .codes: return self.tryCode(of: keyName)
-        case .creations, .logins: return self.creation(by: keyName)
+        case .calls: return self.call(by: keyName, among: edges)
+        case .codes: return self.tryCode(of: keyName, among: edges)
+        case .creations, .logins: return self.creation(by: keyName, among: edges)
         }
     }
 
@@ -110,9 +115,11 @@ package final class APILimits: Sendable {
     /// What is counted here comes first, so that an address that is refused here costs the directory nothing.
     func wrongKey(from address: SocketAddress?) async -> RateDecision {
         let now = self.now()
+        let isAlone = self.directory?.isUp == false
+        let edges = isAlone ? self.edges() : 1
         let (decision, isTold) = self.state.withLock { state -> (RateDecision, Bool) in
-            let decision = state.failures.take(CallerAddress(IPAddress(address)), now: now)
-            guard decision.isAllowed, self.directory?.isUp == true else { return (decision, false) }
+            let decision = state.failures.take(CallerAddress(IPAddress(address)), now: now, among: edges)
+            guard decision.isAllowed, self.directory != nil, !isAlone else { return (decision, false) }
             return (decision, state.told.take("strangers", now: now).isAllowed)
         }
         let rate = self.rate(of: .logins)
@@ -136,9 +143,9 @@ package final class APILimits: Sendable {
     }
 
     /// Counts a call of a key.
-    package func call(by keyName: String) -> RateDecision {
+    package func call(by keyName: String, among edges: Int = 1) -> RateDecision {
         let now = self.now()
-        return self.state.withLock { $0.calls.take(keyName, now: now) }
+        return self.state.withLock { $0.calls.take(keyName, now: now, among: edges) }
     }
 
     /// Counts a failed login from an address; once refused, the caller is told to slow down instead.
@@ -150,9 +157,9 @@ package final class APILimits: Sendable {
     /// Whether another one-time code of a key may be looked at.
     ///
     /// It is counted as wrong before it is known to be, so that many at once are no way around the limit.
-    func tryCode(of keyName: String) -> RateDecision {
+    func tryCode(of keyName: String, among edges: Int = 1) -> RateDecision {
         let now = self.now()
-        return self.state.withLock { $0.wrongCodes.take(keyName, now: now) }
+        return self.state.withLock { $0.wrongCodes.take(keyName, now: now, among: edges) }
     }
 
     /// Takes back what ``tryCode(of:)`` counted, since the code was right.
@@ -162,9 +169,9 @@ package final class APILimits: Sendable {
     }
 
     /// Counts the making of a tunnel.
-    func creation(by keyName: String) -> RateDecision {
+    func creation(by keyName: String, among edges: Int = 1) -> RateDecision {
         let now = self.now()
-        return self.state.withLock { $0.creations.take(keyName, now: now) }
+        return self.state.withLock { $0.creations.take(keyName, now: now, among: edges) }
     }
 
     /// Takes back what ``decide(_:by:)`` counted of a new tunnel, since the tunnel is gone.

@@ -87,7 +87,11 @@ struct EdgeServer: Service {
         self.recentTunnels = RecentTunnelsKeys(secrets: credentials.signingKeys.compactMap(\.bytes))
         self.dashboardSessions = DashboardSessions(secrets: credentials.signingKeys.compactMap(\.bytes))
         self.keys = try APIKeyStore(credentials.apiKeys)
-        self.limits = APILimits(configuration.limits, directory: self.registry.directory)
+        self.limits = APILimits(
+            configuration.limits,
+            directory: self.registry.directory,
+            edges: { [pods = self.registry.registry?.publisher.pods] in pods?.count ?? 1 }
+        )
         self.pace = ConnectPace(perSecond: configuration.connectsPerSecond)
         self.tls = try ListenerCertificate(configuration)
         let listener = TCPListener(

@@ -24,10 +24,12 @@ package struct BucketTable<Key: Hashable & Sendable>: Sendable {
     package var count: Int { self.young.count + self.old.count }
 
     /// Takes a token from a key's bucket.
-    package mutating func take(_ key: Key, now: Double) -> RateDecision {
+    ///
+    /// - Parameter edges: How many edges share the limit without being able to tell each other.
+    package mutating func take(_ key: Key, now: Double, among edges: Int = 1) -> RateDecision {
         var bucket = self.bucket(for: key, now: now)
         defer { self.store(bucket, for: key) }
-        return bucket.take(self.limit, now: now)
+        return bucket.take(self.limit.divided(among: edges), now: now)
     }
 
     /// Gives a token back to a key's bucket that was taken and not used.

@@ -16,19 +16,12 @@ struct SharedBucket: Sendable {
 
     /// Takes a token if there is one, as far as this edge knows.
     mutating func take(_ limit: RateLimit, now: Double) -> RateDecision {
-        let own = self.share(of: limit)
+        let own = limit.divided(among: self.shares)
         var bucket = self.bucket ?? TokenBucket(own, now: now)
         let decision = bucket.take(own, now: now)
         self.bucket = bucket
         if decision.isAllowed { self.spent += 1 }
         return decision
-    }
-
-    private func share(of limit: RateLimit) -> RateLimit {
-        var share = limit
-        share.burst = max(1, limit.burst / Double(self.shares))
-        share.perSecond = limit.perSecond / Double(self.shares)
-        return share
     }
 
     /// Forgets everything: the limit is another one.
@@ -65,5 +58,5 @@ struct SharedBucket: Sendable {
     /// It can't be told: each edge takes its share alone.
     ///
     /// - Parameter edges: How many there are.
-    mutating func divide(among edges: Int) { self.shares = max(1, edges) }
+    mutating func divide(among edges: Int) { self.shares = edges }
 }

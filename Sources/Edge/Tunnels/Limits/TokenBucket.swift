@@ -12,6 +12,14 @@ package struct RateLimit: Equatable, Sendable {
         self.burst = Double(count)
         self.perSecond = Double(count) / seconds
     }
+
+    /// What one of several edges allows that can't tell each other.
+    func divided(among edges: Int) -> RateLimit {
+        var share = self
+        share.burst = max(1, self.burst / Double(max(1, edges)))
+        share.perSecond = self.perSecond / Double(max(1, edges))
+        return share
+    }
 }
 
 /// Whether a call may go ahead.
