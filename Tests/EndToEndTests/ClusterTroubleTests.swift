@@ -73,10 +73,13 @@ extension EndToEnd {
             #expect(try await self.run("outage", [seconds, rate], within: .seconds(400)).failures == [])
         }
 
-        @Test("One edge does not reach Redis: it serves what is connected to it, and what was deleted meanwhile goes")
-        func parted() async throws {
+        @Test(
+            "One edge does not reach Redis, or neither Redis nor the others: it serves what is connected to it, and what was deleted goes",
+            arguments: [0, 1]
+        )
+        func parted(fromPeers: Int) async throws {
             let seconds = Programs.isFullSize ? 10 : 2
-            #expect(try await self.run("parted", [seconds], within: .seconds(150)).failures == [])
+            #expect(try await self.run("parted", [seconds, fromPeers], within: .seconds(150)).failures == [])
         }
 
         @Test(

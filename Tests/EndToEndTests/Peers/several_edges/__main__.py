@@ -9,7 +9,7 @@
     several_edges asleep EDGE CULVERT FOLDER LEASE                  one is frozen while nobody asks for anything
     several_edges newcomer EDGE CULVERT FOLDER RATE                 an edge comes beside one with all connections
     several_edges outage EDGE CULVERT FOLDER SECONDS RATE           Redis is killed, frozen, and comes back empty
-    several_edges parted EDGE CULVERT FOLDER SECONDS                one edge does not reach Redis
+    several_edges parted EDGE CULVERT FOLDER SECONDS [1]            one edge does not reach Redis, nor the others
     several_edges sentinel EDGE CULVERT FOLDER RATE                 Redis fails over
     several_edges deleted EDGE CULVERT FOLDER                       deletions and policies, and a restart of everything
     several_edges names EDGE CULVERT FOLDER ROUNDS                  races for a name

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One edge does not reach Redis while the others do."""
+"""One edge does not reach Redis while the others do, nor, if wanted, does it reach them."""
 import asyncio
 
+from links import with_paths
 from load import Load
 from outages import visit
 from stage import Connector, Stage, bound, failures, free_port, until
@@ -44,9 +45,9 @@ class Wire:
         writer.close()
 
 
-async def parted(edge, culvert, folder, seconds):
+async def parted(edge, culvert, folder, seconds, from_peers=0):
     """It serves what is connected to it, and others stop choosing it once its lease is over; when it is back its tunnels
-    are known again, and one that was deleted meanwhile is gone.
+    are known again, and one that was deleted meanwhile is gone. So it is where it does not reach the others either.
     """
     stage = Stage(edge, culvert, folder, arguments=["--cluster-lease", "3s"])
     first, second, alone = stage.edges
@@ -54,6 +55,15 @@ async def parted(edge, culvert, folder, seconds):
     place = alone.arguments.index("--cluster-redis-url") + 1
     alone.arguments[place] = f"redis://127.0.0.1:{wire.port}"
     await wire.start()
+    if from_peers:
+        await with_paths(stage)
+
+    def peers(act):
+        """Cuts or mends the ways between it and the others."""
+        for one in (first, second) if from_peers else ():
+            act(one.path, alone)
+            act(alone.path, one)
+
     async with stage:
         for name in ("only", "deleted"):
             await stage.tunnel(name, edge=alone.url)
@@ -61,10 +71,14 @@ async def parted(edge, culvert, folder, seconds):
         token = (await first.call("POST", "both/renew"))[1]["token"]
         stage.connectors.append(Connector(culvert, stage.folder, token, stage.origin.port, 1, first.url))
         await until("both sessions are known", lambda: len(set(stage.places("both"))) == 2)
-        everywhere = Load([f"{one.url}/both" for one in stage.edges], 30).start()
+        # What another edge has taken, and nobody can repeat, is lost where edges are parted.
+        asked = {"methods": ("GET",), "limit": 40} if from_peers else {}
+        everywhere = Load([f"{one.url}/both" for one in stage.edges], 30, **asked).start()
         own = Load([f"{alone.url}/only"], 10).start()
         await asyncio.sleep(2)
+        pods = {one: names[0] for one, names in (await stage.pods()).items()} if from_peers else {}
         wire.whole.clear()
+        peers(lambda path, pod: path.cut(pods[pod]))
 
         async def notices():
             return await alone.metric("culvert_registry_up") == 0
@@ -85,6 +99,7 @@ async def parted(edge, culvert, folder, seconds):
             failures.append(f"it makes a tunnel: {status}")
         await asyncio.sleep(seconds)
         wire.whole.set()
+        peers(lambda path, _: path.mend())
         known = await until("its tunnels are known again", lambda: len(stage.places("only")) == 1)
 
         statuses = []

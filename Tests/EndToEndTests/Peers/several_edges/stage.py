@@ -170,7 +170,7 @@ class Edge:
         async with aiohttp.ClientSession() as session:
             async with session.get(f"http://127.0.0.1:{self.admin}/metrics") as answer:
                 lines = (await answer.text()).splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((name + " ", name + "{")))
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((name + " ", name.removesuffix("}") + "," if name.endswith("}") else name + "{")))
 
     async def sessions(self):
         return await self.metric("culvert_active_sessions")
