@@ -2,6 +2,7 @@
 
 import ControlAPI
 import Foundation
+import Protocol
 import Testing
 
 @testable import EdgeTunnels
@@ -72,5 +73,39 @@ struct SessionPublisherTests {
         await publisher.publish()
         #expect(local.tunnel(deleted) == nil)
         #expect(local.tunnel(other)?.sessions.count == 1)
+    }
+
+    @Test("An edge that leaves says so, and is not counted where connectors may go, nor its connections in their mean")
+    func leaving() async throws {
+        let directory = InMemoryTunnelDirectory(now: { 1_000_000 })
+        let edges = (0..<3).map { _ in
+            SessionPublisher(InMemoryTunnelRegistry(), directory: directory, tokens: NoEnds(), pod: PodID())
+        }
+        for (number, edge) in edges.enumerated() {
+            edge.tell(PodInfo(address: "10.0.0.\(number):8991"))
+            try await edge.beat()
+        }
+        func told() async throws -> UInt16? {
+            try await edges[0].beat()
+            var settings = SessionSettings()
+            EdgePresence(pod: edges[0].pod, pods: edges[0].pods).tell(&settings)
+            return settings.pods
+        }
+        #expect(try await told() == 3)
+        edges[2].beginLeaving()
+        try await edges[2].beat()
+        #expect(try await told() == 2)
+        // What it serves for visitors of others it serves on.
+        #expect(edges[0].pods.count == 3 && edges[0].pods.address(of: edges[2].pod) != nil)
+        #expect(!edges[0].pods.takesConnectors(edges[2].pod) && edges[0].pods.takesConnectors(edges[1].pod))
+        // One of an earlier version says nothing of it.
+        #expect(!PodInfo(address: "h:1").text.contains("\"d\""))
+        let table = PodTable()
+        table.update([
+            edges[0].pod: #"{"a":"h:1","c":1}"#, edges[1].pod: #"{"a":"h:2","c":5}"#,
+            edges[2].pod: #"{"a":"h:3","c":9,"d":true}"#,
+        ])
+        #expect(table.connections(besides: edges[0].pod) == [5])
+        #expect(table.countWithLinks == 2)
     }
 }

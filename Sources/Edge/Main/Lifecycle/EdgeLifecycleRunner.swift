@@ -51,7 +51,9 @@ struct EdgeLifecycleRunner: Sendable {
     ) async {
         switch action {
         case .becomeReady: self.readiness.becomeReady()
-        case .becomeUnready: self.readiness.beginDraining()
+        case .becomeUnready:
+            self.readiness.beginDraining()
+            self.links?.beginLeaving()
         case .keepAliveOff: self.visitors.enter(.leaving)
         case .drainSessions(let gracePeriod, let lingering):
             for session in self.registry.all.flatMap(\.sessions) {

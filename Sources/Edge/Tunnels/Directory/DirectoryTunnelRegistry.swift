@@ -255,7 +255,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         case .podCame(let pod, let info):
             self.publisher.pods.add(pod, info)
             let isElsewhere = pod != self.publisher.pod && self.publisher.pods.address(of: self.publisher.pod) != nil
-            if isElsewhere, self.publisher.pods.address(of: pod) != nil { ConnectorSpread(local: self.local).begin() }
+            if isElsewhere, self.publisher.pods.takesConnectors(pod) { ConnectorSpread(local: self.local).begin() }
         }
     }
 

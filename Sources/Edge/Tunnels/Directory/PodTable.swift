@@ -16,11 +16,14 @@ package struct PodInfo: Codable, Equatable, Sendable {
     package var version: String?
     /// How many connections of connectors it has; `nil` for one that does not say.
     package var connections: Int?
+    /// Whether it is about to stop, and takes no connectors any more; it says so or nothing.
+    package var isLeaving: Bool?
 
     private enum CodingKeys: String, CodingKey {
         case address = "a"
         case version = "v"
         case connections = "c"
+        case isLeaving = "d"
     }
 
     /// Describes an edge.
@@ -70,14 +73,23 @@ package final class PodTable: Sendable {
         self.pods.withLock { $0[pod] != nil }
     }
 
-    /// How many connections of connectors the edges but one have, of those that say so.
+    /// Whether connectors may go to an edge, and be served at the others by it.
+    func takesConnectors(_ pod: PodID) -> Bool {
+        self.pods.withLock { $0[pod].map(Self.takesConnectors) ?? false }
+    }
+
+    private static func takesConnectors(_ info: PodInfo) -> Bool { info.address != nil && info.isLeaving != true }
+
+    /// How many connections of connectors the edges but one have, of those that say so and stay.
     func connections(besides pod: PodID) -> [Int] {
-        self.pods.withLock { pods in pods.compactMap { $0.key == pod ? nil : $0.value.connections } }
+        self.pods.withLock { pods in
+            pods.compactMap { $0.key == pod || $0.value.isLeaving == true ? nil : $0.value.connections }
+        }
     }
 
     /// How many live.
     package var count: Int { self.pods.withLock { $0.count } }
 
-    /// How many live that serve each other's tunnels.
-    var countWithLinks: Int { self.pods.withLock { $0.values.count { $0.address != nil } } }
+    /// How many live that serve each other's tunnels, and do not leave.
+    var countWithLinks: Int { self.pods.withLock { $0.values.count(where: Self.takesConnectors) } }
 }

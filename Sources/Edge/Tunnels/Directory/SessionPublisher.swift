@@ -167,10 +167,10 @@ package final class SessionPublisher: Sendable {
     package func beat() async throws -> DirectoryBeat {
         var info = self.info.withLock { $0 }
         // One without links has visitors for its own connectors alone, and keeps them.
-        if info.address != nil { info.connections = self.rebalance?.count }
+        if info.address != nil, info.isLeaving != true { info.connections = self.rebalance?.count }
         let beat = try await self.directory.beat(self.pod, info: info.text)
         self.pods.update(beat.live)
-        if info.address != nil { self.rebalance?.step(others: self.pods.connections(besides: self.pod)) }
+        if info.connections != nil { self.rebalance?.step(others: self.pods.connections(besides: self.pod)) }
         if beat.hadLease {
             self.state.withLock { $0.dirty.retry() }
             self.signal.yield()
@@ -185,6 +185,13 @@ package final class SessionPublisher: Sendable {
     /// Says something else of this edge, from the next beat on.
     package func tell(_ info: PodInfo) {
         self.info.withLock { $0 = info }
+    }
+
+    /// Says that this edge takes no connectors any more: others count it for their visitors alone.
+    package func beginLeaving() {
+        self.info.withLock { $0.isLeaving = true }
+        // Its connectors are about to connect elsewhere, and are told how many edges there are.
+        Task { try? await self.beat() }
     }
 
     /// Learns of edges that have come since the last beat, a few times a second at most.
