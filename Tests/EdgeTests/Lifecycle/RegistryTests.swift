@@ -169,6 +169,26 @@ struct RegistryTests {
         }
     }
 
+    @Test("What was missed is looked up when the way to ask breaks alone and comes back, and when the way to hear does")
+    func eitherConnection() async throws {
+        let server = try RedisServer()
+        try await self.edge(server) { edge in
+            for kind in ["normal", "pubsub"] {
+                let tunnel = try await edge.makeTunnel(#"{"name":"my-app-\#(kind)"}"#)
+                _ = try await edge.connect(tunnel)
+                try await edge.until("the session is known") {
+                    try server.ask(["HGETALL", "cv:t:my-app-\(kind)"]).contains("s:")
+                }
+                // What another edge writes when a tunnel is deleted there; nobody tells this one.
+                let now = Date().timeIntervalSince1970
+                try server.ask(["DEL", "cv:t:my-app-\(kind)"])
+                try server.ask(["HSET", "cv:cut:my-app-\(kind)", "\(now)", "\(now)"])
+                try server.ask(["CLIENT", "KILL", "TYPE", kind])
+                try await edge.until("it is ended") { try await edge.metric("culvert_active_sessions") == 0 }
+            }
+        }
+    }
+
     @Test("A one-time code that was used at one edge is used at all, and while Redis is away at this one")
     func codes() async throws {
         let directory = InMemoryTunnelDirectory(now: { 1_000_000 })

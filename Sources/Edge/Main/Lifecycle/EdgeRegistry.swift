@@ -7,7 +7,6 @@ import Logging
 import NIOCore
 import NIOSSL
 import Redis
-import Synchronization
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -26,10 +25,8 @@ struct EdgeRegistry: Sendable {
     /// The tunnels with the directory behind them.
     let registry: DirectoryTunnelRegistry?
     private let metrics: EdgeMetrics
-    /// What was done at other edges; `nil` where something may have been missed.
-    private let events: AsyncStream<DirectoryEvent?>
-    /// Whether more came than could be taken.
-    private let missed = MissedEvents()
+    /// What was done at other edges.
+    private let events = HeardEvents()
     private let lease: TimeAmount
     private let logger = Logger(label: "culvert.registry")
     /// Begins to connect, and ends the connection.
@@ -52,11 +49,6 @@ struct EdgeRegistry: Sendable {
         metrics: EdgeMetrics,
         eventLoop: any EventLoop
     ) throws {
-        let (events, told) = AsyncStream.makeStream(
-            of: DirectoryEvent?.self,
-            bufferingPolicy: .bufferingOldest(4_096)
-        )
-        self.events = events
         self.local = local
         self.metrics = metrics
         self.lease = configuration.cluster.lease
@@ -87,18 +79,22 @@ struct EdgeRegistry: Sendable {
             self.tunnels = registry
             self.directory = directory
             self.registry = registry
-            let missed = self.missed
+            let events = self.events
             let listener = try RedisClient(
                 try Self.settings(of: configuration.cluster, url: url),
                 subscription: RedisClient.Subscription(channels: ["\(configuration.cluster.redisPrefix)ev"]) {
-                    guard let event = DirectoryEvent(message: $1) else { return }
-                    // More than can be taken at a time: what is so is looked at instead, by and by.
-                    if case .dropped = told.yield(event) { missed.note() }
+                    if let event = DirectoryEvent(message: $1) { events.tell(event) }
                 },
                 eventLoop: eventLoop,
                 logger: self.logger
             )
-            listener.onChange { if $0 == .up { told.yield(nil) } }
+            // While the one is away nothing is heard, and while the other is nothing can be looked up: each comes back when it
+            // can, and the later one of them is what there was to wait for.
+            let changed: @Sendable (RedisClient.Status) -> Void = { [weak client, weak listener] status in
+                if status == .up, client?.status == .up, listener?.status == .up { events.mayHaveMissed() }
+            }
+            client.onChange(changed)
+            listener.onChange(changed)
             self.connect = {
                 client.start()
                 listener.start()
@@ -110,7 +106,6 @@ struct EdgeRegistry: Sendable {
             return
         }
         #endif
-        told.finish()
         self.tunnels = local
         self.directory = nil
         self.registry = nil
@@ -161,12 +156,11 @@ struct EdgeRegistry: Sendable {
             group.addTask { await registry.publisher.run() }
             group.addTask { await self.beat(registry.publisher) }
             group.addTask {
-                for await event in self.events {
-                    if let event { await registry.heard(event) } else { await self.lookAgain(accessSessions) }
-                    if case .deleted(let id, _)? = event, registry.tunnel(id) == nil {
+                // A tunnel that nobody else visits is not looked at for long, and these sessions ask for nothing.
+                await self.events.run(by: registry, visited: { accessSessions.tunnels }) { event in
+                    if case .deleted(let id, _) = event, registry.tunnel(id) == nil {
                         await ports.close(id, keepingPortFor: .zero)
                     }
-                    if self.missed.take() { await self.lookAgain(accessSessions) }
                 }
             }
             group.addTask { await self.removeIdle(directory) }
@@ -174,20 +168,13 @@ struct EdgeRegistry: Sendable {
         }
     }
 
-    /// Something may have been missed that ends what is here.
-    private func lookAgain(_ accessSessions: AccessSessions) async {
-        guard let registry else { return }
-        await registry.mayHaveMissed()
-        // A tunnel that nobody else visits is not looked at for long, and these sessions ask for nothing.
-        for id in accessSessions.tunnels {
-            if let tunnel = registry.tunnel(id) { await registry.lookAround(for: tunnel) }
-        }
-    }
-
     private func beat(_ publisher: SessionPublisher) async {
         while !Task.isCancelled {
             let isHeard = (try? await publisher.beat()) != nil
-            if let registry = self.registry { self.metrics.links.guestsCounted(registry.guestCount) }
+            if let registry = self.registry {
+                self.metrics.links.guestsCounted(registry.guestCount)
+                if isHeard, registry.hasMissed { self.events.retry() }
+            }
             // Soon again while it is away, so that little time passes between its return and what it is told then.
             let pause = isHeard ? self.lease.nanoseconds / 3 : 500_000_000
             try? await Task.sleep(for: .nanoseconds(pause))
@@ -209,13 +196,4 @@ struct EdgeRegistry: Sendable {
         await self.registry?.publisher.leave()
         await self.disconnect()
     }
-}
-
-/// Notes that something was missed, until somebody looks.
-private final class MissedEvents: Sendable {
-    private let isNoted = Atomic<Bool>(false)
-
-    func note() { self.isNoted.store(true, ordering: .relaxed) }
-
-    func take() -> Bool { self.isNoted.exchange(false, ordering: .relaxed) }
 }

@@ -37,6 +37,10 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     package let seeker: RouteSeeker
     private let guests: Mutex<Guests>
     private let absent = Mutex(RecentAbsences<TunnelID>())
+    /// Of which tunnels something may have been missed.
+    private let missed = Mutex(DirtyTunnels<TunnelID>())
+    /// How many of them are looked up at a time.
+    private static let width = 64
 
     /// Puts a directory behind a registry.
     ///
@@ -98,8 +102,12 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     }
 
     package func lookAround(for tunnel: Tunnel) async {
-        guard let entry = try? await self.directory.find(tunnel.id) else { return }
-        await self.seeker.found(entry, of: tunnel)
+        do {
+            guard let entry = try await self.directory.find(tunnel.id) else { return }
+            await self.seeker.found(entry, of: tunnel)
+        } catch {
+            self.missed.withLock { $0.mark(tunnel.id) }
+        }
     }
 
     package func create(_ specification: TunnelSpecification) async throws -> Tunnel {
@@ -245,10 +253,14 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         case .accessEnded(let id, let issuedUntil):
             self.tokens.learn(TokenEnds(access: issuedUntil), of: id)
         case .changed(let id, let version):
-            guard let tunnel = self.local.tunnel(id), tunnel.version < version,
-                let entry = try? await self.directory.find(id), entry.specification.owner == tunnel.owner
-            else { return }
-            tunnel.adopt(entry.specification)
+            guard let tunnel = self.local.tunnel(id), tunnel.version < version else { return }
+            do {
+                guard let entry = try await self.directory.find(id), entry.specification.owner == tunnel.owner
+                else { return }
+                tunnel.adopt(entry.specification)
+            } catch {
+                self.missed.withLock { $0.mark(id) }
+            }
         case .forgotten(let id):
             guard let tunnel = self.local.tunnel(id), tunnel.sessions.isEmpty else { return }
             await self.forget(tunnel)
@@ -260,33 +272,75 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     }
 
     /// This edge may have missed something: everything is told again, which shows whether it may go on.
-    package func mayHaveMissed() async {
+    ///
+    /// - Parameter visited: Tunnels that are looked at even if nobody comes for them again.
+    package func mayHaveMissed(with visited: [TunnelID] = []) async {
         self.publisher.tellEverything()
+        var ids = visited
         for tunnel in self.local.all {
             tunnel.suspectWays()
             // What visitors came for is looked at when they come again.
-            guard tunnel.sessions.isEmpty, !self.guests.withLock({ $0.contains(tunnel.id) }) else { continue }
-            await self.lookAgain(at: tunnel)
+            if self.isOffline(tunnel) { ids.append(tunnel.id) }
+        }
+        self.missed.withLock { missed in
+            for id in ids { missed.mark(id) }
+        }
+        await self.lookUpMissed()
+    }
+
+    /// Whether there is something to look up, which the directory did not answer about.
+    package var hasMissed: Bool { self.missed.withLock { $0.count > 0 } }
+
+    /// Looks up what may have been missed; where the directory does not answer it is kept for another time.
+    package func lookUpMissed() async {
+        let count = self.missed.withLock { missed in
+            missed.retry()
+            return missed.count
+        }
+        await withTaskGroup { group in
+            for _ in 0..<min(Self.width, count) {
+                group.addTask {
+                    while let id = self.missed.withLock({ $0.next() }) {
+                        do {
+                            if let tunnel = self.local.tunnel(id) { try await self.lookAgain(at: tunnel) }
+                            self.missed.withLock { $0.done(id) }
+                        } catch {
+                            self.missed.withLock { $0.failed(id) }
+                        }
+                    }
+                }
+            }
         }
     }
 
-    private func lookAgain(at tunnel: Tunnel) async {
+    /// Whether a tunnel is here because it was made here or a connector came, and has none now.
+    private func isOffline(_ tunnel: Tunnel) -> Bool {
+        tunnel.sessions.isEmpty && !self.guests.withLock { $0.contains(tunnel.id) }
+    }
+
+    private func lookAgain(at tunnel: Tunnel) async throws {
+        guard self.isOffline(tunnel) else {
+            // Of its sessions the publisher tells, and learns whether they may go on.
+            if let entry = try await self.directory.find(tunnel.id) { await self.seeker.found(entry, of: tunnel) }
+            return
+        }
         let arrival = DirectoryArrival(tunnel.specification, issuedAt: tunnel.version)
-        switch try? await self.directory.join(arrival) {
+        switch try await self.directory.join(arrival) {
         case .joined(let entry, _):
             self.tokens.learn(entry.ends, of: tunnel.id)
             tunnel.adopt(entry.specification)
         case .ended(let ends):
             self.tokens.learn(ends, of: tunnel.id)
             // Its tokens may have been replaced, or it was deleted: then there is nothing.
-            do {
-                if try await self.directory.find(tunnel.id) == nil { await self.forget(tunnel) }
-            } catch {
-                // Asked again when it is back.
-            }
-        case .taken: await self.forget(tunnel)
-        case .full, nil: break
+            if try await self.directory.find(tunnel.id) == nil { await self.forgetStill(tunnel) }
+        case .taken: await self.forgetStill(tunnel)
+        case .full: break
         }
+    }
+
+    /// Forgets a tunnel, unless another one has come in its place while the directory was asked.
+    private func forgetStill(_ tunnel: Tunnel) async {
+        if self.local.tunnel(tunnel.id) === tunnel { await self.forget(tunnel) }
     }
 
     private func forget(_ tunnel: Tunnel) async {
