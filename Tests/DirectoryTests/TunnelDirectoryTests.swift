@@ -35,11 +35,11 @@ struct TunnelDirectoryTests {
         DirectoryPlace(pod: PodID(pod), slot: slot)
     }
 
-    private func joined(_ admission: DirectoryAdmission) throws -> (entry: DirectoryEntry, before: PodID?) {
-        guard case .joined(let entry, let before) = admission else {
+    private func joined(_ admission: DirectoryAdmission) throws -> DirectoryEntry {
+        guard case .joined(let entry) = admission else {
             throw TunnelDirectoryError.unavailable("\(admission)")
         }
-        return (entry, before)
+        return entry
     }
 
     private func name(_ admission: DirectoryAdmission) -> String {
@@ -107,15 +107,13 @@ struct TunnelDirectoryTests {
         try await DirectoryUnderTest.run(kind) { test in
             let (directory, id) = (test.directory, try tunnelID("aaa"))
             let first = try self.joined(try await directory.join(self.arrival("aaa", at: self.place("p1", "B.0"))))
-            #expect(first.before == nil && first.entry.places == [self.place("p1", "B.0")])
+            #expect(first.places == [self.place("p1", "B.0")])
             // The answer was lost.
-            #expect(
-                try self.joined(try await directory.join(self.arrival("aaa", at: self.place("p1", "B.0")))).before
-                    == nil
-            )
+            let again = try self.joined(try await directory.join(self.arrival("aaa", at: self.place("p1", "B.0"))))
+            #expect(again.places == first.places)
             _ = try await directory.join(self.arrival("aaa", at: self.place("p2", "B.1")))
             let moved = try self.joined(try await directory.join(self.arrival("aaa", at: self.place("p3", "B.0"))))
-            #expect(moved.before == PodID("p1"))
+            #expect(moved.places == [self.place("p3", "B.0"), self.place("p2", "B.1")])
             try await directory.leave(self.place("p1", "B.0"), of: id, isLast: true)
             #expect(try await directory.find(id)?.places == [self.place("p3", "B.0"), self.place("p2", "B.1")])
             let full = try await directory.join(self.arrival("aaa", at: self.place("p1", "C.0"), limit: 2))
@@ -140,13 +138,13 @@ struct TunnelDirectoryTests {
             }
             _ = try await join("ann", 10, "10.0.0.0/8")
             let older = try self.joined(try await join("ann", 9, "9.0.0.0/8"))
-            #expect(older.entry.specification.policy.ipAllow == ["10.0.0.0/8"])
-            #expect(older.entry.specification.version == 10)
+            #expect(older.specification.policy.ipAllow == ["10.0.0.0/8"])
+            #expect(older.specification.version == 10)
             let newer = try self.joined(try await join("ann", 11.25, "11.0.0.0/8"))
-            #expect(newer.entry.specification.policy.ipAllow == ["11.0.0.0/8"])
-            #expect(newer.entry.specification.version == 11.25)
+            #expect(newer.specification.policy.ipAllow == ["11.0.0.0/8"])
+            #expect(newer.specification.version == 11.25)
             #expect(self.name(try await join("bob", 11.125, "1.0.0.0/8")) == "taken")
-            #expect(try self.joined(try await join("bob", 12, "12.0.0.0/8")).entry.specification.owner == "bob")
+            #expect(try self.joined(try await join("bob", 12, "12.0.0.0/8")).specification.owner == "bob")
             #expect(try await directory.list(owner: "ann", after: nil, limit: 9).isEmpty)
             #expect(try await directory.list(owner: "bob", after: nil, limit: 9).count == 1)
 
@@ -179,7 +177,7 @@ struct TunnelDirectoryTests {
             let ended = TokenEnds([cutoff], access: now)
             #expect(ends == ended)
             #expect(
-                try self.joined(try await directory.join(self.arrival("aaa", issuedAt: now + 1))).entry.ends == ended
+                try self.joined(try await directory.join(self.arrival("aaa", issuedAt: now + 1))).ends == ended
             )
         }
     }
@@ -191,12 +189,12 @@ struct TunnelDirectoryTests {
             // Also of a tunnel that the directory does not know yet.
             try await directory.endAccess(issuedUntil: now, of: id)
             try await directory.endAccess(issuedUntil: now - 5, of: id)
-            #expect(try self.joined(try await directory.join(self.arrival("aaa"))).entry.ends == TokenEnds(access: now))
+            #expect(try self.joined(try await directory.join(self.arrival("aaa"))).ends == TokenEnds(access: now))
             try await directory.endAccess(issuedUntil: now + 0.25, of: id)
             #expect(try await directory.find(id)?.ends == TokenEnds(access: now + 0.25))
             try await directory.remove(id, of: "ann", ending: TokenCutoffs.Cutoff(issuedUntil: 10, endAt: 10))
             #expect(
-                try self.joined(try await directory.join(self.arrival("aaa", issuedAt: 11))).entry.ends.access
+                try self.joined(try await directory.join(self.arrival("aaa", issuedAt: 11))).ends.access
                     == now + 0.25
             )
         }
@@ -243,7 +241,7 @@ struct TunnelDirectoryTests {
             #expect(self.name(try await directory.join(self.arrival("aaa", "bob", version: 9))) == "taken")
             // An older token does not bring back an older policy.
             let back = try self.joined(try await directory.join(self.arrival("aaa", version: 9)))
-            #expect(back.entry.specification.policy.ipAllow == ["10.0.0.0/8"] && back.entry.specification.version == 10)
+            #expect(back.specification.policy.ipAllow == ["10.0.0.0/8"] && back.specification.version == 10)
             try await test.pass(0.4)
             #expect(try await directory.removeIdle(limit: 9) == [id])
             try await test.pass(3.2)

@@ -21,7 +21,7 @@ import Redis
 /// | `otp:<key>` | string | the last step that was used |
 /// | `rl:<bucket>` | hash | `n` tokens, `t` at what time |
 ///
-/// Changes are told on the channel `ev`, sessions that came on `up:<id>`.
+/// Changes are told on the channel `ev`.
 struct DirectoryScripts: Sendable {
     /// KEYS tunnel, lease, owner's, ids, idle; ARGV id, owner, created, record, version, most, idle expiry in ms.
     let create: RedisScript
@@ -167,20 +167,19 @@ struct DirectoryScripts: Sendable {
         elseif tonumber(version) > tonumber(known[2]) then
             redis.call('HSET', KEYS[1], 'p', record, 'v', version)
         end
-        local before = false
         if ARGV[10] ~= '' then
             local slot = 's:' .. ARGV[10]
-            before = redis.call('HGET', KEYS[1], slot)
-            if not before and redis.call('HLEN', KEYS[1]) - 4 >= tonumber(ARGV[11]) then return {'full'} end
+            if not redis.call('HGET', KEYS[1], slot) and redis.call('HLEN', KEYS[1]) - 4 >= tonumber(ARGV[11]) then
+                return {'full'}
+            end
             redis.call('HSET', KEYS[1], slot, ARGV[9])
             redis.call('ZREM', KEYS[6], ARGV[1])
             redis.call('SADD', KEYS[7], ARGV[1])
-            redis.call('PUBLISH', 'cv:up:' .. ARGV[1], ARGV[9])
         elseif redis.call('HLEN', KEYS[1]) <= 4 then
             local t = redis.call('TIME')
             redis.call('ZADD', KEYS[6], t[1] * 1000 + ARGV[8], ARGV[1])
         end
-        return {'joined', before or '', redis.call('HGETALL', KEYS[1]), cuts, redis.call('GET', KEYS[8])}
+        return {'joined', redis.call('HGETALL', KEYS[1]), cuts, redis.call('GET', KEYS[8])}
         """
 
     private static let leaveText = """

@@ -143,13 +143,12 @@ package final class RedisTunnelDirectory: TunnelDirectory {
         case "ended" where words.count == 3: return .ended(DirectoryRecord.ends(words[1], access: words[2]))
         case "taken": return .taken
         case "full": return .full
-        case "joined" where words.count == 5:
-            let ends = DirectoryRecord.ends(words[3], access: words[4])
-            guard let entry = DirectoryRecord.entry(specification.id, fields: words[2], ends: ends) else {
+        case "joined" where words.count == 4:
+            let ends = DirectoryRecord.ends(words[2], access: words[3])
+            guard let entry = DirectoryRecord.entry(specification.id, fields: words[1], ends: ends) else {
                 throw self.misunderstood(answer)
             }
-            let before = words[1].text ?? ""
-            return .joined(entry, before: before.isEmpty || before == pod ? nil : PodID(before))
+            return .joined(entry)
         default: throw self.misunderstood(answer)
         }
     }

@@ -131,7 +131,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         let id = specification.id
         // The token says enough to let a connector in; what it can't say is learned when the directory is back.
         switch try? await self.directory.join(DirectoryArrival(specification, issuedAt: issuedAt)) {
-        case .joined(let entry, _):
+        case .joined(let entry):
             self.tokens.learn(entry.ends, of: id)
             if entry.specification.version > specification.version {
                 guard entry.specification.form.kind == specification.form.kind else {
@@ -326,7 +326,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         }
         let arrival = DirectoryArrival(tunnel.specification, issuedAt: tunnel.version)
         switch try await self.directory.join(arrival) {
-        case .joined(let entry, _):
+        case .joined(let entry):
             self.tokens.learn(entry.ends, of: tunnel.id)
             tunnel.adopt(entry.specification)
         case .ended(let ends):

@@ -115,18 +115,15 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
             record.specification.form = specification.form
             record.specification.version = specification.version
             state.leases[id] = nil
-            var before: PodID?
             if let place = arrival.place {
-                before = record.sessions[place.slot]
-                if before == nil, record.sessions.count >= arrival.limit { return .full }
+                if record.sessions[place.slot] == nil, record.sessions.count >= arrival.limit { return .full }
                 record.sessions[place.slot] = place.pod
                 record.idleUntil = nil
-                if before == place.pod { before = nil }
             } else if record.sessions.isEmpty {
                 record.idleUntil = now + Double(self.times.idleExpiry) / 1000
             }
             state.records[id] = record
-            return .joined(Self.entry(record, state), before: before)
+            return .joined(Self.entry(record, state))
         }
     }
 

@@ -133,7 +133,7 @@ package final class SessionPublisher: Sendable {
             limit: tunnel.maxConnections
         )
         switch try await self.directory.join(arrival) {
-        case .joined(let entry, _):
+        case .joined(let entry):
             self.tokens.learn(entry.ends, of: tunnel.id)
             tunnel.adopt(entry.specification)
             return true

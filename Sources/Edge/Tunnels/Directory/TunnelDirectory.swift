@@ -210,8 +210,8 @@ package struct DirectoryEntry: Sendable {
 
 /// What became of an arrival.
 package enum DirectoryAdmission: Sendable {
-    /// It is in; the pod that had its slot before, if another one had it.
-    case joined(DirectoryEntry, before: PodID?)
+    /// It is in.
+    case joined(DirectoryEntry)
     /// Its token has ended.
     case ended(TokenEnds)
     /// The name is somebody else's.
