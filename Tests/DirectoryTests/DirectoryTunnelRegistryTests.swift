@@ -125,6 +125,26 @@ struct DirectoryTunnelRegistryTests {
         #expect(other.registry.tunnel(mine.id) == nil && !next.isDeleted)
     }
 
+    @Test("What is another owner's in the directory ends at an edge that missed how it became so, and is found anew")
+    func otherOwner() async throws {
+        let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
+        let first = try await one.registry.create(.of("aaa", allowing: "10.0.0.0/8"))
+        let guest = try #require(try await other.registry.find(first.id))
+        // One that was made here, and which nothing is connected to.
+        let own = EdgeOfTest(self.directory)
+        let made = try await own.restore(first.specification, issuedAt: 50)
+        try await one.registry.delete(first, ending: self.cutoff)
+        _ = try await one.registry.create(.of("aaa", owner: "bob", version: 150, allowing: "192.0.2.0/24"))
+        #expect(other.registry.tunnel(first.id) === guest && own.registry.tunnel(first.id) === made)
+        await other.registry.lookAround(for: guest)
+        await own.registry.lookAround(for: made)
+        #expect(other.registry.tunnel(first.id) == nil && guest.isDeleted && other.registry.guestCount == 0)
+        #expect(own.registry.tunnel(first.id) == nil)
+        #expect(other.tokens.knownEnds(of: first.id).issuedUntil == 100)
+        let found = try #require(try await other.registry.find(first.id))
+        #expect(found.owner == "bob" && found.policy.ipAllow == ["192.0.2.0/24"])
+    }
+
     @Test("What an edge may have missed it looks up: what was deleted goes, and what is as it was stays")
     func missed() async throws {
         let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))

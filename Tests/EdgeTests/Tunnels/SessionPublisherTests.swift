@@ -108,4 +108,38 @@ struct SessionPublisherTests {
         #expect(table.connections(besides: edges[0].pod) == [5])
         #expect(table.countWithLinks == 2)
     }
+
+    @Test("No way leads to a tunnel that is another owner's now, and its streams end")
+    func otherOwner() async throws {
+        let directory = InMemoryTunnelDirectory(now: { 1_000_000 })
+        let registry = DirectoryTunnelRegistry(InMemoryTunnelRegistry(), directory: directory, tokens: NoEnds())
+        let (id, pod) = (try #require(TunnelID("my-app")), PodID("aaaaaaaaaa"))
+        func join(_ owner: String, version: Double) async throws {
+            let policy = TunnelPolicy { $0.ipAllow = owner == "ann" ? [] : ["192.0.2.0/24"] }
+            let specification = TunnelSpecification(
+                id: id,
+                owner: owner,
+                policy: policy,
+                createdAt: Date(),
+                version: version
+            )
+            let place = DirectoryPlace(pod: pod, slot: "B.0")
+            _ = try await directory.join(DirectoryArrival(specification, issuedAt: version, place: place))
+        }
+        try await join("ann", version: 10)
+        let guest = try #require(try await registry.find(id))
+        let upstream = FakeUpstream(1)
+        let way = TunnelSession(
+            over: upstream,
+            remoteAddress: nil,
+            implementation: nil,
+            connectedAt: Date(),
+            tokenIssuedAt: 0
+        )
+        guest.attach(way, at: pod, LinkReach())
+        try await join("bob", version: 20)
+        await registry.lookAround(for: guest)
+        #expect(!guest.hasWays && guest.isDeleted && registry.tunnel(id) == nil)
+        #expect(try await registry.find(id)?.policy.ipAllow == ["192.0.2.0/24"])
+    }
 }

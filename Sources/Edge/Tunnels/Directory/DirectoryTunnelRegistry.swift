@@ -76,6 +76,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
             guard let self, self.guests.withLock({ $0.contains(tunnel.id) }), tunnel.sessions.isEmpty else { return }
             await self.forget(tunnel)
         }
+        self.seeker.whenTaken { [weak self] tunnel in await self?.giveUp(tunnel) }
     }
 
     package func tunnel(_ id: TunnelID) -> Tunnel? { self.local.tunnel(id) }
@@ -331,8 +332,9 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
             tunnel.adopt(entry.specification)
         case .ended(let ends):
             self.tokens.learn(ends, of: tunnel.id)
-            // Its tokens may have been replaced, or it was deleted: then there is nothing.
-            if try await self.directory.find(tunnel.id) == nil { await self.forgetStill(tunnel) }
+            // Its tokens may have been replaced, or it was deleted: then there is nothing, or what is another owner's.
+            let entry = try await self.directory.find(tunnel.id)
+            if entry?.specification.owner != tunnel.owner { await self.forgetStill(tunnel) }
         case .taken: await self.forgetStill(tunnel)
         case .full: break
         }
@@ -341,6 +343,18 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     /// Forgets a tunnel, unless another one has come in its place while the directory was asked.
     private func forgetStill(_ tunnel: Tunnel) async {
         if self.local.tunnel(tunnel.id) === tunnel { await self.forget(tunnel) }
+    }
+
+    /// Ends a tunnel whose name is another owner's: the next visitor finds that one's.
+    private func giveUp(_ tunnel: Tunnel) async {
+        // With sessions of this edge it is for the directory to say whose word is the later one.
+        guard tunnel.sessions.isEmpty, self.local.tunnel(tunnel.id) === tunnel else { return }
+        guard self.guests.withLock({ $0.contains(tunnel.id) }) else {
+            try? await self.lookAgain(at: tunnel)
+            return
+        }
+        _ = await self.remove(tunnel.id, keepingNameFor: .zero)
+        for session in tunnel.close(isDeleted: true) { session.revoke() }
     }
 
     private func forget(_ tunnel: Tunnel) async {

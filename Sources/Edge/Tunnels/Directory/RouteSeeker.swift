@@ -31,6 +31,7 @@ package final class RouteSeeker: SessionSeeker {
     private let underWay = Mutex<Set<TunnelID>>([])
     private let links = Mutex<(any PeerLinks)?>(nil)
     private let gone = Mutex<(@Sendable (Tunnel) async -> Void)?>(nil)
+    private let taken = Mutex<(@Sendable (Tunnel) async -> Void)?>(nil)
     /// Learns of edges that have come since the last beat.
     private let refresh: @Sendable () async -> Void
 
@@ -64,6 +65,11 @@ package final class RouteSeeker: SessionSeeker {
     /// Has somebody told of tunnels that are no more, as far as the directory and the ways to them show.
     func whenGone(_ body: @escaping @Sendable (Tunnel) async -> Void) {
         self.gone.withLock { $0 = body }
+    }
+
+    /// Has somebody told of tunnels whose names are another owner's now.
+    func whenTaken(_ body: @escaping @Sendable (Tunnel) async -> Void) {
+        self.taken.withLock { $0 = body }
     }
 
     package func seek(_ tunnel: Tunnel) {
@@ -100,12 +106,19 @@ package final class RouteSeeker: SessionSeeker {
     /// Takes up what the directory knows of a tunnel.
     func found(_ entry: DirectoryEntry?, of tunnel: Tunnel) async {
         // One that knows nothing may have been emptied: what serves goes on.
-        guard let entry, entry.specification.owner == tunnel.owner else {
+        guard let entry else {
             tunnel.soughtInVain()
             if !tunnel.hasWays, !tunnel.isAwaited, let gone = self.gone.withLock({ $0 }) { await gone(tunnel) }
             return
         }
         self.tokens.learn(entry.ends, of: tunnel.id)
+        guard entry.specification.owner == tunnel.owner else {
+            // What the ways lead to is another tunnel, which has another policy.
+            tunnel.keepWays(to: [])
+            tunnel.soughtInVain()
+            if let taken = self.taken.withLock({ $0 }) { await taken(tunnel) }
+            return
+        }
         tunnel.adopt(entry.specification)
         let pods = Set(entry.places.map(\.pod)).subtracting([self.own])
         tunnel.keepWays(to: pods)

@@ -153,7 +153,9 @@ package final class SessionPublisher: Sendable {
     /// Forgets a tunnel whose tokens have ended, if it was deleted: else it would be offline here, and unknown elsewhere.
     private func forgetDeleted(_ tunnel: Tunnel) async throws {
         // An inbox takes what is sent to a tunnel that the directory has forgotten, too.
-        guard tunnel.inbox == nil, try await self.directory.find(tunnel.id) == nil else { return }
+        guard tunnel.inbox == nil,
+            try await self.directory.find(tunnel.id)?.specification.owner != tunnel.owner
+        else { return }
         _ = await self.local.remove(tunnel.id, keepingNameFor: .zero)
         for session in tunnel.close(isDeleted: true) { session.revoke() }
     }
