@@ -125,6 +125,33 @@ struct DirectoryTunnelRegistryTests {
         #expect(other.registry.tunnel(mine.id) == nil && !next.isDeleted)
     }
 
+    @Test(
+        "A deletion by an edge whose clock is behind ends the tunnel of one that is ahead, and leaves the one after it alone"
+    )
+    func clocksApart() async throws {
+        let (ahead, behind) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
+        let events = Mutex<[DirectoryEvent]>([])
+        self.directory.onEvent { event in events.withLock { $0.append(event) } }
+        let theirs = try await ahead.registry.create(.of("aaa", version: 101))
+        let tunnel = try #require(try await behind.registry.find(theirs.id))
+        try await behind.registry.delete(tunnel, ending: self.cutoff)
+        let deletion = try #require(events.withLock { $0.last })
+        #expect(deletion == .deleted(theirs.id, issuedUntil: 101))
+        await ahead.registry.heard(deletion)
+        #expect(theirs.isDeleted && ahead.registry.tunnel(theirs.id) == nil)
+        let ends = TokenEnds([TokenCutoffs.Cutoff(issuedUntil: 101)], access: 101)
+        #expect(ahead.tokens.knownEnds(of: theirs.id) == ends)
+        await #expect(throws: TunnelRegistryError.ended) {
+            try await ahead.restore(.of("aaa", version: 101), issuedAt: 101)
+        }
+        // Made again before it has heard of its own deletion, at a time that it takes for an earlier one.
+        let next = try await behind.registry.create(.of("aaa", version: 100.5))
+        #expect(next.version > 101 && behind.tokens.knownEnds(of: next.id).issuedUntil == 101)
+        await behind.registry.heard(deletion)
+        #expect(behind.registry.tunnel(next.id) === next && !next.isDeleted)
+        #expect(try await ahead.restore(next.specification, issuedAt: 101.5).version == next.version)
+    }
+
     @Test("What is another owner's in the directory ends at an edge that missed how it became so, and is found anew")
     func otherOwner() async throws {
         let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))

@@ -182,6 +182,32 @@ struct TunnelDirectoryTests {
         }
     }
 
+    @Test(
+        "A deletion by an edge whose clock is behind ends the tokens of one that is ahead, and a tunnel after it is later",
+        arguments: Kind.allCases
+    )
+    func clocksApart(kind: Kind) async throws {
+        try await DirectoryUnderTest.run(kind) { test in
+            let (directory, id, now) = (test.directory, try tunnelID("aaa"), test.now())
+            let ahead = now + 1
+            #expect(try await directory.create(.of("aaa", version: ahead), limit: 9) == .created)
+            #expect(try await directory.remove(id, of: "ann", ending: TokenCutoffs.Cutoff(issuedUntil: now + 0.25)))
+            let ends = TokenEnds([TokenCutoffs.Cutoff(issuedUntil: ahead)], access: ahead)
+            let arrival = try self.arrival("aaa", version: ahead, issuedAt: ahead)
+            guard case .ended(ends) = try await directory.join(arrival) else {
+                return #expect(Bool(false), "the token that was issued by the clock ahead opens the tunnel")
+            }
+            for owner in ["ann", "bob"] {
+                let creation = try await directory.create(.of("aaa", owner: owner, version: now + 0.5), limit: 9)
+                #expect(creation == .ended(ends))
+            }
+            #expect(try await directory.find(id) == nil)
+            #expect(try await directory.create(.of("aaa", version: ahead.nextUp), limit: 9) == .created)
+            let next = try self.arrival("aaa", version: ahead.nextUp, issuedAt: ahead.nextUp)
+            #expect(try self.joined(try await directory.join(next)).specification.version == ahead.nextUp)
+        }
+    }
+
     @Test("The latest end of a tunnel's access tokens counts, whatever comes after it", arguments: Kind.allCases)
     func access(kind: Kind) async throws {
         try await DirectoryUnderTest.run(kind) { test in

@@ -23,7 +23,8 @@ import Redis
 ///
 /// Changes are told on the channel `ev`.
 struct DirectoryScripts: Sendable {
-    /// KEYS tunnel, lease, owner's, ids, idle; ARGV id, owner, created, record, version, most, idle expiry in ms.
+    /// KEYS tunnel, lease, owner's, ids, idle, cut-offs, access; ARGV id, owner, created, record, version, most, idle expiry
+    /// in ms.
     let create: RedisScript
     /// KEYS tunnel, lease, cut-offs, owner's, ids, idle, pod's, access; ARGV id, owner, created, record, version, issued at, now,
     /// idle expiry in ms, pod, slot ('' for none), most sessions.
@@ -78,6 +79,10 @@ struct DirectoryScripts: Sendable {
         local lease = redis.call('HGET', KEYS[2], 'o')
         if lease and lease ~= ARGV[2] then return 'taken' end
         if redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[6]) then return 'limit' end
+        local cuts = redis.call('HGETALL', KEYS[6])
+        for i = 1, #cuts, 2 do
+            if tonumber(ARGV[5]) <= tonumber(cuts[i]) then return {'ended', cuts, redis.call('GET', KEYS[7])} end
+        end
         local t = redis.call('TIME')
         redis.call('HSET', KEYS[1], 'o', ARGV[2], 'c', ARGV[3], 'p', ARGV[4], 'v', ARGV[5])
         redis.call('ZADD', KEYS[3], 0, ARGV[1])
@@ -204,17 +209,20 @@ struct DirectoryScripts: Sendable {
         return version
         """
 
+    /// The cut-off reaches to what is removed: the clock of the edge that made it may be ahead.
     private static let removeText = """
-        local owner = redis.call('HGET', KEYS[1], 'o')
+        local known = redis.call('HMGET', KEYS[1], 'o', 'v')
+        local owner, untilTime = known[1], ARGV[3]
         if owner and owner ~= ARGV[2] then return 0 end
-        cut(KEYS[3], ARGV[3], ARGV[4], ARGV[5], ARGV[6])
-        endAccess(KEYS[6], ARGV[3], ARGV[6])
+        if owner and tonumber(known[2]) > tonumber(untilTime) then untilTime = known[2] end
+        cut(KEYS[3], untilTime, ARGV[4], ARGV[5], ARGV[6])
+        endAccess(KEYS[6], untilTime, ARGV[6])
         redis.call('DEL', KEYS[1], KEYS[2])
         redis.call('HDEL', 'cv:portof', ARGV[1])
         redis.call('ZREM', 'cv:o:' .. ARGV[2], ARGV[1])
         redis.call('ZREM', KEYS[4], ARGV[1])
         redis.call('ZREM', KEYS[5], ARGV[1])
-        redis.call('PUBLISH', 'cv:ev', cjson.encode({k = 'end', id = ARGV[1], u = ARGV[3]}))
+        redis.call('PUBLISH', 'cv:ev', cjson.encode({k = 'end', id = ARGV[1], u = untilTime}))
         return owner and 1 or 0
         """
 

@@ -106,20 +106,22 @@ package final class RedisTunnelDirectory: TunnelDirectory {
         let answer = try await self.ask(
             .create,
             self.scripts.create,
-            ["t:\(id)", "n:\(id)", "o:\(owner)", "ids", "idle"],
+            ["t:\(id)", "n:\(id)", "o:\(owner)", "ids", "idle", "cut:\(id)", "acut:\(id)"],
             [
                 id, owner, "\(specification.createdAt.timeIntervalSince1970)",
                 try DirectoryRecord.text(of: specification), "\(specification.version)", "\(limit)",
                 "\(self.times.idleExpiry)",
             ]
         )
-        switch answer.text {
+        switch answer.text ?? answer.elements?.first?.text {
         case "created":
             await self.settle()
             return .created
         case "own": return .own
         case "taken": return .taken
         case "limit": return .limit
+        case "ended" where answer.elements?.count == 3:
+            return .ended(DirectoryRecord.ends(answer.elements?[1], access: answer.elements?[2]))
         default: throw self.misunderstood(answer)
         }
     }

@@ -159,6 +159,42 @@ struct TunnelTokensTests {
         #expect(self.refusal(await tokens.verify(first, for: id)) == .revoked)
     }
 
+    @Test("A cut-off reaches to what an edge issued whose clock is ahead; what is issued after it is later, and let in")
+    func clocksApart() async throws {
+        let (tokens, ahead) = (try await self.tokens([self.keyA]), Clock())
+        ahead.advance(by: 9)
+        let other = try await TunnelTokens(keys: [self.keyA], now: { ahead.now })
+        let specification = try self.specification()
+        let (old, _) = try await other.issue(for: specification, edge: "http://e", lifetime: 6000)
+        let (access, _) = try await other.issueAccess(to: specification, edge: "http://e", lifetime: 60)
+        #expect(self.refusal(await tokens.verify(old, for: specification.id)) == nil)
+        let cutoff = tokens.cutoff(of: Tunnel(specification))
+        for edge in [tokens, other] {
+            edge.learn(TokenEnds([cutoff], access: cutoff.issuedUntil), of: specification.id)
+        }
+        let behind = try await TunnelTokens(keys: [self.keyA], now: { Date(timeIntervalSince1970: 999_991) })
+        behind.learn(tokens.knownEnds(of: specification.id), of: specification.id)
+        for edge in [tokens, other, behind] {
+            #expect(self.refusal(await edge.verify(old, for: specification.id)) == .revoked)
+            guard case .failure(.revoked) = await edge.verifyAccess(access, to: specification.id) else {
+                return #expect(Bool(false), "access goes on")
+            }
+        }
+        for edge in [tokens, other, behind] {
+            let (new, claims) = try await edge.issue(for: specification, edge: "http://e", lifetime: 6000)
+            #expect(claims.iat > cutoff.issuedUntil)
+            let (newAccess, _) = try await edge.issueAccess(to: specification, edge: "http://e", lifetime: 60)
+            for reader in [tokens, other, behind] {
+                #expect(self.refusal(await reader.verify(new, for: specification.id)) == nil)
+                #expect((try? await reader.verifyAccess(newAccess, to: specification.id).get()) != nil)
+            }
+        }
+        // Further ahead than cut-offs reach: the tunnel tells.
+        var later = specification
+        later.version = 1_000_100
+        #expect(tokens.cutoff(of: Tunnel(later)).issuedUntil == 1_000_100)
+    }
+
     @Test("Keys that can't protect anything are refused")
     func weakKeys() async throws {
         await #expect(throws: CredentialError.noSigningKey) { try await self.tokens([]) }

@@ -46,7 +46,7 @@ struct AccessRoutes: Sendable {
     private func revoke(_ request: Request, _ context: ControlContext) async throws -> Response {
         let tunnel = try await self.tunnels.tunnel(context)
         // What is refused is refused whole: nobody is told that tokens have ended which open the tunnel elsewhere.
-        let issuedUntil = self.tunnels.tokens.cutoff().issuedUntil
+        let issuedUntil = self.tunnels.tokens.cutoff(of: tunnel).issuedUntil
         try await self.tunnels.asking {
             try await self.tunnels.registry.endAccess(issuedUntil: issuedUntil, to: tunnel)
         }

@@ -158,7 +158,7 @@ struct TunnelRoutes: Sendable {
     private func replaceTokens(_ request: Request, _ context: ControlContext) async throws -> Response {
         let tunnel = try await self.tunnel(context)
         let endAt = self.now().addingTimeInterval(self.settings.tokenOverlap)
-        let cutoff = self.tokens.cutoff(endingAt: endAt)
+        let cutoff = self.tokens.cutoff(of: tunnel, endingAt: endAt)
         try await self.asking { try await self.registry.end(cutoff, of: tunnel) }
         self.tokens.end(cutoff, of: tunnel.id)
         for session in tunnel.sessions where session.tokenIssuedAt <= cutoff.issuedUntil {
@@ -180,7 +180,14 @@ struct TunnelRoutes: Sendable {
     private func delete(_ request: Request, _ context: ControlContext) async throws -> Response {
         let tunnel = try await self.tunnel(context)
         // What is refused is refused whole: nobody is told that a tunnel is gone whose token may open it again.
-        let cutoff = self.tokens.cutoff()
+        let cutoff = self.tokens.cutoff(of: tunnel)
+        // One that follows another one of its name is later than the end of that one's tokens.
+        let isUnchanged =
+            tunnel.version
+            <= max(
+                tunnel.specification.createdAt.timeIntervalSince1970,
+                self.tokens.knownEnds(of: tunnel.id).issuedUntil?.nextUp ?? 0
+            )
         try await InboxRoutes(tunnels: self, desk: self.inboxes).remove(tunnel)
         let wasThere = try await self.asking { try await self.registry.delete(tunnel, ending: cutoff) }
         // Then the tokens, so that no connector that was on its way can make the tunnel again.
@@ -191,7 +198,6 @@ struct TunnelRoutes: Sendable {
         await self.ports.close(tunnel.id, keepingPortFor: .zero)
         // The limit is for tunnels that stay, and for passwords that are hashed: whoever starts and stops a connector all
         // afternoon meets it no sooner.
-        let isUnchanged = tunnel.version <= tunnel.specification.createdAt.timeIntervalSince1970
         if wasThere, isUnchanged, tunnel.policy.basicAuth.isEmpty {
             await self.limits.giveBackCreation(of: try context.requirePrincipal().name)
         }

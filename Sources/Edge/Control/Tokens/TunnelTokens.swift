@@ -20,6 +20,11 @@ package final class TunnelTokens: TunnelTokenVerifier {
     static let maximumLength = 8 * 1024
     /// How far the clocks of two edges may be apart, in seconds.
     static let leeway: Double = 30
+    /// How far a cut-off reaches beyond the clock, in seconds: another edge's clock may be ahead by so much, and what that
+    /// one has issued ends, too.
+    ///
+    /// What is issued after a cut-off says that it is later (``moment(after:)``), and the leeway lets it in.
+    static let reach: Double = 10
 
     private struct Ring {
         var signingKeyID: String
@@ -69,12 +74,13 @@ package final class TunnelTokens: TunnelTokenVerifier {
         servedFrom: String? = nil,
         lifetime: TimeInterval
     ) async throws -> (token: String, claims: TunnelTokenClaims) {
-        let issuedAt = self.now().timeIntervalSince1970
+        let now = self.now().timeIntervalSince1970
+        let issuedAt = self.moment(after: self.knownEnds(of: specification.id).issuedUntil)
         let claims = TunnelTokenClaims(
             sub: specification.id.description,
             edge: edge,
             url: url,
-            exp: (issuedAt + lifetime).rounded(.up),
+            exp: (now + lifetime).rounded(.up),
             iat: issuedAt,
             jti: RequestID().description,
             own: specification.owner,
@@ -85,6 +91,11 @@ package final class TunnelTokens: TunnelTokenVerifier {
             from: servedFrom
         )
         return (try await self.sign(claims), claims)
+    }
+
+    /// Now, or a moment after what has ended.
+    private func moment(after issuedUntil: Double?) -> Double {
+        max(self.now().timeIntervalSince1970, issuedUntil?.nextUp ?? 0)
     }
 
     /// Signs claims with the first key.
@@ -147,8 +158,17 @@ package final class TunnelTokens: TunnelTokenVerifier {
 
     /// What ends every token that has been issued so far; now, or after an overlap.
     func cutoff(endingAt date: Date? = nil) -> TokenCutoffs.Cutoff {
-        let now = self.now().timeIntervalSince1970
-        return TokenCutoffs.Cutoff(issuedUntil: now, endAt: date?.timeIntervalSince1970 ?? now)
+        let issuedUntil = self.now().timeIntervalSince1970 + Self.reach
+        return TokenCutoffs.Cutoff(issuedUntil: issuedUntil, endAt: date?.timeIntervalSince1970 ?? 0)
+    }
+
+    /// What ends every token of a tunnel that has been issued so far, be it by an edge whose clock is further ahead.
+    func cutoff(of tunnel: Tunnel, endingAt date: Date? = nil) -> TokenCutoffs.Cutoff {
+        var cutoff = self.cutoff(endingAt: date)
+        let ends = self.knownEnds(of: tunnel.id)
+        let known = [tunnel.version, ends.issuedUntil ?? 0, ends.access ?? 0] + tunnel.sessions.map(\.tokenIssuedAt)
+        cutoff.issuedUntil = max(cutoff.issuedUntil, known.max() ?? 0)
+        return cutoff
     }
 
     /// Ends tokens of a tunnel.
@@ -187,11 +207,12 @@ package final class TunnelTokens: TunnelTokenVerifier {
         edge: String,
         lifetime: TimeInterval
     ) async throws -> (token: String, claims: AccessClaims) {
-        let issuedAt = self.now().timeIntervalSince1970
+        let now = self.now().timeIntervalSince1970
+        let issuedAt = self.moment(after: self.knownEnds(of: specification.id).access)
         let claims = AccessClaims(
             sub: specification.id.description,
             edge: edge,
-            exp: (issuedAt + lifetime).rounded(.up),
+            exp: (now + lifetime).rounded(.up),
             iat: issuedAt,
             jti: RequestID().description,
             own: specification.owner

@@ -114,13 +114,29 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     package func create(_ specification: TunnelSpecification) async throws -> Tunnel {
         // What this edge knows counts, too: a directory that was emptied knows less.
         if self.local.tunnel(specification.id) != nil { throw TunnelRegistryError.nameTaken }
-        switch try await self.asking({ try await self.directory.create(specification, limit: self.tunnelsPerOwner) }) {
-        case .taken, .own: throw TunnelRegistryError.nameTaken
-        case .limit: throw TunnelRegistryError.tooManyTunnels(limit: self.tunnelsPerOwner)
-        case .created:
-            self.absent.withLock { $0.remove(specification.id) }
-            return try await self.local.create(specification)
+        var specification = specification
+        while true {
+            let creation = try await self.asking { [specification] in
+                try await self.directory.create(specification, limit: self.tunnelsPerOwner)
+            }
+            switch creation {
+            case .taken, .own: throw TunnelRegistryError.nameTaken
+            case .limit: throw TunnelRegistryError.tooManyTunnels(limit: self.tunnelsPerOwner)
+            case .ended(let ends): try self.move(&specification, beyond: ends)
+            case .created:
+                self.absent.withLock { $0.remove(specification.id) }
+                return try await self.local.create(specification)
+            }
         }
+    }
+
+    /// Makes a tunnel later than the end of the tokens of one that had its id.
+    private func move(_ specification: inout TunnelSpecification, beyond ends: TokenEnds) throws {
+        self.tokens.learn(ends, of: specification.id)
+        guard let issuedUntil = ends.issuedUntil, issuedUntil >= specification.version else {
+            throw TunnelRegistryError.unavailable
+        }
+        specification.version = issuedUntil.nextUp
     }
 
     package func restore(
@@ -161,11 +177,14 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
             return tunnel.change(to: policy, at: version)
         }
         // A directory that was emptied learns of the tunnel now.
-        let arrival = DirectoryArrival(specification, issuedAt: specification.version)
-        guard case .joined = try await self.asking({ try await self.directory.join(arrival) }) else {
-            throw TunnelRegistryError.nameTaken
+        while true {
+            let arrival = DirectoryArrival(specification, issuedAt: specification.version)
+            switch try await self.asking({ try await self.directory.join(arrival) }) {
+            case .joined: return tunnel.change(to: policy, at: specification.version)
+            case .ended(let ends): try self.move(&specification, beyond: ends)
+            case .taken, .full: throw TunnelRegistryError.nameTaken
+            }
         }
-        tunnel.change(to: policy, at: specification.version)
     }
 
     package func end(_ cutoff: TokenCutoffs.Cutoff, of tunnel: Tunnel) async throws {
@@ -238,7 +257,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     package func heard(_ event: DirectoryEvent) async {
         switch event {
         case .deleted(let id, let issuedUntil):
-            let cutoff = TokenCutoffs.Cutoff(issuedUntil: issuedUntil, endAt: issuedUntil)
+            let cutoff = TokenCutoffs.Cutoff(issuedUntil: issuedUntil)
             self.tokens.learn(TokenEnds([cutoff], access: issuedUntil), of: id)
             // A tunnel that was made since then is another one.
             guard let tunnel = self.local.tunnel(id), tunnel.version <= issuedUntil else { return }

@@ -80,6 +80,8 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
             }
             let owned = state.records.values.count { $0.specification.owner == specification.owner }
             guard owned < limit else { return .limit }
+            let ends = Self.ends(of: specification.id, state)
+            if let issuedUntil = ends.issuedUntil, specification.version <= issuedUntil { return .ended(ends) }
             state.records[specification.id] = Record(
                 specification: specification,
                 idleUntil: now + Double(self.times.idleExpiry) / 1000
@@ -205,15 +207,18 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
         of owner: String,
         ending cutoff: TokenCutoffs.Cutoff
     ) async throws -> Bool {
-        let isOwn: Bool? = try self.change { state, now in
-            if let known = state.records[id]?.specification.owner, known != owner { return nil }
+        let done: (wasThere: Bool, issuedUntil: Double)? = try self.change { state, now in
+            let known = state.records[id]?.specification
+            if let known, known.owner != owner { return nil }
+            var cutoff = cutoff
+            cutoff.issuedUntil = max(cutoff.issuedUntil, known?.version ?? cutoff.issuedUntil)
             state.cutoffs.merge([cutoff], for: id, now: now)
             state.accessEnds[id] = max(state.accessEnds[id] ?? -.infinity, cutoff.issuedUntil)
             state.ports = state.ports.filter { $0.value.tunnel != id }
-            return state.records.removeValue(forKey: id) != nil
+            return (state.records.removeValue(forKey: id) != nil, cutoff.issuedUntil)
         }
-        if isOwn != nil { self.tell(.deleted(id, issuedUntil: cutoff.issuedUntil)) }
-        return isOwn ?? false
+        if let done { self.tell(.deleted(id, issuedUntil: done.issuedUntil)) }
+        return done?.wasThere ?? false
     }
 
     package func removeIdle(limit: Int) async throws -> [TunnelID] {

@@ -50,6 +50,8 @@ package protocol TunnelDirectory: Sendable {
 
     /// Removes a tunnel of an owner, and ends its tokens and access tokens; those of another owner's tunnel stay.
     ///
+    /// The cut-off that all are told of reaches to the tunnel's version at least: the clock of who made it may be ahead.
+    ///
     /// - Returns: Whether there was such a tunnel.
     @discardableResult
     func remove(_ id: TunnelID, of owner: String, ending cutoff: TokenCutoffs.Cutoff) async throws -> Bool
@@ -185,6 +187,8 @@ package enum DirectoryCreation: Equatable, Sendable {
     case taken
     /// The owner has as many tunnels as it may have.
     case limit
+    /// It would be older than the end of the tokens of one that had its id; with a later version it is another one.
+    case ended(TokenEnds)
 }
 
 /// What is known of a tunnel.

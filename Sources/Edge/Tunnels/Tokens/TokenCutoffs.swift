@@ -19,6 +19,11 @@ package struct TokenCutoffs: Sendable {
             self.issuedUntil = issuedUntil
             self.endAt = endAt
         }
+
+        /// Ends tokens at once at every edge, however far its clock is behind.
+        package init(issuedUntil: Double) {
+            self.init(issuedUntil: issuedUntil, endAt: 0)
+        }
     }
 
     private let capacity: Int

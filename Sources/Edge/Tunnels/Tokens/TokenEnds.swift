@@ -12,4 +12,7 @@ package struct TokenEnds: Equatable, Sendable {
         self.cutoffs = cutoffs
         self.access = access
     }
+
+    /// The last issue time of connectors' tokens that is affected; `nil` if none have ended.
+    package var issuedUntil: Double? { self.cutoffs.map(\.issuedUntil).max() }
 }
