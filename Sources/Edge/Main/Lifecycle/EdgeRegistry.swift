@@ -169,8 +169,21 @@ struct EdgeRegistry: Sendable {
     }
 
     private func beat(_ publisher: SessionPublisher) async {
+        var wasRefused = false
         while !Task.isCancelled {
-            let isHeard = (try? await publisher.beat()) != nil
+            var isHeard = false
+            do {
+                _ = try await publisher.beat()
+                isHeard = true
+            } catch {
+                // Without memory or its disk Redis answers, and takes nothing: to the other edges this one is about to be dead.
+                if self.directory?.isUp == true, !wasRefused {
+                    self.logger.error("the registry refuses what this edge tells it", metadata: ["why": "\(error)"])
+                }
+            }
+            let isUp = self.directory?.isUp == true
+            wasRefused = isUp && !isHeard
+            self.metrics.registryChanged(isUp: isUp && isHeard)
             if let registry = self.registry {
                 self.metrics.links.guestsCounted(registry.guestCount)
                 if isHeard, registry.hasMissed { self.events.retry() }
