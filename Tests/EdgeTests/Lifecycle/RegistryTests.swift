@@ -61,6 +61,20 @@ struct RegistryTests {
         }
     }
 
+    @Test("A Redis that answers, and has no memory for what it is told, counts as away until it takes that again")
+    func refusing() async throws {
+        let server = try RedisServer()
+        try await self.edge(server) { edge in
+            try await edge.until("it is up") { try await edge.metric("culvert_registry_up") == 1 }
+            try server.ask(["CONFIG", "SET", "maxmemory", "1"])
+            try await edge.until("it is away") { try await edge.metric("culvert_registry_up") == 0 }
+            #expect(try await edge.call("POST", "tunnels/create", body: "{}").status == 503)
+            try server.ask(["CONFIG", "SET", "maxmemory", "0"])
+            try await edge.until("it is up again") { try await edge.metric("culvert_registry_up") == 1 }
+            #expect(try await edge.call("POST", "tunnels/create", body: "{}").status == 201)
+        }
+    }
+
     @Test("The limits of the API go on where they were before a restart, and hold over two edges")
     func limits() async throws {
         let server = try RedisServer()

@@ -54,9 +54,13 @@ struct ServeCommand: AsyncParsableCommand {
                 },
                 reload: { [loading, credentials] in
                     let outcome = try loading.read(isReload: true)
+                    var set = outcome.credentials
                     // What was made up for a development run stays what it is.
-                    let isDevelopment = outcome.configuration.isDevelopment
-                    return (outcome.configuration, isDevelopment ? credentials : outcome.credentials)
+                    if outcome.configuration.isDevelopment {
+                        if set.apiKeys.isEmpty { set.apiKeys = credentials.apiKeys }
+                        if set.signingKeys.isEmpty { set.signingKeys = credentials.signingKeys }
+                    }
+                    return (outcome.configuration, set)
                 }
             )
             // What libraries record is shown beside it.
