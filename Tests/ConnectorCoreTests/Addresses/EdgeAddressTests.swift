@@ -34,6 +34,15 @@ struct EdgeAddressTests {
         }
     }
 
+    @Test("A port alone is no address, and what to write is told", arguments: ["1", "18443", "65535"])
+    func port(text: String) {
+        let error = #expect(throws: EdgeAddressError.self) { try EdgeAddress(parsing: text) }
+        #expect(
+            error?.description
+                == "“\(text)” is not the address of an edge: it is a port; write http://localhost:\(text)."
+        )
+    }
+
     @Test("The WebSocket lives below the base path")
     func connectPath() throws {
         let address = try EdgeAddress(parsing: "https://edge.example.com/base")

@@ -30,6 +30,10 @@ package struct EdgeAddress: Hashable, Sendable, CustomStringConvertible {
                 isSecret: true
             )
         }
+        // As a host it would be looked up as a name, or taken for an address of IPv4.
+        if let port = try? Authority.port(text) {
+            throw EdgeAddressError(text: text, reason: "it is a port; write http://localhost:\(port)")
+        }
         var rest = Substring(text)
         var usesTLS: Bool?
         for (prefix, tls) in [("https://", true), ("wss://", true), ("http://", false), ("ws://", false)] {
