@@ -60,8 +60,16 @@ extension SessionHandler: ChannelInboundHandler {
     }
 
     public func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        self.connectionEnded("\(error)", context)
+        self.connectionEnded(Self.reason(error), context)
         context.close(promise: nil)
+    }
+
+    /// Why a connection has ended, in words.
+    private static func reason(_ error: any Error) -> String {
+        let text = "\(error)"
+        // The TLS library's word, which this module knows by name alone, for a connection that was closed without a farewell
+        // of TLS, as one is whose other side was killed.
+        return text == "uncleanShutdown" ? "the connection was closed" : text
     }
 
     public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

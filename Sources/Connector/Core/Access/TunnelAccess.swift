@@ -144,7 +144,7 @@ package actor TunnelAccess {
         for await event in session.events {
             switch event {
             case .active: return session
-            case .draining, .suspended, .resumed, .handedOver: continue
+            case .draining, .suspended, .stillAway, .resumed, .handedOver: continue
             case .ended(let code, let reason):
                 throw CommandFailure(.unavailable, "The edge ended the session: \(reason) (\(code)).")
             }

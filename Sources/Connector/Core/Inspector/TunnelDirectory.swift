@@ -71,7 +71,7 @@ package final class TunnelDirectory: Sendable {
             case .connecting(let index): entry.connections[index] = .connecting
             case .opened(let index, let session): entry.sessions[index] = session
             case .active(let index), .resumed(let index, _, _): entry.connections[index] = .connected
-            case .suspended(let index, _, _): entry.connections[index] = .connecting
+            case .suspended(let index, _, _), .stillAway(let index, _, _): entry.connections[index] = .connecting
             case .replacing(let index, _): entry.connections[index] = .draining
             case .waiting(let index, _, _):
                 entry.connections[index] = .waiting

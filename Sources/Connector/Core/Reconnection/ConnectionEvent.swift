@@ -14,6 +14,9 @@ package enum ConnectionEvent: Sendable {
     case replacing(index: Int, ErrorCode)
     /// The session has lost its connection and waits for another one, with so many streams.
     case suspended(index: Int, reason: String, streams: Int)
+    /// Another connection for it could not be opened; the next attempt begins after the given time. Told once for each
+    /// cause while the session waits.
+    case stillAway(index: Int, Duration, reason: String)
     /// The session goes on over another connection after the given time.
     case resumed(index: Int, pause: Duration, repeated: Int)
     /// There is no session; the next attempt begins after the given time.

@@ -120,7 +120,9 @@ package struct ConnectionKeeper: Sendable {
             self.network.cancel(subscription)
             renewal?.cancel()
         }
-        let comeBack = SessionReturn(self.opener, self.bundle, self.network, pauses)
+        let comeBack = SessionReturn(self.opener, self.bundle, self.network, pauses) {
+            report(.stillAway(index: index, $0, reason: $1))
+        }
         let outcome = await withGracefulShutdownHandler { () -> (Outcome, wasActive: Bool) in
             var activeSince: ContinuousClock.Instant?
             var returning: Task<TunnelSession?, Never>?
@@ -135,6 +137,8 @@ package struct ConnectionKeeper: Sendable {
                 case .suspended(let reason, let streams):
                     report(.suspended(index: index, reason: reason, streams: streams))
                     returning = comeBack.begin(session)
+                case .stillAway(let delay, let reason):
+                    report(.stillAway(index: index, delay, reason: reason))
                 case .resumed(let pause, let repeated):
                     returning?.cancel()
                     returning = nil

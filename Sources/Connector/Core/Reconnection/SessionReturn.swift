@@ -12,18 +12,22 @@ final class SessionReturn: Sendable {
     private let bundle: SessionSettings.Bundle
     private let network: NetworkWatch
     private let pauses: ReconnectPauses
+    private let report: @Sendable (_ retryIn: Duration, _ reason: String) -> Void
     private let pace = Mutex(DialPace())
 
+    /// - Parameter report: Called when an attempt fails, once for each cause while a session waits.
     init(
         _ opener: any SessionOpener,
         _ bundle: SessionSettings.Bundle,
         _ network: NetworkWatch,
-        _ pauses: ReconnectPauses
+        _ pauses: ReconnectPauses,
+        report: @escaping @Sendable (_ retryIn: Duration, _ reason: String) -> Void
     ) {
         self.opener = opener
         self.bundle = bundle
         self.network = network
         self.pauses = pauses
+        self.report = report
     }
 
     /// Begins to dial; the task gives another session if the edge has begun one instead.
@@ -35,6 +39,7 @@ final class SessionReturn: Sendable {
     private func run(_ session: TunnelSession, after distance: Duration) async -> TunnelSession? {
         try? await Task.sleep(for: distance)
         var backoff = ReconnectBackoff.comingBack
+        var causes = ReturnCauses()
         while !Task.isCancelled {
             do {
                 return try await self.opener.comeBack(to: session, bundle: self.bundle, network: self.network)
@@ -50,6 +55,7 @@ final class SessionReturn: Sendable {
             } catch {
                 let asked = (error as? EdgeFailure)?.retryAfter ?? .zero
                 let delay = backoff.nextDelay(atLeast: asked, draw: .random(in: 0...1))
+                if !Task.isCancelled, let cause = causes.new(error) { self.report(delay, cause) }
                 if await self.pauses.wait(for: delay, index: Int(self.bundle.index)) == .networkChanged {
                     backoff.reset()
                 }

@@ -195,6 +195,12 @@ package final class SharedSession: SessionDelegate {
         self.returning = self.whenSuspended?()
     }
 
+    /// Another connection for the session could not be opened.
+    func isStillAway(retryIn delay: Duration, reason: String) {
+        guard self.handler?.suspension != nil else { return }
+        for seat in self.seats.values { seat.sessionIsStillAway(retryIn: delay, reason: reason) }
+    }
+
     package func sessionDidResume(_ session: SessionHandler, _ resumption: Resumption) {
         self.returning.take()?.cancel()
         for seat in self.seats.values { seat.sessionWasResumed(resumption) }

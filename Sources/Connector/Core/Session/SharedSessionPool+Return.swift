@@ -14,6 +14,7 @@ extension SharedSessionPool {
             guard let session, let handler = session.handler else { return Task {} }
             let lost = LostSession(
                 handler: NIOLoopBound(handler, eventLoop: session.eventLoop),
+                session: NIOLoopBound(session, eventLoop: session.eventLoop),
                 tokens: session.tokens,
                 index: index
             )
@@ -24,6 +25,7 @@ extension SharedSessionPool {
 
     private struct LostSession {
         let handler: NIOLoopBound<SessionHandler>
+        let session: NIOLoopBound<SharedSession>
         /// Of the tunnels that it serves.
         let tokens: [TunnelToken]
         let index: UInt8
@@ -31,6 +33,10 @@ extension SharedSessionPool {
         /// Whether another connection is of use.
         func isWaiting() async -> Bool {
             (try? await self.handler.eventLoop.submit { self.handler.value.suspension != nil }.get()) ?? false
+        }
+
+        func isStillAway(retryIn delay: Duration, reason: String) {
+            self.session.eventLoop.execute { self.session.value.isStillAway(retryIn: delay, reason: reason) }
         }
 
         func giveUp(_ reason: String) {
@@ -41,6 +47,7 @@ extension SharedSessionPool {
     private func comeBack(to lost: LostSession, after distance: Duration, network: NetworkWatch) async {
         try? await Task.sleep(for: distance)
         var backoff = ReconnectBackoff.comingBack
+        var causes = ReturnCauses()
         var tokens = lost.tokens[...]
         while await lost.isWaiting(), !Task.isCancelled {
             guard let token = tokens.first else { return lost.giveUp("the edge refuses the connection") }
@@ -54,7 +61,9 @@ extension SharedSessionPool {
                 tokens.removeFirst()
             } catch {
                 let asked = (error as? EdgeFailure)?.retryAfter ?? .zero
-                try? await Task.sleep(for: backoff.nextDelay(atLeast: asked, draw: .random(in: 0...1)))
+                let delay = backoff.nextDelay(atLeast: asked, draw: .random(in: 0...1))
+                if let cause = causes.new(error) { lost.isStillAway(retryIn: delay, reason: cause) }
+                try? await Task.sleep(for: delay)
             }
         }
     }

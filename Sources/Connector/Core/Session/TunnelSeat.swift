@@ -95,6 +95,12 @@ final class TunnelSeat: ChannelInboundHandler, TunnelSessionControl {
         self.events.yield(.suspended(reason: reason, streams: self.group.count))
     }
 
+    /// Another connection for the session could not be opened.
+    func sessionIsStillAway(retryIn delay: Duration, reason: String) {
+        guard self.phase == .opening || self.phase == .serving else { return }
+        self.events.yield(.stillAway(retryIn: delay, reason: reason))
+    }
+
     /// Another connection goes on with the session.
     func sessionWasResumed(_ resumption: Resumption) {
         guard self.phase == .opening || self.phase == .serving else { return }

@@ -29,6 +29,8 @@ package enum TunnelSessionEvent: Sendable, Equatable {
     case draining(code: ErrorCode, reconnectAfter: Duration)
     /// The connection is gone; the session waits for another one with so many streams (docs/protocol.md §B.19).
     case suspended(reason: String, streams: Int)
+    /// Another connection could not be opened; the next attempt begins after the given time.
+    case stillAway(retryIn: Duration, reason: String)
     /// Another connection goes on with the session.
     case resumed(pause: Duration, repeated: Int)
     /// A later run of the same tunnel in this program has taken the seat. Always the last event.

@@ -112,7 +112,7 @@ final class StatusPanel: Sendable {
                 shared.sessions[SessionKey(tunnel: tunnel, connection: index)] = session
             case .waiting(let index, _, _), .replaced(let index):
                 shared.sessions[SessionKey(tunnel: tunnel, connection: index)] = nil
-            case .connecting, .active, .replacing, .suspended, .resumed:
+            case .connecting, .active, .replacing, .suspended, .stillAway, .resumed:
                 break
             }
         }

@@ -49,7 +49,7 @@ final class ConnectionStatus: Sendable {
             self.report(.suspended(connection: index, streams: streams, reason: reason))
         case .resumed(let index, let pause, let repeated):
             self.report(.resumed(connection: index, pause: pause, repeated: repeated))
-        case .waiting(let index, let delay, let reason):
+        case .waiting(let index, let delay, let reason), .stillAway(let index, let delay, let reason):
             self.report(.waiting(connection: index, retryIn: delay, reason: reason))
         case .replaced(let index):
             self.report(.replaced(connection: index))

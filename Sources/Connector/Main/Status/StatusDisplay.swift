@@ -125,7 +125,7 @@ final class StatusDisplay: Sendable {
         let reason: String
         switch event {
         case .waiting(_, _, let text), .retrying(_, let text): reason = text
-        case .connected:
+        case .connected, .resumed:
             self.state.withLockedValue { $0.repeated.reset() }
             return self.logger.report(event, tunnel: tunnel)
         default: return self.logger.report(event, tunnel: tunnel)
