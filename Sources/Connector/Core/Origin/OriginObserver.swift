@@ -76,6 +76,11 @@ package struct OriginObserver: Sendable {
         return observer
     }
 
+    /// The same observer, without what it says of the local server itself.
+    var listening: OriginObserver {
+        OriginObserver(report: { _ in }, listeners: self.listeners, connections: self.connections)
+    }
+
     /// An observer that does nothing.
     package static let none = OriginObserver { _ in }
 

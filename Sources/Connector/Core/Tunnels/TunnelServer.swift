@@ -154,14 +154,19 @@ package struct TunnelServer: Sendable {
             pace: self.renewals,
             report: observer.token
         )
-        let origin = observer.origin.once { [logger = self.logger] sentence in
-            logger.warning("\(sentence).", metadata: ["tunnel": "\(id)"])
-        }
-        self.warnOfLoop(tunnel)
+        // What else there is to say of a target that is the edge itself would be advice for a server that nobody means.
+        let isLoop = tunnel.target.leads(to: tunnel.edge)
+        if isLoop { self.warnOfLoop(tunnel) }
+        let origin =
+            isLoop
+            ? observer.origin.listening
+            : observer.origin.once { [logger = self.logger] sentence in
+                logger.warning("\(sentence).", metadata: ["tunnel": "\(id)"])
+            }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             defer { tasks.cancelAll() }
             tasks.addTask { await renewal.run() }
-            if self.watchesOrigin, tunnel.target.kind == .http {
+            if self.watchesOrigin, !isLoop, tunnel.target.kind == .http {
                 let (looking, hasLooked) = AsyncStream<Void>.makeStream()
                 let tls = tunnel.target.usesTLS ? try OriginTLS(checking: tunnel.originTrust) : nil
                 tasks.addTask {
@@ -187,7 +192,6 @@ package struct TunnelServer: Sendable {
 
     /// Says so where requests would go round in a circle.
     private func warnOfLoop(_ tunnel: ServedTunnel) {
-        guard tunnel.target.leads(to: tunnel.edge) else { return }
         self.logger.warning(
             "\(tunnel.target) is the edge itself: requests would go round in a circle. Name the port of your own server.",
             metadata: ["tunnel": "\(tunnel.token.tunnelID)"]
