@@ -180,6 +180,10 @@ extension EndToEnd {
             }
             #expect(try await list("localhost", ["--ca-file", certificate.file.path]).0 == .exited(0))
             #expect(try await list("localhost", [], ["SSL_CERT_FILE": certificate.file.path]).0 == .exited(0))
+            let (unusable, fault) = try await list("localhost", [], ["SSL_CERT_FILE": "/nowhere.pem"])
+            #expect(unusable == .exited(78))
+            #expect(fault.contains("SSL_CERT_FILE names /nowhere.pem"), "\(fault)")
+            #expect(fault.contains("there is no such file"), "\(fault)")
             let (untrusted, why) = try await list("localhost", [])
             #expect(untrusted == .exited(69))
             #expect(why.contains("its certificate is not trusted; --ca-file names the edge's authority"), "\(why)")

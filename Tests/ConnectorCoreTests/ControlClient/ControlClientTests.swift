@@ -2,6 +2,7 @@
 
 import ControlAPI
 import Foundation
+import NIOSSL
 import Testing
 
 @testable import ConnectorCore
@@ -50,6 +51,28 @@ struct ControlClientTests {
             try ControlCall(access: access, certificateAuthorityFile: file.path, proxies: .direct)
         }
         #expect(failure?.message.contains(file.path) == true)
+    }
+
+    @Test("A file of SSL_CERT_FILE that is missing or empty is named with the variable", arguments: [nil, "x"])
+    func certificatesOfEnvironment(content: String?) throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).pem")
+        try content.map { try Data($0.utf8).write(to: file) }
+        defer { try? FileManager.default.removeItem(at: file) }
+        let environment = ["SSL_CERT_FILE": file.path]
+        func check(_ edge: String) throws {
+            try NIOSSLContext.checkAuthorities(
+                of: try EdgeAddress(parsing: edge),
+                certificateAuthorityFile: nil,
+                environment: environment
+            )
+        }
+        let failure = #expect(throws: CommandFailure.self) { try check("https://edge.example") }
+        #expect(failure?.status == .configuration)
+        let reason = content == nil ? "there is no such file" : "it holds none in PEM"
+        let message =
+            "SSL_CERT_FILE names \(file.path), which should hold the certificates to trust, and can't be used: \(reason)."
+        #expect(failure?.message == message)
+        #expect(throws: Never.self, "without TLS nobody reads it") { try check("http://edge.example") }
     }
 
     @Test("A tunnel is made with key and code in their fields, and the answer is read")

@@ -28,9 +28,7 @@ package struct ControlCall: Sendable {
         certificateAuthorityFile: String?,
         proxies: ProxyRules = ProxyRules(environment: ProgramEnvironment.variables)
     ) throws(CommandFailure) {
-        if certificateAuthorityFile != nil {
-            _ = try NIOSSLContext.toEdge(certificateAuthorityFile: certificateAuthorityFile)
-        }
+        try NIOSSLContext.checkAuthorities(of: access.edge, certificateAuthorityFile: certificateAuthorityFile)
         self.access = access
         self.certificateAuthorityFile = certificateAuthorityFile
         self.proxy = try proxies.proxy(for: access.edge)

@@ -32,15 +32,22 @@ extension CommandFailure {
     ///
     /// - Parameters:
     ///   - file: The value of `--ca-file`.
+    ///   - variable: The value of `SSL_CERT_FILE`, which counts where no flag names a file.
     ///   - error: The error of the TLS library, for the message where no file was given.
-    package static func certificates(_ file: String?, _ error: any Error) -> CommandFailure {
-        guard let file else {
+    package static func certificates(
+        _ file: String?,
+        ofEnvironment variable: String? = nil,
+        _ error: any Error
+    ) -> CommandFailure {
+        guard let path = file ?? variable else {
             return CommandFailure(.configuration, "The certificates to trust can't be used: \(error).")
         }
-        let reason = FileFault.of(file) == nil ? "it holds none in PEM" : FileFault.words(file)
+        let reason = FileFault.of(path) == nil ? "it holds none in PEM" : FileFault.words(path)
         return CommandFailure(
             .configuration,
-            "The file \(file), which should hold certificates, can't be used: \(reason)."
+            file == nil
+                ? "SSL_CERT_FILE names \(path), which should hold the certificates to trust, and can't be used: \(reason)."
+                : "The file \(path), which should hold certificates, can't be used: \(reason)."
         )
     }
 }

@@ -118,10 +118,13 @@ package struct TunnelServer: Sendable {
         _ call: @Sendable (ControlClient) async throws(EdgeFailure) -> Answer
     ) async throws -> Answer {
         let proxy = try self.proxies.proxy(for: access.edge)
+        let file = self.authorities.file(for: access.edge)
+        // That of the environment is not among those that were looked at before.
+        if file == nil { try NIOSSLContext.checkAuthorities(of: access.edge, certificateAuthorityFile: nil) }
         let http = HTTPClient.control(
             of: access.edge.host,
             on: self.group,
-            certificateAuthorityFile: self.authorities.file(for: access.edge),
+            certificateAuthorityFile: file,
             proxy: proxy
         )
         defer { http.shutdown { _ in } }
