@@ -2,7 +2,6 @@
 
 import ControlAPI
 import Foundation
-import NIOSSL
 import Testing
 
 @testable import ConnectorCore
@@ -60,9 +59,12 @@ struct ControlClientTests {
         defer { try? FileManager.default.removeItem(at: file) }
         let environment = ["SSL_CERT_FILE": file.path]
         func check(_ edge: String) throws {
-            try NIOSSLContext.checkAuthorities(
-                of: try EdgeAddress(parsing: edge),
+            let edge = try EdgeAddress(parsing: edge)
+            let access = EdgeAccess(edge: edge, credentials: try Credentials(apiKey: "the-key"))
+            _ = try ControlCall(
+                access: access,
                 certificateAuthorityFile: nil,
+                proxies: .direct,
                 environment: environment
             )
         }

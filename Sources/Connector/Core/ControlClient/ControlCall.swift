@@ -21,14 +21,20 @@ package struct ControlCall: Sendable {
 
     /// - Parameters:
     ///   - proxies: Which proxy to go through; by default what the environment says.
+    ///   - environment: Its `SSL_CERT_FILE` names other certificates to trust than the system's.
     /// - Throws: ``CommandFailure`` for a file of certificates that can't be used, which would otherwise look as if the
     ///   edge had ended the connection, and for a proxy that can't be.
     package init(
         access: EdgeAccess,
         certificateAuthorityFile: String?,
-        proxies: ProxyRules = ProxyRules(environment: ProgramEnvironment.variables)
+        proxies: ProxyRules = ProxyRules(environment: ProgramEnvironment.variables),
+        environment: [String: String] = ProgramEnvironment.variables
     ) throws(CommandFailure) {
-        try NIOSSLContext.checkAuthorities(of: access.edge, certificateAuthorityFile: certificateAuthorityFile)
+        try NIOSSLContext.checkAuthorities(
+            of: access.edge,
+            certificateAuthorityFile: certificateAuthorityFile,
+            environment: environment
+        )
         self.access = access
         self.certificateAuthorityFile = certificateAuthorityFile
         self.proxy = try proxies.proxy(for: access.edge)
