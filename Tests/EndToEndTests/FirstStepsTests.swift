@@ -81,6 +81,50 @@ extension EndToEnd {
             }
         }
 
+        @Test("Nothing but that is said of a target that is the edge itself, where it speaks TLS")
+        func loopOfTLS() async throws {
+            let scratch = try ScratchFolder()
+            let certificate = try await SelfSigned(name: "IP:127.0.0.1", in: scratch)
+            let edge = try await EdgeProcess(
+                in: scratch,
+                arguments: ["--dev"] + certificate.edgeArguments,
+                scheme: "https"
+            )
+            let served = try RunningProcess(
+                Programs.product("culvert"),
+                ["http", "https://localhost:\(edge.port)", "--edge", edge.url, "--ca-file", certificate.file.path],
+                environment: ["CULVERT_API_KEY": edge.apiKey],
+                in: scratch
+            )
+            try await served.hasSaid("is the edge itself: requests would go round in a circle")
+            let url = try await served.line(startingWith: "http")
+            let id = TunnelFixture.id(inURL: url)
+            _ = try await Curl.get("\(edge.url)/\(id)/", ["--insecure"], in: scratch)
+            #expect(!served.standardError.contains("--origin"), "\(served.standardError)")
+        }
+
+        @Test("An edge that was killed is told to be away by the first attempt to return, and no word of a library")
+        func killedEdge() async throws {
+            let scratch = try ScratchFolder()
+            let certificate = try await SelfSigned(name: "IP:127.0.0.1", in: scratch)
+            let edge = try await EdgeProcess(
+                in: scratch,
+                arguments: ["--dev"] + certificate.edgeArguments,
+                scheme: "https"
+            )
+            let served = try RunningProcess(
+                Programs.product("culvert"),
+                ["http", "9", "--edge", edge.url, "--ca-file", certificate.file.path],
+                environment: ["CULVERT_API_KEY": edge.apiKey],
+                in: scratch
+            )
+            _ = try await served.line(startingWith: "http")
+            try await edge.crash()
+            try await served.hasSaid("the connection was closed; reconnecting, 0 streams kept")
+            try await served.hasSaid("No edge answers at \(edge.url): connection refused.")
+            #expect(!served.standardError.contains("uncleanShutdown"), "\(served.standardError)")
+        }
+
         @Test("A token that has expired is told to have, whoever shows it")
         func expired() async throws {
             let scratch = try ScratchFolder()

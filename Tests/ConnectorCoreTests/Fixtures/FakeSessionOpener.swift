@@ -27,12 +27,22 @@ struct FakeSessionOpener: SessionOpener {
     var edgeFound: Subscribers? { nil }
 
     func open(bundle: SessionSettings.Bundle, network: NetworkWatch) async throws -> TunnelSession {
-        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let events = AsyncStream.makeStream(of: TunnelSessionEvent.self)
         self.continuation.yield(.opened)
         events.continuation.yield(.active(at: nil))
+        return try await Self.session(reporting: events, calls: self.continuation)
+    }
+
+    /// Makes a session without a connection.
+    static func session(
+        reporting events: (
+            stream: AsyncStream<TunnelSessionEvent>, continuation: AsyncStream<TunnelSessionEvent>.Continuation
+        ),
+        calls: AsyncStream<Call>.Continuation = AsyncStream.makeStream(of: Call.self).continuation
+    ) async throws -> TunnelSession {
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         return try await eventLoop.submit {
-            let control = Control(calls: self.continuation, events: events.continuation)
+            let control = Control(calls: calls, events: events.continuation)
             return TunnelSession(events, control: control, eventLoop: eventLoop)
         }.get()
     }
