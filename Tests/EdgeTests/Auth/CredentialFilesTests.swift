@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ArgumentParser
 import Foundation
 import Testing
 
@@ -96,6 +97,71 @@ struct CredentialFilesTests {
             #expect(try CredentialFiles.read(APIKeyFile.self, at: file.path).keys.map(\.name) == ["a"])
             #expect(try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int == 0o640)
         }
+    }
+
+    @Test("A new file that root makes in a folder of another user is that user's, as the edge is that reads it")
+    func newFileInForeignFolder() throws {
+        guard geteuid() == 0 else { return print("Skipped: only root can give files away.") }
+        try self.inFolder { folder in
+            let owner: [FileAttributeKey: Any] = [.ownerAccountID: 12_345, .groupOwnerAccountID: 12_346]
+            try FileManager.default.setAttributes(owner, ofItemAtPath: folder.path)
+            let path = folder.appendingPathComponent("api-keys.json").path
+            for name in ["a", "b"] {
+                try CredentialFiles.update(at: path) { (_: APIKeyFile?) in APIKeyFile(keys: [self.record(name)]) }
+                let attributes = try FileManager.default.attributesOfItem(atPath: path)
+                #expect(attributes[.ownerAccountID] as? Int == 12_345)
+                #expect(attributes[.groupOwnerAccountID] as? Int == 12_346)
+                #expect(attributes[.posixPermissions] as? Int == 0o600)
+            }
+        }
+    }
+
+    @Test("A file that another user may not read is told with its owner, and who has to have it")
+    func foreignOwner() {
+        #expect(UserName.of(0) == "root" && UserName.of(12_345) == "12345")
+        #expect(
+            CredentialFiles.foreign(0, for: 12_345)
+                == "it belongs to root, and culvert-edge runs as 12345 here: chown 12345 it, if that is the edge's user"
+        )
+        #expect(CredentialFiles.foreign(12_345, for: 12_345) == "chmod 600 it")
+    }
+
+    @Test("The file with the key of inboxes is read before the edge starts, and told by its setting")
+    func inboxKey() throws {
+        try self.inFolder { folder in
+            let path = folder.appendingPathComponent("inbox.key").path
+            func problems(_ text: String?, _ permissions: Int = 0o600) throws -> [String] {
+                if let text {
+                    try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+                    try FileManager.default.setAttributes([.posixPermissions: permissions], ofItemAtPath: path)
+                }
+                var reader = SettingsReader(
+                    arguments: ["--dev", "--inbox-directory", folder.path, "--inbox-key-file", path],
+                    environment: [:],
+                    file: nil
+                )
+                let configuration = EdgeConfiguration(from: &reader)
+                _ = CredentialFiles.check(configuration, isReload: false, &reader)
+                return reader.problems.map(\.description)
+            }
+            let beginning = "inbox.key-file (flag): \(path): "
+            let key = Data(repeating: 1, count: 32).base64EncodedString()
+            let missing = try problems(nil)
+            #expect(missing == [beginning + "there is no such file"])
+            let garbage = try problems("garbage\n")
+            #expect(garbage == [beginning + "each line has to be a key of 32 bytes in base 64"])
+            let open = try problems(key, 0o644)
+            #expect(open == [beginning + "other users can read the file: chmod 600 it"])
+            let right = try problems(key)
+            #expect(right == [])
+        }
+    }
+
+    @Test("The commands for keys take the files by the names that a running edge has for them, too")
+    func namesOfSettings() throws {
+        let words = ["--auth-api-keys-file", "a.json", "--auth-signing-keys-file", "s.json"]
+        let paths = try CredentialsCommand.Files.parse(words).paths()
+        #expect(paths.apiKeys == "a.json" && paths.signingKeys == "s.json")
     }
 
     @Test("A name is one word", arguments: [("a", true), ("a b", false), ("", false), ("a:b", false), ("é", false)])

@@ -107,7 +107,7 @@ struct ConfigurationLoading: ParsableArguments {
         var file: (name: String, text: String)?
         if let path = configPath {
             guard let data = FileManager.default.contents(atPath: path) else {
-                let message = FileFault.words(path)
+                let message = CredentialFiles.fault(path)
                 let origin = ShownPath.text(path)
                 throw ConfigurationProblems([SettingProblem(key: "--config", origin: origin, message: message)])
             }

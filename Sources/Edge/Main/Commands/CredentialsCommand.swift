@@ -36,6 +36,14 @@ struct CredentialsCommand: ParsableCommand {
         )
         var signingKeysFile: String?
 
+        /// As a running edge spells it.
+        @Option(name: .customLong("auth-api-keys-file"), help: .hidden)
+        var apiKeysSetting: String?
+
+        /// As a running edge spells it.
+        @Option(name: .customLong("auth-signing-keys-file"), help: .hidden)
+        var signingKeysSetting: String?
+
         /// Where the keys are: as the flags say, else as the edge's settings do, else in the folder of the caller.
         ///
         /// Signing keys of which nobody says where they are lie beside the API keys; there are none in a file where the
@@ -52,8 +60,8 @@ struct CredentialsCommand: ParsableCommand {
                 }
                 LogSink.standardError.write("culvert-edge: \(text)\n")
             }
-            guard let apiKeys = self.apiKeysFile ?? named.apiKeys ?? (named.config == nil ? "api-keys.json" : nil)
-            else {
+            let givenKeys = self.apiKeysFile ?? self.apiKeysSetting ?? named.apiKeys
+            guard let apiKeys = givenKeys ?? (named.config == nil ? "api-keys.json" : nil) else {
                 throw CommandFailure.exit(
                     .configuration,
                     "\(named.config ?? "") does not say where the API keys are: add auth.api-keys-file to it, or give "
@@ -62,7 +70,7 @@ struct CredentialsCommand: ParsableCommand {
             }
             let beside = URL(fileURLWithPath: apiKeys).deletingLastPathComponent()
                 .appendingPathComponent("signing-keys.json").path
-            let signingKeys = self.signingKeysFile ?? named.signingKeys
+            let signingKeys = self.signingKeysFile ?? self.signingKeysSetting ?? named.signingKeys
             return (apiKeys: apiKeys, signingKeys: signingKeys ?? (named.hasSigningKey ? nil : beside))
         }
     }

@@ -49,7 +49,7 @@ struct HealthCommand: AsyncParsableCommand {
         } catch let exit as ExitCode {
             throw exit
         } catch {
-            throw CommandFailure.exit(.unavailable, "\(question) does not answer: \(error)")
+            throw CommandFailure.exit(.unavailable, "\(question) does not answer: \(HealthFailure.words(for: error))")
         }
     }
 }
@@ -156,7 +156,7 @@ private final class StatusLineHandler: ChannelInboundHandler {
     }
 }
 
-private enum HealthFailure: Error, CustomStringConvertible {
+enum HealthFailure: Error, CustomStringConvertible {
     case notHTTP
     case closed
 
@@ -164,6 +164,19 @@ private enum HealthFailure: Error, CustomStringConvertible {
         switch self {
         case .notHTTP: "what listens there does not speak HTTP"
         case .closed: "the connection was closed before the answer"
+        }
+    }
+
+    /// Why there was no answer, as the end of a sentence.
+    static func words(for error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            guard let last = error.connectionErrors.last else { return "the name \(error.host) can't be resolved" }
+            return self.words(for: last.error)
+        case let error as IOError: return error.reason
+        case ChannelError.connectTimeout(let limit):
+            return "nothing came within \(limit.nanoseconds / 1_000_000_000) seconds"
+        default: return "\(error)"
         }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EdgeTunnels
+import Program
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -35,7 +36,7 @@ extension CredentialFiles {
         let isThere = FileManager.default.fileExists(atPath: file)
         let old = isThere ? try self.read(File.self, at: path) : nil
         guard let new = try change(old) else { return }
-        guard self.replace(file, with: try self.text(of: new)) else {
+        guard self.replace(file, in: folder, with: try self.text(of: new)) else {
             throw Failure(path: path, message: "the file can't be written")
         }
     }
@@ -47,7 +48,7 @@ extension CredentialFiles {
     }
 
     /// Puts another file in the place of one in a single step, so that a reader sees one or the other.
-    private static func replace(_ path: String, with data: Data) -> Bool {
+    private static func replace(_ path: String, in folder: Int32, with data: Data) -> Bool {
         let temporary = "\(path).\(RequestID().description.prefix(8))"
         // Private from the first moment on.
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
@@ -59,6 +60,8 @@ extension CredentialFiles {
         {
             _ = fchown(descriptor, uid_t(truncatingIfNeeded: owner), gid_t(truncatingIfNeeded: group))
             _ = fchmod(descriptor, mode_t(truncatingIfNeeded: permissions) & 0o770 | 0o600)
+        } else {
+            self.giveAway(descriptor, to: folder, path)
         }
         let isWritten = data.withUnsafeBytes { bytes in
             var rest = bytes[...]
@@ -75,6 +78,21 @@ extension CredentialFiles {
             return false
         }
         return true
+    }
+}
+
+extension CredentialFiles {
+    /// Gives a new file that root makes to the owner of its folder: that is whom the edge runs as.
+    private static func giveAway(_ descriptor: Int32, to folder: Int32, _ path: String) {
+        var status = stat()
+        guard geteuid() == 0, fstat(folder, &status) == 0, status.st_uid != 0 else { return }
+        guard fchown(descriptor, status.st_uid, status.st_gid) != 0 else { return }
+        let reason = String(cString: strerror(errno))
+        let owner = UserName.of(status.st_uid)
+        LogSink.standardError.write(
+            "culvert-edge: \(path) stays root's (\(reason)), and its folder is \(owner)'s: chown \(owner) it, if the edge "
+                + "runs as \(owner)\n"
+        )
     }
 }
 

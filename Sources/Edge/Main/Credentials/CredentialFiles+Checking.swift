@@ -58,7 +58,7 @@ extension CredentialFiles {
             ("tls.certificate", configuration.certificateFile), ("tls.key", configuration.privateKeyFile),
         ] {
             guard let path, FileFault.of(path) != nil else { continue }
-            reader.report(key, "\(ShownPath.text(path)): \(FileFault.words(path))")
+            reader.report(key, "\(ShownPath.text(path)): \(self.fault(path))")
             isThere = false
         }
         do {
@@ -77,8 +77,13 @@ extension CredentialFiles {
         if let path = configuration.cluster.redisCAFile,
             (try? NIOSSLCertificate.fromPEMFile(path))?.isEmpty ?? true
         {
-            let message = FileFault.of(path) == nil ? "there is no certificate in it" : FileFault.words(path)
+            let message = FileFault.of(path) == nil ? "there is no certificate in it" : self.fault(path)
             reader.report("cluster.redis.ca", "\(ShownPath.text(path)): \(message)")
+        }
+        do {
+            if let path = configuration.inbox.keyFile { _ = try EdgeInboxes.keys(at: path) }
+        } catch {
+            reader.report("inbox.key-file", "\(error)")
         }
         return set
     }
@@ -91,7 +96,7 @@ extension CredentialFiles {
         func setting(of path: String) -> String { files.first { $0.1 == path }?.0 ?? "cluster.tls.certificate" }
         do {
             for case (_, let path?) in files where FileFault.of(path) != nil {
-                throw Failure(path: path, message: FileFault.words(path))
+                throw Failure(path: path, message: self.fault(path))
             }
             if let path = cluster.privateKeyFile { try self.checkPrivate(path) }
             _ = try LinkTLS.reloaded(cluster)

@@ -10,6 +10,14 @@ import FoundationEssentials
 import Foundation
 #endif
 
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// The API keys and signing keys of a run.
 struct CredentialSet: Sendable {
     var apiKeys: [APIKeyRecord]
@@ -65,7 +73,7 @@ enum CredentialFiles {
             throw Failure(
                 path: path,
                 message: isThere
-                    ? FileFault.words(path) : "there is no such file yet: culvert-edge credentials new makes it"
+                    ? self.fault(path) : "there is no such file yet: culvert-edge credentials new makes it"
             )
         }
         try self.checkPrivate(path)
@@ -76,11 +84,34 @@ enum CredentialFiles {
         }
     }
 
+    /// Why a file that the settings name can't be read, and whose it has to be if it is another user's.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - user: Who runs the program.
+    static func fault(_ path: String, for user: uid_t = geteuid()) -> String {
+        let words = FileFault.words(path)
+        guard FileFault.of(path) == .forbidden else { return words }
+        let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        let attributes = try? FileManager.default.attributesOfItem(atPath: file)
+        guard let owner = attributes?[.ownerAccountID] as? UInt else { return words }
+        return "\(words): \(self.foreign(uid_t(truncatingIfNeeded: owner), for: user))"
+    }
+
+    /// What is to be done about a file of an owner that a user may not read.
+    static func foreign(_ owner: uid_t, for user: uid_t) -> String {
+        guard owner != user else { return "chmod 600 it" }
+        let name = UserName.of(user)
+        return
+            "it belongs to \(UserName.of(owner)), and culvert-edge runs as \(name) here: chown \(name) it, if that is "
+            + "the edge's user"
+    }
+
     /// Reads a file that holds a password and nothing else, but for the end of its line.
     static func password(at path: String) throws -> String {
         let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
         guard let data = FileManager.default.contents(atPath: file) else {
-            throw Failure(path: path, message: FileFault.words(path))
+            throw Failure(path: path, message: self.fault(path))
         }
         try self.checkPrivate(path)
         let lines = String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline)

@@ -92,7 +92,7 @@ enum ListenerTLS {
 
     private static func read<Value>(_ path: String, _ message: String, _ body: () throws -> Value) throws -> Value {
         guard FileFault.of(path) == nil else {
-            throw CredentialFiles.Failure(path: path, message: FileFault.words(path))
+            throw CredentialFiles.Failure(path: path, message: CredentialFiles.fault(path))
         }
         do {
             return try body()

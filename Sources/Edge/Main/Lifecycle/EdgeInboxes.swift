@@ -92,10 +92,11 @@ struct EdgeInboxes: Sendable {
         return try self.keys(at: path)
     }
 
-    private static func keys(at path: String) throws -> SealingKeys {
+    /// Reads the file that `inbox.key-file` names.
+    static func keys(at path: String) throws -> SealingKeys {
         let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
         guard let data = FileManager.default.contents(atPath: file) else {
-            throw CredentialFiles.Failure(path: path, message: "the file can't be read")
+            throw CredentialFiles.Failure(path: path, message: CredentialFiles.fault(path))
         }
         try CredentialFiles.checkPrivate(path)
         guard let keys = SealingKeys(String(decoding: data, as: UTF8.self)) else {
