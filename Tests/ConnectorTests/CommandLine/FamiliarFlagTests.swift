@@ -119,7 +119,11 @@ struct FamiliarFlagTests {
             ("tcp 3306 --proxy-protocol-version v2", "It is --proxy-protocol v1 or v2"),
             ("http 3000 --proxy-protocol v2", "X-Forwarded-For"), ("http 3000 --rate-limit 5", "--requests-per-second"),
             ("http 3000 --verbose", "--log-level debug"), ("http 3000 -v", "--log-level debug"),
-            ("http 3000 --apikey x", "culvert login"), ("http 3000 --connect-timeout 5s", "--request-timeout"),
+            ("http 3000 --apikey x", "culvert login"), ("login --authtoken x", "when culvert login asks"),
+            ("login --api-key cvk_x", "--api-key-file FILE names a file that holds the key"),
+            ("inbox set hk1 --verify github --secret abc", "--secret-file FILE names a file that holds it"),
+            ("login --token x", "culvert connect --token-file"),
+            ("http 3000 --connect-timeout 5s", "--request-timeout"),
             ("http 3000 --nmae x", "Did you mean --name?"), ("http 3000 --ip-alow ::1", "Did you mean --ip-allow?"),
             ("tunnels list --jsno", "Did you mean --json?"), ("http 3000 --zzzzzz", "culvert http --help"),
         ]

@@ -122,6 +122,8 @@ struct SettingHomeTests {
                 .file, "ingress",
                 ": “tunnels” is the list of them, each with a “target” as 3000, and a “name” if it is to keep one."
             ),
+            (.file, "api-key", ": “api-key-file”, at the top of the file, names a file that holds it."),
+            (.tunnel, "authtoken", "of a tunnel: “api-key-file”, at the top of the file, names a file that holds it."),
             (.file, "serverAddr", ": it is called “edge”."),
             (.tunnel, "httpHostHeader", "of a tunnel: it is called “host-header”."),
             (.file, "credentials-file", ": “token-file” belongs to a tunnel of the list “tunnels”."),

@@ -147,6 +147,39 @@ struct InspectorSettingsTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/culvert").isEmpty)
     }
 
+    @Test(
+        "A program that was started last and has no inspector says so, and no other one's requests are shown for its own"
+    )
+    func bareRun() async throws {
+        let folder = try TemporaryFolder()
+        let environment = ["XDG_RUNTIME_DIR": folder.path]
+        func refusal(_ words: [String] = []) async throws -> String? {
+            do {
+                _ = try await InspectorOptions.parse(words).client(environment: environment)
+                return nil
+            } catch let failure as CommandFailure {
+                return failure.message
+            }
+        }
+        let file = InspectorFile(environment: environment)
+        file.writeNone(name: "hooks")
+        let bare = "The culvert that you started last (hooks) has no inspector: start it with --inspect on."
+        #expect(try await refusal() == bare)
+        #expect(try await refusal(["--inspector", "4041"]) == nil)
+        let last = InspectorFile.Content(pid: 2, name: "hooks")
+        let other = InspectorFile.Content(pid: 1, url: "http://127.0.0.1:4041")
+        let hint = " One that you started before has: --inspector 4041 asks it."
+        #expect(InspectorOptions.none(of: last, [last, other]) == bare + hint)
+        // It has one after all.
+        file.write(url: "http://127.0.0.1:4042/", token: nil)
+        #expect(try await refusal() == nil)
+        file.remove()
+        // Whatever answers at the usual ports is nobody's that is known.
+        let none = try #require(await refusal())
+        #expect(none.hasPrefix("No inspector of yours is running"))
+        #expect(InspectorOptions.foreign(4_040, environment).contains("--inspector 4040 asks it"))
+    }
+
     @Test("Where there is no inspector, the message says where it was looked for and how to name another")
     func noInspector() {
         let message = InspectorOptions.none(["XDG_RUNTIME_DIR": "/run/user/7"])

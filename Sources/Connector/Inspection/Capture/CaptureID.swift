@@ -10,7 +10,7 @@ package struct CaptureID: Hashable, Sendable, Comparable, CustomStringConvertibl
         self.value = value
     }
 
-    /// Reads the sixteen digits that ``description`` writes.
+    /// Reads the sixteen hexadecimal digits that ``description`` writes.
     package init?(_ text: some StringProtocol) {
         guard text.utf8.count == 16, text.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }),
             let value = UInt64(text, radix: 16)

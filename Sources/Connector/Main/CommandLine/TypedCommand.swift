@@ -82,6 +82,7 @@ struct TypedCommand {
         if let familiar = FamiliarFlag.named(flag) {
             switch familiar.meaning {
             case .advice(let advice):
+                if let file = Self.secretFile(for: familiar, of: first, flags) { return "\(wrong) \(file)" }
                 if let other = familiar.adviceForConnections, first == "tcp" || first == "tls" {
                     return "\(wrong) \(other)"
                 }
@@ -104,6 +105,17 @@ struct TypedCommand {
         if let near = NearestWord.toFlag(flag, among: flags) { return "\(wrong) Did you mean \(near)?" }
         let typed = self.words.prefix { !$0.hasPrefix("-") }.prefix(2).filter { $0.allSatisfy(\.isLetter) }
         return "\(wrong) \((["culvert"] + typed).joined(separator: " ")) --help lists those that there are."
+    }
+
+    /// The option of the command itself that names a file with the secret that was typed; `nil` if it has none.
+    private static func secretFile(for flag: FamiliarFlag, of command: String?, _ flags: [String]) -> String? {
+        guard flag.names.contains("api-key") else { return nil }
+        if flags.contains("--secret-file") { return "--secret-file FILE names a file that holds it." }
+        switch command {
+        case "login": return "--api-key-file FILE names a file that holds the key, or type it when culvert login asks."
+        case "service" where flags.contains("--api-key-file"): return "--api-key-file FILE names a file that holds it."
+        default: return nil
+        }
     }
 
     /// An advice with the examples of a command that was typed, where it has others than `culvert http`.

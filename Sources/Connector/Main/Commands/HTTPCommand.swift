@@ -108,6 +108,7 @@ struct HTTPCommand: AsyncParsableCommand {
             inspectOptions: self.inspectOptions,
             targets: [target],
             connections: self.originOptions.connections,
+            name: self.name,
             companion: self.command.isEmpty ? nil : Companion(self.command),
             logger: logger
         )

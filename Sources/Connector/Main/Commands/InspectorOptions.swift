@@ -24,12 +24,34 @@ struct InspectorOptions: ParsableArguments {
             let (url, token) = try Self.parts(of: text)
             return InspectorClient(url: url, token: token ?? running.first { $0.url == url }?.token)
         }
-        if let content = running.first { return InspectorClient(url: content.url, token: content.token) }
-        for port in InspectorAddress.usualPorts {
-            let client = InspectorClient(url: "http://127.0.0.1:\(port)")
-            if await client.answers() { return client }
+        if let last = running.first {
+            guard let url = last.url else { throw CommandFailure(.unavailable, Self.none(of: last, running)) }
+            return InspectorClient(url: url, token: last.token)
+        }
+        // Whoever's it is: what answers there may be another person's, whose requests are nobody else's.
+        for port in InspectorAddress.usualPorts where await InspectorClient(url: "http://127.0.0.1:\(port)").answers() {
+            throw CommandFailure(.unavailable, Self.foreign(port, environment))
         }
         throw CommandFailure(.unavailable, Self.none(environment))
+    }
+
+    /// Says that the program that was started last has no inspector, and how to ask another one's.
+    static func none(of last: InspectorFile.Content, _ running: [InspectorFile.Content]) -> String {
+        let text =
+            "The culvert that you started last\(last.name.map { " (\($0))" } ?? "") has no inspector: start it with "
+            + "--inspect on."
+        guard let other = running.lazy.compactMap(\.url).first else { return text }
+        let address = other.replacing("http://127.0.0.1:", with: "")
+        return "\(text) One that you started before has: --inspector \(address) asks it."
+    }
+
+    /// Says that an inspector answers of which nobody knows whose it is.
+    static func foreign(_ port: Int, _ environment: [String: String]) -> String {
+        let registered = InspectorFile.folder(environment).map { ": none is registered in \($0)" } ?? ""
+        return
+            "No inspector of yours is running\(registered). One answers at port \(port) of this machine, which may be "
+            + "another person's: --inspector \(port) asks it. Start culvert at a terminal, or with --inspect on, to have "
+            + "your own."
     }
 
     /// Says that there is no inspector, and where it was looked for.

@@ -26,7 +26,7 @@ struct RequestsCommand: AsyncParsableCommand {
             abstract: "List requests, the oldest first.",
             usage: "culvert requests list [<options>]",
             discussion: """
-                They are those of one program, the one that was started last and has an inspector, or that --inspector names. \
+                They are those of one program, the one that was started last, or that --inspector names. \
                 RESPONSE is the size of the response's body; culvert requests show tells the request's, too.
 
                 Words of the filter, all of which have to match: method:POST status:5xx path:/hooks* tunnel:my-app type:json \
@@ -273,7 +273,10 @@ enum RequestID {
     /// Refuses what is no id, since it becomes a part of a path.
     static func checked(_ text: String) throws(CommandFailure) -> String {
         guard CaptureID(text) != nil else {
-            throw CommandFailure(.usage, "“\(text)” is not the id of a request: sixteen digits, as the list has them.")
+            throw CommandFailure(
+                .usage,
+                "“\(text)” is not the id of a request: sixteen hexadecimal digits, as the list has them."
+            )
         }
         return text
     }

@@ -12,6 +12,8 @@ struct ServingRun: Sendable {
     /// Shows the run to a person, or logs it for a program.
     private let display: StatusDisplay
     private let companion: Companion?
+    /// What a run is called that could have an inspector, and has none.
+    private let nameWithoutInspector: String?
 
     /// Prepares a run.
     ///
@@ -22,6 +24,7 @@ struct ServingRun: Sendable {
     ///   - inspectSettings: What a file of tunnels says about that.
     ///   - targets: The local servers that are exposed.
     ///   - connections: How many connections a tunnel will keep, at most.
+    ///   - name: The tunnel's name, if a person gave one.
     ///   - companion: The program to start when the tunnel can be reached, if there is one.
     ///   - logger: For everything that happens.
     /// - Throws: ``CommandFailure`` if the certificates, or secrets for signatures, can't be used.
@@ -32,6 +35,7 @@ struct ServingRun: Sendable {
         inspectSettings: InspectSettings = InspectSettings(),
         targets: [OriginTarget],
         connections: Int,
+        name: String? = nil,
         companion: Companion? = nil,
         logger: Logger
     ) throws(CommandFailure) {
@@ -48,6 +52,9 @@ struct ServingRun: Sendable {
                 return settings.map(TrafficInspection.init)
             }
         )
+        // Of connections there is nothing to be looked at: such a run stands in no other one's way.
+        let isBare = inspectOptions != nil && self.display.inspection == nil
+        self.nameWithoutInspector = isBare ? name ?? targets.map(\.description).joined(separator: ", ") : nil
         self.server = try TunnelServer(
             authorities: edgeOptions.authorities(),
             retries: !edgeOptions.noRetry,
@@ -81,6 +88,7 @@ struct ServingRun: Sendable {
         let settling = Task { await ProgramMemory.settle() }
         defer { settling.cancel() }
         let file = InspectorFile()
+        if let nameWithoutInspector { file.writeNone(name: nameWithoutInspector) }
         let inspector = self.display.inspection.map { self.inspect($0, registering: file) }
         let trimming = self.display.inspection.map { inspection in Task { await QuietTrim.run(inspection.ring) } }
         let edgeAnswers = self.display.inspection.map { inspection in

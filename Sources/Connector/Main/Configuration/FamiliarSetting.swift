@@ -73,7 +73,12 @@ struct FamiliarSetting: Sendable {
             advice: "culvert start --ca-file FILE trusts the edge by it, and culvert login --ca-file FILE remembers it."
         ),
         FamiliarSetting(names: ["remote-port"], home: .tunnel, setting: "port"),
-        FamiliarSetting(names: ["authtoken", "api-key"], home: .file, setting: "api-key-file"),
+        FamiliarSetting(
+            names: ["authtoken", "api-key"],
+            home: .file,
+            setting: "api-key-file",
+            advice: "“api-key-file”, at the top of the file, names a file that holds it."
+        ),
         FamiliarSetting(names: ["server-addr", "server", "region"], home: .file, setting: "edge"),
         FamiliarSetting(names: ["ha-connections", "pool-count"], home: .file, setting: "connections"),
         FamiliarSetting(names: ["web-addr", "web-server"], home: .file, setting: "inspect"),

@@ -13,7 +13,7 @@ import Musl
 import Darwin
 #endif
 
-/// The file in which a run says where its inspector is, for the commands of the same user.
+/// The file in which a run says where its inspector is, or that it has none, for the commands of the same user.
 ///
 /// The run holds a lock on it, which the system takes back however the program ends: a number of a process would be
 /// somebody else's after a restart of the machine.
@@ -21,8 +21,11 @@ final class InspectorFile: Sendable {
     /// What the file holds.
     struct Content: Codable, Equatable, Sendable {
         var pid: Int32
-        var url: String
+        /// Where the inspector is; `nil` for a run that has none.
+        var url: String?
         var token: String?
+        /// What is served without an inspector, as a person knows it: `hooks`.
+        var name: String?
     }
 
     /// `nil` where there is no folder for such files.
@@ -45,10 +48,20 @@ final class InspectorFile: Sendable {
         return UserState.folder("running", environment: environment)
     }
 
-    /// Writes the file; without it, the commands try the usual ports.
+    /// Writes where the inspector is; without the file, the commands have to be told.
     func write(url: String, token: String?) {
         let bare = url.prefix { $0 != "?" }
-        let content = Content(pid: getpid(), url: String(bare.hasSuffix("/") ? bare.dropLast() : bare), token: token)
+        self.write(Content(pid: getpid(), url: String(bare.hasSuffix("/") ? bare.dropLast() : bare), token: token))
+    }
+
+    /// Writes that the run has no inspector: nobody is to take another one's requests for its own.
+    ///
+    /// - Parameter name: What is served.
+    func writeNone(name: String?) {
+        self.write(Content(pid: getpid(), name: name))
+    }
+
+    private func write(_ content: Content) {
         guard let path, let data = try? JSONEncoder().encode(content),
             let descriptor = Self.make(path, holding: data)
         else { return }
