@@ -61,7 +61,7 @@ extension CredentialFiles {
             _ = fchown(descriptor, uid_t(truncatingIfNeeded: owner), gid_t(truncatingIfNeeded: group))
             _ = fchmod(descriptor, mode_t(truncatingIfNeeded: permissions) & 0o770 | 0o600)
         } else {
-            self.giveAway(descriptor, to: folder, path)
+            self.giveAway(descriptor, path)
         }
         let isWritten = data.withUnsafeBytes { bytes in
             var rest = bytes[...]
@@ -83,16 +83,20 @@ extension CredentialFiles {
 
 extension CredentialFiles {
     /// Gives a new file that root makes to the owner of its folder: that is whom the edge runs as.
-    private static func giveAway(_ descriptor: Int32, to folder: Int32, _ path: String) {
-        var status = stat()
-        guard geteuid() == 0, fstat(folder, &status) == 0, status.st_uid != 0 else { return }
-        guard fchown(descriptor, status.st_uid, status.st_gid) != 0 else { return }
+    private static func giveAway(_ descriptor: Int32, _ path: String) {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        guard geteuid() == 0, let attributes = try? FileManager.default.attributesOfItem(atPath: folder),
+            let user = attributes[.ownerAccountID] as? UInt, let group = attributes[.groupOwnerAccountID] as? UInt,
+            user != 0
+        else { return }
+        let number = uid_t(truncatingIfNeeded: user)
+        guard fchown(descriptor, number, gid_t(truncatingIfNeeded: group)) != 0 else { return }
         let reason = String(cString: strerror(errno))
-        let owner = UserName.of(status.st_uid)
-        LogSink.standardError.write(
+        let owner = UserName.of(number)
+        let text =
             "culvert-edge: \(path) stays root's (\(reason)), and its folder is \(owner)'s: chown \(owner) it, if the edge "
-                + "runs as \(owner)\n"
-        )
+            + "runs as \(owner)\n"
+        _ = text.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 }
 

@@ -81,7 +81,7 @@ extension CredentialFiles {
             reader.report("cluster.redis.ca", "\(ShownPath.text(path)): \(message)")
         }
         do {
-            if let path = configuration.inbox.keyFile { _ = try EdgeInboxes.keys(at: path) }
+            if let path = configuration.inbox.keyFile { _ = try self.sealingKeys(at: path) }
         } catch {
             reader.report("inbox.key-file", "\(error)")
         }

@@ -70,7 +70,7 @@ struct EdgeInboxes: Sendable {
         options.maximumBytes = configuration.inbox.maxSize.bytes
         return try RedisInboxStore(
             try EdgeRegistry.settings(of: configuration.cluster, url: url),
-            keys: try Self.keys(at: path),
+            keys: try CredentialFiles.sealingKeys(at: path),
             options: options,
             eventLoop: eventLoop,
             logger: logger
@@ -89,20 +89,7 @@ struct EdgeInboxes: Sendable {
             let text = Data("\(SealingKeys.makeKey())\n".utf8)
             _ = FileManager.default.createFile(atPath: path, contents: text, attributes: attributes)
         }
-        return try self.keys(at: path)
-    }
-
-    /// Reads the file that `inbox.key-file` names.
-    static func keys(at path: String) throws -> SealingKeys {
-        let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-        guard let data = FileManager.default.contents(atPath: file) else {
-            throw CredentialFiles.Failure(path: path, message: CredentialFiles.fault(path))
-        }
-        try CredentialFiles.checkPrivate(path)
-        guard let keys = SealingKeys(String(decoding: data, as: UTF8.self)) else {
-            throw CredentialFiles.Failure(path: path, message: "each line has to be a key of 32 bytes in base 64")
-        }
-        return keys
+        return try CredentialFiles.sealingKeys(at: path)
     }
 
     /// Makes the tunnels of inboxes again, so that what is sent to them is kept before any connector is back.
