@@ -104,7 +104,10 @@ package final class LinkTable: PeerLinks {
     /// An edge that was dialled could not be reached, or is not the one that was meant.
     func failed(_ pod: PodID, _ error: any Error) {
         self.recorder.linkFailed()
-        self.logger.notice("another edge could not be reached", metadata: ["pod": "\(pod)", "why": "\(error)"])
+        self.logger.notice(
+            "another edge could not be reached",
+            metadata: ["pod": "\(pod)", "why": "\(LinkFaultWords.of(error))"]
+        )
         let silent = self.state.withLock { $0.places.failed(pod, now: .now()) }
         silent?.run { $0.giveUp() }
     }

@@ -237,8 +237,23 @@ struct TunnelTokensTests {
         #expect(tokens.life(of: token) == .failure(.revoked))
         let (other, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 60)
         let later = try await tokens.verify(other, for: id).get()
-        self.clock.advance(by: 60)
+        // It says that it was issued after the end of those before it, which reaches beyond this edge's clock.
+        #expect(later.claims.exp == later.claims.iat.rounded(.up) + 60)
+        self.clock.advance(by: later.claims.exp - self.clock.now.timeIntervalSince1970)
         #expect(tokens.life(of: later) == .failure(.expired))
+    }
+
+    @Test("An edge alone ends what it has issued so far, and issues by its own clock")
+    func alone() async throws {
+        let clock = self.clock
+        let tokens = try await TunnelTokens(keys: [self.keyA], isAlone: true, now: { clock.now })
+        let (before, _) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 6)
+        tokens.end(tokens.cutoff(), of: try self.id("my-app"))
+        self.clock.advance(by: 1)
+        let (_, claims) = try await tokens.issue(for: self.specification(), edge: "http://e", lifetime: 6)
+        #expect(claims.iat == clock.now.timeIntervalSince1970)
+        #expect(claims.exp == claims.iat + 6)
+        #expect(self.refusal(await tokens.verify(before, for: try self.id("my-app"))) == .revoked)
     }
 
     @Test("The memory of ended tokens is bounded")

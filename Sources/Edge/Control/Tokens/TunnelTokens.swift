@@ -41,16 +41,23 @@ package final class TunnelTokens: TunnelTokenVerifier {
     /// Those of access tokens.
     private let accessCutoffs = Mutex(TokenCutoffs())
     private let accessEnded = Mutex<(@Sendable (TunnelID, _ issuedUntil: Double) -> Void)?>(nil)
+    private let reach: Double
     private let now: @Sendable () -> Date
 
     /// Makes the issuer.
     ///
     /// - Parameters:
     ///   - keys: The keys, the signing one first.
+    ///   - isAlone: Whether no other edge issues tokens with these keys, whose clock could be ahead.
     ///   - now: The clock.
     /// - Throws: ``CredentialError``.
-    package init(keys: [SigningKey], now: @escaping @Sendable () -> Date = { Date() }) async throws {
+    package init(
+        keys: [SigningKey],
+        isAlone: Bool = false,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) async throws {
         self.ring = Mutex(try await Self.ring(of: keys))
+        self.reach = isAlone ? 0 : Self.reach
         self.now = now
     }
 
@@ -74,13 +81,12 @@ package final class TunnelTokens: TunnelTokenVerifier {
         servedFrom: String? = nil,
         lifetime: TimeInterval
     ) async throws -> (token: String, claims: TunnelTokenClaims) {
-        let now = self.now().timeIntervalSince1970
         let issuedAt = self.moment(after: self.knownEnds(of: specification.id).issuedUntil)
         let claims = TunnelTokenClaims(
             sub: specification.id.description,
             edge: edge,
             url: url,
-            exp: (now + lifetime).rounded(.up),
+            exp: (issuedAt + lifetime).rounded(.up),
             iat: issuedAt,
             jti: RequestID().description,
             own: specification.owner,
@@ -158,7 +164,7 @@ package final class TunnelTokens: TunnelTokenVerifier {
 
     /// What ends every token that has been issued so far; now, or after an overlap.
     func cutoff(endingAt date: Date? = nil) -> TokenCutoffs.Cutoff {
-        let issuedUntil = self.now().timeIntervalSince1970 + Self.reach
+        let issuedUntil = self.now().timeIntervalSince1970 + self.reach
         return TokenCutoffs.Cutoff(issuedUntil: issuedUntil, endAt: date?.timeIntervalSince1970 ?? 0)
     }
 
@@ -207,12 +213,11 @@ package final class TunnelTokens: TunnelTokenVerifier {
         edge: String,
         lifetime: TimeInterval
     ) async throws -> (token: String, claims: AccessClaims) {
-        let now = self.now().timeIntervalSince1970
         let issuedAt = self.moment(after: self.knownEnds(of: specification.id).access)
         let claims = AccessClaims(
             sub: specification.id.description,
             edge: edge,
-            exp: (now + lifetime).rounded(.up),
+            exp: (issuedAt + lifetime).rounded(.up),
             iat: issuedAt,
             jti: RequestID().description,
             own: specification.owner

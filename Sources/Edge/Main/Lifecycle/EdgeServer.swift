@@ -70,7 +70,10 @@ struct EdgeServer: Service {
         self.group = group
         self.started = started
         self.reload = reload
-        self.tokens = try await TunnelTokens(keys: credentials.signingKeys)
+        self.tokens = try await TunnelTokens(
+            keys: credentials.signingKeys,
+            isAlone: configuration.cluster.redisURL == nil
+        )
         self.tokens.whenAccessEnds { [accessSessions] in accessSessions.end(of: $0, issuedUntil: $1) }
         self.registry = try EdgeRegistry(
             configuration,
