@@ -85,11 +85,7 @@ extension EndToEnd {
         func loopOfTLS() async throws {
             let scratch = try ScratchFolder()
             let certificate = try await SelfSigned(name: "IP:127.0.0.1", in: scratch)
-            let edge = try await EdgeProcess(
-                in: scratch,
-                arguments: ["--dev"] + certificate.edgeArguments,
-                scheme: "https"
-            )
+            let edge = try await EdgeProcess.ofTLS(certificate, in: scratch)
             let served = try RunningProcess(
                 Programs.product("culvert"),
                 ["http", "https://localhost:\(edge.port)", "--edge", edge.url, "--ca-file", certificate.file.path],
@@ -107,11 +103,7 @@ extension EndToEnd {
         func killedEdge() async throws {
             let scratch = try ScratchFolder()
             let certificate = try await SelfSigned(name: "IP:127.0.0.1", in: scratch)
-            let edge = try await EdgeProcess(
-                in: scratch,
-                arguments: ["--dev"] + certificate.edgeArguments,
-                scheme: "https"
-            )
+            let edge = try await EdgeProcess.ofTLS(certificate, in: scratch)
             let served = try RunningProcess(
                 Programs.product("culvert"),
                 ["http", "9", "--edge", edge.url, "--ca-file", certificate.file.path],
@@ -237,11 +229,7 @@ extension EndToEnd {
             connector.send(signal: SIGTERM)
             _ = try await connector.end()
             let certificate = try await SelfSigned(name: "DNS:localhost", in: scratch)
-            let edge = try await EdgeProcess(
-                in: scratch,
-                arguments: ["--dev"] + certificate.edgeArguments,
-                scheme: "https"
-            )
+            let edge = try await EdgeProcess.ofTLS(certificate, in: scratch)
             let key = scratch.file("key.txt")
             try Data(edge.apiKey.utf8).write(to: key)
             let login = try await RunningProcess.culvert(

@@ -53,11 +53,7 @@ extension EndToEnd {
         func trustedLogin() async throws {
             let scratch = try ScratchFolder()
             let certificate = try await SelfSigned(name: "IP:127.0.0.1", in: scratch)
-            let edge = try await EdgeProcess(
-                in: scratch,
-                arguments: ["--dev"] + certificate.edgeArguments,
-                scheme: "https"
-            )
+            let edge = try await EdgeProcess.ofTLS(certificate, in: scratch)
             func culvert(_ arguments: [String]) async throws -> (end: ChildProcess.End, error: String) {
                 let process = try RunningProcess(
                     Programs.product("culvert"),

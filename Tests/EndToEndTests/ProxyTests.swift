@@ -160,11 +160,7 @@ extension EndToEnd {
         func authorities() async throws {
             let scratch = try ScratchFolder()
             let certificate = try await SelfSigned(name: "DNS:localhost", in: scratch)
-            let edge = try await EdgeProcess(
-                in: scratch,
-                arguments: ["--dev"] + certificate.edgeArguments,
-                scheme: "https"
-            )
+            let edge = try await EdgeProcess.ofTLS(certificate, in: scratch)
             func list(
                 _ host: String,
                 _ more: [String],

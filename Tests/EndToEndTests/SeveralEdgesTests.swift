@@ -115,6 +115,8 @@ extension EndToEnd {
             func replaceKeys(_ names: [String]) async throws {
                 try write(names)
                 for edge in cluster.edges { edge.process.send(signal: SIGHUP) }
+                // The second time it has been said already, and what follows is waited for.
+                for edge in cluster.edges { try await edge.process.hasSaid("reloaded keys and limits") }
             }
             let tunnel = try await cluster.edges[0].createTunnel(#"{"name":"my-app"}"#, in: scratch)
             let connector = try await cluster.connect(tunnel, to: origin.port)

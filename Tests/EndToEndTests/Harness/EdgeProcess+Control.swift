@@ -87,3 +87,10 @@ extension EdgeProcess {
         throw HarnessFailure("there is no figure \(name)")
     }
 }
+
+extension EdgeProcess {
+    /// Starts an edge that speaks TLS and knows an API key of its own.
+    static func ofTLS(_ certificate: SelfSigned, in scratch: ScratchFolder) async throws -> EdgeProcess {
+        try await EdgeProcess(in: scratch, arguments: ["--dev"] + certificate.edgeArguments, scheme: "https")
+    }
+}

@@ -65,17 +65,16 @@ extension EdgeConfiguration {
     }
 
     private func checkLinks(_ reader: inout SettingsReader) {
-        let tls = [
-            ("cluster.tls.certificate", self.cluster.certificateFile), ("cluster.tls.key", self.cluster.privateKeyFile),
-            ("cluster.tls.ca", self.cluster.authorityFile),
-        ]
-        if let set = tls.first(where: { $0.1 != nil }), let missing = tls.first(where: { $0.1 == nil }) {
-            reader.report(set.0, "cluster.tls.certificate, .key and .ca need each other, and \(missing.0) is not set")
+        let files = self.cluster.tlsFiles
+        let set = files.first { $0.path != nil }
+        if let set, let missing = files.first(where: { $0.path == nil }) {
+            reader.report(
+                set.setting,
+                "cluster.tls.certificate, .key and .ca need each other, and \(missing.setting) is not set"
+            )
         }
         guard let listen = self.cluster.listen else {
-            if let set = tls.first(where: { $0.1 != nil }) {
-                reader.report(set.0, "there is no cluster.listen that this could be for")
-            }
+            if let set { reader.report(set.setting, "there is no cluster.listen that this could be for") }
             if self.cluster.advertise != nil {
                 reader.report("cluster.advertise", "there is no cluster.listen that this could be for")
             }

@@ -94,6 +94,13 @@ struct EdgeConfiguration: Sendable {
         var certificateFile: String?
         var privateKeyFile: String?
         var authorityFile: String?
+        /// The same by the settings that name them, all of which are needed if one is.
+        var tlsFiles: [(setting: String, path: String?)] {
+            [
+                ("cluster.tls.certificate", self.certificateFile), ("cluster.tls.key", self.privateKeyFile),
+                ("cluster.tls.ca", self.authorityFile),
+            ]
+        }
         var maxGuests = 65_536
         /// Whether connectors are asked to go elsewhere where this edge has more of them than others.
         var rebalance = false

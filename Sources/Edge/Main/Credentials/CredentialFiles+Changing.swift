@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EdgeTunnels
-import Program
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -36,7 +35,7 @@ extension CredentialFiles {
         let isThere = FileManager.default.fileExists(atPath: file)
         let old = isThere ? try self.read(File.self, at: path) : nil
         guard let new = try change(old) else { return }
-        guard self.replace(file, in: folder, with: try self.text(of: new)) else {
+        guard self.replace(file, with: try self.text(of: new)) else {
             throw Failure(path: path, message: "the file can't be written")
         }
     }
@@ -48,7 +47,7 @@ extension CredentialFiles {
     }
 
     /// Puts another file in the place of one in a single step, so that a reader sees one or the other.
-    private static func replace(_ path: String, in folder: Int32, with data: Data) -> Bool {
+    private static func replace(_ path: String, with data: Data) -> Bool {
         let temporary = "\(path).\(RequestID().description.prefix(8))"
         // Private from the first moment on.
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)

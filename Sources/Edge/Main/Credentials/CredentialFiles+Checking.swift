@@ -89,11 +89,10 @@ extension CredentialFiles {
     }
 
     private static func checkLinks(_ cluster: EdgeConfiguration.Cluster, _ reader: inout SettingsReader) {
-        let files = [
-            ("cluster.tls.certificate", cluster.certificateFile), ("cluster.tls.key", cluster.privateKeyFile),
-            ("cluster.tls.ca", cluster.authorityFile),
-        ]
-        func setting(of path: String) -> String { files.first { $0.1 == path }?.0 ?? "cluster.tls.certificate" }
+        let files = cluster.tlsFiles
+        func setting(of path: String) -> String {
+            files.first { $0.path == path }?.setting ?? "cluster.tls.certificate"
+        }
         do {
             for case (_, let path?) in files where FileFault.of(path) != nil {
                 throw Failure(path: path, message: self.fault(path))
