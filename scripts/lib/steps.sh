@@ -28,13 +28,18 @@ step() {
     step_lines+=("$(printf '  %s %5ds  %s' "$verdict" $((SECONDS - start)) "$title")")
 }
 
-# keep_failures NAME LOG keeps what LOG tells of failures, or its end where no line does, for the summary.
+# keep_failures NAME LOG keeps what LOG tells of failures, and its end, for the summary. The end always, since a tool that
+# says of itself what it can do has lines that look like a failure.
 keep_failures() {
     local lines
     # What an issue says of itself follows in lines of its own.
     lines=$(grep -aE -A 3 '✘|error:|Fatal error|AddressSanitizer' "$2" | grep -avE '✘.* (Suite|Test run) |^--$' |
         awk '!seen[$0]++' | head -n 40)
-    printf '%s:\n%s\n' "$1" "${lines:-$(tail -n 15 "$2")}" | cut -c 1-600 >>"$STEP_FAILURES"
+    {
+        printf '%s:\n' "$1"
+        [ -z "$lines" ] || printf '%s\n  ... and its end:\n' "$lines"
+        tail -n 15 "$2"
+    } | cut -c 1-600 >>"$STEP_FAILURES"
 }
 
 # kept NAME COMMAND... runs a command and keeps what it tells of failures. The script that calls it has set pipefail.
