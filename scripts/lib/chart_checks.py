@@ -272,6 +272,11 @@ def check_edge(edge, objects, name, folder):
     if "redis.password-file:" in file.read_text():
         write_secret({"password": base64.b64encode(b"secret")}, folder)
         flags += ["--cluster-redis-password-file", f"{folder}/password"]
+    if "key-file: /etc/culvert/inbox/inbox.key" in file.read_text():
+        # The chart's own key, or somebody else's, as `openssl rand -base64 32` writes it.
+        keys = [thing["data"] for thing in objects if thing["kind"] == "Secret" and "inbox.key" in thing.get("data", {})]
+        write_secret(keys[0] if keys else {"inbox.key": base64.b64encode(base64.b64encode(bytes(32)) + b"\n")}, folder)
+        flags += ["--inbox-key-file", f"{folder}/inbox.key"]
     if "redis.ca:" in file.read_text():
         flags += ["--cluster-redis-ca", f"{folder}/tls.crt"]
     if "tls.certificate:" in file.read_text():
