@@ -8,12 +8,18 @@ import NIOCore
 import Protocol
 import Synchronization
 
-/// Counts what links do.
+/// Counts what links do; called from any thread.
 package protocol LinkRecorder: Sendable {
-    /// A link has opened.
-    func linkOpened()
-    /// A link is over.
-    func linkClosed()
+    /// A link has opened, does otherwise than before, or is gone.
+    ///
+    /// - Parameters:
+    ///   - old: How it did; `nil` for one that has opened.
+    ///   - new: How it does; `nil` for one that is gone.
+    func linkChanged(from old: LinkReach.State?, to new: LinkReach.State?)
+    /// What is under way over a link has changed.
+    func linkStreamsChanged(from old: LinkFigures, to new: LinkFigures)
+    /// Another edge, or the connector behind it, has refused a stream of this edge, of which nothing was delivered.
+    func streamRejected(_ code: ErrorCode)
     /// An edge could not be reached.
     func linkFailed()
     /// A stream of another edge goes on to a connector of this one.
@@ -22,6 +28,14 @@ package protocol LinkRecorder: Sendable {
     func streamRefused()
     /// Somebody would open a link by a token that is none, or not for this edge.
     func linkRefused()
+}
+
+/// What one link adds to the figures of all.
+package struct LinkFigures: Equatable, Sendable {
+    /// The streams that this edge has opened.
+    package var outgoing = 0
+    /// The streams that the other edge has opened, and this one passes on.
+    package var incoming = 0
 }
 
 /// The links of this edge: at most one to each other edge that it opens streams over, dialled when it is needed.
@@ -191,7 +205,6 @@ package final class LinkTable: PeerLinks {
             let (waiting, silent) = state.places.opened(handle, to: link.pod)
             return (waiting, silent, state.isClosing)
         }
-        self.recorder.linkOpened()
         guard !isClosing else { return link.drain(gracePeriod: .seconds(1)) }
         for tunnel in waiting { link.attach(tunnel) }
         // By now what it has under way has somewhere else to go.
@@ -207,7 +220,6 @@ package final class LinkTable: PeerLinks {
     /// A link is over; on its event loop.
     func ended(_ link: PeerLink) {
         let handle = LinkHandle(link)
-        self.recorder.linkClosed()
         let done = self.state.withLock { state -> (@Sendable () -> Void)? in
             state.links.remove(handle)
             return state.links.isEmpty ? state.whenEmpty.take() : nil

@@ -27,6 +27,11 @@ final class PeerLink: SessionDelegate {
     private var handler: SessionHandler?
     private var ways: [TunnelID: Way] = [:]
     private var notices = SilenceNotices()
+    /// The streams of the other edge.
+    private let incoming = StreamGroup()
+    /// As what the link is counted, from its beginning to its end.
+    private var counted: LinkReach.State?
+    private var figures = LinkFigures()
     private var looks = 0
     private var idleLooks = 0
     private var look: Scheduled<Void>?
@@ -80,7 +85,10 @@ final class PeerLink: SessionDelegate {
         // It fell silent while this was on its way to the event loop: the tunnel waits with the others.
         guard self.reach.state == .ready else { return self.table.attach(tunnel, at: self.pod) }
         if self.ways[tunnel.id]?.session != nil, tunnel.hasWay(to: self.pod) { return }
-        let session = TunnelSession.way(of: tunnel.id, to: self.pod, over: handler, on: self.eventLoop)
+        let recorder = self.table.recorder
+        let session = TunnelSession.way(of: tunnel.id, to: self.pod, over: handler, on: self.eventLoop) {
+            recorder.streamRejected($0)
+        }
         let silentSince = self.ways[tunnel.id]?.silentSince
         self.ways[tunnel.id] = Way(session: session, tunnel: tunnel, silentSince: silentSince)
         tunnel.attach(session, at: self.pod, self.reach)
@@ -106,6 +114,7 @@ final class PeerLink: SessionDelegate {
             return stream.reject(code: .draining, reason: "no connector of the tunnel is here")
         }
         self.table.recorder.streamRelayed()
+        stream.join(self.incoming)
         StreamJoint.relay(stream, over: session)
         // From now on the other edge is told when that changes.
         if self.notices.passedOn(id, isSuspect: tunnel.isSuspect) { self.tell(true, of: id) }
@@ -155,6 +164,7 @@ final class PeerLink: SessionDelegate {
             return handler.close(code: .protocolError, reason: "the other side is not the edge that was meant")
         }
         self.handler = handler
+        self.count(as: .ready)
         self.table.opened(self)
         self.logger.info(
             "link opened",
@@ -169,10 +179,10 @@ final class PeerLink: SessionDelegate {
         let isSilent = handler.isSilent
         guard self.handler != nil, self.reach.state != .over, isSilent != (self.reach.state == .silent) else { return }
         if isSilent {
-            self.reach.state = .silent
+            self.become(.silent)
             self.table.fellSilent(self, ways: self.ways.compactMapValues { $0.session == nil ? nil : $0.tunnel })
         } else if let waiting = self.table.spoke(self) {
-            self.reach.state = .ready
+            self.become(.ready)
             for tunnel in waiting { self.attach(tunnel) }
             for way in self.ways.values { if let session = way.session { way.tunnel?.spoke(at: session) } }
         }
@@ -195,6 +205,8 @@ final class PeerLink: SessionDelegate {
             return
         }
         self.handler = nil
+        self.count(as: nil)
+        self.count(LinkFigures())
         self.table.ended(self)
         self.logger.info(
             "link closed",
@@ -206,7 +218,7 @@ final class PeerLink: SessionDelegate {
 
     /// Opens no more streams; what is under way goes on.
     private func close() {
-        self.reach.state = .over
+        self.become(.over)
         // Nothing but idle connections to origins would keep the other edge from leaving.
         for way in self.ways.values { way.session?.pool.value.close() }
         self.ways.removeAll()
@@ -236,10 +248,32 @@ final class PeerLink: SessionDelegate {
         self.handler?.drain(code: .shutdown, gracePeriod: gracePeriod, reconnectAfter: .zero)
     }
 
+    // MARK: Figures
+
+    private func become(_ state: LinkReach.State) {
+        self.reach.state = state
+        // One that never opened is counted as a failure.
+        if self.counted != nil { self.count(as: self.reach.state) }
+    }
+
+    private func count(as state: LinkReach.State?) {
+        self.table.recorder.linkChanged(from: self.counted, to: state)
+        self.counted = state
+    }
+
+    private func count(_ figures: LinkFigures) {
+        guard figures != self.figures else { return }
+        self.table.recorder.linkStreamsChanged(from: self.figures, to: figures)
+        self.figures = figures
+    }
+
     private func scheduleLook() {
         self.look = self.eventLoop.assumeIsolated().scheduleTask(in: Self.lookInterval) {
             guard let handler = self.handler else { return }
-            let isUsed = handler.activeStreamCount > 0
+            let streams = handler.activeStreamCount
+            let incoming = self.incoming.count
+            self.count(LinkFigures(outgoing: max(0, streams - incoming), incoming: incoming))
+            let isUsed = streams > 0
             self.idleLooks = isUsed ? 0 : self.idleLooks + 1
             if isUsed { handler.requestEcho() } else { self.notices.rest() }
             self.tellOwed()

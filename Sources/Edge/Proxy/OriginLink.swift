@@ -299,6 +299,7 @@ final class OriginLink: @unchecked Sendable {  // The compiler knows no variable
 
     func failed(_ error: StreamError, _ circumstances: Circumstances) {
         self.connection = nil
+        self.session.streamEnded(error)
         if self.isLocal {
             self.tell { $0.originFailed(.stream(error, circumstances)) }
         } else {

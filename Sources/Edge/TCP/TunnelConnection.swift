@@ -34,8 +34,8 @@ package final class TunnelConnection {
     private var tunnel: Tunnel?
     private var policy = TunnelPolicy()
     private var tried: [UInt64] = []
-    /// The edge whose connector was tried last, if it is not this one.
-    private var otherEdge: PodID?
+    /// What was tried last.
+    private var session: TunnelSession?
     private var fault: ConnectionFault?
     private var place = Place.none
     private var isCounted = false
@@ -298,7 +298,7 @@ package final class TunnelConnection {
     private func open(on session: TunnelSession) {
         guard let end = self.end else { return }
         self.tried.append(session.id)
-        self.otherEdge = session.otherEdge
+        self.session = session
         let visitor = NIOLoopBound(end, eventLoop: self.channel.eventLoop)
         let bound = NIOLoopBound(self, eventLoop: self.channel.eventLoop)
         let kept = end.unacceptedBytes
@@ -401,7 +401,7 @@ package final class TunnelConnection {
             ConnectionEntry(
                 id: self.id,
                 tunnelID: self.tunnelID,
-                otherEdge: self.otherEdge,
+                otherEdge: self.session?.otherEdge,
                 kind: self.kind,
                 port: self.port,
                 bytesReceived: received,
@@ -416,6 +416,7 @@ package final class TunnelConnection {
 
 extension TunnelConnection: JointSupervisor {
     func streamWasRefused(_ error: StreamError) -> Bool {
+        self.session?.streamEnded(error)
         // Whether the origin can be reached another connection of the connector does not know better.
         guard ConnectionFault(error) != .originUnreachable else { return false }
         return self.tryAgain()

@@ -3,9 +3,11 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import Protocol
 import Testing
 
 @testable import Edge
+@testable import EdgeLinks
 @testable import EdgeTunnels
 
 @Suite("Figures")
@@ -19,6 +21,30 @@ struct FiguresTests {
         #expect(metrics.prometheusText().contains("\nculvert_streams 2\n"))
         #expect(metrics.prometheusText().contains("\nculvert_window_stalls_total 6\n"))
     }
+
+    @Test("A link is counted by how it does, and what another edge makes up is no series of its own")
+    func links() {
+        let metrics = EdgeMetrics()
+        func shows(_ line: String) -> Bool { metrics.prometheusText().contains("\n\(line)\n") }
+        for (old, new) in [(nil, .ready), (nil, .ready), (.ready, .silent), (.silent, .over)] as [States] {
+            metrics.links.linkChanged(from: old, to: new)
+        }
+        #expect(shows(#"culvert_links{state="ready"} 1"#) && shows(#"culvert_links{state="silent"} 0"#))
+        #expect(shows(#"culvert_links{state="ending"} 1"#))
+        metrics.links.linkChanged(from: .over, to: nil)
+        #expect(shows(#"culvert_links{state="ending"} 0"#))
+        metrics.links.linkStreamsChanged(from: LinkFigures(), to: LinkFigures(outgoing: 3, incoming: 2))
+        metrics.links.linkStreamsChanged(from: LinkFigures(outgoing: 3, incoming: 2), to: LinkFigures(incoming: 2))
+        #expect(shows(#"culvert_active_link_streams{direction="out"} 0"#))
+        #expect(shows(#"culvert_active_link_streams{direction="in"} 2"#))
+        for code in [.draining, ErrorCode(rawValue: 0x8000_0001), .internalError] as [ErrorCode] {
+            metrics.links.streamRejected(code)
+        }
+        #expect(shows(#"culvert_link_rejects_total{code="DRAINING"} 1"#))
+        #expect(shows(#"culvert_link_rejects_total{code="INTERNAL_ERROR"} 2"#))
+    }
+
+    private typealias States = (LinkReach.State?, LinkReach.State?)
 
     @Test("The process is read from /proc, whatever its name")
     func process() throws {

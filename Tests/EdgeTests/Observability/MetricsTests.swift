@@ -42,9 +42,9 @@ struct MetricsTests {
         return Set(lines.map { String($0.dropFirst("# TYPE ".count)).replacing(" ", with: " | ") })
     }
 
-    @Test("docs/operations.md lists each metric with its type, and no other")
+    @Test("docs/metrics.md lists each metric with its type, and no other")
     func documentation() throws {
-        let rows = try self.text(of: "docs/operations.md").split(separator: "\n")
+        let rows = try self.text(of: "docs/metrics.md").split(separator: "\n")
             .filter { $0.hasPrefix("| `culvert_") || $0.hasPrefix("| `process_") }
             .map { $0.split(separator: "|").prefix(2).map { $0.trimmingCharacters(in: [" ", "`"]) } }
             .map { $0.joined(separator: " | ") }

@@ -2,6 +2,7 @@
 
 import ControlAPI
 import Foundation
+import Protocol
 import RedisServer
 import Testing
 
@@ -13,8 +14,35 @@ extension MetricCase {
         [
             MetricCase("culvert_links") { _ in
                 try await Self.relay { one, other, _ async throws -> Void in
-                    #expect(try await one.metric("culvert_links") == 1)
+                    #expect(try await one.metric("culvert_links", "ready") == 1)
+                    #expect(try await other.metric("culvert_links", "ready") == 1)
                     #expect(try await other.metric("culvert_links") == 1)
+                }
+            },
+            MetricCase("culvert_active_link_streams") { _ in
+                try await Self.relay(origin: .silent) { one, other, connector async throws -> Void in
+                    async let answer = other.get("/my-app/")
+                    try await one.until("both edges see it") {
+                        let incoming = try await one.metric("culvert_active_link_streams", "in")
+                        let outgoing = try await other.metric("culvert_active_link_streams", "out")
+                        return incoming == 1 && outgoing == 1
+                    }
+                    #expect(try await one.metric("culvert_active_link_streams") == 1)
+                    #expect(try await other.metric("culvert_active_link_streams") == 1)
+                    try await connector.drop()
+                    _ = try await answer
+                    try await one.until("it falls") {
+                        let here = try await one.metric("culvert_active_link_streams")
+                        return try await here + other.metric("culvert_active_link_streams") == 0
+                    }
+                }
+            },
+            MetricCase("culvert_link_rejects_total") { _ in
+                try await Self.relay(origin: .rejects(.connectRefused)) { one, other, _ async throws -> Void in
+                    #expect(try await other.get("/my-app/").status == 502)
+                    #expect(try await other.metric("culvert_link_rejects_total", "CONNECT_REFUSED") == 1)
+                    #expect(try await other.metric("culvert_link_rejects_total") == 1)
+                    #expect(try await one.metric("culvert_link_rejects_total") == 0)
                 }
             },
             MetricCase("culvert_link_streams_total") { _ in
@@ -24,6 +52,7 @@ extension MetricCase {
                     try await one.until("it has left") { try await one.metric("culvert_active_sessions") == 0 }
                     _ = try await other.get("/my-app/")
                     #expect(try await one.metric("culvert_link_streams_total", "refused") == 1)
+                    #expect(try await other.metric("culvert_link_rejects_total", "DRAINING") == 1)
                 }
             },
             MetricCase("culvert_link_refusals_total") { _ in
@@ -67,9 +96,10 @@ extension MetricCase {
         ]
     }
 
-    /// Has an edge asked for a tunnel whose connector is at another one.
+    /// Has an edge asked for a tunnel whose connector is at another one, unless its origin says something else than usual.
     private static func relay(
         advertising advertisement: [String] = [],
+        origin: ScriptedConnector.Origin = .ok,
         _ body: (EdgeUnderTest, EdgeUnderTest, ScriptedConnector) async throws -> Void
     ) async throws {
         let server = try RedisServer()
@@ -80,11 +110,12 @@ extension MetricCase {
         let key = ["CULVERT_AUTH_SIGNING_KEY": Data(repeating: 7, count: 32).base64EncodedString()]
         try await EdgeUnderTest.run(arguments + advertisement, environment: key) { one in
             try await EdgeUnderTest.run(arguments, environment: key) { other in
-                let connector = try await one.connect(try await one.makeTunnel(#"{"name":"my-app"}"#))
+                let tunnel = try await one.makeTunnel(#"{"name":"my-app"}"#)
+                let connector = try await one.connect(tunnel, origin: origin)
                 try await one.until("the session is known") {
                     try server.ask(["HGETALL", "cv:t:my-app"]).contains("s:")
                 }
-                _ = try await other.get("/my-app/")
+                if case .answers = origin { _ = try await other.get("/my-app/") }
                 try await body(one, other, connector)
             }
         }

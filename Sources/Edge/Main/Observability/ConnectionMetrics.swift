@@ -55,7 +55,7 @@ struct ConnectionMetrics: Sendable {
         if let fault = entry.fault { self.errors[fault]?.increment() }
     }
 
-    /// What docs/operations.md explains, in its order.
+    /// What docs/metrics.md explains, in its order.
     static let descriptions = [
         MetricDescription(
             "culvert_active_connections",

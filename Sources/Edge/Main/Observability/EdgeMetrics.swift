@@ -219,7 +219,7 @@ final class EdgeMetrics: SessionRecorder {
 }
 
 extension EdgeMetrics {
-    /// What docs/operations.md explains, in its order.
+    /// What docs/metrics.md explains, in its order.
     private static var descriptions: [MetricDescription] {
         Self.ownDescriptions + LinkMetrics.descriptions + ConnectionMetrics.descriptions + InboxMetrics.descriptions
     }

@@ -78,11 +78,13 @@ extension TunnelSession {
     ///   - pod: The other edge.
     ///   - link: The session with it.
     ///   - eventLoop: Its event loop.
+    ///   - rejected: Told of each stream that was refused, on any thread.
     package static func way(
         of tunnelID: TunnelID,
         to pod: PodID,
         over link: SessionHandler,
-        on eventLoop: any EventLoop
+        on eventLoop: any EventLoop,
+        rejected: @escaping @Sendable (ErrorCode) -> Void
     )
         -> TunnelSession
     {
@@ -92,7 +94,8 @@ extension TunnelSession {
             implementation: nil,
             otherEdge: pod,
             connectedAt: Date.distantPast,
-            tokenIssuedAt: 0
+            tokenIssuedAt: 0,
+            rejected: rejected
         )
     }
 }

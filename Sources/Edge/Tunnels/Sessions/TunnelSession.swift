@@ -37,6 +37,8 @@ package final class TunnelSession: Upstream, Sendable {
     package let otherEdge: PodID?
     /// When it connected.
     let connectedAt: Date
+    /// Told of each stream that was refused; `nil` where nobody counts them.
+    private let rejected: (@Sendable (ErrorCode) -> Void)?
     /// What was last seen on the event loop, for readers on other threads.
     private struct Sample {
         var roundTrip: TimeAmount?
@@ -63,6 +65,7 @@ package final class TunnelSession: Upstream, Sendable {
     ///   - connectedAt: When it connected.
     ///   - tokenIssuedAt: When its token was issued, in seconds since 1970.
     ///   - signedBy: The key that signed the token.
+    ///   - rejected: Told of each stream that was refused, on any thread.
     ///   - makeRoomElsewhere: Gives up an idle connection of another tunnel that shares the connection.
     init(
         over upstream: any Upstream,
@@ -73,6 +76,7 @@ package final class TunnelSession: Upstream, Sendable {
         connectedAt: Date,
         tokenIssuedAt: Double,
         signedBy: SigningKeyStamp? = nil,
+        rejected: (@Sendable (ErrorCode) -> Void)? = nil,
         makeRoomElsewhere: (() -> Void)? = nil
     ) {
         self.id = upstream.id
@@ -89,6 +93,7 @@ package final class TunnelSession: Upstream, Sendable {
         self.servedFrom = servedFrom
         self.otherEdge = otherEdge
         self.connectedAt = connectedAt
+        self.rejected = rejected
         self.sample = Mutex(Sample(tokenIssuedAt: tokenIssuedAt, signedBy: signedBy))
     }
 
@@ -112,6 +117,11 @@ package final class TunnelSession: Upstream, Sendable {
     /// Tells the connector something of the tunnel; on the event loop.
     func tell(_ notice: ByteBuffer) {
         self.upstream.value.tell(notice)
+    }
+
+    /// A stream that was opened here has ended; from any thread.
+    package func streamEnded(_ error: StreamError) {
+        if error.origin == .rejected { self.rejected?(error.code) }
     }
 
     // MARK: Figures
