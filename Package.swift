@@ -448,6 +448,8 @@ let package = Package(
                 "ControlAPI",
                 "EdgeDirectory",
                 "EdgeTunnels",
+                "Mux",
+                "Protocol",
                 "RESP",
                 "Redis",
                 "RedisServer",

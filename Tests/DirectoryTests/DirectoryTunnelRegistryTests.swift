@@ -172,6 +172,47 @@ struct DirectoryTunnelRegistryTests {
         #expect(found.owner == "bob" && found.policy.ipAllow == ["192.0.2.0/24"])
     }
 
+    @Test("A name that goes to another owner, who has spoken later, ends what the one before has of it, as it is heard")
+    func moved() async throws {
+        let edges = (0..<3).map { _ in EdgeOfTest(self.directory) }
+        let events = Mutex<[DirectoryEvent]>([])
+        let told = Mutex<[String]>([])
+        self.directory.onEvent { event in events.withLock { $0.append(event) } }
+        let (one, visited, next) = (edges[0], edges[1], edges[2])
+        let served = try await one.restore(.of("aaa"), issuedAt: 50)
+        let connector = EndedUpstream()
+        _ = served.join(try await connector.session(issuedAt: 50), slot: nil)
+        one.registry.sessionsChanged(of: served)
+        await one.registry.publisher.publish()
+        let guest = try #require(try await visited.registry.find(served.id))
+        let way = EndedUpstream()
+        guest.attach(try await way.session(issuedAt: 0), at: one.registry.publisher.pod, LinkReach())
+        visited.registry.whenMoved { id, owner in told.withLock { $0.append("\(id) \(owner)") } }
+
+        // Nothing was deleted, and neither edge has looked.
+        _ = try await next.restore(.of("aaa", owner: "bob", version: 150), issuedAt: 150)
+        #expect(events.withLock { $0 } == [.moved(served.id, owner: "bob")])
+        for edge in edges { await edge.registry.heard(.moved(served.id, owner: "bob")) }
+        #expect(visited.registry.tunnel(served.id) == nil && guest.isDeleted)
+        try await RedisUnderTest.until("what visitors have under way there is over") { way.isEnded }
+        #expect(told.withLock { Set($0) } == ["aaa bob"])
+        await one.registry.publisher.publish()
+        try await RedisUnderTest.until("the connector is told") { connector.isEnded }
+        #expect(next.registry.tunnel(served.id)?.owner == "bob" && next.registry.tunnel(served.id)?.isDeleted == false)
+        #expect(try await visited.registry.find(served.id)?.owner == "bob")
+    }
+
+    @Test("A policy that turns out to be another owner's ends what there is of the one before")
+    func changedByAnother() async throws {
+        let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
+        let tunnel = try await one.restore(.of("aaa"), issuedAt: 50)
+        let guest = try #require(try await other.registry.find(tunnel.id))
+        let next = try await one.restore(.of("aaa", owner: "bob", version: 150), issuedAt: 150)
+        try await one.registry.change(next, to: TunnelPolicy(), at: 160)
+        await other.registry.heard(.changed(tunnel.id, version: 160))
+        #expect(other.registry.tunnel(tunnel.id) == nil && guest.isDeleted)
+    }
+
     @Test("What an edge may have missed it looks up: what was deleted goes, and what is as it was stays")
     func missed() async throws {
         let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))

@@ -18,6 +18,7 @@ extension DirectoryEvent {
         var e: String?
         var v: String?
         var i: String?
+        var o: String?
     }
 
     /// Reads what a script told; `nil` for what an edge of another version tells, which is for those who know it.
@@ -42,6 +43,9 @@ extension DirectoryEvent {
         case "policy":
             guard let version = message.v.flatMap({ Double($0) }) else { return nil }
             self = .changed(id, version: version)
+        case "owner":
+            guard let owner = message.o else { return nil }
+            self = .moved(id, owner: owner)
         case "idle": self = .forgotten(id)
         default: return nil
         }

@@ -210,6 +210,7 @@ private final class AccessVisit: SessionDelegate {
             tunnel: self.tunnelID,
             tokenIssuedAt: self.claims.iat,
             signedBy: self.signedBy,
+            owner: self.claims.own,
             lifetime: .nanoseconds(Int64(max(0, min(lifetime, 1e9)) * 1e9))
         )
         guard self.place != nil else {

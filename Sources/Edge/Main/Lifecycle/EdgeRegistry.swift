@@ -155,6 +155,7 @@ struct EdgeRegistry: Sendable {
         await withTaskGroup { group in
             group.addTask { await registry.publisher.run() }
             group.addTask { await self.beat(registry.publisher) }
+        registry.whenMoved { accessSessions.end(of: $0, unlessOwnedBy: $1) }
             group.addTask {
                 // A tunnel that nobody else visits is not looked at for long, and these sessions ask for nothing.
                 await self.events.run(by: registry, visited: { accessSessions.tunnels }) { event in

@@ -10,6 +10,7 @@ import Synchronization
 package final class AccessSessions: Sendable {
     private struct Entry {
         var tunnel: TunnelID
+        var owner: String
         var tokenIssuedAt: Double
         var signedBy: SigningKeyStamp
         var session: NIOLoopBound<SessionHandler>
@@ -38,11 +39,13 @@ package final class AccessSessions: Sendable {
 
     /// Adds a session, on its event loop; it ends with its token.
     ///
+    /// - Parameter owner: Who owned the tunnel when the token was issued.
     /// - Returns: What to take it away with; `nil` if the tunnel has as many as it may have.
     package func join(
         _ session: SessionHandler,
         on eventLoop: any EventLoop,
         tunnel: TunnelID,
+        owner: String,
         tokenIssuedAt: Double,
         signedBy: SigningKeyStamp,
         lifetime: TimeAmount
@@ -55,6 +58,7 @@ package final class AccessSessions: Sendable {
             state.last += 1
             state.entries[state.last] = Entry(
                 tunnel: tunnel,
+                owner: owner,
                 tokenIssuedAt: tokenIssuedAt,
                 signedBy: signedBy,
                 session: bound,
@@ -85,6 +89,14 @@ package final class AccessSessions: Sendable {
     package func end(of tunnel: TunnelID, issuedUntil: Double) {
         let ended = self.state.withLock { state in
             state.entries.values.filter { $0.tunnel == tunnel && $0.tokenIssuedAt <= issuedUntil }
+        }
+        for entry in ended { entry.session.eventLoop.execute { Self.end(entry.session) } }
+    }
+
+    /// Ends the sessions of a tunnel whose tokens were issued for that of another owner.
+    package func end(of tunnel: TunnelID, unlessOwnedBy owner: String) {
+        let ended = self.state.withLock { state in
+            state.entries.values.filter { $0.tunnel == tunnel && $0.owner != owner }
         }
         for entry in ended { entry.session.eventLoop.execute { Self.end(entry.session) } }
     }

@@ -39,6 +39,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     private let absent = Mutex(RecentAbsences<TunnelID>())
     /// Of which tunnels something may have been missed.
     private let missed = Mutex(DirtyTunnels<TunnelID>())
+    private let moved = Mutex<(@Sendable (TunnelID, _ owner: String) -> Void)?>(nil)
     /// How many of them are looked up at a time.
     private static let width = 64
 
@@ -76,7 +77,10 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
             guard let self, self.guests.withLock({ $0.contains(tunnel.id) }), tunnel.sessions.isEmpty else { return }
             await self.forget(tunnel)
         }
-        self.seeker.whenTaken { [weak self] tunnel in await self?.giveUp(tunnel) }
+        self.seeker.whenTaken { [weak self] tunnel, owner in
+            self?.tellMoved(tunnel.id, to: owner)
+            await self?.giveUp(tunnel)
+        }
     }
 
     package func tunnel(_ id: TunnelID) -> Tunnel? { self.local.tunnel(id) }
@@ -253,6 +257,13 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
 
     // MARK: What other edges do
 
+    /// Has somebody told of names that are another owner's now, as soon as that is known here.
+    package func whenMoved(_ body: @escaping @Sendable (TunnelID, _ owner: String) -> Void) {
+        self.moved.withLock { $0 = body }
+    }
+
+    private func tellMoved(_ id: TunnelID, to owner: String) { self.moved.withLock { $0 }?(id, owner) }
+
     /// Takes up what was done at another edge, or here.
     package func heard(_ event: DirectoryEvent) async {
         switch event {
@@ -275,12 +286,20 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         case .changed(let id, let version):
             guard let tunnel = self.local.tunnel(id), tunnel.version < version else { return }
             do {
-                guard let entry = try await self.directory.find(id), entry.specification.owner == tunnel.owner
-                else { return }
+                guard let entry = try await self.directory.find(id) else { return }
+                guard entry.specification.owner == tunnel.owner else {
+                    return await self.seeker.found(entry, of: tunnel)
+                }
                 tunnel.adopt(entry.specification)
             } catch {
                 self.missed.withLock { $0.mark(id) }
             }
+        case .moved(let id, let owner):
+            self.tellMoved(id, to: owner)
+            guard let tunnel = self.local.tunnel(id), tunnel.owner != owner else { return }
+            // Those of this edge end with what the directory says of their tokens.
+            self.publisher.tellAgain(id)
+            await self.lookAround(for: tunnel)
         case .forgotten(let id):
             guard let tunnel = self.local.tunnel(id), tunnel.sessions.isEmpty else { return }
             await self.forget(tunnel)

@@ -92,22 +92,30 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
     }
 
     package func join(_ arrival: DirectoryArrival) async throws -> DirectoryAdmission {
+        let (admission, isMoved) = try self.admit(arrival)
+        if isMoved { self.tell(.moved(arrival.specification.id, owner: arrival.specification.owner)) }
+        return admission
+    }
+
+    private func admit(_ arrival: DirectoryArrival) throws -> (DirectoryAdmission, isMoved: Bool) {
         try self.change { state, now in
+            var isMoved = false
             var specification = arrival.specification
             let id = specification.id
             if state.cutoffs.isEnded(issuedAt: arrival.issuedAt, of: id, now: now) {
-                return .ended(Self.ends(of: id, state))
+                return (.ended(Self.ends(of: id, state)), isMoved)
             }
             if let known = state.records[id]?.specification, known.owner != specification.owner {
-                guard specification.outranks(known.version, of: known.owner) else { return .taken }
+                guard specification.outranks(known.version, of: known.owner) else { return (.taken, isMoved) }
                 state.records[id] = nil
+                isMoved = true
             }
             if let known = state.records[id]?.specification {
                 if specification.version <= known.version { specification = known }
             } else if let lease = state.leases[id], lease.end > now,
                 !specification.outranks(lease.specification.version, of: lease.specification.owner)
             {
-                guard lease.specification.owner == specification.owner else { return .taken }
+                guard lease.specification.owner == specification.owner else { return (.taken, isMoved) }
                 (specification.policy, specification.form, specification.version) = (
                     lease.specification.policy, lease.specification.form, lease.specification.version
                 )
@@ -118,14 +126,16 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
             record.specification.version = specification.version
             state.leases[id] = nil
             if let place = arrival.place {
-                if record.sessions[place.slot] == nil, record.sessions.count >= arrival.limit { return .full }
+                if record.sessions[place.slot] == nil, record.sessions.count >= arrival.limit {
+                    return (.full, isMoved)
+                }
                 record.sessions[place.slot] = place.pod
                 record.idleUntil = nil
             } else if record.sessions.isEmpty {
                 record.idleUntil = now + Double(self.times.idleExpiry) / 1000
             }
             state.records[id] = record
-            return .joined(Self.entry(record, state))
+            return (.joined(Self.entry(record, state)), isMoved)
         }
     }
 

@@ -31,7 +31,7 @@ package final class RouteSeeker: SessionSeeker {
     private let underWay = Mutex<Set<TunnelID>>([])
     private let links = Mutex<(any PeerLinks)?>(nil)
     private let gone = Mutex<(@Sendable (Tunnel) async -> Void)?>(nil)
-    private let taken = Mutex<(@Sendable (Tunnel) async -> Void)?>(nil)
+    private let taken = Mutex<(@Sendable (Tunnel, _ owner: String) async -> Void)?>(nil)
     /// Learns of edges that have come since the last beat.
     private let refresh: @Sendable () async -> Void
 
@@ -68,7 +68,7 @@ package final class RouteSeeker: SessionSeeker {
     }
 
     /// Has somebody told of tunnels whose names are another owner's now.
-    func whenTaken(_ body: @escaping @Sendable (Tunnel) async -> Void) {
+    func whenTaken(_ body: @escaping @Sendable (Tunnel, _ owner: String) async -> Void) {
         self.taken.withLock { $0 = body }
     }
 
@@ -113,10 +113,10 @@ package final class RouteSeeker: SessionSeeker {
         }
         self.tokens.learn(entry.ends, of: tunnel.id)
         guard entry.specification.owner == tunnel.owner else {
-            // What the ways lead to is another tunnel, which has another policy.
-            tunnel.keepWays(to: [])
+            // What the ways lead to is another tunnel, which has another policy; what is under way went to the one before.
+            for way in tunnel.takeWays() { way.revoke() }
             tunnel.soughtInVain()
-            if let taken = self.taken.withLock({ $0 }) { await taken(tunnel) }
+            if let taken = self.taken.withLock({ $0 }) { await taken(tunnel, entry.specification.owner) }
             return
         }
         tunnel.adopt(entry.specification)

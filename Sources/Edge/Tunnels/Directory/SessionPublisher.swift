@@ -20,6 +20,8 @@ package final class SessionPublisher: Sendable {
         var dirty = DirtyTunnels<TunnelID>()
         var told: [TunnelID: Told] = [:]
         var round = 0
+        /// Of which it is told again in this round.
+        var again: Set<TunnelID> = []
     }
 
     /// How many tunnels are told of at a time.
@@ -74,6 +76,12 @@ package final class SessionPublisher: Sendable {
         self.signal.yield()
     }
 
+    /// Tells the directory again of a tunnel's sessions, and learns whether they may go on.
+    func tellAgain(_ id: TunnelID) {
+        self.state.withLock { _ = $0.again.insert(id) }
+        self.mark(id)
+    }
+
     /// Tells the directory what changes, until the task is cancelled.
     package func run() async {
         for await _ in self.signals { await self.publish() }
@@ -100,7 +108,11 @@ package final class SessionPublisher: Sendable {
     private func publish(_ id: TunnelID) async throws {
         let tunnel = self.local.tunnel(id)
         let here = tunnel?.slots(of: self.pod.description) ?? []
-        let (known, round) = self.state.withLock { ($0.told[id], $0.round) }
+        let (known, round) = self.state.withLock { state in
+            var known = state.told[id]
+            if state.again.remove(id) != nil { known?.round = -1 }
+            return (known, state.round)
+        }
         var slots = known?.slots ?? []
         // In no round, unless all of it worked: what failed is told again, and not taken for told.
         var toldIn = -1

@@ -121,6 +121,8 @@ package enum DirectoryEvent: Equatable, Sendable {
     case accessEnded(TunnelID, issuedUntil: Double)
     /// A tunnel has another policy.
     case changed(TunnelID, version: Double)
+    /// A name is another owner's, who has spoken later: what the one before has under it is over.
+    case moved(TunnelID, owner: String)
     /// A tunnel was forgotten, since nothing was connected to it for long.
     case forgotten(TunnelID)
     /// An edge has come, or is back, and says this of itself.
