@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Visitors: requests at a steady rate, and conversations."""
+"""Visitors: requests at a steady rate, conversations, and listeners."""
 import asyncio
 import hashlib
 import itertools
@@ -106,3 +106,23 @@ class Conversation:
     async def stop(self):
         self.over = True
         await self.task
+
+
+class Listener(Conversation):
+    """An event stream whose events come in order, until it is stopped or lost."""
+
+    async def run(self):
+        try:
+            async with aiohttp.ClientSession() as session:
+                async with session.get(self.url + "/events", timeout=aiohttp.ClientTimeout(sock_read=20)) as there:
+                    async for line in there.content:
+                        if self.over:
+                            return
+                        if line == b"\n":
+                            continue
+                        if line != f"data: {self.turns}\n".encode():
+                            raise ConnectionError(repr(line))
+                        self.turns += 1
+            raise ConnectionError("the stream has ended")
+        except (OSError, aiohttp.ClientError, asyncio.TimeoutError) as error:
+            self.lost = repr(error)

@@ -7,12 +7,16 @@ import time
 
 import aiohttp
 
-from load import Conversation, Load
+from load import Conversation, Listener, Load
 from stage import IS_FULL_SIZE, Nginx, Stage, Traefik, bound, failures, until
 
 
 async def rolling(edge, culvert, folder, rounds, rate, is_behind_traefik=False):
-    """Every edge is replaced, as a rollout does: the next one is there before the old one is told to stop."""
+    """Every edge is replaced, as a rollout does: the next one is there before the old one is told to stop.
+
+    In every other round the proxy in front goes on for a second with an edge that has been told to stop, as one does that
+    learns of it by an API.
+    """
     arguments = ["--shutdown-delay", "2s", "--shutdown-grace", "10s", "--cluster-lease", "3s",
                  "--tunnel-unknown-hold", "5s"]
     front = Traefik if is_behind_traefik else Nginx
@@ -30,7 +34,7 @@ async def rolling(edge, culvert, folder, rounds, rate, is_behind_traefik=False):
         talks, untouched = [], 0
         turns = 0
         await asyncio.sleep(2)
-        for _ in range(rounds):
+        for number in range(rounds):
             for position in range(3):
                 leaving = edges[position]
                 pods = await stage.pods()
@@ -40,13 +44,17 @@ async def rolling(edge, culvert, folder, rounds, rate, is_behind_traefik=False):
                     for name in names:
                         places = set(stage.places(name))
                         if other is not leaving and not places & set(pods.get(leaving, [])):
-                            talks.append(Conversation(f"{other.url}/{name}", name).start())
+                            talks += [kind(f"{other.url}/{name}", name).start() for kind in (Conversation, Listener)]
                 await asyncio.sleep(1)
                 await spare.start()
                 edges[position] = spare
-                stage.front.use(edges)
+                is_told_late = number % 2 == 0
+                stage.front.use(edges + [leaving] if is_told_late else edges)
                 await asyncio.sleep(0.3)
                 leaving.signal(signal.SIGTERM)
+                if is_told_late:
+                    await asyncio.sleep(1)
+                    stage.front.use(edges)
                 end = await leaving.gone()
                 if end != 0:
                     failures.append(f"an edge ended with {end}")

@@ -2,6 +2,7 @@
 """Three edges with their Redis, nginx or Traefik in front of them, connectors, and an origin."""
 import asyncio
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -299,7 +300,7 @@ class Connector:
 
 
 class Origin:
-    """Answers `/number` with what it was asked, uploads with their digest, and conversations with an echo."""
+    """Answers `/number` with what it was asked, uploads with their digest, conversations with an echo, and tells events."""
 
     def __init__(self):
         self.port, self.asked = free_port(), 0
@@ -308,6 +309,7 @@ class Origin:
         application = web.Application(client_max_size=1 << 30)
         application.router.add_get("/echo", self.echo)
         application.router.add_get("/big/{bytes}", self.big)
+        application.router.add_get("/events", self.events)
         application.router.add_route("*", "/{rest:.*}", self.answer)
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
@@ -327,6 +329,17 @@ class Origin:
             await response.write(chunk[:left])
             left -= len(chunk)
         return response
+
+    async def events(self, request):
+        """An event each 100 ms, with its number, for as long as somebody listens."""
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for number in itertools.count():
+            try:
+                await response.write(f"data: {number}\n\n".encode())
+            except ConnectionError:
+                return response
+            await asyncio.sleep(0.1)
 
     async def echo(self, request):
         socket_ = web.WebSocketResponse()
