@@ -12,18 +12,23 @@ import Testing
 
 @Suite("Errors of the control API")
 struct ProblemTests {
+    private static let tunnel: TunnelID = {
+        var generator = SystemRandomNumberGenerator()
+        return TunnelID("my-app") ?? TunnelID.random(using: &generator)
+    }()
     private static let decision = RateDecision(isAllowed: false, remaining: 0, resetSeconds: 3)
 
     /// One of each.
     static let all: [Problem] = [
         .invalidBody(field: nil, detail: "d"), .invalidParameter(field: "f", detail: "d"), .missingCredentials,
         .invalidCredentials, .invalidToken, .oneTimePasswordRequired, .invalidOneTimePassword, .notFound,
-        .tunnelNotFound, .methodNotAllowed(allowed: []), .nameTaken("n"), .nameReserved("n"),
+        .tunnelNotFound(Self.tunnel), .methodNotAllowed(allowed: []), .nameTaken("n"), .nameReserved("n"),
         .tooManyTunnels(limit: 1), .bodyTooLarge(limit: 1), .unsupportedMediaType,
         .rateLimited(Self.decision, by: .calls),
         .draining, .internalError, .crowded(retryAfter: 7), .kindDiffers("n", .http, isPrivate: false),
         .kindNotServed(.tcp),
-        .portTaken(1), .noPortFree(1...2), .registryUnavailable, .inboxNotServed, .inboxNotFound, .messageNotFound,
+        .portTaken(1), .noPortFree(1...2), .registryUnavailable, .inboxNotServed, .inboxNotFound(Self.tunnel),
+        .messageNotFound("m", of: Self.tunnel),
         .tooManyInboxes(limit: 1), .inboxUnavailable, .foreignPage("d."), .sessionEnded, .adminsOnly,
         .servedElsewhere("n", by: TunnelNotice.Connector(implementation: nil, remoteAddress: nil)),
     ]
@@ -117,6 +122,20 @@ struct ProblemTests {
     func codes() {
         #expect(Set(Self.all.map(\.code)).count == Self.all.count)
         #expect(Self.all.allSatisfy { !$0.title.isEmpty && !$0.detail.isEmpty })
+    }
+
+    @Test("What there is not is named, and so is the tunnel where it was looked for")
+    func names() {
+        #expect(
+            Problem.tunnelNotFound(Self.tunnel).detail
+                == "There is no tunnel my-app, or it belongs to another API key."
+        )
+        #expect(Problem.inboxNotFound(Self.tunnel).detail.hasPrefix("The tunnel my-app has no inbox: "))
+        #expect(
+            Problem.messageNotFound("msg_1", of: Self.tunnel).detail.hasPrefix(
+                "The inbox of my-app has no message msg_1, "
+            )
+        )
     }
 
     @Test("Errors that ask for patience or credentials say so in their fields")

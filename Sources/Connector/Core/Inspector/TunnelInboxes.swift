@@ -111,7 +111,11 @@ package final class TunnelInboxes: Sendable {
 
     private static func check(_ name: String) throws(ProblemDetails) {
         guard (1...Self.longestName).contains(name.utf8.count) else {
-            throw .inspector(404, "message_not_found", "The inbox has no message of this id.")
+            throw .inspector(
+                404,
+                "message_not_found",
+                "The inbox has no message of this id: one has 1 to \(Self.longestName) signs."
+            )
         }
     }
 

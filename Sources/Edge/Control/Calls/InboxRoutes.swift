@@ -138,7 +138,7 @@ struct InboxRoutes: Sendable {
         let found = try await self.asking {
             try await desk.asking { try await desk.store.message(id, of: tunnel.id) }
         }
-        guard let found else { throw Problem.messageNotFound }
+        guard let found else { throw Problem.messageNotFound(id, of: tunnel.id) }
         return try JSONBody.response(
             .ok,
             InboxMessageContent(
@@ -174,8 +174,9 @@ struct InboxRoutes: Sendable {
 
     private func change(_ change: MessageChange, _ context: ControlContext) async throws -> Int {
         let (tunnel, _, desk) = try await self.inbox(context)
-        let changed = try await self.change(change, .one(try self.messageID(context)), tunnel, desk)
-        guard changed > 0 else { throw Problem.messageNotFound }
+        let id = try self.messageID(context)
+        let changed = try await self.change(change, .one(id), tunnel, desk)
+        guard changed > 0 else { throw Problem.messageNotFound(id, of: tunnel.id) }
         return changed
     }
 
@@ -210,7 +211,7 @@ struct InboxRoutes: Sendable {
     private func inbox(_ context: ControlContext) async throws -> (Tunnel, InboxRecord, InboxDesk) {
         let tunnel = try await self.tunnels.tunnel(context)
         guard let desk, let record = desk.record(tunnel.id), record.owner == tunnel.owner else {
-            throw Problem.inboxNotFound
+            throw Problem.inboxNotFound(tunnel.id)
         }
         return (tunnel, record, desk)
     }

@@ -16,7 +16,7 @@ enum Problem: Error, Equatable {
     case oneTimePasswordRequired
     case invalidOneTimePassword
     case notFound
-    case tunnelNotFound
+    case tunnelNotFound(TunnelID)
     case methodNotAllowed(allowed: [HTTPRequest.Method])
     case nameTaken(String)
     case nameReserved(String)
@@ -33,8 +33,8 @@ enum Problem: Error, Equatable {
     case registryUnavailable
     case crowded(retryAfter: Int)
     case inboxNotServed
-    case inboxNotFound
-    case messageNotFound
+    case inboxNotFound(TunnelID)
+    case messageNotFound(String, of: TunnelID)
     case tooManyInboxes(limit: Int)
     case inboxUnavailable
     case foreignPage(String)
@@ -112,7 +112,7 @@ enum Problem: Error, Equatable {
         case .oneTimePasswordRequired: "This key needs a one-time code: send six digits in the field Culvert-OTP."
         case .invalidOneTimePassword: "The code in the field Culvert-OTP is wrong, old or used: wait for the next one."
         case .notFound: "There is no such call; GET /api/openapi.json describes those that there are."
-        case .tunnelNotFound: "There is no tunnel of this id, or it belongs to another API key."
+        case .tunnelNotFound(let id): "There is no tunnel \(id), or it belongs to another API key."
         case .methodNotAllowed(let allowed): "Use \(allowed.map(\.rawValue).joined(separator: " or ")) here."
         case .nameTaken(let name): "The name \(name) belongs to another API key: choose another one."
         case .nameReserved(let name): "The name \(name) is reserved: choose another one."
@@ -135,9 +135,10 @@ enum Problem: Error, Equatable {
         case .crowded(let seconds): "Many connectors arrive at once: this one is expected in \(seconds) s."
         case .inboxNotServed:
             "This edge keeps no webhooks: whoever runs it sets inbox.directory and inbox.key-file. Inboxes are for public tunnels of kind http."
-        case .inboxNotFound:
-            "The tunnel has no inbox: culvert inbox set makes one, as does PUT /api/tunnels/{id}/inbox."
-        case .messageNotFound: "The inbox has no message of this id, or not any more."
+        case .inboxNotFound(let id):
+            "The tunnel \(id) has no inbox: culvert inbox set \(id) makes one, as does PUT /api/tunnels/\(id)/inbox."
+        case .messageNotFound(let message, let id):
+            "The inbox of \(id) has no message \(message), or not any more: culvert inbox list \(id) shows those that it has."
         case .tooManyInboxes(let limit): "This API key already has \(limit) inboxes: delete one first."
         case .inboxUnavailable: "The edge can't keep anything now, and nothing was changed: try again in a moment."
         case .foreignPage(let why): "\(why) The dashboard answers its own page alone."

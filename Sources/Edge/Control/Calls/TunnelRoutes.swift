@@ -321,7 +321,7 @@ struct TunnelRoutes: Sendable {
         }
         context.audit.note(tunnelID: id.description)
         guard let tunnel = try await self.find(id), principal.mayManage(tunnelsOf: tunnel.owner) else {
-            throw Problem.tunnelNotFound
+            throw Problem.tunnelNotFound(id)
         }
         return tunnel
     }

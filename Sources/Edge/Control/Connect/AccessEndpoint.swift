@@ -128,7 +128,9 @@ package struct AccessEndpoint: ConnectEndpoint {
         } catch {
             return answer.refuse(.registryUnavailable)
         }
-        guard let tunnel = found, tunnel.owner == access.claims.own else { return answer.refuse(.tunnelNotFound) }
+        guard let tunnel = found, tunnel.owner == access.claims.own else {
+            return answer.refuse(.tunnelNotFound(tunnelID))
+        }
         // This edge may have missed that the token was ended at another one.
         await self.registry.lookAround(for: tunnel)
         if let refusal = self.tokens.checkAccess(access.claims, to: tunnelID) {
