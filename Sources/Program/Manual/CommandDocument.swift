@@ -67,7 +67,8 @@ extension CommandDocument {
     /// - Returns: The commands before it, the word, and the commands that there are in its place.
     package func unknownCommand(in words: [String]) -> (before: [String], word: String, known: [String])? {
         var (command, before) = (self, [String]())
-        for word in words {
+        // `help` is followed by the command that it is about.
+        for word in words.first == "help" ? words.dropFirst() : words[...] {
             guard let commands = command.subcommands, !commands.isEmpty, !word.hasPrefix("-"), word != "help" else {
                 return nil
             }

@@ -208,6 +208,34 @@ struct FamiliarFlagTests {
     }
 
     @Test(
+        "Who asks for the help of a wrong command gets the one that was meant",
+        arguments: [
+            ("help htpp", "There is no command “htpp”. Did you mean “culvert http”?"),
+            ("htpp --help", "There is no command “htpp”. Did you mean “culvert http”?"),
+            ("htpp -h", "There is no command “htpp”. Did you mean “culvert http”?"),
+            ("help tunnels lst", "There is no command “tunnels lst”. Did you mean “culvert tunnels list”?"),
+            ("tunnels lst --help", "There is no command “tunnels lst”. Did you mean “culvert tunnels list”?"),
+            ("help tunnel", "There is no command “tunnel”. A local server is exposed by culvert http 3000."),
+            ("help zzzzzz", "There is no command “zzzzzz”. culvert --help lists those that there are."),
+        ]
+    )
+    func help(line: String, words: String) {
+        #expect(CulvertCommand.wrongHelp(TypedCommand(words: line.split(separator: " ").map(String.init))) == words)
+    }
+
+    @Test(
+        "Help that there is, is left to the parser",
+        arguments: [
+            "help", "help http", "help tunnels list", "--help", "http --help", "tunnels --help", "3000 --help",
+            "htpp 3000",
+            "http 3000 -- npm --help", "help 3000",
+        ]
+    )
+    func rightHelp(line: String) {
+        #expect(CulvertCommand.wrongHelp(TypedCommand(words: line.split(separator: " ").map(String.init))) == nil)
+    }
+
+    @Test(
         "A wrong command below another one gets the one that was meant, too",
         arguments: [
             ("tunnels lst", "Did you mean “culvert tunnels list”?"), ("tunnels rm x", "“culvert tunnels delete”"),

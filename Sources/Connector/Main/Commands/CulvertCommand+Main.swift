@@ -11,6 +11,8 @@ extension CulvertCommand {
     /// - Parameter words: The arguments without the program's name.
     static func run(_ words: [String]) async {
         let typed = TypedCommand(words: words)
+        // The parser shows the help of the program in the place of that of a command that there is not.
+        if let wrong = self.wrongHelp(typed) { self.end(typed, saying: wrong) }
         let command: any ParsableCommand
         do {
             command = try self.parseAsRoot(typed.understood)
@@ -32,25 +34,37 @@ extension CulvertCommand {
     /// Ends the program because its arguments make no sense, and says what would.
     private static func refuse(_ typed: TypedCommand, _ error: any Error) -> Never {
         guard self.exitCode(for: error).rawValue == CommandStatus.usage.rawValue else { self.exit(withError: error) }
-        let message = self.message(for: error)
-        let correction = self.correction(of: typed)
-        if typed.wantsJSON {
-            let event = StatusEvent.stopped(
-                exitCode: CommandStatus.usage.rawValue,
-                message: ShownText.stripped(correction ?? message)
-            )
-            Logger(label: "culvert") { _ in StandardErrorLog(format: .json, level: .error) }.report(event)
-            self.exit(withError: ExitCode(CommandStatus.usage.rawValue))
-        }
-        guard let correction else {
-            StandardStream.error.write(self.report(of: error) + "\n")
-            self.exit(withError: ExitCode(CommandStatus.usage.rawValue))
-        }
-        let columns = TerminalDevice(.error).columns
-        StandardStream.error.write(
-            ShownText.stripped(correction).hanging(from: "culvert: ", columns: columns) + "\n"
-        )
+        if let correction = self.correction(of: typed) { self.end(typed, saying: correction) }
+        if typed.wantsJSON { self.end(typed, saying: self.message(for: error)) }
+        StandardStream.error.write(self.report(of: error) + "\n")
         self.exit(withError: ExitCode(CommandStatus.usage.rawValue))
+    }
+
+    /// Ends the program with a sentence about its arguments.
+    private static func end(_ typed: TypedCommand, saying sentence: String) -> Never {
+        let sentence = ShownText.stripped(sentence)
+        if typed.wantsJSON {
+            let event = StatusEvent.stopped(exitCode: CommandStatus.usage.rawValue, message: sentence)
+            Logger(label: "culvert") { _ in StandardErrorLog(format: .json, level: .error) }.report(event)
+        } else {
+            let columns = TerminalDevice(.error).columns
+            StandardStream.error.write(sentence.hanging(from: "culvert: ", columns: columns) + "\n")
+        }
+        self.exit(withError: ExitCode(CommandStatus.usage.rawValue))
+    }
+
+    /// What is said to who asks for the help of a command that there is not; `nil` if there is one, or no help is asked for.
+    static func wrongHelp(_ typed: TypedCommand) -> String? {
+        var words = typed.understood
+        if words.first == "help" {
+            words.removeFirst()
+        } else {
+            guard words.prefix(while: { $0 != "--" }).contains(where: { ["-h", "--help"].contains($0) }) else {
+                return nil
+            }
+        }
+        guard self.document?.unknownCommand(in: words) != nil else { return nil }
+        return self.correction(of: TypedCommand(words: words))
     }
 
     /// What the parser says, under the name that all other failures bear.
