@@ -123,11 +123,12 @@ struct AddedMemberTests {
         "A file of tunnels takes it within its bounds, and names it and the line otherwise",
         arguments: [
             ("host-fallback: on", nil), ("visitor-idle-seconds: 90", nil), ("inbox: keep", nil),
+            ("visitor-idle-seconds: 1m", nil),
             ("admins: [{username: a, password: b}]", nil), ("hooks-from: [\"::/0\"]", nil),
             ("host-fallback: 3", "c.yaml:4: “host-fallback” has to be on or off."),
             (
                 "visitor-idle-seconds: 91",
-                "c.yaml:4: “visitor-idle-seconds” has to be a whole number of seconds from 5 to 90."
+                "c.yaml:4: “visitor-idle-seconds” has to be a number of seconds from 5 to 90, or a time as 30s or 5m."
             ),
             ("inbox: x", "c.yaml:4: “inbox” has to be none, keep or forward."),
             (
@@ -163,7 +164,7 @@ struct AddedMemberTests {
     @Test("It is a flag, with its choices, bounds and default in the help and in completions")
     func flags() throws {
         let line = """
-            --host-fallback on --visitor-idle 90 --inbox keep --admins a:b:c --admins d:e --hooks-from ::/0 --path-mode keep
+            --host-fallback on --visitor-idle 90s --inbox keep --admins a:b:c --admins d:e --hooks-from ::/0 --path-mode keep
             """
         let values = try Command.parse(line.split(separator: " ").map(String.init)).policy.values()
         #expect(
@@ -179,7 +180,8 @@ struct AddedMemberTests {
         let help = Command.helpMessage(columns: 1_000)
         for text in [
             "--host-fallback <on|off>", "reaches the tunnel of the Referer (default: off).", "--visitor-idle <seconds>",
-            "(5 to 90; default: 30)", "--inbox <none|keep|forward>", "--admins <user:password>", "--admins-file <file>",
+            "(5 to 90, also as 30s or 5m; default: 30)", "--inbox <none|keep|forward>", "--admins <user:password>",
+            "--admins-file <file>",
             "--hooks-from <network>", "(may be repeated; default: everybody)",
         ] {
             #expect(help.contains(text), "\(text)")
@@ -194,8 +196,8 @@ struct AddedMemberTests {
         "A flag's value that is out of bounds is refused, and no secret is repeated",
         arguments: [
             ("--host-fallback yes", "--host-fallback has to be on or off."),
-            ("--visitor-idle 4", "--visitor-idle has to be a whole number of seconds from 5 to 90."),
-            ("--visitor-idle 1m", "--visitor-idle has to be a whole number of seconds from 5 to 90."),
+            ("--visitor-idle 4", "--visitor-idle has to be a number of seconds from 5 to 90, or a time as 30s or 5m."),
+            ("--visitor-idle 2m", "--visitor-idle has to be a number of seconds from 5 to 90, or a time as 30s or 5m."),
             ("--inbox x", "--inbox has to be none, keep or forward."),
             ("--admins hunter2", "The value of --admins has to be USER:PASSWORD, and there is no colon."),
             (

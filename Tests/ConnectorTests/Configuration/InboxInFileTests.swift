@@ -30,8 +30,8 @@ struct InboxInFileTests {
                     on-failure: mark
                     tolerance-seconds: 60
                     generic: {field: X-Sign, prefix: "v=", hash: sha1, coding: base64, template: "{path}{body}", time-field: X-Time}
-                  delivery: {attempts: 3, timeout-seconds: 5, order: any, per-second: 7}
-                  keep: {delivered-hours: 1, waiting-hours: 2, messages: 3, bytes: 4096, body-bytes: 5}
+                  delivery: {attempts: 3, timeout-seconds: 5s, order: any, per-second: 7}
+                  keep: {delivered-hours: 1h, waiting-hours: 2, messages: 3, bytes: 4096, body-bytes: 5}
             """
         var all = InboxSettings()
         (all.when, all.methods, all.paths) = (.always, ["POST", "DELETE"], ["/hooks/*", "/other"])

@@ -409,7 +409,7 @@ struct EdgeConfigurationTests {
 
     @Test("What is no duration, size or address is refused")
     func malformedValues() {
-        for text in ["", "s", "30", "-1s", "1.5s", "9999999999999d"] { #expect(TimeAmount(setting: text) == nil) }
+        for text in ["", "s", "-1", "-1s", "1.5s", "9999999999999d"] { #expect(TimeAmount(setting: text) == nil) }
         for text in ["", "KiB", "-1", "1.5MiB", "9999999999999GiB"] { #expect(ByteCount(setting: text) == nil) }
         for text in ["", ":1", "a", "a:", "a:65536", "::1:80", "[::1]"] { #expect(ListenAddress(setting: text) == nil) }
         #expect(ByteCount(setting: "64KiB") == ByteCount(65_536))
@@ -419,3 +419,12 @@ struct EdgeConfigurationTests {
         #expect(ListenAddress(setting: "0.0.0.0:80")?.isLoopback == false)
     }
 }
+    @Test("A duration without a unit is seconds, as it is for culvert")
+    func plainDuration() {
+        #expect(TimeAmount(setting: "30") == .seconds(30))
+        #expect(TimeAmount(setting: "30")?.settingText == "30s")
+        let (_, problems) = self.read(["--dev", "--tunnel-request-timeout", "soon"])
+        #expect(problems == ["--tunnel-request-timeout (flag): \"soon\" is not \(TimeAmount.expectation)"])
+        #expect(TimeAmount.expectation.hasSuffix("a number alone is seconds"))
+    }
+

@@ -18,11 +18,16 @@ struct PolicyArgument {
         switch self.member.kind {
         case .choice, .text:
             return try self.checked(.text(text))
-        case .number, .seconds:
+        case .number:
             guard let number = Int(text) else {
                 throw self.failure(self.flag, "has to be \(self.member.kind.requirement)")
             }
             return try self.checked(.number(number))
+        case .seconds(let range):
+            guard let seconds = TypedDuration(text)?.wholeSeconds, range.contains(seconds) else {
+                throw self.failure(self.flag, "has to be \(TypedDuration.requirement(ofSeconds: range))")
+            }
+            return .number(seconds)
         case .toggle:
             switch text {
             case "on", "true": return .toggle(true)
@@ -79,5 +84,12 @@ struct PolicyArgument {
 
     private func failure(_ subject: String, _ message: String) -> CommandFailure {
         CommandFailure(.usage, "\(subject) \(message).")
+    }
+}
+
+extension TypedDuration {
+    /// What a time of whole seconds within bounds has to be, after "has to be".
+    static func requirement(ofSeconds range: ClosedRange<Int>) -> String {
+        "a number of seconds from \(range.lowerBound) to \(range.upperBound), or a time as 30s or 5m"
     }
 }

@@ -61,7 +61,7 @@ struct PolicyFlag {
             facts.append("\(range.lowerBound) to \(range.upperBound)")
         case .seconds(let range):
             valueName = "seconds"
-            facts.append("\(range.lowerBound) to \(range.upperBound)")
+            facts.append("\(range.lowerBound) to \(range.upperBound), also as 30s or 5m")
         case .toggle:
             valueName = "on|off"
             completion = .list(["on", "off"])

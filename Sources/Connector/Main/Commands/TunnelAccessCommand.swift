@@ -15,7 +15,7 @@ extension TunnelsCommand {
             discussion: """
                 Examples:
                   culvert tunnels access my-database > token
-                  culvert tunnels access my-database --lifetime 3600
+                  culvert tunnels access my-database --lifetime 12h
                   culvert tunnels access my-database --revoke
                 """
         )
@@ -23,7 +23,11 @@ extension TunnelsCommand {
         @OptionGroup var named: NamedTunnel
 
         @Option(
-            help: ArgumentHelp("For how long the token is valid, in seconds; a day by default.", valueName: "seconds")
+            help: ArgumentHelp(
+                "For how long the token is valid: seconds, or as 30m, 12h or 7d; a day by default.",
+                valueName: "time"
+            ),
+            transform: Self.seconds
         )
         var lifetime: Int?
 
@@ -32,13 +36,16 @@ extension TunnelsCommand {
 
         @OptionGroup var options: AnswerOptions
 
-        func validate() throws {
+        /// Reads a lifetime.
+        private static func seconds(_ text: String) throws -> Int {
             let bounds = TunnelAccessRequest.lifetimes
-            guard self.lifetime.map(bounds.contains) ?? true else {
-                throw ValidationError(
-                    "--lifetime is a number of seconds from \(bounds.lowerBound) to \(bounds.upperBound)."
-                )
+            guard let seconds = TypedDuration(text)?.wholeSeconds, bounds.contains(seconds) else {
+                throw ValidationError("It has to be \(TypedDuration.requirement(ofSeconds: bounds)).")
             }
+            return seconds
+        }
+
+        func validate() throws {
             guard self.lifetime == nil || !self.revoke else {
                 throw ValidationError("--revoke makes no token: leave --lifetime out.")
             }

@@ -154,7 +154,7 @@ extension TunnelsFileReader {
     private mutating func bounded(_ node: Node, _ member: String, _ number: inout Int) {
         let name = member.replacing("_", with: "-").split(separator: ".").last.map(String.init) ?? member
         let range = InboxSettings.bounds.first { $0.field == member }?.range ?? 0...Int.max
-        number = self.number(node, name, in: range) ?? number
+        number = self.number(node, name, in: range, unit: TimeUnit(endOf: name)) ?? number
     }
 
     /// Where a member is, as `verify.secret-file` or `paths[2]`, or the nearest thing around it.

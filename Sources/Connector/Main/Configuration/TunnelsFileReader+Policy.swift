@@ -62,8 +62,10 @@ extension TunnelsFileReader {
         switch kind {
         case .choice, .text:
             return self.checked(node.scalar.map { .text($0.string) }, kind, node, name)
-        case .number, .seconds:
+        case .number:
             return self.checked(node.int.map(PolicyValue.number), kind, node, name)
+        case .seconds(let range):
+            return self.number(node, name, in: range, unit: .seconds).map(PolicyValue.number)
         case .toggle:
             return self.onOrOff(node, name).map(PolicyValue.toggle)
         case .texts(let syntax, let limit):

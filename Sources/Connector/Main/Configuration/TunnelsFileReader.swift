@@ -122,9 +122,31 @@ struct TunnelsFileReader {
         return text
     }
 
-    mutating func number(_ node: Node, _ name: String, in range: ClosedRange<Int>) -> Int? {
-        guard let number = node.int, range.contains(number) else {
-            self.report(node, "“\(name)” has to be a number from \(range.lowerBound) to \(range.upperBound).")
+    /// The unit of a setting that is a number, which its name ends with; a time with another unit is taken, too.
+    enum TimeUnit: String {
+        case seconds
+        case hours
+
+        init?(endOf name: String) { self.init(rawValue: String(name.split(separator: "-").last ?? "")) }
+
+        fileprivate var example: String { self == .seconds ? "30s or 5m" : "12h or 3d" }
+
+        fileprivate func number(of text: String) -> Int? {
+            // A number alone would be seconds.
+            guard let last = text.last, last.isLetter, let time = TypedDuration(text) else { return nil }
+            return self == .seconds ? time.wholeSeconds : time.wholeHours
+        }
+    }
+
+    mutating func number(_ node: Node, _ name: String, in range: ClosedRange<Int>, unit: TimeUnit? = nil) -> Int? {
+        let typed = node.int ?? unit.flatMap { unit in node.scalar.flatMap { unit.number(of: $0.string) } }
+        guard let number = typed, range.contains(number) else {
+            let of = unit.map { " of \($0.rawValue)" } ?? ""
+            let also = unit.map { ", or a time as \($0.example)" } ?? ""
+            self.report(
+                node,
+                "“\(name)” has to be a number\(of) from \(range.lowerBound) to \(range.upperBound)\(also)."
+            )
             return nil
         }
         return number

@@ -2,6 +2,7 @@
 
 import EdgeTunnels
 import NIOCore
+import Program
 
 /// A value that a setting can have: written as text in a flag, an environment variable or a file.
 protocol SettingValue: Sendable {
@@ -83,7 +84,7 @@ extension AddressRange: SettingValue {
 }
 
 extension TimeAmount: SettingValue {
-    static var expectation: String { "a duration such as 500ms, 30s, 5m, 12h or 7d" }
+    static var expectation: String { "a duration such as 500ms, 30s, 5m, 12h or 7d; a number alone is seconds" }
 
     private static var units: [(suffix: String, nanoseconds: Int64)] {
         [
@@ -93,10 +94,8 @@ extension TimeAmount: SettingValue {
     }
 
     init?(setting text: String) {
-        guard let unit = Self.units.first(where: { text.hasSuffix($0.suffix) }),
-            let number = Int64(text.dropLast(unit.suffix.count)), number >= 0
-        else { return nil }
-        let (nanoseconds, overflow) = number.multipliedReportingOverflow(by: unit.nanoseconds)
+        guard let duration = TypedDuration(text) else { return nil }
+        let (nanoseconds, overflow) = duration.milliseconds.multipliedReportingOverflow(by: 1_000_000)
         guard !overflow else { return nil }
         self = .nanoseconds(nanoseconds)
     }
