@@ -55,7 +55,7 @@ struct RequestsCommand: AsyncParsableCommand {
         @Flag(help: "Show secrets.")
         var reveal = false
 
-        @Flag(help: "Print one JSON object a line.")
+        @Flag(help: "Print a JSON object a line, one for each request, and no list around them.")
         var json = false
 
         @OptionGroup var inspectorOptions: InspectorOptions
@@ -166,7 +166,7 @@ struct RequestsCommand: AsyncParsableCommand {
         @Flag(help: "Show secrets.")
         var reveal = false
 
-        @Flag(help: "Print the JSON of the inspector.")
+        @Flag(help: "Print the JSON of the inspector: one object, or with --frames one a line.")
         var json = false
 
         @OptionGroup var inspectorOptions: InspectorOptions
