@@ -198,7 +198,8 @@ struct FamiliarFlagTests {
             ("udp 53", "none of UDP"),
             ("stcp 22", "culvert tcp 22 --private"), ("ssh", "culvert tcp 22"), ("list", "culvert tunnels"),
             ("replay x", "culvert requests"),
-            ("version", "culvert --version"), ("zzzzzz", "culvert --help"),
+            ("version", "culvert --version"), ("zzzzzz", "culvert --help"), ("log-out", "culvert logout"),
+            ("credentials new", "culvert-edge credentials new"), ("health", "culvert-edge health"),
         ]
     )
     func commands(line: String, words: String) throws {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ConnectorCore
+import Foundation
 import Testing
 
 @testable import Connector
@@ -27,6 +29,51 @@ struct LoginCommandTests {
         let told = try LoginFile.keep(self.login, replacedBy: other, at: path)
         #expect(told == "The login of https://edge.example is replaced; it is kept in \(path).old.")
         #expect(try LoginFile.read(at: path + ".old")?.apiKey == "cvk_stored")
+    }
+
+    @Test("logout removes the login in use, says where that of another edge still is, and that the key stays good")
+    func logout() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/login.json"
+        #expect(try LogoutCommand.remove(nil, at: path) == ["Nothing to remove: no login is stored in \(path)."])
+        try self.login.write(to: path)
+        try LoginFile(edge: "http://127.0.0.1:8989", apiKey: "cvk_dev", certificateAuthorityFile: nil)
+            .write(to: path + ".old")
+        #expect(
+            try LogoutCommand.remove(nil, at: path) == [
+                "Logged out: the login of https://edge.example is removed from \(path).",
+                "The edge still takes the key: whoever runs it ends it by culvert-edge credentials revoke.",
+                "That of http://127.0.0.1:8989 is still in \(path).old: culvert logout --edge http://127.0.0.1:8989 removes it.",
+            ]
+        )
+        #expect(try LoginFile.read(at: path) == nil)
+        let other = try EdgeAccess.address("http://127.0.0.1:8989")
+        #expect(
+            try LogoutCommand.remove(other, at: path).first
+                == "Logged out: the login of http://127.0.0.1:8989 is removed from \(path).old."
+        )
+        #expect(try LoginFile.read(at: path + ".old") == nil)
+    }
+
+    @Test("logout of another edge leaves the login alone, and one that can't be read goes all the same")
+    func otherLogout() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/login.json"
+        try self.login.write(to: path)
+        #expect(
+            try LogoutCommand.remove(try EdgeAccess.address("https://other.example"), at: path)
+                == ["Nothing to remove: no login of https://other.example is stored in \(path)."]
+        )
+        #expect(try LoginFile.read(at: path) == self.login)
+        try folder.write("no JSON", to: "login.json")
+        #expect(try LogoutCommand.remove(nil, at: path).first == "Logged out: the login is removed from \(path).")
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
+    @Test("logout says that a key of the shell goes on counting")
+    func logoutBesideVariable() {
+        #expect(LogoutCommand.noteOfVariable([:]) == nil)
+        #expect(LogoutCommand.noteOfVariable(["CULVERT_API_KEY": "cvk_x"])?.hasSuffix("unset CULVERT_API_KEY.") == true)
     }
 
     @Test("Those that outrank what was stored are named, without their values")

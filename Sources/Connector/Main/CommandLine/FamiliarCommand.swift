@@ -29,7 +29,10 @@ enum FamiliarCommand {
     private static let all: [(words: [String], advice: String)] = [
         (["tunnel", "https", "expose", "local", "quick"], "A local server is exposed by culvert http 3000."),
         (["authtoken", "auth", "add-authtoken"], "culvert login stores the edge and the API key."),
-        (["logout"], "Remove ~/.config/culvert/login.json, and have the operator revoke the key."),
+        (["signout", "sign-out", "log-out", "unlink"], "culvert logout removes what culvert login has stored."),
+        (["uninstall"], "A program is removed as it was installed; culvert logout removes its key."),
+        (["credentials"], "Keys are made by the server's program: culvert-edge credentials new."),
+        (["health"], "The server's program tells it: culvert-edge health. culvert diagnose tries the whole way."),
         (["run", "up", "start-all"], "A file of tunnels is served by culvert start."),
         (
             ["share", "serve"],

@@ -21,7 +21,8 @@ struct CulvertCommand: AsyncParsableCommand {
         subcommands: [
             HTTPCommand.self, TCPCommand.self, TLSCommand.self, AccessCommand.self, ConnectCommand.self,
             StartCommand.self, TunnelsCommand.self,
-            InboxCommand.self, RequestsCommand.self, LoginCommand.self, DiagnoseCommand.self, ConfigCommand.self,
+            InboxCommand.self, RequestsCommand.self, LoginCommand.self, LogoutCommand.self, DiagnoseCommand.self,
+            ConfigCommand.self,
             ServiceCommand.self,
             CompletionsCommand.self, ManualCommand.self,
         ]

@@ -31,6 +31,9 @@ struct LoginFile: Codable, Equatable {
         return nil
     }
 
+    /// Where the login is kept that a later one has replaced.
+    static func replacedPath(of path: String) -> String { path + ".old" }
+
     /// Reads the file; returns `nil` if there is none.
     ///
     /// - Throws: ``CommandFailure`` if other users may read it, or if it is not a login file.
@@ -61,8 +64,9 @@ struct LoginFile: Codable, Equatable {
         at path: String
     ) throws(CommandFailure) -> String? {
         guard let former, former.edge != login.edge else { return nil }
-        try former.write(to: path + ".old")
-        return "The login of \(former.edge) is replaced; it is kept in \(path).old."
+        let kept = Self.replacedPath(of: path)
+        try former.write(to: kept)
+        return "The login of \(former.edge) is replaced; it is kept in \(kept)."
     }
 
     /// Writes the file so that no other user can read it at any moment.
