@@ -271,6 +271,12 @@ struct TunnelsFileTests {
             )
         }
         #expect(shared?.list.first?.message.contains("tunnels.yaml lies in") == true)
+            (
+                "listen: 0.0.0.0:8989\npublic: {url: http://a}\n",
+                "c: These are settings of the server: culvert-edge --config"
+            ),
+            ("environment: production\n", "A file of tunnels has “tunnels:”"),
+            ("listen: 1\ntunnels: [{target: 1}]\n", "c:1: There is no setting “listen”"),
         _ = try TunnelsFile(text: "tunnels: [{target: ./}]", of: folder.path + "/tunnels.yaml")
     }
 

@@ -20,6 +20,8 @@ struct EdgeCommandLineTests {
             ("credentials new --nme x", "no option --nme here. Did you mean --name?"),
             ("credentials list --x", "--help"),
             ("credentials zzzzzz", "culvert-edge credentials --help"), ("3000", "culvert-edge --help"),
+            ("help srve", "Did you mean “culvert-edge serve”?"), ("http 3000", "culvert http."),
+            ("start culvert.yaml", "culvert start."), ("edge.yaml", "culvert-edge --config edge.yaml."),
         ]
     )
     func commands(line: String, words: String) throws {

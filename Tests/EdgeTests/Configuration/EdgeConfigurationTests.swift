@@ -148,6 +148,19 @@ struct EdgeConfigurationTests {
         }
     }
 
+    @Test("A file of tunnels is told to be one, and nothing else is said of it")
+    func fileOfTunnels() {
+        for arguments in [["--dev"], []] {
+            let problems = self.read(arguments, file: "edge: https://a\ntunnels:\n  - target: 3000\n").1
+            #expect(
+                problems == [
+                    "--config (edge.yaml): this is a file of tunnels, which is for culvert start FILE; culvert-edge serve "
+                        + "--help lists the settings of an edge"
+                ]
+            )
+        }
+    }
+
     @Test("A value too many is refused, as are addresses that two listeners can't share")
     func conflicts() {
         let twice = self.read(["--dev", "--log-level", "info", "--log-level", "debug", "--event-loops", "1", "2"]).1

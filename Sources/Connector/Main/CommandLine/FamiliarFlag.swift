@@ -287,6 +287,7 @@ struct FamiliarFlag: Sendable {
                 "Your server has as long for an answer as it wants: a connection has no time-out of that kind."
         ),
         FamiliarFlag("verbose", "v", "debug", "vv", advice: "--log-level debug logs more."),
+        FamiliarFlag("dev", advice: "The server is a program of its own: culvert-edge --dev."),
         FamiliarFlag("quiet", "q", "silent", advice: "--log-level error logs less."),
         FamiliarFlag(
             "output",

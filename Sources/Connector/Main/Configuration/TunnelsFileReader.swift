@@ -27,6 +27,9 @@ extension TunnelsFile {
                     ?? Problem(line: nil, message: "The file holds no settings: “tunnels” at least is needed.")
             ])
         }
+        if FileOfSettings(keys: mapping.keys.compactMap(\.string)) == .edge {
+            throw Problems(list: [Problem.settingsOfEdge])
+        }
         var reader = TunnelsFileReader(folder: folder, policySchema: policySchema)
         var tunnels: Node?
         for (key, value) in mapping {
@@ -58,6 +61,14 @@ extension TunnelsFile.Problem {
     static func otherFormat(_ text: String) -> TunnelsFile.Problem? {
         OtherFormat.line(in: text).map { line in
             TunnelsFile.Problem(
+    /// That a file is the other program's.
+    static let settingsOfEdge = TunnelsFile.Problem(
+        line: nil,
+        message:
+            "These are settings of the server: culvert-edge --config FILE takes them. A file of tunnels has “tunnels:”, and "
+            + "below it “- target: 3000” for each."
+    )
+
                 line: line,
                 message:
                     "This looks like TOML or INI, and a file of tunnels is YAML: “tunnels:”, and below it “- target: "

@@ -27,10 +27,26 @@ struct EdgeCommand: AsyncParsableCommand {
     static func correction(of words: [String]) -> String? {
         // What begins with a flag is for `serve`, and needs no look at all commands.
         guard words.first.map({ !$0.hasPrefix("-") }) == true else { return nil }
+        if let other = self.otherProgram(words[0]) { return other }
         guard let document = try? CommandDocument(dumpedHelp: self._dumpHelp()) else { return nil }
         // The other commands take settings, of which the reader of settings says what is wrong.
         return document.correction(of: words) ?? (words[0] == "credentials" ? document.flagCorrection(of: words) : nil)
     }
+
+    /// What is said of a word that is for the connector, or of a file without its flag; `nil` if it is neither.
+    private static func otherProgram(_ word: String) -> String? {
+        if word.hasSuffix(".yaml") || word.hasSuffix(".yml") {
+            return "A file of settings is named by --config: culvert-edge --config \(ShownText.stripped(word))."
+        }
+        guard self.wordsOfConnector.contains(word) else { return nil }
+        return "There is no command “\(word)” of the server. The program beside a local server has it: culvert \(word)."
+    }
+
+    private static let wordsOfConnector = [
+        "http", "tcp", "tls", "access", "connect", "start", "tunnels", "inbox", "requests", "login", "logout",
+        "diagnose",
+        "service", "completions",
+    ]
 
     /// Runs the command that the arguments name.
     static func main() async {

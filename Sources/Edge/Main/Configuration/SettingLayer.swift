@@ -101,7 +101,13 @@ struct SettingLayer: Sendable {
         self.source = .file
         do {
             guard let root = try Yams.compose(yaml: text) else { return }
-            if root.mapping == nil {
+            let keys = root.mapping?.keys.compactMap(\.string) ?? []
+            if FileOfSettings(keys: keys) == .tunnels {
+                let message =
+                    "this is a file of tunnels, which is for culvert start FILE; culvert-edge serve --help lists the "
+                    + "settings of an edge"
+                problems.append(SettingProblem(key: Self.fileKey, origin: name, message: message))
+            } else if root.mapping == nil {
                 problems.append(Self.problem(of: name, Self.otherFormat(text) ?? "it has to hold keys with values"))
             } else {
                 self.collect(root, path: [], file: name, problems: &problems)
