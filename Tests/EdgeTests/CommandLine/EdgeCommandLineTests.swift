@@ -37,6 +37,14 @@ struct EdgeCommandLineTests {
         #expect(EdgeCommand.correction(of: line.split(separator: " ").map(String.init)) == nil)
     }
 
+    @Test("What the parser refuses bears the program's name, as all other failures do")
+    func reports() {
+        let error = #expect(throws: (any Error).self) { try EdgeCommand.parseAsRoot(["credentials", "new"]) }
+        let report = error.flatMap { EdgeCommand.report(of: $0) } ?? ""
+        #expect(report.hasPrefix("culvert-edge: ") && !report.contains("Error: "))
+        #expect(EdgeCommand.report(of: CleanExit.helpRequest()) == nil)
+    }
+
     @Test("Every command's help fits 80 columns")
     func columns() {
         let commands = Self.all(EdgeCommand.self)

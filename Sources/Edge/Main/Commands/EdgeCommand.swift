@@ -55,6 +55,28 @@ struct EdgeCommand: AsyncParsableCommand {
         if let correction = self.correction(of: words) {
             self.exit(withError: CommandFailure.exit(.usage, correction))
         }
-        await self.main(nil)
+        do {
+            var command = try self.parseAsRoot(words)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            self.end(with: error)
+        }
+    }
+
+    /// Ends the program; what the parser says bears the name that all other failures bear.
+    private static func end(with error: any Error) -> Never {
+        guard let report = self.report(of: error) else { self.exit(withError: error) }
+        LogSink.standardError.write(report + "\n")
+        self.exit(withError: ExitCode(self.exitCode(for: error).rawValue))
+    }
+
+    /// What is written of an error; `nil` where that is the parser's own to write, as help is.
+    static func report(of error: any Error) -> String? {
+        let (text, title) = (self.fullMessage(for: error), "Error: ")
+        return text.hasPrefix(title) ? "culvert-edge: " + text.dropFirst(title.count) : nil
     }
 }
