@@ -36,4 +36,33 @@ struct DevelopmentCredentialsTests {
         let set = CredentialSet(apiKeys: [Self.key], signingKeys: [signing])
         #expect(DevelopmentCredentials(completing: set).set.signingKeys == [signing])
     }
+
+    @Test("The command to try leads to the edge itself, and a public URL that has to lead here is told as one")
+    func greeting() {
+        let credentials = DevelopmentCredentials(completing: CredentialSet(apiKeys: [], signingKeys: []))
+        var addresses = EdgeAddresses(
+            listen: ListenAddress(host: "127.0.0.1", port: 8989),
+            admin: ListenAddress(host: "127.0.0.1", port: 8990),
+            publicURL: "http://127.0.0.1:8989",
+            localURL: "http://127.0.0.1:8989"
+        )
+        #expect(!credentials.greeting(addresses).contains("Visitors"))
+        addresses.publicURL = "https://demo.example.com"
+        let lines = credentials.greeting(addresses).split(separator: "\n").map(String.init)
+        #expect(lines.first == "culvert-edge listens on http://127.0.0.1:8989 (development: nothing is kept)")
+        #expect(lines.contains { $0.hasPrefix("  Try      CULVERT_EDGE=http://127.0.0.1:8989 CULVERT_API_KEY=cvk_") })
+        #expect(lines.contains("  Visitors https://demo.example.com, which has to lead to 127.0.0.1:8989"))
+    }
+
+    @Test("With a certificate the command to try names what the certificate is for")
+    func greetingWithTLS() {
+        let credentials = DevelopmentCredentials(completing: CredentialSet(apiKeys: [], signingKeys: []))
+        let addresses = EdgeAddresses(
+            listen: ListenAddress(host: "127.0.0.1", port: 8989),
+            admin: ListenAddress(host: "127.0.0.1", port: 8990),
+            publicURL: "https://demo.example.com:8989",
+            localURL: "https://127.0.0.1:8989"
+        )
+        #expect(credentials.greeting(addresses).contains("CULVERT_EDGE=https://demo.example.com:8989 "))
+    }
 }

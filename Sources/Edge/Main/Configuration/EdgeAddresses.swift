@@ -8,4 +8,6 @@ struct EdgeAddresses: Equatable, Sendable {
     var admin: ListenAddress
     /// The public URL, without a trailing slash.
     var publicURL: String
+    /// The URL under which this machine reaches the public listener, without a trailing slash.
+    var localURL: String
 }

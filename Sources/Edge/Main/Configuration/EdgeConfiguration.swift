@@ -165,6 +165,13 @@ struct EdgeConfiguration: Sendable {
             return publicURL.hasSuffix("/") ? String(publicURL.dropLast()) : publicURL
         }
         let scheme = self.certificateFile == nil ? "http" : "https"
+        return self.localURL(listeningOn: address)
+    }
+
+    /// The URL under which this machine reaches the edge.
+    ///
+    /// - Parameter address: Where the public listener listens, once it does.
+    func localURL(listeningOn address: ListenAddress) -> String {
         var reachable = address
         if reachable.host == "0.0.0.0" { reachable.host = "127.0.0.1" }
         if reachable.host == "::" { reachable.host = "::1" }

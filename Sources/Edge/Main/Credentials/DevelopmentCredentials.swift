@@ -50,14 +50,19 @@ struct DevelopmentCredentials: Sendable {
 
     /// What to print once the edge listens: the credentials, once, with the command to paste.
     func greeting(_ addresses: EdgeAddresses) -> String {
-        """
-        culvert-edge listens on \(addresses.publicURL) (development: nothing is kept)
+        // A public URL may lead here only once something is in front of the edge. A certificate is for the URL's name.
+        let edge = addresses.localURL.hasPrefix("https:") ? addresses.publicURL : addresses.localURL
+        let isElsewhere = addresses.publicURL != addresses.localURL
+        let visitors =
+            isElsewhere ? "  Visitors \(addresses.publicURL), which has to lead to \(addresses.listen)\n" : ""
+        return """
+            culvert-edge listens on \(addresses.localURL) (development: nothing is kept)
 
-          API key  \(self.apiKey ?? "(the configured one)")
-          Try      CULVERT_EDGE=\(addresses.publicURL) CULVERT_API_KEY=\(self.apiKey ?? "...") culvert http 3000
-          Health   http://\(addresses.admin)/readyz
+              API key  \(self.apiKey ?? "(the configured one)")
+              Try      CULVERT_EDGE=\(edge) CULVERT_API_KEY=\(self.apiKey ?? "...") culvert http 3000
+            \(visitors)  Health   http://\(addresses.admin)/readyz
 
 
-        """
+            """
     }
 }

@@ -442,7 +442,8 @@ struct EdgeServer: Service {
         return EdgeAddresses(
             listen: listen,
             admin: adminListen,
-            publicURL: self.configuration.effectivePublicURL(listeningOn: listen)
+            publicURL: self.configuration.effectivePublicURL(listeningOn: listen),
+            localURL: self.configuration.localURL(listeningOn: listen)
         )
     }
 }
