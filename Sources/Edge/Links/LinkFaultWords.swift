@@ -35,7 +35,7 @@ enum LinkFaultWords {
     private static let plain = "it does not encrypt links, and this edge does: see its cluster.tls"
     private static let known = [
         "CERTIFICATE_VERIFY_FAILED": "its certificate is of no authority that cluster.tls.ca names",
-        "TLSV1_ALERT_UNKNOWN_CA": Self.foreign, "TLSV1_CERTIFICATE_REQUIRED": Self.foreign,
+        "TLSV1_ALERT_UNKNOWN_CA": Self.foreign, "TLSV1_ALERT_CERTIFICATE_REQUIRED": Self.foreign,
         "WRONG_VERSION_NUMBER": Self.plain, "HTTP_REQUEST": Self.plain,
     ]
 }

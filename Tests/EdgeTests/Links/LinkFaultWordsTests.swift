@@ -21,6 +21,10 @@ struct LinkFaultWordsTests {
         for (name, words) in [
             ("CERTIFICATE_VERIFY_FAILED", "its certificate is of no authority that cluster.tls.ca names"),
             ("TLSV1_ALERT_UNKNOWN_CA", "it takes no certificate of this edge's authority: see its cluster.tls.ca"),
+            (
+                "TLSV1_ALERT_CERTIFICATE_REQUIRED",
+                "it takes no certificate of this edge's authority: see its cluster.tls.ca"
+            ),
             ("WRONG_VERSION_NUMBER", "it does not encrypt links, and this edge does: see its cluster.tls"),
             ("BAD_SIGNATURE", "the TLS library says “bad signature”"),
         ] {
