@@ -44,8 +44,10 @@ package struct AccessListener: Sendable {
                 .bind(host: host, port: port)
                 .get()
         } catch {
-            let reason = (error as? IOError)?.systemReason ?? "\(error)"
-            throw CommandFailure(.usage, "\(host):\(port) can't be listened on: \(reason)")
+            throw CommandFailure(
+                .usage,
+                "\(host):\(port) can't be listened on: \(ListenReason.words(error)). --listen names another address."
+            )
         }
     }
 }

@@ -51,6 +51,8 @@ extension EdgeFailure {
             self = .tls(address: address, reason: TLSReason.words(error))
         case is NIOTooManyBytesError:
             self = .notAnEdge(address: address, reason: "its answer is too long")
+        case is ChannelError:
+            self = .unreachable(address: address, reason: "the connection ended")
         default:
             self = .unreachable(address: address, reason: "\(error)")
         }
@@ -67,7 +69,10 @@ extension EdgeFailure {
         case .remoteConnectionClosed:
             self = .notAnEdge(address: address, reason: Self.closedReason)
         default:
-            self = .unreachable(address: address, reason: error.shortDescription)
+            self = .unreachable(
+                address: address,
+                reason: "the HTTP library says “\(error.shortDescription.lowercased())”"
+            )
         }
     }
 }

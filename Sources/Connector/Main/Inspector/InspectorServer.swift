@@ -43,8 +43,11 @@ struct InspectorServer: Sendable {
             }
         }
         let place = settings.address.map { "\($0)" } ?? "the ports 4040 to 4049"
-        let reason = failure.map { ": \(($0 as? IOError)?.systemReason ?? "\($0)")" } ?? ""
-        self.onFailure("There is no inspector: \(place) can't be listened on\(reason). Give --inspect another address.")
+        // Without a failure each candidate is a tunnel's own local server.
+        let reason = failure.map(ListenReason.words) ?? "a tunnel leads there"
+        self.onFailure(
+            "There is no inspector: \(place) can't be listened on: \(reason). Give --inspect another address."
+        )
     }
 
     private func application(
