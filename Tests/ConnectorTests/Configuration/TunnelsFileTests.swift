@@ -163,6 +163,7 @@ struct TunnelsFileTests {
                 "c.yaml:22: “host” has to be rewrite, preserve, or a host name with or without a port.",
                 "c.yaml:23: There is no setting “pathmode” of a policy: it is called “path-mode”.",
                 "c.yaml:25: “A” is not a name: it takes 3 to 63 of a-z, 0-9 and -.",
+                "c.yaml:27: “abc” is in the list twice, the first time in line 5: a tunnel has one target.",
                 "c.yaml:28: “requests-per-second” has to be a whole number from 1 to 1000000.",
             ]
         )
@@ -180,6 +181,39 @@ struct TunnelsFileTests {
         }
         #expect(error?.list.map(\.line) == [4])
         #expect(error?.list.first?.message.contains("twice, the first time in line 2") == true)
+    }
+
+    @Test("A tunnel that is there twice is said in the same round as what else is wrong with it")
+    func twiceAndWrong() {
+        let error = #expect(throws: TunnelsFile.Problems.self) {
+            try TunnelsFile(yaml: "tunnels:\n- {target: x, name: abc}\n- {target: 70000, name: abc}")
+        }
+        #expect(error?.list.map(\.line) == [2, 3, 3])
+        #expect(error?.list.contains { $0.message.hasPrefix("“abc” is in the list twice") } == true)
+    }
+
+    @Test(
+        "Two tokens of one tunnel are told, and a token of one that the list has by its name; another edge's is another"
+    )
+    func twiceByToken() throws {
+        let folder = try TemporaryFolder()
+        try folder.write(TokenText.signed(#"{"sub":"my-app","edge":"https://a.example"}"#), to: "a")
+        try folder.write(TokenText.signed(#"{"sub":"my-app","edge":"https://a.example","iat":1}"#), to: "again")
+        try folder.write(TokenText.signed(#"{"sub":"my-app","edge":"https://b.example"}"#), to: "b")
+        func problems(_ first: String, _ second: String) -> [String] {
+            do {
+                let yaml = "edge: https://a.example\ntunnels:\n- {target: 1, \(first)}\n- {target: 2, \(second)}"
+                _ = try TunnelsFile(yaml: yaml, folder: folder.path)
+                return []
+            } catch {
+                return error.list.map { $0.located(in: "c") }
+            }
+        }
+        let fault = "c:4: The token is of the tunnel “my-app”, which line 3 has, too: a tunnel has one target."
+        #expect(problems("token-file: a", "token-file: again") == [fault])
+        #expect(problems("name: my-app", "token-file: a") == [fault])
+        #expect(problems("token-file: a", "token-file: b") == [])
+        #expect(problems("name: my-app", "token-file: b") == [])
     }
 
     @Test("Tunnels without a name may have the same target")
@@ -237,6 +271,12 @@ struct TunnelsFileTests {
             ("tunnels:\n  - target:3000\n    name: abc\n", "no space behind it"),
             ("tunnels:\n  app: {target: 3000}\n", "each entry begins with a hyphen"),
             ("just a text", "The file holds no settings"),
+            (
+                "listen: 0.0.0.0:8989\npublic: {url: http://a}\n",
+                "c: These are settings of the server: culvert-edge --config"
+            ),
+            ("environment: production\n", "A file of tunnels has “tunnels:”"),
+            ("listen: 1\ntunnels: [{target: 1}]\n", "c:1: There is no setting “listen”"),
             ("[a, b]", "The file holds no settings"),
         ]
     )
@@ -271,12 +311,6 @@ struct TunnelsFileTests {
             )
         }
         #expect(shared?.list.first?.message.contains("tunnels.yaml lies in") == true)
-            (
-                "listen: 0.0.0.0:8989\npublic: {url: http://a}\n",
-                "c: These are settings of the server: culvert-edge --config"
-            ),
-            ("environment: production\n", "A file of tunnels has “tunnels:”"),
-            ("listen: 1\ntunnels: [{target: 1}]\n", "c:1: There is no setting “listen”"),
         _ = try TunnelsFile(text: "tunnels: [{target: ./}]", of: folder.path + "/tunnels.yaml")
     }
 

@@ -45,7 +45,11 @@ extension TunnelsFile {
         }
         if let tunnels {
             // A token says its edge, or the file does; which is known only now.
-            self.tunnels = reader.tunnels(tunnels, connections: self.connections ?? Self.defaultConnections)
+            self.tunnels = reader.tunnels(
+                tunnels,
+                edge: self.edge,
+                connections: self.connections ?? Self.defaultConnections
+            )
         } else {
             reader.report(nil, "“tunnels” is missing: list at least one tunnel with its target.")
         }
@@ -57,10 +61,6 @@ extension TunnelsFile {
 }
 
 extension TunnelsFile.Problem {
-    /// That a text is no YAML, but what frp's and other programs' files are written in.
-    static func otherFormat(_ text: String) -> TunnelsFile.Problem? {
-        OtherFormat.line(in: text).map { line in
-            TunnelsFile.Problem(
     /// That a file is the other program's.
     static let settingsOfEdge = TunnelsFile.Problem(
         line: nil,
@@ -69,6 +69,10 @@ extension TunnelsFile.Problem {
             + "below it “- target: 3000” for each."
     )
 
+    /// That a text is no YAML, but what frp's and other programs' files are written in.
+    static func otherFormat(_ text: String) -> TunnelsFile.Problem? {
+        OtherFormat.line(in: text).map { line in
+            TunnelsFile.Problem(
                 line: line,
                 message:
                     "This looks like TOML or INI, and a file of tunnels is YAML: “tunnels:”, and below it “- target: "
@@ -232,23 +236,66 @@ struct TunnelsFileReader {
         }
     }
 
-    mutating func tunnels(_ node: Node, connections: Int) -> [TunnelsFile.Entry] {
+    mutating func tunnels(_ node: Node, edge: EdgeAddress?, connections: Int) -> [TunnelsFile.Entry] {
         let nodes = self.list(node, "tunnels", atMost: TunnelsFile.mostTunnels)
         if node.sequence?.isEmpty == true { self.report(node, "“tunnels” is empty: list at least one tunnel.") }
         var entries: [TunnelsFile.Entry] = []
-        var lines: [DesiredTunnel.Identity: Int] = [:]
+        var seen = SeenTunnels(edge: edge)
         for node in nodes {
-            guard let entry = self.tunnel(node, connections: connections) else { continue }
-            entries.append(entry)
-            guard let identity = DesiredTunnel.Identity.of(entries).last else { continue }
-            if let line = lines[identity] {
-                self.report(
-                    node,
-                    "“\(identity)” is in the list twice, the first time in line \(line): a tunnel has one target."
-                )
+            let entry = self.tunnel(node, connections: connections)
+            if let entry { entries.append(entry) }
+            // Also of one that has something else wrong with it: who corrects that meets no further fault.
+            if let fault = seen.fault(of: node, entry, tokenFile: node["token-file"]?.string.map(self.placed)) {
+                self.report(node, fault)
             }
-            lines[identity] = node.mark?.line
         }
         return entries
+    }
+}
+
+/// The tunnels of a file so far, to find one that is there twice.
+private struct SeenTunnels {
+    /// A tunnel as an edge knows it; `nil` is the edge that the command line or the login names.
+    private struct Key: Hashable {
+        var edge: EdgeAddress?
+        var id: String
+    }
+
+    private let edge: EdgeAddress?
+    private var tunnels: [Key: Int] = [:]
+    private var files: [String: Int] = [:]
+
+    init(edge: EdgeAddress?) { self.edge = edge }
+
+    /// Takes up a tunnel, and says that it was there before.
+    mutating func fault(of node: Node, _ entry: TunnelsFile.Entry?, tokenFile: String?) -> String? {
+        let line = node.mark?.line ?? 0
+        if let tokenFile, let first = self.files.updateFirst(tokenFile, line) {
+            return "“\(PeerText.printable(tokenFile))” is in the list twice, the first time in line \(first): "
+                + Self.advice
+        }
+        if let token = entry?.token {
+            let key = Key(edge: token.edge ?? self.edge, id: token.tunnelID)
+            return self.tunnels.updateFirst(key, line).map {
+                "The token is of the tunnel “\(token.tunnelID)”, which line \($0) has, too: \(Self.advice)"
+            }
+        }
+        guard tokenFile == nil, let name = node["name"]?.string, TunnelToken.isTunnelID(name) else { return nil }
+        return self.tunnels.updateFirst(Key(edge: self.edge, id: name), line).map {
+            "“\(name)” is in the list twice, the first time in line \($0): \(Self.advice)"
+        }
+    }
+
+    private static let advice = "a tunnel has one target."
+}
+
+extension Dictionary {
+    /// Puts a value where there is none.
+    ///
+    /// - Returns: The one that is there already.
+    fileprivate mutating func updateFirst(_ key: Key, _ value: Value) -> Value? {
+        if let first = self[key] { return first }
+        self[key] = value
+        return nil
     }
 }
