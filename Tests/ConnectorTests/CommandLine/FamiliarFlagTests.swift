@@ -236,6 +236,19 @@ struct FamiliarFlagTests {
         #expect(CulvertCommand.wrongHelp(TypedCommand(words: line.split(separator: " ").map(String.init))) == nil)
     }
 
+    @Test("Two names for one tunnel are refused, by whatever words they were given")
+    func twoNames() {
+        func fault(_ line: String) -> String? {
+            TypedCommand(words: line.split(separator: " ").map(String.init)).secondName
+        }
+        let both = "The tunnel is named twice, “a-b” and “c-d”: leave one out."
+        #expect(fault("http 3000 --name a-b --name c-d") == both)
+        #expect(fault("http 3000 --name=a-b --url https://c-d.example.com") == both)
+        #expect(fault("tunnels create --subdomain a-b --name c-d") == both)
+        #expect(fault("http 3000 --name a-b --subdomain a-b") == nil)
+        #expect(fault("http 3000 --name a-b -- npm --name c-d") == nil)
+    }
+
     @Test(
         "A wrong command below another one gets the one that was meant, too",
         arguments: [

@@ -56,6 +56,17 @@ struct TypedCommand {
         return understood
     }
 
+    /// That a tunnel has two names, by `--name` and what stands for it elsewhere: the parser would take the last one.
+    var secondName: String? {
+        let words = self.understood.prefix { $0 != "--" }
+        let given = zip(words, words.dropFirst() + [""]).compactMap { word, next -> String? in
+            if word == "--name" { return next }
+            return word.hasPrefix("--name=") ? String(word.dropFirst("--name=".count)) : nil
+        }
+        guard let first = given.first, let second = given.first(where: { $0 != first }) else { return nil }
+        return "The tunnel is named twice, “\(first)” and “\(second)”: leave one out."
+    }
+
     /// Whether a failure to read the arguments is to be written for a program.
     var wantsJSON: Bool {
         let words = self.words.prefix { $0 != "--" }

@@ -13,6 +13,7 @@ extension CulvertCommand {
         let typed = TypedCommand(words: words)
         // The parser shows the help of the program in the place of that of a command that there is not.
         if let wrong = self.wrongHelp(typed) { self.end(typed, saying: wrong) }
+        if let second = typed.secondName { self.end(typed, saying: second) }
         let command: any ParsableCommand
         do {
             command = try self.parseAsRoot(typed.understood)
