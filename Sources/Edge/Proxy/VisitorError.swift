@@ -74,7 +74,7 @@ package enum VisitorError: String, CaseIterable, Error {
         switch self {
         case .tunnelNotFound: "There is no tunnel at this address."
         case .tunnelAmbiguous: "The request may be for more than one tunnel that this browser has opened."
-        case .tunnelOffline: "The tunnel is known, but nothing is connected to it."
+        case .tunnelOffline: "Nothing serves this tunnel now: the culvert beside its app is not connected."
         case .originRefused: "The connector can't reach the local server behind this tunnel."
         case .originUnresolved: "The connector finds no address for the name of the local server behind this tunnel."
         case .originTLSFailed: "The connector can't agree on TLS with the local server behind this tunnel."
@@ -106,10 +106,10 @@ package enum VisitorError: String, CaseIterable, Error {
     /// What to do about it, in one sentence.
     var advice: String {
         switch self {
-        case .tunnelNotFound: "Check the address, or start the tunnel with culvert http PORT."
+        case .tunnelNotFound: "Check the address. If the tunnel is yours, start it with culvert http PORT."
         case .tunnelAmbiguous:
             "Choose the tunnel, or open it at a host of its own: its app asks for paths without the tunnel's prefix."
-        case .tunnelOffline: "Start the connector beside the app, and reload."
+        case .tunnelOffline: "Come back later. If the tunnel is yours, start culvert beside the app, and reload."
         case .originRefused: "Start the local server, on the port that the connector forwards to."
         case .originUnresolved:
             "Correct the name in the connector's target, or have it resolve on the connector's machine."
