@@ -88,6 +88,7 @@ enum RedisUnderTest {
         _ server: RedisServer,
         url: String? = nil,
         password: String? = nil,
+        sentinelPassword: String? = nil,
         trustRoots: NIOSSLTrustRoots? = nil,
         // Longer than a busy machine takes for anything: tests of the time-out say their own.
         timeout: TimeAmount = .seconds(20),
@@ -97,6 +98,7 @@ enum RedisUnderTest {
         let configuration = RedisClient.Configuration(
             url: url,
             password: password,
+            sentinelPassword: sentinelPassword,
             trustRoots: trustRoots,
             timeout: timeout
         )

@@ -63,7 +63,9 @@ struct RESPReaderTests {
         #expect(full.place == .server(.init(host: "2001:db8::1", port: 7000)) && full.isTLS && full.user == "edge")
         let sentinels = try #require(RedisURL("redis+sentinel://a,b:5/main"))
         let servers = [RedisURL.Server(host: "a", port: 26_379), RedisURL.Server(host: "b", port: 5)]
-        #expect(sentinels.place == .sentinels(servers, name: "main"))
+        #expect(sentinels.place == .sentinels(servers, name: "main") && sentinels.hasSentinels && !sentinels.isTLS)
+        let secret = try #require(RedisURL("rediss+sentinel://edge@a,b:5/main"))
+        #expect(secret.place == sentinels.place && secret.isTLS && secret.user == "edge" && !full.hasSentinels)
         for text in [
             "", "redis.example", "http://a", "redis://", "redis://a:0", "redis://a:65536", "redis://a:x", "redis://a/2",
             "redis://user:password@a", "redis://@a", "redis://[::1", "redis+sentinel://a", "redis+sentinel://a,/x",

@@ -171,35 +171,67 @@ struct RedisClientTests {
         }
     }
 
+    @Test("Sentinels are asked by their own password, and over TLS where the primary is reached so")
+    func protectedSentinels() async throws {
+        let certificates = try Certificates(of: ["server"])
+        let (tlsPort, sentinelPort) = (try RedisServer.freePort(), try RedisServer.freePort())
+        let primary = try RedisServer(
+            ["--tls-port", "\(tlsPort)", "--requirepass", "of-redis"] + certificates.arguments
+        )
+        let file = certificates.folder.appending(path: "sentinel.conf")
+        try """
+        sentinel monitor edges 127.0.0.1 \(tlsPort) 1
+        sentinel auth-pass edges of-redis
+
+        """.write(to: file, atomically: true, encoding: .utf8)
+        let sentinel = try RedisServer(
+            [file.path, "--sentinel", "--tls-port", "\(sentinelPort)", "--tls-replication", "yes"]
+                + ["--requirepass", "of-sentinels"] + certificates.arguments
+        )
+        let roots = NIOSSLTrustRoots.file(certificates.path("server.pem"))
+        func run(
+            _ url: String,
+            _ sentinelPassword: String?,
+            _ body: (RedisClient) async throws -> Void
+        ) async throws {
+            try await RedisUnderTest.run(
+                primary,
+                url: url,
+                password: "of-redis",
+                sentinelPassword: sentinelPassword,
+                trustRoots: roots,
+                body: body
+            )
+        }
+        try await run("rediss+sentinel://localhost:\(sentinelPort)/edges", "of-sentinels") { client in
+            try await self.up(client)
+            #expect(try await client.command(["SET", "cv:x", "1"]) == .status("OK"))
+        }
+        try await run("rediss+sentinel://localhost:\(sentinelPort)/edges", nil) { client in
+            try await RedisUnderTest.until("it is said") { self.why(client).contains("NOAUTH") }
+        }
+        try await run("rediss+sentinel://localhost:\(sentinelPort)/edges", "guessed") { client in
+            try await RedisUnderTest.until("it is said") { self.why(client).contains("WRONGPASS") }
+            #expect(!self.why(client).contains("guessed"))
+        }
+        // A sentinel that speaks plainly is told no password by who wants TLS.
+        try await run("rediss+sentinel://localhost:\(sentinel.port)/edges", "of-sentinels") { client in
+            try await RedisUnderTest.until("it is said") { self.why(client).contains("no sentinel knows") }
+        }
+    }
+
     @Test("TLS is spoken with a server whose certificate is believed, and with no other")
     func encrypted() async throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "culvert-tls-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        for name in ["server", "other"] {
-            let openssl = Process()
-            openssl.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            openssl.arguments =
-                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-                + ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-                + ["-keyout", folder.appending(path: "\(name).key").path]
-                + ["-out", folder.appending(path: "\(name).pem").path]
-            openssl.standardError = FileHandle.nullDevice
-            try openssl.run()
-            openssl.waitUntilExit()
-        }
-        let certificate = folder.appending(path: "server.pem").path
+        let certificates = try Certificates(of: ["server", "other"])
+        let certificate = certificates.path("server.pem")
         let tlsPort = try RedisServer.freePort()
-        let server = try RedisServer([
-            "--tls-port", "\(tlsPort)", "--tls-cert-file", certificate, "--tls-key-file",
-            folder.appending(path: "server.key").path, "--tls-ca-cert-file", certificate, "--tls-auth-clients", "no",
-        ])
+        let server = try RedisServer(["--tls-port", "\(tlsPort)"] + certificates.arguments)
         let url = "rediss://localhost:\(tlsPort)"
         try await RedisUnderTest.run(server, url: url, trustRoots: .file(certificate)) { client in
             try await self.up(client)
             #expect(try await client.command(["PING"]) == .status("PONG"))
         }
-        let other = NIOSSLTrustRoots.file(folder.appending(path: "other.pem").path)
+        let other = NIOSSLTrustRoots.file(certificates.path("other.pem"))
         try await RedisUnderTest.run(server, url: url, trustRoots: other) { client in
             #expect(client.status != .up)
         }

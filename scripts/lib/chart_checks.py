@@ -112,11 +112,14 @@ TOGGLES = {
     "redis.passwordKey": ["secret"],
     "redis.caSecret": ["redis-ca,inbox.store=redis,config.cluster.redis.url=rediss://redis.example:6380"],
     "redis.caKey": ["tls.crt"],
+    "redis.sentinelPasswordSecret": ["redis-auth,inbox.store=redis,config.cluster.redis.url=rediss+sentinel://culvert@redis.example/edges"],
+    "redis.sentinelPasswordKey": ["secret"],
     "networkPolicy.redisTo[0].ipBlock.cidr": ["10.0.5.7/32"],
     "networkPolicy.redisPorts": ["{6390}"],
     "networkPolicy.dnsTo[0].namespaceSelector.matchLabels.a": ["b"],
     "redis.trial.enabled": [
-        "true,inbox.store=redis,config.cluster.redis.url=,redis.caSecret=,networkPolicy.redisTo=null,networkPolicy.redisPorts=null"
+        "true,inbox.store=redis,config.cluster.redis.url=,redis.caSecret=,redis.sentinelPasswordSecret=,"
+        "networkPolicy.redisTo=null,networkPolicy.redisPorts=null"
     ],
     "redis.trial.size": ["1Gi"],
     "redis.trial.storageClass": ["fast"],
@@ -272,6 +275,9 @@ def check_edge(edge, objects, name, folder):
     if "redis.password-file:" in file.read_text():
         write_secret({"password": base64.b64encode(b"secret")}, folder)
         flags += ["--cluster-redis-password-file", f"{folder}/password"]
+    if "redis.sentinel-password-file:" in file.read_text():
+        write_secret({"sentinel-password": base64.b64encode(b"secret")}, folder)
+        flags += ["--cluster-redis-sentinel-password-file", f"{folder}/sentinel-password"]
     if "key-file: /etc/culvert/inbox/inbox.key" in file.read_text():
         # The chart's own key, or somebody else's, as `openssl rand -base64 32` writes it.
         keys = [thing["data"] for thing in objects if thing["kind"] == "Secret" and "inbox.key" in thing.get("data", {})]

@@ -18,6 +18,7 @@ PORTS = {
     "redis://[fd00::7]:7000": [7000],
     # The primary of sentinels is at a port of its own.
     r"redis+sentinel://a\,b:26380\,[fd00::7]/name": [26379, 26380, 6379],
+    r"rediss+sentinel://culvert@a\,b/name": [26379, 6379],
 }
 
 
@@ -68,6 +69,9 @@ def check_files(check, render):
     for settings, names in {
         ("redis.passwordSecret=a", "redis.passwordKey=b"): {"password-file": ("a", "b")},
         ("redis.caSecret=c", "redis.caKey=d"): {"ca": ("c", "d")},
+        ("config.cluster.redis.url=rediss+sentinel://a/b", "redis.sentinelPasswordSecret=a"): {
+            "sentinel-password-file": ("a", "sentinel-password"),
+        },
         ("redis.passwordSecret=a", "redis.caSecret=c"): {"password-file": ("a", "password"), "ca": ("c", "ca.crt")},
     }.items():
         things = objects(render("config.cluster.redis.url=rediss://redis.example", *settings))

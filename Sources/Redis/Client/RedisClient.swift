@@ -18,6 +18,8 @@ package final class RedisClient: Sendable {
         package var url: RedisURL
         /// The password; it stays in no log.
         package var password: String?
+        /// That of the sentinels, if they want one; it stays in no log either.
+        package var sentinelPassword: String?
         /// Whose certificates are believed; `nil` asks the system's.
         package var trustRoots: NIOSSLTrustRoots?
         /// For how long Redis may leave a command without an answer.
@@ -27,11 +29,13 @@ package final class RedisClient: Sendable {
         package init(
             url: RedisURL,
             password: String? = nil,
+            sentinelPassword: String? = nil,
             trustRoots: NIOSSLTrustRoots? = nil,
             timeout: TimeAmount = .seconds(1)
         ) {
             self.url = url
             self.password = password
+            self.sentinelPassword = sentinelPassword
             self.trustRoots = trustRoots
             self.timeout = timeout
         }
@@ -206,25 +210,36 @@ package final class RedisClient: Sendable {
         }
     }
 
-    private func ask(_ sentinels: ArraySlice<RedisURL.Server>, for name: String) -> EventLoopFuture<RedisURL.Server> {
+    ///
+    /// - Parameter why: Why the sentinel before these did not.
+    private func ask(
+        _ sentinels: ArraySlice<RedisURL.Server>,
+        for name: String,
+        since why: String = ""
+    ) -> EventLoopFuture<RedisURL.Server> {
         guard let first = sentinels.first else {
-            return self.eventLoop.makeFailedFuture(RedisError.notConnected("no sentinel knows a primary \(name)"))
+            return self.eventLoop.makeFailedFuture(RedisError.notConnected("no sentinel knows a primary \(name)\(why)"))
         }
-        return self.open(first, tls: nil)
-            .flatMap { connection -> EventLoopFuture<RedisURL.Server> in
-                let question = ["SENTINEL", "get-master-addr-by-name", name]
-                let answer =
-                    connection.value.send(question)
-                    ?? self.eventLoop.makeFailedFuture(RedisError.notConnected("closed"))
-                return answer.flatMapThrowing { value in
-                    guard let words = value.elements, words.count == 2, let host = words[0].text,
-                        let port = words[1].number
-                    else { throw RedisError.refused("a sentinel knows no primary \(name)") }
-                    return RedisURL.Server(host: host, port: port)
-                }
-                .always { _ in connection.value.close(.lost("asked")) }
+        return self.open(first, tls: self.tls)
+            .flatMap { connection in
+                self.ask(connection.value, for: name).always { _ in connection.value.close(.lost("asked")) }
             }
-            .flatMapError { _ in self.ask(sentinels.dropFirst(), for: name) }
+            .flatMapError { error in self.ask(sentinels.dropFirst(), for: name, since: "; of \(first): \(error)") }
+    }
+
+    /// The primary as one sentinel knows it.
+    private func ask(_ sentinel: RedisConnection, for name: String) -> EventLoopFuture<RedisURL.Server> {
+        func send(_ words: [String]) -> EventLoopFuture<RESPValue> {
+            sentinel.send(words) ?? self.eventLoop.makeFailedFuture(RedisError.notConnected("closed"))
+        }
+        let login =
+            self.configuration.sentinelPassword.map { send(["AUTH", $0]) }
+            ?? self.eventLoop.makeSucceededFuture(RESPValue.null)
+        return login.and(send(["SENTINEL", "get-master-addr-by-name", name])).flatMapThrowing { _, value in
+            guard let words = value.elements, words.count == 2, let host = words[0].text, let port = words[1].number
+            else { throw RedisError.notConnected("it knows none") }
+            return RedisURL.Server(host: host, port: port)
+        }
     }
 
     private func open(

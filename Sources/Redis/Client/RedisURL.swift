@@ -4,7 +4,7 @@
 /// Where Redis is, as operators write it.
 ///
 /// `redis://host:6379`, `rediss://user@host:6379` with TLS, or `redis+sentinel://host1,host2:26379/name`, where
-/// sentinels say which server is the primary.
+/// sentinels say which server is the primary; with `rediss+sentinel://` they, too, are asked over TLS.
 package struct RedisURL: Equatable, Sendable {
     /// A host and a port.
     package struct Server: Equatable, Sendable, CustomStringConvertible {
@@ -25,10 +25,13 @@ package struct RedisURL: Equatable, Sendable {
 
     /// How the primary is found.
     package var place: Place
-    /// Whether the connection to it is TLS.
+    /// Whether connections are TLS: to it, and to sentinels.
     package var isTLS: Bool
     /// The name to log in with; `nil` for the default user.
     package var user: String?
+
+    /// Whether sentinels say which server is the primary.
+    package var hasSentinels: Bool { if case .sentinels = self.place { true } else { false } }
 
     /// Reads a URL.
     ///
@@ -52,8 +55,8 @@ package struct RedisURL: Equatable, Sendable {
             if rest.hasSuffix("/") { rest = rest.dropLast() }
             guard let server = Self.server(rest, defaultPort: 6379) else { return nil }
             self.place = .server(server)
-        case "redis+sentinel":
-            self.isTLS = false
+        case "redis+sentinel", "rediss+sentinel":
+            self.isTLS = scheme == "rediss+sentinel"
             let parts = rest.split(separator: "/", omittingEmptySubsequences: false)
             guard parts.count == 2, !parts[1].isEmpty, parts[1].utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
                 return nil

@@ -365,9 +365,9 @@ struct EdgeConfigurationTests {
                 "--request-timeout (flag): there is no such setting; did you mean --tunnel-request-timeout?",
                 "CULVERT_REDIS_URL (environment): there is no such setting; did you mean CULVERT_CLUSTER_REDIS_URL?",
                 "cluster (edge.yaml, line 6): there is no such setting; it holds settings: cluster.redis.url, "
-                    + "cluster.redis.password-file, cluster.redis.ca, cluster.redis.prefix, cluster.lease, cluster.listen, "
-                    + "cluster.advertise, cluster.tls.certificate, cluster.tls.key, cluster.tls.ca, cluster.max-guests, "
-                    + "cluster.rebalance",
+                    + "cluster.redis.password-file, cluster.redis.sentinel-password-file, cluster.redis.ca, "
+                    + "cluster.redis.prefix, cluster.lease, cluster.listen, cluster.advertise, cluster.tls.certificate, "
+                    + "cluster.tls.key, cluster.tls.ca, cluster.max-guests, cluster.rebalance",
                 "public.format (edge.yaml, line 4): there is no such setting; format belongs under log, as log.format",
                 "public.listen (edge.yaml, line 3): there is no such setting; listen belongs at the top of the file",
                 "redis.url (edge.yaml, line 5): there is no such setting; url belongs under cluster.redis, as "

@@ -19,12 +19,12 @@ struct ShownPathTests {
         "Each file that the settings name by a relative path, and that is not there, is shown so",
         arguments: [
             "auth.api-keys-file", "auth.signing-keys-file", "tls.certificate", "tls.key", "cluster.redis.password-file",
-            "cluster.redis.ca",
+            "cluster.redis.sentinel-password-file", "cluster.redis.ca",
         ]
     )
     func files(setting: String) {
         let name = "none-\(UUID().uuidString)"
-        var values = ["cluster.redis.url": "redis://127.0.0.1"]
+        var values = ["cluster.redis.url": "redis+sentinel://127.0.0.1/edges"]
         if setting.hasPrefix("tls.") { values["tls.certificate"] = name }
         if setting.hasPrefix("tls.") { values["tls.key"] = name }
         values[setting] = name

@@ -22,6 +22,10 @@ extension SettingCase {
                 }
                 Self.refuses(["--cluster-redis-url", "http://redis"], "cluster.redis.url")
                 Self.refuses(["--cluster-redis-url", "redis://user:secret@redis"], "cluster.redis.password-file")
+                // Who has a name of their own there has no password in the URL.
+                for url in ["redis+sentinel://user@a,b/edges", "rediss+sentinel://user@a,b/edges"] {
+                    #expect(EdgeUnderTest.read(["--cluster-redis-url", url]).problems == [])
+                }
             },
             SettingCase("cluster.redis.password-file") {
                 let server = try RedisServer(["--requirepass", "right"])
@@ -39,6 +43,28 @@ extension SettingCase {
                     }
                 }
                 Self.refuses(["--cluster-redis-password-file", "/nowhere"], "no cluster.redis.url")
+            },
+            SettingCase("cluster.redis.sentinel-password-file") {
+                try await Self.inFolder { folder in
+                    let primary = try RedisServer()
+                    let configuration = folder.appending(path: "sentinel.conf")
+                    try Data("sentinel monitor edges 127.0.0.1 \(primary.port) 1\n".utf8).write(to: configuration)
+                    let sentinel = try RedisServer([configuration.path, "--sentinel", "--requirepass", "right"])
+                    let file = folder.appending(path: "password")
+                    try Data("right\n".utf8).write(to: file)
+                    let url = ["--cluster-redis-url", "redis+sentinel://127.0.0.1:\(sentinel.port)/edges"]
+                    let arguments = url + ["--cluster-redis-sentinel-password-file", file.path]
+                    try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file.path)
+                    Self.refuses(arguments, "cluster.redis.sentinel-password-file (flag): ")
+                    Self.refuses(arguments, "chmod 600")
+                    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+                    try await EdgeUnderTest.run(arguments) { edge async throws -> Void in
+                        #expect(try await edge.metric("culvert_registry_up") == 1)
+                    }
+                }
+                let file = ["--cluster-redis-sentinel-password-file", "/nowhere"]
+                Self.refuses(file, "no cluster.redis.url")
+                Self.refuses(file + ["--cluster-redis-url", "rediss://redis"], "names no sentinels")
             },
             SettingCase("cluster.redis.ca") {
                 let url = ["--cluster-redis-url", "rediss://127.0.0.1:1", "--cluster-redis-ca"]

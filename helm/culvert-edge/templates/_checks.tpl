@@ -77,8 +77,8 @@ somebody reads it, and not by a pod that starts again and again.
 {{/* Which Redis it is, and who says its password. */}}
 {{- define "culvert-edge.checkRedis" -}}
 {{- $given := .Values.config.cluster.redis -}}
-{{- if and .Values.redis.trial.enabled (or $given.url (index $given "password-file") $given.ca .Values.redis.caSecret) -}}
-{{- fail "redis.trial.enabled and config.cluster.redis.url, .password-file, .ca or redis.caSecret don't go together: the chart's own Redis is one without TLS, whose URL and password the chart writes itself" -}}
+{{- if and .Values.redis.trial.enabled (or $given.url (index $given "password-file") (index $given "sentinel-password-file") $given.ca .Values.redis.sentinelPasswordSecret .Values.redis.caSecret) -}}
+{{- fail "redis.trial.enabled and config.cluster.redis.url, .password-file, .sentinel-password-file, .ca, redis.sentinelPasswordSecret or .caSecret don't go together: the chart's own Redis is one without TLS, whose URL and password the chart writes itself" -}}
 {{- end -}}
 {{- if and .Values.redis.trial.enabled (or .Values.networkPolicy.redisTo .Values.networkPolicy.redisPorts) -}}
 {{- fail "networkPolicy.redisTo and .redisPorts are for the Redis of config.cluster.redis.url: to that of redis.trial the chart writes the rule itself" -}}
@@ -91,6 +91,12 @@ somebody reads it, and not by a pod that starts again and again.
 {{- end -}}
 {{- if and .Values.redis.passwordSecret (index $given "password-file") -}}
 {{- fail "redis.passwordSecret and config.cluster.redis.password-file are two passwords for one Redis: leave one out" -}}
+{{- end -}}
+{{- if and (or .Values.redis.sentinelPasswordSecret (index $given "sentinel-password-file")) (not (regexMatch "^rediss?\\+sentinel://" (default "" $given.url))) -}}
+{{- fail "redis.sentinelPasswordSecret and config.cluster.redis.sentinel-password-file are for sentinels, of which config.cluster.redis.url names none" -}}
+{{- end -}}
+{{- if and .Values.redis.sentinelPasswordSecret (index $given "sentinel-password-file") -}}
+{{- fail "redis.sentinelPasswordSecret and config.cluster.redis.sentinel-password-file are two passwords for the same sentinels: leave one out" -}}
 {{- end -}}
 {{- if and .Values.redis.caSecret $given.ca -}}
 {{- fail "redis.caSecret and config.cluster.redis.ca are two authorities for one Redis: leave one out" -}}

@@ -78,6 +78,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "culvert-edge.redisSettings" -}}
 url: {{ include "culvert-edge.redisURL" . | quote }}
 password-file: {{ ternary "/etc/culvert/redis/password" (index .Values.config.cluster.redis "password-file") (ne (include "culvert-edge.redisSecret" .) "") | quote }}
+sentinel-password-file: {{ ternary "/etc/culvert/redis/sentinel-password" (index .Values.config.cluster.redis "sentinel-password-file") (ne .Values.redis.sentinelPasswordSecret "") | quote }}
 ca: {{ ternary "/etc/culvert/redis/ca.crt" .Values.config.cluster.redis.ca (ne .Values.redis.caSecret "") | quote }}
 {{- end -}}
 
@@ -87,7 +88,7 @@ before; 6379 is the usual one.
 */}}
 {{- define "culvert-edge.redisPorts" -}}
 {{- $url := include "culvert-edge.redisURL" . -}}
-{{- $sentinel := hasPrefix "redis+sentinel://" $url -}}
+{{- $sentinel := regexMatch "^rediss?\\+sentinel://" $url -}}
 {{- $ports := list -}}
 {{- range regexReplaceAll "^[a-z+]+://([^@/]*@)?" $url "" | splitList "/" | first | splitList "," -}}
 {{- $port := regexFind ":[0-9]+$" . | trimPrefix ":" -}}

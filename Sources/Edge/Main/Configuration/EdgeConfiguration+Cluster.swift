@@ -9,12 +9,18 @@ extension EdgeConfiguration {
         reader.read(
             "cluster.redis.url",
             into: &self.cluster.redisURL,
-            help: "Redis or Valkey that remembers for the edge: redis://, rediss:// or redis+sentinel://"
+            help:
+                "Redis or Valkey that remembers for the edge: redis://, rediss://, redis+sentinel:// or rediss+sentinel://"
         )
         reader.read(
             "cluster.redis.password-file",
             into: &self.cluster.redisPasswordFile,
             help: "file with its password"
+        )
+        reader.read(
+            "cluster.redis.sentinel-password-file",
+            into: &self.cluster.sentinelPasswordFile,
+            help: "file with the password of its sentinels, if they want one"
         )
         reader.read("cluster.redis.ca", into: &self.cluster.redisCAFile, help: "whose certificates it shows, PEM")
         reader.read(
@@ -95,6 +101,7 @@ extension EdgeConfiguration {
         guard let url = self.cluster.redisURL else {
             for (key, value) in [
                 ("cluster.redis.password-file", self.cluster.redisPasswordFile),
+                ("cluster.redis.sentinel-password-file", self.cluster.sentinelPasswordFile),
                 ("cluster.redis.ca", self.cluster.redisCAFile),
             ] where value != nil {
                 reader.report(key, "there is no cluster.redis.url that this could be for")
@@ -102,16 +109,25 @@ extension EdgeConfiguration {
             return
         }
         #if Redis
-        if url.contains("@"), url.prefix(while: { $0 != "@" }).dropFirst("redis://".count).contains(":") {
+        let place = url.firstRange(of: "://").map { url[$0.upperBound...] } ?? url[...]
+        if place.contains("@"), place.prefix(while: { $0 != "@" }).contains(":") {
             // Not shown: it may hold a password.
             reader.report(
                 "cluster.redis.url",
                 "a password belongs into the file that cluster.redis.password-file names"
             )
-        } else if RedisURL(url) == nil {
+        } else if let redis = RedisURL(url) {
+            if self.cluster.sentinelPasswordFile != nil, !redis.hasSentinels {
+                reader.report(
+                    "cluster.redis.sentinel-password-file",
+                    "cluster.redis.url names no sentinels that this could be for"
+                )
+            }
+        } else {
             reader.report(
                 "cluster.redis.url",
-                "\"\(url)\" is not redis://HOST:PORT, rediss://USER@HOST:PORT or redis+sentinel://HOST,HOST/NAME"
+                "\"\(url)\" is not redis://HOST:PORT, rediss://USER@HOST:PORT, redis+sentinel://HOST,HOST/NAME or "
+                    + "rediss+sentinel://HOST,HOST/NAME"
             )
         }
         #else

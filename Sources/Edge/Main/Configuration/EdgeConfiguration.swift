@@ -82,6 +82,7 @@ struct EdgeConfiguration: Sendable {
         /// Where Redis is; `nil` for an edge that remembers by itself, until it ends.
         var redisURL: String?
         var redisPasswordFile: String?
+        var sentinelPasswordFile: String?
         var redisCAFile: String?
         var redisPrefix = "cv:"
         var lease = TimeAmount.seconds(10)

@@ -69,10 +69,15 @@ extension CredentialFiles {
             reader.report("tls.certificate", "\(error)")
         }
         self.checkLinks(configuration.cluster, &reader)
-        do {
-            if let path = configuration.cluster.redisPasswordFile { _ = try self.password(at: path) }
-        } catch {
-            reader.report("cluster.redis.password-file", "\(error)")
+        for (key, path) in [
+            ("cluster.redis.password-file", configuration.cluster.redisPasswordFile),
+            ("cluster.redis.sentinel-password-file", configuration.cluster.sentinelPasswordFile),
+        ] {
+            do {
+                if let path { _ = try self.password(at: path) }
+            } catch {
+                reader.report(key, "\(error)")
+            }
         }
         if let path = configuration.cluster.redisCAFile,
             (try? NIOSSLCertificate.fromPEMFile(path))?.isEmpty ?? true

@@ -120,6 +120,9 @@ struct EdgeRegistry: Sendable {
     ) throws -> RedisClient.Configuration {
         var settings = RedisClient.Configuration(url: url)
         if let path = cluster.redisPasswordFile { settings.password = try CredentialFiles.password(at: path) }
+        if let path = cluster.sentinelPasswordFile {
+            settings.sentinelPassword = try CredentialFiles.password(at: path)
+        }
         if let path = cluster.redisCAFile { settings.trustRoots = .file(path) }
         return settings
     }
@@ -152,10 +155,10 @@ struct EdgeRegistry: Sendable {
     ///   - accessSessions: The sessions that end with access tokens.
     func run(ports: any PortKeeper, accessSessions: AccessSessions) async {
         guard let registry, let directory else { return }
+        registry.whenMoved { accessSessions.end(of: $0, unlessOwnedBy: $1) }
         await withTaskGroup { group in
             group.addTask { await registry.publisher.run() }
             group.addTask { await self.beat(registry.publisher) }
-        registry.whenMoved { accessSessions.end(of: $0, unlessOwnedBy: $1) }
             group.addTask {
                 // A tunnel that nobody else visits is not looked at for long, and these sessions ask for nothing.
                 await self.events.run(by: registry, visited: { accessSessions.tunnels }) { event in
