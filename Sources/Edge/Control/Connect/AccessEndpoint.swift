@@ -210,9 +210,9 @@ private final class AccessVisit: SessionDelegate {
             handler,
             on: eventLoop,
             tunnel: self.tunnelID,
+            owner: self.claims.own,
             tokenIssuedAt: self.claims.iat,
             signedBy: self.signedBy,
-            owner: self.claims.own,
             lifetime: .nanoseconds(Int64(max(0, min(lifetime, 1e9)) * 1e9))
         )
         guard self.place != nil else {
