@@ -192,6 +192,7 @@ struct RedisClientTests {
         func run(
             _ url: String,
             _ sentinelPassword: String?,
+            timeout: TimeAmount = .seconds(20),
             _ body: (RedisClient) async throws -> Void
         ) async throws {
             try await RedisUnderTest.run(
@@ -200,6 +201,7 @@ struct RedisClientTests {
                 password: "of-redis",
                 sentinelPassword: sentinelPassword,
                 trustRoots: roots,
+                timeout: timeout,
                 body: body
             )
         }
@@ -215,7 +217,8 @@ struct RedisClientTests {
             #expect(!self.why(client).contains("guessed"))
         }
         // A sentinel that speaks plainly is told no password by who wants TLS.
-        try await run("rediss+sentinel://localhost:\(sentinel.port)/edges", "of-sentinels") { client in
+        let plain = "rediss+sentinel://localhost:\(sentinel.port)/edges"
+        try await run(plain, "of-sentinels", timeout: .milliseconds(500)) { client in
             try await RedisUnderTest.until("it is said") { self.why(client).contains("no sentinel knows") }
         }
     }
