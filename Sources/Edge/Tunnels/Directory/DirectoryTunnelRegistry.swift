@@ -37,6 +37,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     package let seeker: RouteSeeker
     private let guests: Mutex<Guests>
     private let absent = Mutex(RecentAbsences<TunnelID>())
+    private let lookups = SharedLookups<Tunnel?>()
     /// Of which tunnels something may have been missed.
     private let missed = Mutex(DirtyTunnels<TunnelID>())
     private let moved = Mutex<(@Sendable (TunnelID, _ owner: String) -> Void)?>(nil)
@@ -89,8 +90,14 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
 
     package func find(_ id: TunnelID) async throws -> Tunnel? {
         if let tunnel = self.local.tunnel(id) { return tunnel }
+        guard !self.absent.withLock({ $0.contains(id, now: Self.uptime) }) else { return nil }
+        return try await self.lookups.answer(of: id) { try await self.lookUp(id) }
+    }
+
+    private func lookUp(_ id: TunnelID) async throws -> Tunnel? {
+        // Whoever asked until a moment ago may have found it.
+        if let tunnel = self.local.tunnel(id) { return tunnel }
         let now = Self.uptime
-        guard !self.absent.withLock({ $0.contains(id, now: now) }) else { return nil }
         guard let entry = try await self.asking({ try await self.directory.find(id) }) else {
             self.absent.withLock { $0.insert(id, now: now) }
             return nil
