@@ -39,8 +39,10 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
     /// When a connector last answered an echo that the edge sent it through the session: end to end, not only to
     /// whatever proxies stand between.
     package var lastEchoAt: Date?
-    /// The connector connections that serve it.
+    /// The connector connections that serve it, of this edge alone.
     package var sessions: [SessionStatus]
+    /// The other edges that have some; `nil` if none has, and from an edge of an earlier version.
+    package var elsewhere: [OtherEdgeSessions]?
     /// What has passed through it since this edge learnt of it.
     package var counters: TunnelCounters
 
@@ -58,6 +60,7 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
         lastActiveAt: Date?,
         lastEchoAt: Date? = nil,
         sessions: [SessionStatus],
+        elsewhere: [OtherEdgeSessions]? = nil,
         counters: TunnelCounters
     ) {
         self.tunnelID = tunnelID
@@ -71,6 +74,7 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
         self.lastActiveAt = lastActiveAt
         self.lastEchoAt = lastEchoAt
         self.sessions = sessions
+        self.elsewhere = elsewhere
         self.counters = counters
     }
 
@@ -86,7 +90,22 @@ package struct TunnelStatus: Codable, Equatable, Sendable {
         case lastActiveAt = "last_active_at"
         case lastEchoAt = "last_echo_at"
         case sessions
+        case elsewhere
         case counters
+    }
+}
+
+/// How many connector connections of a tunnel another edge has.
+package struct OtherEdgeSessions: Codable, Equatable, Sendable {
+    /// The edge, as it calls itself in the log.
+    package var pod: String
+    /// How many.
+    package var sessions: Int
+
+    /// Notes how many an edge has.
+    package init(pod: String, sessions: Int) {
+        self.pod = pod
+        self.sessions = sessions
     }
 }
 

@@ -73,6 +73,7 @@ struct OpenAPIDocumentTests {
             lastActiveAt: date,
             lastEchoAt: date,
             sessions: [session],
+            elsewhere: [OtherEdgeSessions(pod: "p", sessions: 1)],
             counters: TunnelCounters()
         )
         let created = CreateTunnelResponse(
@@ -121,6 +122,9 @@ struct OpenAPIDocumentTests {
                 == self.members(of: TunnelList(tunnels: [], nextCursor: "c", partial: true))
         )
         #expect(try self.properties(of: "TunnelStatus") == self.members(of: status))
+        #expect(
+            try self.properties(of: "OtherEdgeSessions") == self.members(of: OtherEdgeSessions(pod: "p", sessions: 1))
+        )
         #expect(try self.properties(of: "SessionStatus") == self.members(of: session))
         #expect(try self.properties(of: "TunnelCounters") == self.members(of: TunnelCounters(errorsByCode: ["c": 1])))
         #expect(try self.properties(of: "Problem") == self.members(of: problem))

@@ -80,23 +80,31 @@ struct SeveralEdgesTests {
     }
 
     @Test(
-        "List and status of any edge show a tunnel as online whose connector is at another one, and offline afterwards"
+        "List and status of any edge show a tunnel as online whose connector is at another one, and where, and offline afterwards"
     )
     func shown() async throws {
         try await self.pair { server, one, other, _, connector in
-            func states() async throws -> [TunnelState] {
-                let list = try await other.call("GET", "tunnels/list").body
-                let status = try await other.call("GET", "tunnels/my-app/status").body
+            func shown(at edge: EdgeUnderTest) async throws -> [TunnelStatus] {
+                let list = try await edge.call("GET", "tunnels/list").body
+                let status = try await edge.call("GET", "tunnels/my-app/status").body
                 let decoder = APICoding.makeDecoder()
-                return try decoder.decode(TunnelList.self, from: Data(list.utf8)).tunnels.map(\.state)
-                    + [try decoder.decode(TunnelStatus.self, from: Data(status.utf8)).state]
+                return try decoder.decode(TunnelList.self, from: Data(list.utf8)).tunnels
+                    + [try decoder.decode(TunnelStatus.self, from: Data(status.utf8))]
             }
-            #expect(try await states() == [.online, .online])
+            let pod = try server.ask(["HVALS", "cv:t:my-app"]).split(separator: "\n").map(String.init)
+            for status in try await shown(at: other) {
+                #expect(status.state == .online)
+                #expect(status.sessions.isEmpty && status.elsewhere?.map(\.sessions) == [1])
+                #expect(status.elsewhere?.allSatisfy { pod.contains($0.pod) } == true)
+            }
+            for status in try await shown(at: one) { #expect(status.sessions.count == 1 && status.elsewhere == nil) }
             #expect(try await other.get("/my-app/").status == 200)
-            #expect(try await states() == [.online, .online])
+            #expect(try await shown(at: other).map(\.state) == [.online, .online])
             try await connector.drop()
             try await one.until("it is known") { try !server.ask(["HKEYS", "cv:t:my-app"]).contains("s:") }
-            #expect(try await states() == [.offline, .offline])
+            for status in try await shown(at: other) {
+                #expect(status.state == .offline && status.elsewhere == nil)
+            }
         }
     }
 

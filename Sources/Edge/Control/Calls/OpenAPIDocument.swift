@@ -425,8 +425,27 @@ enum OpenAPIDocument {
                   "created_at": {"type": "string", "format": "date-time"},
                   "last_active_at": {"type": "string", "format": "date-time"},
                   "last_echo_at": {"type": "string", "format": "date-time"},
-                  "sessions": {"type": "array", "items": {"$ref": "#/components/schemas/SessionStatus"}},
+                  "sessions": {
+                    "type": "array",
+                    "items": {"$ref": "#/components/schemas/SessionStatus"},
+                    "description": "The connections of connectors to the edge that answers."
+                  },
+                  "elsewhere": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"$ref": "#/components/schemas/OtherEdgeSessions"},
+                    "description": "The other edges that have some."
+                  },
                   "counters": {"$ref": "#/components/schemas/TunnelCounters"}
+                }
+              },
+              "OtherEdgeSessions": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["pod", "sessions"],
+                "properties": {
+                  "pod": {"type": "string"},
+                  "sessions": {"type": "integer", "minimum": 1}
                 }
               },
               "SessionStatus": {

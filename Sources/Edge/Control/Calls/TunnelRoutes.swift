@@ -140,7 +140,12 @@ struct TunnelRoutes: Sendable {
         return try JSONBody.response(
             .ok,
             TunnelList(
-                tunnels: page.map { $0.status(urls: self.settings.urls(of: $0.id, $0.form)) },
+                tunnels: page.map { tunnel in
+                    tunnel.status(
+                        urls: self.settings.urls(of: tunnel.id, tunnel.form),
+                        elsewhere: found.elsewhere[tunnel.id] ?? []
+                    )
+                },
                 nextCursor: found.tunnels.count > limit ? page.last?.id.description : nil,
                 partial: found.isPartial ? true : nil
             )
@@ -150,8 +155,9 @@ struct TunnelRoutes: Sendable {
     @Sendable
     private func status(_ request: Request, _ context: ControlContext) async throws -> Response {
         let tunnel = try await self.tunnel(context)
-        await self.registry.lookAround(for: tunnel)
-        return try JSONBody.response(.ok, tunnel.status(urls: self.settings.urls(of: tunnel.id, tunnel.form)))
+        let elsewhere = await self.registry.lookAround(for: tunnel)
+        let urls = self.settings.urls(of: tunnel.id, tunnel.form)
+        return try JSONBody.response(.ok, tunnel.status(urls: urls, elsewhere: elsewhere))
     }
 
     @Sendable

@@ -118,13 +118,24 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         return tunnel
     }
 
-    package func lookAround(for tunnel: Tunnel) async {
+    @discardableResult
+    package func lookAround(for tunnel: Tunnel) async -> [OtherEdgeSessions] {
         do {
-            guard let entry = try await self.directory.find(tunnel.id) else { return }
+            guard let entry = try await self.directory.find(tunnel.id) else { return [] }
             await self.seeker.found(entry, of: tunnel)
+            return entry.specification.owner == tunnel.owner ? self.elsewhere(entry) : []
         } catch {
             self.missed.withLock { $0.mark(tunnel.id) }
+            return []
         }
+    }
+
+    /// How many sessions of a tunnel other edges have; those of one that is dead are about to be taken away.
+    private func elsewhere(_ entry: DirectoryEntry) -> [OtherEdgeSessions] {
+        let pods = entry.places.map(\.pod).filter { $0 != self.publisher.pod && self.publisher.pods.contains($0) }
+        return Dictionary(grouping: pods) { $0 }
+            .map { OtherEdgeSessions(pod: $0.key.description, sessions: $0.value.count) }
+            .sorted { $0.pod < $1.pod }
     }
 
     package func create(_ specification: TunnelSpecification) async throws -> Tunnel {
@@ -226,13 +237,14 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     package func list(owner: String?, after cursor: TunnelID?, limit: Int) async -> TunnelPage {
         do {
             let entries = try await self.directory.list(owner: owner, after: cursor, limit: limit)
-            return TunnelPage(
-                entries.map { entry in
-                    let tunnel = self.local.tunnel(entry.specification.id) ?? Tunnel(entry.specification)
-                    tunnel.keepWays(to: Set(entry.places.map(\.pod)).subtracting([self.publisher.pod]))
-                    return tunnel
-                }
-            )
+            var elsewhere: [TunnelID: [OtherEdgeSessions]] = [:]
+            let tunnels = entries.map { entry in
+                let tunnel = self.local.tunnel(entry.specification.id) ?? Tunnel(entry.specification)
+                tunnel.keepWays(to: Set(entry.places.map(\.pod)).subtracting([self.publisher.pod]))
+                elsewhere[tunnel.id] = self.elsewhere(entry)
+                return tunnel
+            }
+            return TunnelPage(tunnels, elsewhere: elsewhere)
         } catch {
             var page = await self.local.list(owner: owner, after: cursor, limit: limit)
             page.isPartial = true

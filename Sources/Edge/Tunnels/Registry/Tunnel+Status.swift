@@ -4,8 +4,10 @@ import ControlAPI
 extension Tunnel {
     /// What the control API shows of the tunnel.
     ///
-    /// - Parameter urls: Its public URLs, the one to tell people first.
-    package func status(urls: [String]) -> TunnelStatus {
+    /// - Parameters:
+    ///   - urls: Its public URLs, the one to tell people first.
+    ///   - elsewhere: What other edges have of it.
+    package func status(urls: [String], elsewhere: [OtherEdgeSessions] = []) -> TunnelStatus {
         TunnelStatus(
             tunnelID: self.id.description,
             name: self.name,
@@ -17,6 +19,7 @@ extension Tunnel {
             lastActiveAt: self.lastActiveAt,
             lastEchoAt: self.lastEchoAt,
             sessions: self.sessions.map(\.status),
+            elsewhere: elsewhere.isEmpty ? nil : elsewhere,
             counters: self.counters
         )
     }

@@ -26,7 +26,10 @@ package protocol TunnelRegistry: Sendable {
     func find(_ id: TunnelID) async throws -> Tunnel?
 
     /// Finds out how a tunnel does at other edges, before somebody is told.
-    func lookAround(for tunnel: Tunnel) async
+    ///
+    /// - Returns: How many sessions of it they have, as far as that is known.
+    @discardableResult
+    func lookAround(for tunnel: Tunnel) async -> [OtherEdgeSessions]
 
     /// Adds a tunnel; from then on its name is its owner's.
     ///
@@ -102,12 +105,15 @@ package protocol TunnelRegistry: Sendable {
 package struct TunnelPage: Sendable {
     /// The tunnels.
     package var tunnels: [Tunnel]
+    /// What other edges have of them.
+    package var elsewhere: [TunnelID: [OtherEdgeSessions]]
     /// Whether there may be others that can't be known now.
     package var isPartial: Bool
 
     /// Makes a page.
-    package init(_ tunnels: [Tunnel], isPartial: Bool = false) {
+    package init(_ tunnels: [Tunnel], elsewhere: [TunnelID: [OtherEdgeSessions]] = [:], isPartial: Bool = false) {
         self.tunnels = tunnels
+        self.elsewhere = elsewhere
         self.isPartial = isPartial
     }
 }
@@ -118,7 +124,8 @@ extension TunnelRegistry {
 
     package func find(_ id: TunnelID) async throws -> Tunnel? { self.tunnel(id) }
 
-    package func lookAround(for tunnel: Tunnel) async {}
+    @discardableResult
+    package func lookAround(for tunnel: Tunnel) async -> [OtherEdgeSessions] { [] }
 
     package func change(_ tunnel: Tunnel, to policy: TunnelPolicy, at now: Double) async throws {
         tunnel.change(to: policy, at: now)
