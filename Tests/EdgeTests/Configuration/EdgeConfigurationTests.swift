@@ -420,6 +420,15 @@ struct EdgeConfigurationTests {
         #expect(TimeAmount(setting: text)?.settingText == text)
     }
 
+    @Test("A duration without a unit is seconds, as it is for culvert")
+    func plainDuration() {
+        #expect(TimeAmount(setting: "30") == .seconds(30))
+        #expect(TimeAmount(setting: "30")?.settingText == "30s")
+        let (_, problems) = self.read(["--dev", "--tunnel-request-timeout", "soon"])
+        #expect(problems == ["--tunnel-request-timeout (flag): \"soon\" is not \(TimeAmount.expectation)"])
+        #expect(TimeAmount.expectation.hasSuffix("a number alone is seconds"))
+    }
+
     @Test("What is no duration, size or address is refused")
     func malformedValues() {
         for text in ["", "s", "-1", "-1s", "1.5s", "9999999999999d"] { #expect(TimeAmount(setting: text) == nil) }
@@ -432,12 +441,3 @@ struct EdgeConfigurationTests {
         #expect(ListenAddress(setting: "0.0.0.0:80")?.isLoopback == false)
     }
 }
-    @Test("A duration without a unit is seconds, as it is for culvert")
-    func plainDuration() {
-        #expect(TimeAmount(setting: "30") == .seconds(30))
-        #expect(TimeAmount(setting: "30")?.settingText == "30s")
-        let (_, problems) = self.read(["--dev", "--tunnel-request-timeout", "soon"])
-        #expect(problems == ["--tunnel-request-timeout (flag): \"soon\" is not \(TimeAmount.expectation)"])
-        #expect(TimeAmount.expectation.hasSuffix("a number alone is seconds"))
-    }
-

@@ -165,7 +165,6 @@ struct EdgeConfiguration: Sendable {
         if let publicURL = self.publicURL {
             return publicURL.hasSuffix("/") ? String(publicURL.dropLast()) : publicURL
         }
-        let scheme = self.certificateFile == nil ? "http" : "https"
         return self.localURL(listeningOn: address)
     }
 
@@ -173,6 +172,7 @@ struct EdgeConfiguration: Sendable {
     ///
     /// - Parameter address: Where the public listener listens, once it does.
     func localURL(listeningOn address: ListenAddress) -> String {
+        let scheme = self.certificateFile == nil ? "http" : "https"
         var reachable = address
         if reachable.host == "0.0.0.0" { reachable.host = "127.0.0.1" }
         if reachable.host == "::" { reachable.host = "::1" }
