@@ -96,6 +96,22 @@ struct ReconnectPolicyTests {
         #expect(self.status(unforgiving.decide(afterEnd: .shutdown, reason: "")) == .unavailable)
     }
 
+    @Test(
+        "Why a session ended is said in words, with the code of the protocol behind them",
+        arguments: [
+            (.sessionLost, "", "The connection to the edge was lost: SESSION_LOST."),
+            (.keepaliveTimeout, "", "Nothing came over the connection to the edge for too long: KEEPALIVE_TIMEOUT."),
+            (.shutdown, "bye\u{1B}", "The edge has ended the session: SHUTDOWN (bye)."),
+            (.protocolError, "x", "The session ended: PROTOCOL_ERROR (x)."),
+        ] as [(ErrorCode, String, String)]
+    )
+    func endings(code: ErrorCode, reason: String, sentence: String) {
+        #expect(
+            ReconnectPolicy(hasBeenActive: true).decide(afterEnd: code, reason: reason)
+                == .retry(minimum: .zero, reason: sentence)
+        )
+    }
+
     @Test("What a peer says reaches the terminal without control characters")
     func printable() {
         let problem = ProblemDetails(title: "x", status: 401, code: "y", detail: "a\u{1B}[2Jb\r\nc")

@@ -140,9 +140,26 @@ package struct ReconnectPolicy: Sendable {
         case .replaced:
             return .yield
         default:
-            let reason = PeerText.printable(reason)
-            return self.retry("The session ended: \(code)\(reason.isEmpty ? "" : " (\(reason))").")
+            return self.retry(Self.sentence(ending: code, reason: reason))
         }
+    }
+
+    /// Why a session ended, in words; the protocol's code stands behind them, for whoever looks it up.
+    package static func sentence(ending code: ErrorCode, reason: String) -> String {
+        let words =
+            switch code {
+            case .sessionLost: "The connection to the edge was lost"
+            case .keepaliveTimeout: "Nothing came over the connection to the edge for too long"
+            case .helloTimeout: "The session with the edge did not begin in time"
+            case .noError, .shutdown: "The edge has ended the session"
+            case .authExpired: "The tunnel was deleted, or its token has ended"
+            case .replaced: "Another connector has taken the place of this one"
+            case .memoryPressure: "There was too little memory for the session"
+            case .enhanceCalm: "The session asked too much of the edge"
+            default: "The session ended"
+            }
+        let reason = PeerText.printable(reason)
+        return "\(words): \(code)\(reason.isEmpty ? "" : " (\(reason))")."
     }
 
     private func firstContact(_ failure: EdgeFailure) -> ReconnectDecision {

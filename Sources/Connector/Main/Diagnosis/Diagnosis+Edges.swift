@@ -49,7 +49,7 @@ extension Diagnosis {
                 session.drain(gracePeriod: .seconds(1))
             }
             if case .ended(let code, let reason) = event, code != .shutdown {
-                throw EdgeFailure.notAnEdge(address: self.edge.description, reason: "\(code) \(reason)")
+                throw CommandFailure(.unavailable, ReconnectPolicy.sentence(ending: code, reason: reason))
             }
         }
         return edge
