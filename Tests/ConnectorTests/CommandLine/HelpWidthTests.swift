@@ -22,6 +22,20 @@ struct HelpWidthTests {
         }
     }
 
+    @Test("What an option takes is called by what it is, and not by the option's name once more")
+    func values() {
+        for command in Self.all(CulvertCommand.self) {
+            let help = CulvertCommand.helpMessage(for: command, includeHidden: false, columns: 80)
+            for match in help.matches(of: #/--([a-z-]+) <([a-z-]+)>/#) where match.1 == match.2 {
+                // Of these the name says it.
+                #expect(
+                    ["file", "method", "name", "path", "port", "state", "token"].contains(match.1),
+                    "\(command): \(match.0)"
+                )
+            }
+        }
+    }
+
     @Test("No paragraph is broken by hand, where the parser would break it a second time; examples need no breaking")
     func paragraphs() {
         for command in Self.all(CulvertCommand.self) {

@@ -28,7 +28,13 @@ struct ConnectCommand: AsyncParsableCommand {
     @Option(help: "The tunnel token itself. Prefer --token-file: arguments stay in the history of the shell.")
     var token: String?
 
-    @Option(name: .customLong("to"), help: "The local server: a port, host:port, http://…, https://… or unix:/path.")
+    @Option(
+        name: .customLong("to"),
+        help: ArgumentHelp(
+            "The local server: a port, host:port, http://…, https://… or unix:/path.",
+            valueName: "target"
+        )
+    )
     var target: String
 
     @OptionGroup var edgeOptions: EdgeOptions

@@ -33,7 +33,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
     )
     var tokenFile: String?
 
-    @Option(name: .customLong("to"), help: "Try this local server, too.")
+    @Option(name: .customLong("to"), help: ArgumentHelp("Try this local server, too.", valueName: "target"))
     var target: String?
 
     /// The same without its flag, as `culvert http` has it.

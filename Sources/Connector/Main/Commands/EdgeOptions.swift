@@ -34,10 +34,10 @@ struct EdgeOptions: ParsableArguments {
     @Flag(name: .customLong("no-retry"), help: "Give up with exit code 69 instead of trying again.")
     var noRetry = false
 
-    @Option(name: .customLong("log-format"), help: "How to write log lines: text or json.")
+    @Option(name: .customLong("log-format"), help: ArgumentHelp("How to write log lines.", valueName: "format"))
     var logFormat: LogFormat?
 
-    @Option(name: .customLong("log-level"), help: "What to log: debug, info, warning or error.")
+    @Option(name: .customLong("log-level"), help: ArgumentHelp("What to log, from which level on.", valueName: "level"))
     var logLevel: LogThreshold = .info
 
     /// By which certificates edges are trusted: those of `--ca-file`, else for the edge of `culvert login` those that it

@@ -55,6 +55,9 @@ struct InboxCommand: AsyncParsableCommand {
             abstract: "List messages of an inbox, the newest first.",
             usage: "culvert inbox list <tunnel> [--state <state>] [<options>]",
             discussion: """
+                A message is dead when the last attempt to deliver it failed, when nobody took it in time, or when it was \
+                skipped.
+
                 Examples:
                   culvert inbox list my-app
                   culvert inbox list my-app --state dead --json

@@ -21,7 +21,8 @@ struct LoginCommand: AsyncParsableCommand {
         usage: "culvert login [<options>]",
         discussion: """
             The key is read from --api-key-file, from CULVERT_API_KEY, or typed; if it is the variable's, that is said. \
-            It is tried before it is stored, in a file that only you can read. What --ca-file names is used with this edge from then on.
+            It is tried before it is stored, in a file that only you can read. What --ca-file names is used with this edge from then on. \
+            culvert logout removes all of it.
 
             Examples:
               culvert login --edge https://edge.example.com

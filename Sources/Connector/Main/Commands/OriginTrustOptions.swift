@@ -7,7 +7,10 @@ import ConnectorCore
 struct OriginTrustOptions: ParsableArguments {
     @Option(
         name: .customLong("origin-tls-verify"),
-        help: "Whether an https:// target has to show a certificate that is trusted: on or off."
+        help: ArgumentHelp(
+            "Whether an https:// target has to show a certificate that is trusted.",
+            valueName: "on|off"
+        )
     )
     var originTLSVerify: Switch = .on
 

@@ -36,7 +36,10 @@ extension ServiceCommand {
         )
         var tokenFile: String?
 
-        @Option(name: .customLong("to"), help: "With --token-file, the local server.")
+        @Option(
+            name: .customLong("to"),
+            help: ArgumentHelp("With --token-file, the local server.", valueName: "target")
+        )
         var target: String?
 
         @Option(help: ArgumentHelp("The edge to use.", valueName: "url"))

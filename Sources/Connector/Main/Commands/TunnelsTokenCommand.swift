@@ -12,7 +12,7 @@ extension TunnelsCommand {
             abstract: "Make another token for a tunnel, which keeps its policy.",
             usage: "culvert tunnels token <tunnel> [<options>]",
             discussion: """
-                Tokens from before end after an overlap (the edge's token-overlap), and the \
+                Tokens from before end after an overlap (the edge's tunnel.token-overlap), and the \
                 connections that came with them. A tunnel that the edge has forgotten is made \
                 again by culvert tunnels create, with the options of its policy.
 

@@ -11,7 +11,7 @@ import Foundation
 
 /// The part of the command line that all commands share: where settings come from.
 struct ConfigurationLoading: ParsableArguments {
-    @Option(help: "A YAML file with settings.")
+    @Option(help: ArgumentHelp("A YAML file with settings.", valueName: "file"))
     var config: String?
 
     @Argument(parsing: .allUnrecognized, help: "Settings: --key value.")
@@ -173,7 +173,8 @@ struct ConfigurationLoading: ParsableArguments {
         }
         return """
             Each setting is a flag, an environment variable (CULVERT_TUNNEL_REQUEST_TIMEOUT) or a key in the YAML file \
-            (tunnel: {request-timeout: 30s}); the first of these that says something counts.
+            (tunnel: {request-timeout: 30s}); the first of these that says something counts. A time is as 500ms, 30s, 5m, \
+            12h or 7d, and in seconds without a unit; a size is as 64KiB or 1MiB, and in bytes without one.
 
             \(lines.joined(separator: "\n"))
             """
