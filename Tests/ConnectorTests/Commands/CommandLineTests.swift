@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import ConnectorCore
+import ControlAPI
 import Testing
 
 @testable import Connector
@@ -36,6 +37,47 @@ struct CommandLineTests {
     )
     func understood(line: String) throws {
         _ = try CulvertCommand.parseAsRoot(line.split(separator: " ").map(String.init))
+    }
+
+    @Test(
+        "A time is taken with and without a unit, and what is taken is said to who gives another one",
+        arguments: [
+            ("--lifetime 3600", nil), ("--lifetime 1h", nil), ("--lifetime 7d", nil),
+            ("--lifetime soon", "a number of seconds from 1 to 31536000, or a time as 30s or 5m"),
+            ("--lifetime 500ms", "a number of seconds from 1 to 31536000, or a time as 30s or 5m"),
+            ("--request-timeout 60", nil), ("--request-timeout 1m", nil), ("--request-timeout 60s", nil),
+            ("--request-timeout 500ms", "a number of seconds from 1 to 3600, or a time as 30s or 5m"),
+            ("--request-timeout 1d", "a number of seconds from 1 to 3600, or a time as 30s or 5m"),
+        ] as [(String, String?)]
+    )
+    func times(option: String, refusal: String?) throws {
+        let command = option.hasPrefix("--lifetime") ? "tunnels access x" : "http 3000"
+        do {
+            let read = try CulvertCommand.parseAsRoot("\(command) \(option)".split(separator: " ").map(String.init))
+            #expect(refusal == nil)
+            if let http = read as? HTTPCommand {
+                #expect(try http.policyOptions.values()["request_timeout_seconds"] == .number(60))
+            }
+        } catch {
+            #expect(CulvertCommand.report(of: error).contains(try #require(refusal)))
+        }
+    }
+
+    @Test(
+        "The help of a list of requests says that its JSON is an object a line, and that of others that it is one value"
+    )
+    func jsonLines() {
+        func json(_ command: any ParsableCommand.Type) -> String {
+            let lines = CulvertCommand.helpMessage(for: command, columns: 200).split(separator: "\n")
+            return lines.filter { $0.contains("--json  ") }.joined()
+        }
+        #expect(
+            json(RequestsCommand.List.self).hasSuffix(
+                "Print a JSON object a line, one for each request, and no list around them."
+            )
+        )
+        #expect(json(RequestsCommand.Show.self).hasSuffix("one object, or with --frames one a line."))
+        #expect(json(TunnelsCommand.List.self).hasSuffix("Print the JSON of the control API."))
     }
 
     @Test(

@@ -57,6 +57,18 @@ struct ErrorPageTests {
         #expect(Set(ofConnections.map(\.code)) == ProblemDetails.codesOfConnections)
     }
 
+    @Test("Who meets a tunnel that nothing serves is told what a visitor does, and what its owner")
+    func visitorsAndOwners() {
+        let offline = ErrorPage(error: .tunnelOffline, status: 503, requestID: RequestID())
+        let unknown = ErrorPage(error: .tunnelNotFound, status: 404, requestID: RequestID())
+        let texts = [offline, unknown].map {
+            String(buffer: $0.response(isHTML: true, isHead: false, isClosing: false))
+        }
+        #expect(texts[0].contains("Nothing serves this tunnel now: the culvert beside its app is not connected."))
+        #expect(texts[0].contains("Come back later. If the tunnel is yours, start culvert beside the app, and reload."))
+        #expect(texts[1].contains("Check the address. If the tunnel is yours, start it with culvert http PORT."))
+    }
+
     @Test("HEAD gets the head alone, with the length of the body that it does not get")
     func head() throws {
         let page = ErrorPage(error: .tunnelNotFound, status: 404, requestID: RequestID())
