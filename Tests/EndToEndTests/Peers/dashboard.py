@@ -193,6 +193,15 @@ def signing_in(stage, pictures):
         expect(row(page, "bobs-app")).to_be_visible()
 
 
+def served_elsewhere(route):
+    """The list as one of several edges gives it."""
+    answer = route.fetch()
+    page = answer.json()
+    for tunnel in page["tunnels"]:
+        tunnel["elsewhere"] = [{"pod": "abcdefghij", "sessions": 2}, {"pod": "klmnopqrst", "sessions": 1}]
+    route.fulfill(response=answer, json=page)
+
+
 def tunnels(stage, pictures):
     """A tunnel is made, served, counted while somebody looks, given another token, and deleted."""
     with stage.window() as page:
@@ -237,6 +246,12 @@ def tunnels(stage, pictures):
         process.terminate()
         process.wait()
         expect(row(page, "my-app")).to_contain_text("offline")
+        expect(details).to_contain_text("Nothing is connected.")
+        page.route("**/tunnels/list*", served_elsewhere)
+        expect(details).to_contain_text("At other edges: 2 (abcdefghij), 1 (klmnopqrst).")
+        expect(cells.nth(3)).to_have_text("3")
+        page.unroute("**/tunnels/list*")
+        expect(details).to_contain_text("Nothing is connected.")
         details.get_by_role("button", name="Delete").click()
         page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
         expect(row(page, "my-app")).to_be_visible()

@@ -5,7 +5,7 @@ import {createTunnel, listTunnels} from './calls.js';
 import {showToken} from './dialogs.js';
 import {button, element, note, notify} from './elements.js';
 import {Table, cellButton} from './tables.js';
-import {TunnelView} from './tunnel.js';
+import {TunnelView, countElsewhere} from './tunnel.js';
 import {age, count, size} from './units.js';
 
 const KINDS = ['http', 'tcp', 'tls'];
@@ -32,7 +32,7 @@ export class Overview {
         {title: 'Tunnel', show: tunnel => cellButton(tunnel.tunnel_id, () => this.choose(tunnel.tunnel_id), tunnel.tunnel_id, {class: 'link'})},
         {title: 'State', show: state},
         {title: 'Kind', class: 'spare', show: tunnel => tunnel.kind ?? 'http'},
-        {title: 'Connections', class: 'amount', show: tunnel => tunnel.sessions.length},
+        {title: 'Connections', class: 'amount', show: tunnel => tunnel.sessions.length + countElsewhere(tunnel)},
         {title: 'Round trip', class: 'amount', show: tunnel => roundTrip(tunnel)},
         {title: 'Requests', class: 'amount', show: tunnel => tunnel.counters.requests.toLocaleString('en')},
         {title: 'Errors', class: 'amount spare', show: tunnel => tunnel.counters.errors.toLocaleString('en')},

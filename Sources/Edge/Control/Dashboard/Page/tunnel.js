@@ -8,6 +8,9 @@ import {InboxView} from './inbox.js';
 import {Table} from './tables.js';
 import {age} from './units.js';
 
+/** How many connections other edges have of a tunnel. */
+export const countElsewhere = tunnel => (tunnel.elsewhere ?? []).reduce((sum, edge) => sum + edge.sessions, 0);
+
 export class TunnelView {
   #inbox = null;
 
@@ -71,7 +74,10 @@ export class TunnelView {
 
   #draw() {
     this.sessions.show(this.tunnel.sessions);
-    this.nobody.hidden = this.tunnel.sessions.length > 0;
+    const others = this.tunnel.elsewhere ?? [];
+    this.nobody.textContent = others.length
+      ? `At other edges: ${others.map(edge => `${edge.sessions} (${edge.pod})`).join(', ')}.` : 'Nothing is connected.';
+    this.nobody.hidden = this.tunnel.sessions.length > 0 && others.length === 0;
     this.sessions.element.hidden = this.tunnel.sessions.length === 0;
   }
 
