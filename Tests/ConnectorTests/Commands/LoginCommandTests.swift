@@ -76,6 +76,17 @@ struct LoginCommandTests {
         #expect(LogoutCommand.noteOfVariable(["CULVERT_API_KEY": "cvk_x"])?.hasSuffix("unset CULVERT_API_KEY.") == true)
     }
 
+    @Test("What is no access token is told once, by what it should be")
+    func accessToken() {
+        for text in ["", "x", TokenText.signed("{}")] {
+            let failure = #expect(throws: CommandFailure.self) { try AccessCommand.token(text) }
+            #expect(
+                failure?.message
+                    == "That is not an access token: it should be the text that culvert tunnels access NAME prints."
+            )
+        }
+    }
+
     @Test("Those that outrank what was stored are named, without their values")
     func differing() {
         #expect(

@@ -29,6 +29,11 @@ struct RequestTableTests {
         )
         #expect(list.nothing(EdgeAnswers(["": 1]), isFiltered: false).hasSuffix("answered 1 with an error."))
         #expect(list.nothing(answers, isFiltered: true) == "No requests that match.")
+        #expect(
+            list.unserved("x-y", beside: ["a-b", "c-d"])
+                == "No requests: this program serves no tunnel x-y, but a-b, c-d."
+        )
+        #expect(list.unserved("x-y", beside: []) == "No requests: this program serves no tunnel x-y.")
     }
 
     @Test("Its heading stands above what it names")

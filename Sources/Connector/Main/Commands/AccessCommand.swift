@@ -130,11 +130,16 @@ struct AccessCommand: AsyncParsableCommand {
         )
     }
 
-    private static func token(_ text: String) throws(CommandFailure) -> TunnelToken {
+    static func token(_ text: String) throws(CommandFailure) -> TunnelToken {
         do {
             return try TunnelToken(parsing: text)
+        } catch .badEdge(let reason) {
+            throw CommandFailure(.refused, "The access token names an edge that can't be dialled: \(reason).")
         } catch {
-            throw CommandFailure(.refused, "That is not an access token: \(error)")
+            throw CommandFailure(
+                .refused,
+                "That is not an access token: it should be the text that culvert tunnels access NAME prints."
+            )
         }
     }
 

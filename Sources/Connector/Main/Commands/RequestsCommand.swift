@@ -114,7 +114,15 @@ struct RequestsCommand: AsyncParsableCommand {
             let answers = served.tunnels.filter { self.tunnel == nil || $0.name == self.tunnel }.map {
                 EdgeAnswers($0.edgeAnswersByCode ?? ["": $0.edgeAnswers ?? 0])
             }
+            let names = served.tunnels.map(\.name)
+            if let tunnel, !names.contains(tunnel) { return Self.unserved(tunnel, beside: names) }
             return Self.nothing(answers.reduce(EdgeAnswers(), +), isFiltered: self.filter != nil)
+        }
+
+        /// The same, of a tunnel that the program does not serve.
+        static func unserved(_ tunnel: String, beside names: [String]) -> String {
+            let others = names.isEmpty ? "" : ", but \(names.map(PeerText.printable).joined(separator: ", "))"
+            return "No requests: this program serves no tunnel \(PeerText.printable(tunnel))\(others)."
         }
 
         /// The same, of what the edge has answered itself.
