@@ -40,9 +40,7 @@ struct DirectoryTunnelRegistryTests {
                 InMemoryTunnelRegistry(),
                 directory: directory,
                 tokens: self.tokens,
-                tunnelsPerOwner: tunnelsPerOwner,
-                // Longer than a busy machine takes for anything.
-                patience: .seconds(20)
+                tunnelsPerOwner: tunnelsPerOwner
             )
         }
 
@@ -258,41 +256,6 @@ struct DirectoryTunnelRegistryTests {
         #expect(edge.registry.tunnel(tunnel.id) === tunnel && tunnel.version == 10)
         let page = await edge.registry.list(owner: nil, after: nil, limit: 9)
         #expect(page.isPartial && page.tunnels.map(\.id.description) == ["aaa", "new"])
-    }
-
-    @Test(
-        "A connector does not wait for a directory that is frozen, and what that knows of its token counts afterwards"
-    )
-    func frozen() async throws {
-        let slow = SlowDirectory(self.directory)
-        let tokens = Tokens()
-        let registry = DirectoryTunnelRegistry(
-            InMemoryTunnelRegistry(),
-            directory: slow,
-            tokens: tokens,
-            patience: .milliseconds(1)
-        )
-        let ended = try await EdgeOfTest(self.directory).restore(.of("aaa"), issuedAt: 50)
-        try await self.directory.end(self.cutoff, of: ended.id)
-        slow.hold()
-        let tunnel = try await registry.restore(.of("aaa"), issuedAt: 50) { true }
-        let connector = EndedUpstream()
-        _ = tunnel.join(try await connector.session(issuedAt: 50), slot: nil)
-        registry.sessionsChanged(of: tunnel)
-        slow.letGo()
-        await registry.publisher.publish()
-        try await RedisUnderTest.until("it is sent away") { connector.isEnded }
-        #expect(tokens.knownEnds(of: tunnel.id).cutoffs == [self.cutoff])
-        // In time an answer counts at once.
-        let patient = DirectoryTunnelRegistry(
-            InMemoryTunnelRegistry(),
-            directory: slow,
-            tokens: tokens,
-            patience: .seconds(600)
-        )
-        await #expect(throws: TunnelRegistryError.ended) {
-            try await patient.restore(.of("aaa"), issuedAt: 50) { true }
-        }
     }
 
     @Test("A directory that was emptied is told everything again: tunnels, and which tokens have ended")

@@ -33,7 +33,6 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     private let directory: any TunnelDirectory
     private let tokens: any CutoffLearner
     private let tunnelsPerOwner: Int
-    private let patience: Duration
     /// Finds the edges that have sessions of a tunnel.
     package let seeker: RouteSeeker
     private let guests: Mutex<Guests>
@@ -55,8 +54,6 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     ///   - tunnelsPerOwner: The most tunnels that one API key may have.
     ///   - maxGuests: The most tunnels that are kept only because visitors came for them.
     ///   - rebalances: Whether connectors are asked to go elsewhere where this edge has more of them than others.
-    ///   - patience: For how long a connector waits for the directory when it arrives: half of the time after which that
-    ///     counts as away.
     package init(
         _ local: InMemoryTunnelRegistry,
         directory: any TunnelDirectory,
@@ -64,10 +61,8 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         pod: PodID = PodID(),
         tunnelsPerOwner: Int = 100,
         maxGuests: Int = 65_536,
-        rebalances: Bool = false,
-        patience: Duration = .milliseconds(500)
+        rebalances: Bool = false
     ) {
-        self.patience = patience
         self.local = local
         self.directory = directory
         self.tokens = tokens
@@ -173,10 +168,8 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     ) async throws -> Tunnel {
         var specification = specification
         let id = specification.id
-        let arrival = DirectoryArrival(specification, issuedAt: issuedAt)
-        // The token says enough to let a connector in; what it can't say is learned when the directory answers the publisher,
-        // which tells it of the session.
-        switch try? await TimeLimit.answer(within: self.patience, { try await self.directory.join(arrival) }) {
+        // The token says enough to let a connector in; what it can't say is learned when the directory is back.
+        switch try? await self.directory.join(DirectoryArrival(specification, issuedAt: issuedAt)) {
         case .joined(let entry):
             self.tokens.learn(entry.ends, of: id)
             if entry.specification.version > specification.version {
