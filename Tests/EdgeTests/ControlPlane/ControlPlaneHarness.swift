@@ -28,6 +28,7 @@ struct ControlPlaneHarness {
         withSecondFactor: Bool = false,
         limits: APILimits.Settings? = nil,
         policySchema: PolicySchema = .tunnel,
+        directory: InMemoryTunnelDirectory? = nil,
         logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     ) async throws {
         func record(_ name: String, _ key: String, _ role: Role) -> APIKeyRecord {
@@ -47,8 +48,14 @@ struct ControlPlaneHarness {
         self.tokens = try await TunnelTokens(
             keys: [SigningKey(kid: "k", secret: Data(repeating: 7, count: 32).base64EncodedString())]
         )
+        let registry: any TunnelRegistry =
+            if let directory {
+                DirectoryTunnelRegistry(self.registry, directory: directory, tokens: self.tokens)
+            } else {
+                self.registry
+            }
         self.plane = HTTPControlPlane(
-            registry: self.registry,
+            registry: registry,
             keys: try APIKeyStore(records),
             tokens: self.tokens,
             limits: APILimits(limits ?? settings, now: { time.seconds }),

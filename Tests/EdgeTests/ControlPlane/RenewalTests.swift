@@ -80,6 +80,32 @@ struct RenewalTests {
         #expect(try await self.renew(api, next.token).status == 201)
     }
 
+    @Test("No token has a successor while the registry is away, and then none that was ended elsewhere meanwhile")
+    func away() async throws {
+        let directory = InMemoryTunnelDirectory(now: { Date().timeIntervalSince1970 })
+        let api = try await Harness(directory: directory)
+        let id = try #require(TunnelID("my-app"))
+        let tunnel = try await self.make(api)
+        directory.isUp = false
+        for key in [tunnel.token, Harness.alice] {
+            let refused = try await self.renew(api, key)
+            #expect(refused.status == 503)
+            #expect(refused.problem?.code == "registry_unavailable")
+            #expect(refused.response.headerFields[.retryAfter] == "1")
+        }
+        directory.isUp = true
+        let renewed = try await self.renew(api, tunnel.token).decode(TunnelRenewalResponse.self)
+        #expect(try await self.renew(api, Harness.alice).status == 201)
+        // Another edge replaces the tokens, those with an overlap too, and then deletes the tunnel; nobody tells this one.
+        let overlap = Date().timeIntervalSince1970 + 600
+        try await directory.end(TokenCutoffs.Cutoff(issuedUntil: overlap, endAt: overlap), of: id)
+        #expect(try await self.renew(api, renewed.token).status == 401)
+        #expect(try await self.claims(api, renewed.token).own == "alice", "it is still valid")
+        _ = try await directory.remove(id, of: "alice", ending: TokenCutoffs.Cutoff(issuedUntil: overlap))
+        #expect(try await self.renew(api, renewed.token).status == 401)
+        #expect(try await self.renew(api, Harness.alice).status == 503)
+    }
+
     @Test("The tokens of somebody whose last key was revoked run out")
     func revokedOwner() async throws {
         let api = try await Harness()

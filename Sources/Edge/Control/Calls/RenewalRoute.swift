@@ -29,7 +29,13 @@ struct RenewalRoute: Sendable {
     private func renew(_ request: Request, _ context: ControlContext) async throws -> Response {
         guard let token = context.tunnelToken else {
             // With an API key, and limited as its calls are.
-            return try await self.answer(for: try await self.tunnels.tunnel(context))
+            let tunnel = try await self.tunnels.tunnel(context)
+            do {
+                try await self.confirm(tunnel, issuedAt: nil)
+            } catch is TunnelRegistryError {
+                throw Problem.tunnelNotFound(tunnel.id)
+            }
+            return try await self.answer(for: tunnel)
         }
         guard let id = context.parameters.get("id").flatMap({ TunnelID($0) }) else {
             throw Problem.invalidParameter(field: "id", detail: "id has to be 3 to 63 of a-z, 0-9 and -.")
@@ -47,6 +53,12 @@ struct RenewalRoute: Sendable {
         }
         context.audit.note(principal: authorised.claims.own)
         context.audit.note(tokenID: authorised.claims.jti)
+        // A successor is issued after whatever this edge has not heard of, which would not end it any more.
+        do {
+            try await self.confirm(authorised.tunnel, issuedAt: authorised.claims.iat)
+        } catch is TunnelRegistryError {
+            throw self.refuse("\(TokenRefusal.revoked)", id, context)
+        }
         // Whoever ended the tokens of a tunnel, or the keys of its owner, does not want it to go on for ever.
         guard self.tunnels.tokens.mayBeRenewed(authorised.claims) else { throw self.refuse("replaced", id, context) }
         guard self.keys.hasKey(ofOwner: authorised.claims.own) else { throw self.refuse("ownerHasNoKey", id, context) }
@@ -57,6 +69,10 @@ struct RenewalRoute: Sendable {
         response.headers[.rateLimitPolicy] = self.tunnels.limits.policyField(of: .calls)
         response.headers[.rateLimit] = APILimit.calls.field(decision)
         return response
+    }
+
+    private func confirm(_ tunnel: Tunnel, issuedAt: Double?) async throws {
+        try await self.tunnels.asking { try await self.tunnels.registry.confirm(tunnel, issuedAt: issuedAt) }
     }
 
     private func answer(for tunnel: Tunnel, servedFrom: String? = nil) async throws -> Response {

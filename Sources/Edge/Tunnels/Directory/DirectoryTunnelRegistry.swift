@@ -191,6 +191,30 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         return try await self.local.restore(specification, issuedAt: issuedAt, provided: isValid)
     }
 
+    package func confirm(_ tunnel: Tunnel, issuedAt: Double?) async throws {
+        let entry: DirectoryEntry
+        if let issuedAt {
+            // An arrival, so that a directory that was emptied answers as one that was not.
+            let arrival = DirectoryArrival(tunnel.specification, issuedAt: issuedAt)
+            switch try await self.asking({ try await self.directory.join(arrival) }) {
+            case .joined(let joined): entry = joined
+            case .ended(let ends):
+                self.tokens.learn(ends, of: tunnel.id)
+                throw TunnelRegistryError.ended
+            case .taken, .full: throw TunnelRegistryError.nameTaken
+            }
+        } else {
+            // Whether one that is not known was deleted or is yet to be told of shows within seconds.
+            guard let found = try await self.asking({ try await self.directory.find(tunnel.id) }) else {
+                throw TunnelRegistryError.unavailable
+            }
+            guard found.specification.owner == tunnel.owner else { throw TunnelRegistryError.nameTaken }
+            entry = found
+        }
+        self.tokens.learn(entry.ends, of: tunnel.id)
+        tunnel.adopt(entry.specification)
+    }
+
     package func change(_ tunnel: Tunnel, to policy: TunnelPolicy, at now: Double) async throws {
         var specification = tunnel.specification
         specification.policy = policy

@@ -52,6 +52,14 @@ package protocol TunnelRegistry: Sendable {
         provided isValid: @Sendable () -> Bool
     ) async throws -> Tunnel
 
+    /// Learns from those who remember whether a tunnel and its tokens are what they seem here, for what needs to be sure.
+    ///
+    /// - Parameters:
+    ///   - tunnel: The tunnel, which takes its owner's latest word.
+    ///   - issuedAt: When the token was issued that is in question, in seconds since 1970; `nil` if it is none.
+    /// - Throws: ``TunnelRegistryError``: the token has ended, the name is another owner's, or nobody answers.
+    func confirm(_ tunnel: Tunnel, issuedAt: Double?) async throws
+
     /// Gives a tunnel the policy that its owner wants now.
     ///
     /// - Parameters:
@@ -126,6 +134,8 @@ extension TunnelRegistry {
 
     @discardableResult
     package func lookAround(for tunnel: Tunnel) async -> [OtherEdgeSessions] { [] }
+
+    package func confirm(_ tunnel: Tunnel, issuedAt: Double?) async throws {}
 
     package func change(_ tunnel: Tunnel, to policy: TunnelPolicy, at now: Double) async throws {
         tunnel.change(to: policy, at: now)
