@@ -26,7 +26,9 @@ package final class TunnelConnection {
     private var destination: NetworkEndpoint?
     private var kind: TunnelKind
     /// Whether a stream of the visitor's own session is the channel, rather than a socket of a public port.
-    private var isAccess: Bool { self.channel is StreamChannel }
+    private var isAccess: Bool { self.accessOwner != nil }
+    /// Whose tunnel the visitor's access token opens; `nil` for a socket.
+    private let accessOwner: String?
     private let id = RequestID()
     private let begunAt: NIODeadline
     private var address: IPAddress?
@@ -59,9 +61,11 @@ package final class TunnelConnection {
         _ tunnelID: TunnelID?,
         port: UInt16?,
         kind: TunnelKind,
+        accessOwner: String? = nil,
         from source: SocketAddress?
     ) {
         self.services = services
+        self.accessOwner = accessOwner
         self.channel = channel
         self.tunnelID = tunnelID
         self.port = port
@@ -150,11 +154,13 @@ package final class TunnelConnection {
     ///   - services: What connections work with.
     ///   - stream: The stream, which has not been answered.
     ///   - tunnelID: The tunnel.
+    ///   - owner: Whose tunnel it has to be: the access token of one owner opens nothing of the next one's.
     ///   - source: Where the visitor comes from.
     package static func serve(
         _ services: ConnectionServices,
         _ stream: StreamChannel,
         tunnel tunnelID: TunnelID,
+        of owner: String,
         from source: SocketAddress?
     ) {
         guard let opening = stream.opening, opening.kind == .tcp || opening.kind == .http else {
@@ -162,7 +168,15 @@ package final class TunnelConnection {
         }
         do {
             let kind = services.registry.tunnel(tunnelID)?.form.kind ?? .tcp
-            let connection = TunnelConnection(services, stream, tunnelID, port: nil, kind: kind, from: source)
+            let connection = TunnelConnection(
+                services,
+                stream,
+                tunnelID,
+                port: nil,
+                kind: kind,
+                accessOwner: owner,
+                from: source
+            )
             try connection.begin { connection.visit(tunnelID) }
             stream.accept()
         } catch {
@@ -244,6 +258,7 @@ package final class TunnelConnection {
     }
 
     private func visit(_ tunnel: Tunnel) {
+        if let accessOwner, tunnel.owner != accessOwner { return self.refuse(.tunnelNotFound) }
         let visit = tunnel.visit(address: self.address, authorization: [])
         // What a policy asks of requests, such as a password, whoever has an access token has shown already.
         guard self.isAccess || visit.form.kind == self.kind && !visit.form.isPrivate else {

@@ -18,7 +18,8 @@ import Foundation
 package struct AccessEndpoint: ConnectEndpoint {
     /// Serves a stream that such a visitor has opened; on its event loop.
     package typealias Serve =
-        @Sendable (_ stream: StreamChannel, _ tunnel: TunnelID, _ remoteAddress: SocketAddress?) -> Void
+        @Sendable (_ stream: StreamChannel, _ tunnel: TunnelID, _ owner: String, _ remoteAddress: SocketAddress?) ->
+        Void
 
     private let registry: any TunnelRegistry
     private let tokens: TunnelTokens
@@ -133,6 +134,10 @@ package struct AccessEndpoint: ConnectEndpoint {
         }
         // This edge may have missed that the token was ended at another one.
         await self.registry.lookAround(for: tunnel)
+        // Or that the name has gone to another owner.
+        guard self.registry.tunnel(tunnelID)?.owner == access.claims.own else {
+            return answer.refuse(.tunnelNotFound(tunnelID))
+        }
         if let refusal = self.tokens.checkAccess(access.claims, to: tunnelID) {
             return self.refuse(refusal, tunnelID.description, remoteAddress, answer, logger)
         }
@@ -146,7 +151,7 @@ package struct AccessEndpoint: ConnectEndpoint {
                 // The closure also keeps the visit alive.
                 acceptStream: { stream in
                     guard visit.isOpen else { return stream.reject(code: .authExpired) }
-                    self.serve(stream, tunnelID, remoteAddress)
+                    self.serve(stream, tunnelID, access.claims.own, remoteAddress)
                 }
             )
         }

@@ -368,8 +368,8 @@ struct EdgeServer: Service {
                 readiness: self.readiness,
                 recorder: self.metrics,
                 logger: Logger(label: "culvert.access"),
-                serve: { [services = self.connectionServices] stream, tunnel, address in
-                    TunnelConnection.serve(services, stream, tunnel: tunnel, from: address)
+                serve: { [services = self.connectionServices] stream, tunnel, owner, address in
+                    TunnelConnection.serve(services, stream, tunnel: tunnel, of: owner, from: address)
                 }
             ),
             recorder: AccessLog(logger: Logger(label: "culvert.access"), metrics: self.metrics),
