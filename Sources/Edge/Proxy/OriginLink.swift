@@ -299,7 +299,7 @@ final class OriginLink: @unchecked Sendable {  // The compiler knows no variable
 
     func failed(_ error: StreamError, _ circumstances: Circumstances) {
         self.connection = nil
-        self.session.streamEnded(error)
+        self.session.streamFailed(error)
         if self.isLocal {
             self.tell { $0.originFailed(.stream(error, circumstances)) }
         } else {

@@ -431,7 +431,7 @@ package final class TunnelConnection {
 
 extension TunnelConnection: JointSupervisor {
     func streamWasRefused(_ error: StreamError) -> Bool {
-        self.session?.streamEnded(error)
+        self.session?.streamFailed(error)
         // Whether the origin can be reached another connection of the connector does not know better.
         guard ConnectionFault(error) != .originUnreachable else { return false }
         return self.tryAgain()

@@ -210,8 +210,12 @@ package final class RedisClient: Sendable {
         }
     }
 
+    /// Asks one sentinel after the other where the primary is, until one says it.
     ///
-    /// - Parameter why: Why the sentinel before these did not.
+    /// - Parameters:
+    ///   - sentinels: Those that have not been asked.
+    ///   - name: The name that they know the primary by.
+    ///   - why: What the one before these failed by.
     private func ask(
         _ sentinels: ArraySlice<RedisURL.Server>,
         for name: String,

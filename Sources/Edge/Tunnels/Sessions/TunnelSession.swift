@@ -119,8 +119,8 @@ package final class TunnelSession: Upstream, Sendable {
         self.upstream.value.tell(notice)
     }
 
-    /// A stream that was opened here has ended; from any thread.
-    package func streamEnded(_ error: StreamError) {
+    /// A stream that was opened here has failed; from any thread.
+    package func streamFailed(_ error: StreamError) {
         if error.origin == .rejected { self.rejected?(error.code) }
     }
 
