@@ -202,6 +202,15 @@ def served_elsewhere(route):
     route.fulfill(response=answer, json=page)
 
 
+def served_somewhere(route):
+    """The list as an edge gives it whose registry is away, of a tunnel that others serve."""
+    answer = route.fetch()
+    page = answer.json()
+    for tunnel in page["tunnels"]:
+        tunnel["state"] = "online"
+    route.fulfill(response=answer, json=page)
+
+
 def tunnels(stage, pictures):
     """A tunnel is made, served, counted while somebody looks, given another token, and deleted."""
     with stage.window() as page:
@@ -250,6 +259,10 @@ def tunnels(stage, pictures):
         page.route("**/tunnels/list*", served_elsewhere)
         expect(details).to_contain_text("At other edges: 2 (abcdefghij), 1 (klmnopqrst).")
         expect(cells.nth(3)).to_have_text("3")
+        page.unroute("**/tunnels/list*")
+        expect(details).to_contain_text("Nothing is connected.")
+        page.route("**/tunnels/list*", served_somewhere)
+        expect(details).to_contain_text("Which connections other edges have can't be told now.")
         page.unroute("**/tunnels/list*")
         expect(details).to_contain_text("Nothing is connected.")
         details.get_by_role("button", name="Delete").click()

@@ -434,7 +434,7 @@ enum OpenAPIDocument {
                     "type": "array",
                     "minItems": 1,
                     "items": {"$ref": "#/components/schemas/OtherEdgeSessions"},
-                    "description": "The other edges that have some."
+                    "description": "The other edges that have some. It is absent where none has any, and while the registry is away, which alone would know."
                   },
                   "counters": {"$ref": "#/components/schemas/TunnelCounters"}
                 }

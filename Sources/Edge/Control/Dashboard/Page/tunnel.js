@@ -76,7 +76,10 @@ export class TunnelView {
     this.sessions.show(this.tunnel.sessions);
     const others = this.tunnel.elsewhere ?? [];
     this.nobody.textContent = others.length
-      ? `At other edges: ${others.map(edge => `${edge.sessions} (${edge.pod})`).join(', ')}.` : 'Nothing is connected.';
+      ? `At other edges: ${others.map(edge => `${edge.sessions} (${edge.pod})`).join(', ')}.`
+      // Something serves it: which edges have that only the registry knows, which does not answer.
+      : this.tunnel.state === 'online' ? "Which connections other edges have can't be told now."
+        : 'Nothing is connected.';
     this.nobody.hidden = this.tunnel.sessions.length > 0 && others.length === 0;
     this.sessions.element.hidden = this.tunnel.sessions.length === 0;
   }
