@@ -60,7 +60,7 @@ struct DirectoryEventTests {
             // What is told last shows that nothing else was told before it.
             try await directory.endAccess(issuedUntil: 1, of: id)
             try await RedisUnderTest.until("it is told") { heard().count > 1 }
-            #expect(heard() == [.moved(id, owner: "bob"), .accessEnded(id, issuedUntil: 1)])
+            #expect(heard() == [.moved(id, owner: "bob", version: 15), .accessEnded(id, issuedUntil: 1)])
             #expect(try await directory.find(id)?.places.map(\.slot).sorted() == ["B.0", "B.1"])
         }
     }

@@ -191,8 +191,13 @@ struct DirectoryTunnelRegistryTests {
 
         // Nothing was deleted, and neither edge has looked.
         _ = try await next.restore(.of("aaa", owner: "bob", version: 150), issuedAt: 150)
-        #expect(events.withLock { $0 } == [.moved(served.id, owner: "bob")])
-        for edge in edges { await edge.registry.heard(.moved(served.id, owner: "bob")) }
+        #expect(events.withLock { $0 } == [.moved(served.id, owner: "bob", version: 150)])
+        for edge in edges {
+            // Edges of earlier versions do not say when.
+            let isDue = await edge.registry.heard(.moved(served.id, owner: "bob", version: nil))
+            #expect(isDue == (edge.registry !== next.registry))
+            await edge.registry.lookUpMissed()
+        }
         #expect(visited.registry.tunnel(served.id) == nil && guest.isDeleted)
         try await RedisUnderTest.until("what visitors have under way there is over") { way.isEnded }
         #expect(told.withLock { Set($0) } == ["aaa bob"])
@@ -211,6 +216,54 @@ struct DirectoryTunnelRegistryTests {
         try await one.registry.change(next, to: TunnelPolicy(), at: 160)
         await other.registry.heard(.changed(tunnel.id, version: 160))
         #expect(other.registry.tunnel(tunnel.id) == nil && guest.isDeleted)
+    }
+
+    @Test("Where another owner's policy shows that a name has moved, the connectors of the one before are sent away")
+    func changedWithSession() async throws {
+        let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
+        let served = try await other.restore(.of("aaa"), issuedAt: 50)
+        let connector = EndedUpstream()
+        _ = served.join(try await connector.session(issuedAt: 50), slot: nil)
+        other.registry.sessionsChanged(of: served)
+        await other.registry.publisher.publish()
+        let next = try await one.restore(.of("aaa", owner: "bob", version: 150), issuedAt: 150)
+        try await one.registry.change(next, to: TunnelPolicy(), at: 160)
+        await other.registry.heard(.changed(served.id, version: 160))
+        await other.registry.publisher.publish()
+        try await RedisUnderTest.until("the connector is told") { connector.isEnded }
+    }
+
+    @Test("A directory that lags behind, and knows the word of an earlier owner alone, ends nothing and is told again")
+    func behind() async throws {
+        let (one, visited) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
+        let told = Mutex<[String]>([])
+        let served = try await one.restore(.of("aaa"), issuedAt: 50)
+        let connector = EndedUpstream()
+        _ = served.join(try await connector.session(issuedAt: 50), slot: nil)
+        one.registry.sessionsChanged(of: served)
+        await one.registry.publisher.publish()
+        let guest = try #require(try await visited.registry.find(served.id))
+        let way = EndedUpstream()
+        guest.attach(try await way.session(issuedAt: 0), at: one.registry.publisher.pod, LinkReach())
+        for edge in [one, visited] {
+            edge.registry.whenMoved { id, owner in told.withLock { $0.append("\(id) \(owner)") } }
+        }
+        let earlier = try DirectoryEntry(.of("aaa", owner: "bob", version: 5))
+        await one.registry.seeker.found(earlier, of: served)
+        await visited.registry.seeker.found(earlier, of: guest)
+        for edge in [one, visited] {
+            let isDue = await edge.registry.heard(.moved(served.id, owner: "bob", version: 5))
+            #expect(isDue)
+            await edge.registry.lookUpMissed()
+        }
+        #expect(told.withLock { $0 }.isEmpty && one.registry.publisher.backlog == 1)
+        await one.registry.publisher.publish()
+        #expect(one.registry.tunnel(served.id) === served && visited.registry.tunnel(served.id) === guest)
+        #expect(!served.isDeleted && !guest.isDeleted && guest.hasWays && !way.isEnded && !connector.isEnded)
+        // What is here for visitors alone, and leads nowhere, the directory knows best.
+        guest.revokeWays()
+        await visited.registry.seeker.found(earlier, of: guest)
+        #expect(visited.registry.tunnel(served.id) == nil)
     }
 
     @Test("What an edge may have missed it looks up: what was deleted goes, and what is as it was stays")

@@ -102,4 +102,23 @@ struct HeardEventsTests {
             #expect(changed.policy == policy && visited.policy == policy)
         }
     }
+
+    @Test("A deletion does not wait behind a name that has moved, of which the directory answers slowly")
+    func slowlyMoved() async throws {
+        let slow = SlowDirectory(self.shared)
+        let registry = self.registry(slow)
+        for id in ["moved", "deleted"] { _ = try await registry.restore(.of(id), issuedAt: 50) { true } }
+        let (moved, deleted) = (try tunnelID("moved"), try tunnelID("deleted"))
+        try await self.following(registry) { events in
+            _ = try await self.shared.join(DirectoryArrival(.of("moved", owner: "bob", version: 60), issuedAt: 60))
+            slow.hold()
+            events.tell(.moved(moved, owner: "bob", version: 60))
+            events.tell(.deleted(deleted, issuedUntil: 100))
+            try await self.until("the one is deleted") { registry.tunnel(deleted) == nil }
+            try await self.until("the other is looked up") { slow.waiting == 1 }
+            #expect(registry.tunnel(moved)?.owner == "ann")
+            slow.letGo()
+            try await self.until("it is forgotten") { registry.tunnel(moved) == nil }
+        }
+    }
 }

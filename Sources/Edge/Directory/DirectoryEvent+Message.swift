@@ -45,7 +45,7 @@ extension DirectoryEvent {
             self = .changed(id, version: version)
         case "owner":
             guard let owner = message.o else { return nil }
-            self = .moved(id, owner: owner)
+            self = .moved(id, owner: owner, version: message.v.flatMap { Double($0) })
         case "idle": self = .forgotten(id)
         default: return nil
         }

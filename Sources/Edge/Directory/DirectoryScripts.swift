@@ -156,7 +156,7 @@ struct DirectoryScripts: Sendable {
             if not outranks(ARGV[5], ARGV[2], known[2], known[1]) then return {'taken'} end
             redis.call('DEL', KEYS[1])
             redis.call('ZREM', 'cv:o:' .. known[1], ARGV[1])
-            redis.call('PUBLISH', 'cv:ev', cjson.encode({k = 'owner', id = ARGV[1], o = ARGV[2]}))
+            redis.call('PUBLISH', 'cv:ev', cjson.encode({k = 'owner', id = ARGV[1], o = ARGV[2], v = ARGV[5]}))
             known = {}
         end
         local record, version = ARGV[4], ARGV[5]

@@ -80,7 +80,14 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         }
         self.seeker.whenTaken { [weak self] tunnel, owner in
             self?.tellMoved(tunnel.id, to: owner)
+            // Those of this edge end with what the directory says of their tokens.
+            self?.publisher.tellAgain(tunnel.id)
             await self?.giveUp(tunnel)
+        }
+        self.seeker.whenOutranked { [weak self] tunnel in
+            self?.publisher.tellAgain(tunnel.id)
+            // One without sessions of this edge, or ways to others, has nobody else who could tell of it.
+            if tunnel.sessions.isEmpty, !tunnel.hasWays { await self?.giveUp(tunnel) }
         }
     }
 
@@ -308,7 +315,28 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
     private func tellMoved(_ id: TunnelID, to owner: String) { self.moved.withLock { $0 }?(id, owner) }
 
     /// Takes up what was done at another edge, or here.
-    package func heard(_ event: DirectoryEvent) async {
+    ///
+    /// - Returns: Whether something is to be looked up, which would hold up the events behind this one.
+    @discardableResult
+    package func heard(_ event: DirectoryEvent) async -> Bool {
+        guard case .moved(let id, let owner, let version) = event else {
+            await self.takeUp(event)
+            return false
+        }
+        if let tunnel = self.local.tunnel(id), tunnel.owner != owner {
+            self.publisher.tellAgain(id)
+            self.missed.withLock { $0.mark(id) }
+            // What this edge knows may be the later word, which has only not been told yet.
+            if let version, tunnel.specification.outranks(version, of: owner) { return true }
+            tunnel.revokeWays()
+            self.tellMoved(id, to: owner)
+            return true
+        }
+        self.tellMoved(id, to: owner)
+        return false
+    }
+
+    private func takeUp(_ event: DirectoryEvent) async {
         switch event {
         case .deleted(let id, let issuedUntil):
             let cutoff = TokenCutoffs.Cutoff(issuedUntil: issuedUntil)
@@ -337,12 +365,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
             } catch {
                 self.missed.withLock { $0.mark(id) }
             }
-        case .moved(let id, let owner):
-            self.tellMoved(id, to: owner)
-            guard let tunnel = self.local.tunnel(id), tunnel.owner != owner else { return }
-            // Those of this edge end with what the directory says of their tokens.
-            self.publisher.tellAgain(id)
-            await self.lookAround(for: tunnel)
+        case .moved: break
         case .forgotten(let id):
             guard let tunnel = self.local.tunnel(id), tunnel.sessions.isEmpty else { return }
             await self.forget(tunnel)

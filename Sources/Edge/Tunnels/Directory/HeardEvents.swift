@@ -45,7 +45,7 @@ package final class HeardEvents: Sendable {
         await withTaskGroup { group in
             group.addTask {
                 for await event in self.events {
-                    await registry.heard(event)
+                    if await registry.heard(event) { self.retry() }
                     await then(event)
                 }
             }

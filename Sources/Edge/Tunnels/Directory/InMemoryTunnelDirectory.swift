@@ -93,7 +93,10 @@ package final class InMemoryTunnelDirectory: TunnelDirectory {
 
     package func join(_ arrival: DirectoryArrival) async throws -> DirectoryAdmission {
         let (admission, isMoved) = try self.admit(arrival)
-        if isMoved { self.tell(.moved(arrival.specification.id, owner: arrival.specification.owner)) }
+        if isMoved {
+            let specification = arrival.specification
+            self.tell(.moved(specification.id, owner: specification.owner, version: specification.version))
+        }
         return admission
     }
 

@@ -32,6 +32,7 @@ package final class RouteSeeker: SessionSeeker {
     private let links = Mutex<(any PeerLinks)?>(nil)
     private let gone = Mutex<(@Sendable (Tunnel) async -> Void)?>(nil)
     private let taken = Mutex<(@Sendable (Tunnel, _ owner: String) async -> Void)?>(nil)
+    private let outranked = Mutex<(@Sendable (Tunnel) async -> Void)?>(nil)
     /// Learns of edges that have come since the last beat.
     private let refresh: @Sendable () async -> Void
 
@@ -67,9 +68,14 @@ package final class RouteSeeker: SessionSeeker {
         self.gone.withLock { $0 = body }
     }
 
-    /// Has somebody told of tunnels whose names are another owner's now.
+    /// Has somebody told of tunnels whose names are another owner's now, who has spoken later.
     func whenTaken(_ body: @escaping @Sendable (Tunnel, _ owner: String) async -> Void) {
         self.taken.withLock { $0 = body }
+    }
+
+    /// Has somebody told of tunnels of which the directory knows another owner's earlier word alone.
+    func whenOutranked(_ body: @escaping @Sendable (Tunnel) async -> Void) {
+        self.outranked.withLock { $0 = body }
     }
 
     package func seek(_ tunnel: Tunnel) {
@@ -113,8 +119,14 @@ package final class RouteSeeker: SessionSeeker {
         }
         self.tokens.learn(entry.ends, of: tunnel.id)
         guard entry.specification.owner == tunnel.owner else {
+            guard entry.specification.outranks(tunnel.version, of: tunnel.owner) else {
+                // A replica that has become the primary lags behind: what serves goes on, and is told again.
+                tunnel.soughtInVain()
+                if let outranked = self.outranked.withLock({ $0 }) { await outranked(tunnel) }
+                return
+            }
             // What the ways lead to is another tunnel, which has another policy; what is under way went to the one before.
-            for way in tunnel.takeWays() { way.revoke() }
+            tunnel.revokeWays()
             tunnel.soughtInVain()
             if let taken = self.taken.withLock({ $0 }) { await taken(tunnel, entry.specification.owner) }
             return

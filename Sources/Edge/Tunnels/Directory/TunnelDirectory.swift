@@ -122,7 +122,9 @@ package enum DirectoryEvent: Equatable, Sendable {
     /// A tunnel has another policy.
     case changed(TunnelID, version: Double)
     /// A name is another owner's, who has spoken later: what the one before has under it is over.
-    case moved(TunnelID, owner: String)
+    ///
+    /// An edge of an earlier version does not say when.
+    case moved(TunnelID, owner: String, version: Double?)
     /// A tunnel was forgotten, since nothing was connected to it for long.
     case forgotten(TunnelID)
     /// An edge has come, or is back, and says this of itself.

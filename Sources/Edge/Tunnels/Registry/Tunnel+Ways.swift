@@ -75,16 +75,15 @@ extension Tunnel {
         }
     }
 
-    /// Forgets every way, since the tunnel that they lead to is another owner's.
-    ///
-    /// - Returns: What has to end.
-    func takeWays(now: NIODeadline = .now()) -> [TunnelSession] {
-        self.state.withLock { state in
+    /// Ends every way, since the tunnel that they lead to is another owner's.
+    func revokeWays(now: NIODeadline = .now()) {
+        let ways = self.state.withLock { state in
             (state.couldNotLook, state.lookedAt, state.isElsewhere) = (false, now, false)
             let ways = state.ways.removeAll()
             if !ways.isEmpty, state.sessions.count == 0 { state.offlineSince = now }
             return ways
         }
+        for way in ways { way.revoke() }
     }
 
     /// Forgets a way over which a stream was refused, since the connector is elsewhere or gone.
