@@ -447,6 +447,7 @@ let package = Package(
             dependencies: [
                 "ControlAPI",
                 "EdgeDirectory",
+                "EdgeInbox",
                 "EdgeTunnels",
                 "Mux",
                 "Protocol",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlAPI
+import EdgeInbox
 import Foundation
 import NIOCore
 import Synchronization
@@ -264,6 +265,54 @@ struct DirectoryTunnelRegistryTests {
         guest.revokeWays()
         await visited.registry.seeker.found(earlier, of: guest)
         #expect(visited.registry.tunnel(served.id) == nil)
+    }
+
+    @Test("A tunnel is removed while it is the one of its name, and not one that has come in its place")
+    func inItsPlace() async throws {
+        let local = InMemoryTunnelRegistry()
+        let first = try await local.restore(.of("aaa"))
+        let next = try await local.restore(.of("aaa", owner: "bob", version: 150))
+        #expect(!local.remove(first) && local.tunnel(first.id) === next)
+        #expect(local.remove(next) && local.tunnel(first.id) == nil && !local.remove(next))
+    }
+
+    @Test("An inbox of the owner before keeps no tunnel under a name that is another owner's")
+    func inboxOfTheOwnerBefore() async throws {
+        struct Quiet: InboxRecorder {
+            func stored() {}
+            func refused(_ reason: InboxRefusal) {}
+            func concluded(_ outcome: DeliveryOutcome) {}
+            func storeFailed(_ why: String) {}
+        }
+        let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
+        let tunnel = try await other.restore(.of("aaa"), issuedAt: 50)
+        let record = InboxRecord(
+            tunnelID: "aaa",
+            name: nil,
+            owner: "ann",
+            settings: InboxSettings(),
+            policy: TunnelPolicy(),
+            createdAt: Date(timeIntervalSince1970: 10),
+            version: 10
+        )
+        tunnel.inbox = InboxDesk(store: MemoryInboxStore(), recorder: Quiet()).inbox(record, of: tunnel.id)
+        await other.registry.heard(.forgotten(tunnel.id))
+        #expect(other.registry.tunnel(tunnel.id) === tunnel)
+        _ = try await one.restore(.of("aaa", owner: "bob", version: 150), issuedAt: 150)
+        await other.registry.mayHaveMissed()
+        #expect(other.registry.tunnel(tunnel.id) == nil && tunnel.isDeleted)
+    }
+
+    @Test("The list shows a tunnel as its owner has it, also where this edge still has the one before")
+    func listed() async throws {
+        let (one, other) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
+        let served = try await other.restore(.of("aaa"), issuedAt: 50)
+        _ = served.join(try await EndedUpstream().session(issuedAt: 50), slot: nil)
+        let next = try await one.restore(.of("aaa", owner: "bob", version: 150), issuedAt: 150)
+        let listed = try #require(await other.registry.list(owner: "bob", after: nil, limit: 9).tunnels.first)
+        #expect(listed.owner == "bob" && listed.version == next.version && listed.sessions.isEmpty)
+        #expect(other.registry.tunnel(served.id) === served)
+        #expect(await one.registry.list(owner: nil, after: nil, limit: 9).tunnels.first === next)
     }
 
     @Test("What an edge may have missed it looks up: what was deleted goes, and what is as it was stays")

@@ -76,7 +76,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         local.seek(by: self.seeker, sharing: DirectoryRateSharer(directory: directory, pods: publisher.pods))
         self.seeker.whenGone { [weak self] tunnel in
             guard let self, self.guests.withLock({ $0.contains(tunnel.id) }), tunnel.sessions.isEmpty else { return }
-            await self.forget(tunnel)
+            self.forget(tunnel)
         }
         self.seeker.whenTaken { [weak self] tunnel, owner in
             self?.tellMoved(tunnel.id, to: owner)
@@ -263,7 +263,10 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
             let entries = try await self.directory.list(owner: owner, after: cursor, limit: limit)
             var elsewhere: [TunnelID: [OtherEdgeSessions]] = [:]
             let tunnels = entries.map { entry in
-                let tunnel = self.local.tunnel(entry.specification.id) ?? Tunnel(entry.specification)
+                // What this edge still has of an owner before is not what is listed.
+                let known = self.local.tunnel(entry.specification.id)
+                    .flatMap { $0.owner == entry.specification.owner ? $0 : nil }
+                let tunnel = known ?? Tunnel(entry.specification)
                 tunnel.keepWays(to: Set(entry.places.map(\.pod)).subtracting([self.publisher.pod]))
                 elsewhere[tunnel.id] = self.elsewhere(entry)
                 return tunnel
@@ -299,7 +302,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         }
         for id in leaving {
             guard let tunnel = self.local.tunnel(id), tunnel.sessions.isEmpty else { continue }
-            await self.forget(tunnel)
+            self.forget(tunnel)
         }
     }
 
@@ -343,8 +346,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
             self.tokens.learn(TokenEnds([cutoff], access: issuedUntil), of: id)
             // A tunnel that was made since then is another one.
             guard let tunnel = self.local.tunnel(id), tunnel.version <= issuedUntil else { return }
-            _ = await self.remove(id, keepingNameFor: .zero)
-            for session in tunnel.close(isDeleted: true) { session.revoke() }
+            self.end(tunnel)
         case .cut(let id, let cutoff):
             self.tokens.learn(TokenEnds([cutoff]), of: id)
             let end = Date(timeIntervalSince1970: cutoff.endAt)
@@ -368,7 +370,7 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
         case .moved: break
         case .forgotten(let id):
             guard let tunnel = self.local.tunnel(id), tunnel.sessions.isEmpty else { return }
-            await self.forget(tunnel)
+            self.forget(tunnel)
         case .podCame(let pod, let info):
             self.publisher.pods.add(pod, info)
             let isElsewhere = pod != self.publisher.pod && self.publisher.pods.address(of: self.publisher.pod) != nil
@@ -438,34 +440,45 @@ package final class DirectoryTunnelRegistry: TunnelRegistry {
             self.tokens.learn(ends, of: tunnel.id)
             // Its tokens may have been replaced, or it was deleted: then there is nothing, or what is another owner's.
             let entry = try await self.directory.find(tunnel.id)
-            if entry?.specification.owner != tunnel.owner { await self.forgetStill(tunnel) }
-        case .taken: await self.forgetStill(tunnel)
+            switch entry?.specification.owner {
+            case tunnel.owner: break
+            case nil: self.forget(tunnel)
+            default: self.end(tunnel)
+            }
+        case .taken: self.end(tunnel)
         case .full: break
         }
-    }
-
-    /// Forgets a tunnel, unless another one has come in its place while the directory was asked.
-    private func forgetStill(_ tunnel: Tunnel) async {
-        if self.local.tunnel(tunnel.id) === tunnel { await self.forget(tunnel) }
     }
 
     /// Ends a tunnel whose name is another owner's: the next visitor finds that one's.
     private func giveUp(_ tunnel: Tunnel) async {
         // With sessions of this edge it is for the directory to say whose word is the later one.
         guard tunnel.sessions.isEmpty, self.local.tunnel(tunnel.id) === tunnel else { return }
-        guard self.guests.withLock({ $0.contains(tunnel.id) }) else {
+        if self.guests.withLock({ $0.contains(tunnel.id) }) {
+            self.end(tunnel)
+        } else {
             try? await self.lookAgain(at: tunnel)
-            return
         }
-        _ = await self.remove(tunnel.id, keepingNameFor: .zero)
+    }
+
+    /// Ends a tunnel that was deleted, or is another owner's, whose inbox is not this one's.
+    private func end(_ tunnel: Tunnel) {
+        guard self.drop(tunnel) else { return }
         for session in tunnel.close(isDeleted: true) { session.revoke() }
     }
 
-    private func forget(_ tunnel: Tunnel) async {
+    private func forget(_ tunnel: Tunnel) {
         // What is sent to it has to be kept, also while nobody is there.
-        guard tunnel.inbox == nil else { return }
-        _ = await self.remove(tunnel.id, keepingNameFor: .zero)
+        guard tunnel.inbox == nil, self.drop(tunnel) else { return }
         for session in tunnel.close(isDeleted: false) { session.end(code: .shutdown, reason: "the tunnel was idle") }
+    }
+
+    /// Removes a tunnel, unless another one has come in its place while the directory was asked.
+    private func drop(_ tunnel: Tunnel) -> Bool {
+        guard self.local.remove(tunnel) else { return false }
+        self.guests.withLock { $0.remove(tunnel.id) }
+        self.publisher.mark(tunnel.id)
+        return true
     }
 
     private func asking<Answer: Sendable>(_ question: () async throws -> Answer) async throws -> Answer {

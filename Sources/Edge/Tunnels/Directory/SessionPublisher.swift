@@ -168,7 +168,7 @@ package final class SessionPublisher: Sendable {
         guard tunnel.inbox == nil,
             try await self.directory.find(tunnel.id)?.specification.owner != tunnel.owner
         else { return }
-        _ = await self.local.remove(tunnel.id, keepingNameFor: .zero)
+        _ = self.local.remove(tunnel)
         for session in tunnel.close(isDeleted: true) { session.revoke() }
     }
 

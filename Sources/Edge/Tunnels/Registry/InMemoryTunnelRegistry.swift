@@ -139,6 +139,17 @@ package final class InMemoryTunnelRegistry: TunnelRegistry {
         }
     }
 
+    /// Removes a tunnel, unless another one has come in its place.
+    ///
+    /// - Returns: Whether it was there.
+    func remove(_ tunnel: Tunnel) -> Bool {
+        self.state.withLock { state in
+            guard state.tunnels[tunnel.id] === tunnel else { return false }
+            state.tunnels[tunnel.id] = nil
+            return true
+        }
+    }
+
     /// Every tunnel, for the drain at the end.
     package var all: [Tunnel] { self.state.withLock { Array($0.tunnels.values) } }
 }
