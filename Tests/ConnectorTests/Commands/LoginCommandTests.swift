@@ -70,6 +70,53 @@ struct LoginCommandTests {
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
+    @Test("logout removes what others can read, too, in both files")
+    func logoutOfOpenFiles() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/login.json"
+        let replaced = LoginFile(edge: "http://127.0.0.1:8989", apiKey: "cvk_dev", certificateAuthorityFile: nil)
+        try self.login.write(to: path)
+        try replaced.write(to: path + ".old")
+        for file in [path, path + ".old"] {
+            try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file)
+        }
+        let other = try EdgeAccess.address("http://127.0.0.1:8989")
+        #expect(
+            try LogoutCommand.remove(other, at: path).first
+                == "Logged out: the login of http://127.0.0.1:8989 is removed from \(path).old."
+        )
+        #expect(FileManager.default.fileExists(atPath: path))
+        try replaced.write(to: path + ".old")
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path + ".old")
+        let lines = try LogoutCommand.remove(nil, at: path)
+        #expect(lines.first == "Logged out: the login of https://edge.example is removed from \(path).")
+        #expect(lines.last?.hasPrefix("That of http://127.0.0.1:8989 is still in \(path).old") == true)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["login.json.old"])
+    }
+
+    @Test("logout names a replaced login that it can't read, and does not say that there is none")
+    func logoutOfUnreadable() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/login.json"
+        try folder.write("no JSON", to: "login.json.old")
+        let told = "\(path).old is there, too, and says no edge: remove it if its key is no longer needed."
+        #expect(try LogoutCommand.remove(nil, at: path).last == told)
+        #expect(try LogoutCommand.remove(try EdgeAccess.address("https://edge.example"), at: path) == [told])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["login.json.old"])
+    }
+
+    @Test("logout removes what an interrupted login left, and the file that a link leads to")
+    func logoutOfRemains() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/login.json"
+        try self.login.write(to: "\(folder.path)/kept.json")
+        try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "\(folder.path)/kept.json")
+        try folder.write("{\"edge\":\"https://ed", to: "login.json.new")
+        let lines = try LogoutCommand.remove(nil, at: path)
+        #expect(lines.contains("Logged out: what an interrupted login left is removed from \(path).new."))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+    }
+
     @Test("logout says that a key of the shell goes on counting")
     func logoutBesideVariable() {
         #expect(LogoutCommand.noteOfVariable([:]) == nil)

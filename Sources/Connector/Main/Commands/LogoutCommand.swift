@@ -56,28 +56,62 @@ struct LogoutCommand: AsyncParsableCommand {
     static func remove(_ edge: EdgeAddress?, at path: String) throws(CommandFailure) -> [String] {
         let replaced = LoginFile.replacedPath(of: path)
         var lines: [String] = []
+        var isAnyUnreadable = false
         for file in edge == nil ? [path] : [path, replaced] {
             guard FileManager.default.fileExists(atPath: file) else { continue }
-            // One that can't be read is of no edge that could be named, and goes with what is in use.
-            let login = try? LoginFile.read(at: file)
-            if let edge, login.flatMap({ try? EdgeAddress(parsing: $0.edge) }) != edge { continue }
-            guard (try? FileManager.default.removeItem(atPath: file)) != nil else {
-                throw CommandFailure(.configuration, "The login file \(file) can't be removed.")
+            // Whoever else can read it: a key that others see is the first to go.
+            let login = LoginFile.decoded(at: file)
+            if let edge {
+                guard let login else {
+                    isAnyUnreadable = true
+                    lines.append(Self.unreadable(file))
+                    continue
+                }
+                guard (try? EdgeAddress(parsing: login.edge)) == edge else { continue }
             }
+            try Self.delete(file)
             let whose = (login?.edge ?? edge?.description).map { " of \($0)" } ?? ""
             lines.append("Logged out: the login\(whose) is removed from \(file).")
         }
-        if lines.isEmpty {
-            lines = ["Nothing to remove: no login\(edge.map { " of \($0)" } ?? "") is stored in \(path)."]
-        } else {
-            lines.append("The edge still takes the key: whoever runs it ends it by culvert-edge credentials revoke.")
+        // A login that was interrupted has left its key there.
+        let unfinished = LoginFile.unfinishedPath(of: path)
+        if Self.isOf(edge, unfinished) {
+            try Self.delete(unfinished)
+            lines.append("Logged out: what an interrupted login left is removed from \(unfinished).")
         }
-        if edge == nil, let login = try? LoginFile.read(at: replaced) {
+        if lines.contains(where: { $0.hasPrefix("Logged out") }) {
+            lines.append("The edge still takes the key: whoever runs it ends it by culvert-edge credentials revoke.")
+        } else if !isAnyUnreadable {
+            lines = ["Nothing to remove: no login\(edge.map { " of \($0)" } ?? "") is stored in \(path)."]
+        }
+        if edge == nil, FileManager.default.fileExists(atPath: replaced) {
+            guard let login = LoginFile.decoded(at: replaced) else { return lines + [Self.unreadable(replaced)] }
             lines.append(
                 "That of \(login.edge) is still in \(replaced): culvert logout --edge \(login.edge) removes it."
             )
         }
         return lines
+    }
+
+    /// Whether a file of an interrupted login goes: unless it is whole, and of another edge than the one that is named.
+    private static func isOf(_ edge: EdgeAddress?, _ file: String) -> Bool {
+        guard FileManager.default.fileExists(atPath: file) else { return false }
+        guard let edge, let login = LoginFile.decoded(at: file) else { return true }
+        return (try? EdgeAddress(parsing: login.edge)) == edge
+    }
+
+    private static func unreadable(_ file: String) -> String {
+        "\(file) is there, too, and says no edge: remove it if its key is no longer needed."
+    }
+
+    /// Deletes a file, and with a link to it what it leads to: that has the key.
+    private static func delete(_ file: String) throws(CommandFailure) {
+        let files = FileManager.default
+        let isLink = (try? files.destinationOfSymbolicLink(atPath: file)) != nil
+        for file in isLink ? [(file as NSString).resolvingSymlinksInPath, file] : [file]
+        where (try? files.removeItem(atPath: file)) == nil {
+            throw CommandFailure(.configuration, "The login file \(file) can't be removed.")
+        }
     }
 
     /// What other commands use all the same; `nil` if that is nothing.

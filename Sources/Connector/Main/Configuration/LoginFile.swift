@@ -34,6 +34,9 @@ struct LoginFile: Codable, Equatable {
     /// Where the login is kept that a later one has replaced.
     static func replacedPath(of path: String) -> String { path + ".old" }
 
+    /// Where a login is written before it is whole.
+    static func unfinishedPath(of path: String) -> String { path + ".new" }
+
     /// Reads the file; returns `nil` if there is none.
     ///
     /// - Throws: ``CommandFailure`` if other users may read it, or if it is not a login file.
@@ -47,12 +50,15 @@ struct LoginFile: Codable, Equatable {
                 "The login file \(path) can be read by others: run chmod 600 on it, or culvert login again."
             )
         }
-        guard let data = FileManager.default.contents(atPath: path),
-            let login = try? JSONDecoder().decode(Self.self, from: data)
-        else {
+        guard let login = Self.decoded(at: path) else {
             throw CommandFailure(.configuration, "The login file \(path) can't be read: run culvert login again.")
         }
         return login
+    }
+
+    /// Reads the file, whoever else may; returns `nil` if it is not a login file.
+    static func decoded(at path: String) -> LoginFile? {
+        FileManager.default.contents(atPath: path).flatMap { try? JSONDecoder().decode(Self.self, from: $0) }
     }
 
     /// Keeps what is stored for another edge beside the file that is about to be written: its key may be nowhere else.
@@ -72,7 +78,7 @@ struct LoginFile: Codable, Equatable {
     /// Writes the file so that no other user can read it at any moment.
     func write(to path: String) throws(CommandFailure) {
         let folder = (path as NSString).deletingLastPathComponent
-        let temporary = path + ".new"
+        let temporary = Self.unfinishedPath(of: path)
         do {
             try FileManager.default.createDirectory(
                 atPath: folder,
