@@ -96,6 +96,20 @@ struct ReconnectPolicyTests {
         #expect(self.status(unforgiving.decide(afterEnd: .shutdown, reason: "")) == .unavailable)
     }
 
+    @Test("A command that opens one session fails as one that opens others, and says why")
+    func failures() {
+        let expired = ReconnectPolicy.failure(ending: .authExpired, reason: "")
+        #expect(expired.status == .refused)
+        #expect(expired.status.rawValue == 77)
+        #expect(ReconnectPolicy().decide(afterEnd: .authExpired, reason: "") == .stop(expired))
+        let other = ReconnectPolicy.failure(ending: .unsupported, reason: "")
+        #expect(other.status == .unavailable)
+        #expect(other.message.contains("speaks another version of the protocol"))
+        #expect(ReconnectPolicy().decide(afterEnd: .unsupported, reason: "") == .stop(other))
+        let lost = ReconnectPolicy.failure(ending: .sessionLost, reason: "")
+        #expect(lost == CommandFailure(.unavailable, "The connection to the edge was lost: SESSION_LOST."))
+    }
+
     @Test(
         "Why a session ended is said in words, with the code of the protocol behind them",
         arguments: [

@@ -131,16 +131,25 @@ package struct ReconnectPolicy: Sendable {
     ///   - reason: The explanation that came with it, or an empty text.
     func decide(afterEnd code: ErrorCode, reason: String) -> ReconnectDecision {
         switch code {
+        case .authExpired, .unsupported: .stop(Self.failure(ending: code, reason: reason))
+        case .replaced: .yield
+        default: self.retry(Self.sentence(ending: code, reason: reason))
+        }
+    }
+
+    /// With what a command fails that won't open another session.
+    ///
+    /// - Parameters:
+    ///   - code: The code of the session's end.
+    ///   - reason: The explanation that came with it, or an empty text.
+    package static func failure(ending code: ErrorCode, reason: String) -> CommandFailure {
+        switch code {
         case .authExpired:
-            return .stop(CommandFailure(.refused, "The tunnel was deleted, or its token has expired or was revoked."))
+            CommandFailure(.refused, "The tunnel was deleted, or its token has expired or was revoked.")
         case .unsupported:
-            return .stop(
-                CommandFailure(.unavailable, "The edge speaks another version of the protocol; update one of the two.")
-            )
-        case .replaced:
-            return .yield
+            CommandFailure(.unavailable, "The edge speaks another version of the protocol; update one of the two.")
         default:
-            return self.retry(Self.sentence(ending: code, reason: reason))
+            CommandFailure(.unavailable, Self.sentence(ending: code, reason: reason))
         }
     }
 

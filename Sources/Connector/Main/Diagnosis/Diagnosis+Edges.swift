@@ -49,7 +49,7 @@ extension Diagnosis {
                 session.drain(gracePeriod: .seconds(1))
             }
             if case .ended(let code, let reason) = event, code != .shutdown {
-                throw CommandFailure(.unavailable, ReconnectPolicy.sentence(ending: code, reason: reason))
+                throw ReconnectPolicy.failure(ending: code, reason: reason)
             }
         }
         return edge

@@ -78,7 +78,7 @@ extension Diagnosis {
                 break
             }
             if case .ended(let code, let reason) = event {
-                throw CommandFailure(.unavailable, ReconnectPolicy.sentence(ending: code, reason: reason))
+                throw ReconnectPolicy.failure(ending: code, reason: reason)
             }
         }
         guard isActive else {
