@@ -52,20 +52,22 @@ struct TunnelsFileTests {
         #expect(file.apiKeyFile == folder.path + "/key")
         #expect(file.connections == 3)
         #expect(file.sharesConnections == false)
-        let first = TunnelsFile.Entry(
+        var first = TunnelsFile.Entry(
             target: try OriginTarget(parsing: "3000"),
             name: "my-app",
             policy: TunnelPolicy { $0.host = .preserve }
         )
+        first.line = 6
         #expect(file.tunnels[0] == first)
-        let second = TunnelsFile.Entry(
+        var second = TunnelsFile.Entry(
             target: try OriginTarget(parsing: "https://localhost:8443"),
             tokenFile: folder.path + "/token",
             token: try TunnelToken(parsing: TokenText.signed(#"{"sub":"my-other"}"#)),
             originTrust: OriginTrust(verifies: false, settings: .file)
         )
+        second.line = 9
         #expect(file.tunnels[1] == second)
-        let third = TunnelsFile.Entry(
+        var third = TunnelsFile.Entry(
             target: try OriginTarget(parsing: "https://localhost:9443"),
             policy: TunnelPolicy {
                 $0.pathMode = .keep
@@ -84,6 +86,7 @@ struct TunnelsFileTests {
                 settings: .file
             )
         )
+        third.line = 12
         #expect(file.tunnels[2] == third)
     }
 
@@ -193,7 +196,7 @@ struct TunnelsFileTests {
     }
 
     @Test(
-        "Two tokens of one tunnel are told, and a token of one that the list has by its name; another edge's is another"
+        "Two tokens of one tunnel are told with what else is wrong; another edge's is another"
     )
     func twiceByToken() throws {
         let folder = try TemporaryFolder()
@@ -211,9 +214,41 @@ struct TunnelsFileTests {
         }
         let fault = "c:4: The token is of the tunnel “my-app”, which line 3 has, too: a tunnel has one target."
         #expect(problems("token-file: a", "token-file: again") == [fault])
-        #expect(problems("name: my-app", "token-file: a") == [fault])
         #expect(problems("token-file: a", "token-file: b") == [])
         #expect(problems("name: my-app", "token-file: b") == [])
+    }
+
+    @Test("A name and a token, and two tokens, are compared at the edges that are dialled for them")
+    func twiceAtTheEdgeOfEach() throws {
+        let folder = try TemporaryFolder()
+        try folder.write(TokenText.signed(#"{"sub":"my-app","edge":"https://a.example"}"#), to: "a")
+        try folder.write(TokenText.signed(#"{"sub":"my-app","edge":"https://b.example"}"#), to: "b")
+        func problem(_ first: String, _ second: String, edge: String? = nil, variable: String? = nil) throws -> String?
+        {
+            let yaml = "edge: https://a.example\ntunnels:\n- {target: 1, \(first)}\n- {target: 2, \(second)}"
+            let file = try TunnelsFile(yaml: yaml, folder: folder.path)
+            var environment = ["CULVERT_API_KEY": "k"]
+            environment["CULVERT_EDGE"] = variable
+            let source = TunnelsFileSource(path: "c.yaml", edge: edge, environment: environment)
+            do throws(CommandFailure) {
+                _ = try source.tunnels(of: file)
+                return nil
+            } catch {
+                return error.status == .configuration ? error.message : "\(error.status)"
+            }
+        }
+        let token = "c.yaml:4: The token is of the tunnel “my-app”, which line 3 has, too: a tunnel has one target."
+        let name = "c.yaml:4: “my-app” is in the list twice, the first time in line 3: a tunnel has one target."
+        #expect(try problem("name: my-app", "token-file: a") == token)
+        #expect(try problem("token-file: a", "name: my-app") == name)
+        #expect(try problem("name: my-app", "token-file: b") == nil)
+        // Names are for the edge of the variable, tokens for their own.
+        #expect(try problem("name: my-app", "token-file: a", variable: "https://b.example") == nil)
+        #expect(try problem("name: my-app", "token-file: b", variable: "https://b.example") == token)
+        // A flag is for all of them.
+        #expect(try problem("token-file: a", "token-file: b") == nil)
+        #expect(try problem("token-file: a", "token-file: b", edge: "https://c.example") == token)
+        #expect(try problem("name: my-app", "token-file: b", edge: "https://c.example") == token)
     }
 
     @Test("Tunnels without a name may have the same target")

@@ -43,6 +43,8 @@ struct TunnelsFile: Equatable, Sendable {
         var isInspected = true
         /// The tunnel's inbox at the edge; `nil` leaves the one that it may have as it is.
         var inbox: InboxSettings?
+        /// Where it begins in the file.
+        var line: Int?
     }
 
     var edge: EdgeAddress?

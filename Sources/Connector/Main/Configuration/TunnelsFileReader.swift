@@ -242,7 +242,8 @@ struct TunnelsFileReader {
         var entries: [TunnelsFile.Entry] = []
         var seen = SeenTunnels(edge: edge)
         for node in nodes {
-            let entry = self.tunnel(node, connections: connections)
+            var entry = self.tunnel(node, connections: connections)
+            entry?.line = node.mark?.line
             if let entry { entries.append(entry) }
             // Also of one that has something else wrong with it: who corrects that meets no further fault.
             if let fault = seen.fault(of: node, entry, tokenFile: node["token-file"]?.string.map(self.placed)) {
@@ -253,16 +254,20 @@ struct TunnelsFileReader {
     }
 }
 
-/// The tunnels of a file so far, to find one that is there twice.
+/// The tunnels of a file so far, to find one that is there twice at whatever edge.
+///
+/// Which edge a name is for is known only with the command line and the environment: ``TunnelsFileSource`` compares names
+/// with tokens.
 private struct SeenTunnels {
-    /// A tunnel as an edge knows it; `nil` is the edge that the command line or the login names.
+    /// A tunnel by its token; the edge is `nil` where it is that which is dialled for all of them.
     private struct Key: Hashable {
         var edge: EdgeAddress?
         var id: String
     }
 
     private let edge: EdgeAddress?
-    private var tunnels: [Key: Int] = [:]
+    private var names: [String: Int] = [:]
+    private var tokens: [Key: Int] = [:]
     private var files: [String: Int] = [:]
 
     init(edge: EdgeAddress?) { self.edge = edge }
@@ -272,21 +277,29 @@ private struct SeenTunnels {
         let line = node.mark?.line ?? 0
         if let tokenFile, let first = self.files.updateFirst(tokenFile, line) {
             return "“\(PeerText.printable(tokenFile))” is in the list twice, the first time in line \(first): "
-                + Self.advice
+                + TunnelsFile.oneTarget
         }
         if let token = entry?.token {
-            let key = Key(edge: token.edge ?? self.edge, id: token.tunnelID)
-            return self.tunnels.updateFirst(key, line).map {
-                "The token is of the tunnel “\(token.tunnelID)”, which line \($0) has, too: \(Self.advice)"
+            return self.tokens.updateFirst(Key(edge: token.edge ?? self.edge, id: token.tunnelID), line).map {
+                TunnelsFile.again(token.tunnelID, byToken: true, first: $0)
             }
         }
         guard tokenFile == nil, let name = node["name"]?.string, TunnelToken.isTunnelID(name) else { return nil }
-        return self.tunnels.updateFirst(Key(edge: self.edge, id: name), line).map {
-            "“\(name)” is in the list twice, the first time in line \($0): \(Self.advice)"
+        return self.names.updateFirst(name, line).map {
+            TunnelsFile.again(name, byToken: false, first: $0)
         }
     }
+}
 
-    private static let advice = "a tunnel has one target."
+extension TunnelsFile {
+    fileprivate static let oneTarget = "a tunnel has one target."
+
+    /// That an entry, by its token or by its name, is of a tunnel that another one has.
+    static func again(_ tunnelID: String, byToken: Bool, first line: Int) -> String {
+        byToken
+            ? "The token is of the tunnel “\(tunnelID)”, which line \(line) has, too: \(Self.oneTarget)"
+            : "“\(tunnelID)” is in the list twice, the first time in line \(line): \(Self.oneTarget)"
+    }
 }
 
 extension Dictionary {

@@ -25,7 +25,7 @@ struct TunnelsFileSource: Sendable {
 
     /// Returns the tunnels to serve of a file that was read.
     ///
-    /// - Throws: ``CommandFailure`` if it is not known which edge to dial.
+    /// - Throws: ``CommandFailure`` if it is not known which edge to dial, or if a tunnel is there twice.
     func tunnels(of file: TunnelsFile) throws(CommandFailure) -> DesiredTunnels {
         let access = try file.tunnels.contains { $0.token == nil } ? self.access(file) : nil
         if access?.credentials.oneTimeCode != nil, let failure = self.manyCodes(file) { throw failure }
@@ -50,6 +50,7 @@ struct TunnelsFileSource: Sendable {
             tunnel.inbox = entry.inbox
             tunnels.append(tunnel)
         }
+        try self.refuseTwice(zip(file.tunnels, tunnels).map { ($0, $1.edge) })
         let path = URL(fileURLWithPath: self.path).path
         let codes = self.manyCodes(file, isServing: true)
         return DesiredTunnels(tunnels: tunnels) { [folders] tunnel, earlierID in
@@ -70,6 +71,25 @@ struct TunnelsFileSource: Sendable {
                 served.isInspected = tunnel.isInspected
                 return served
             }
+        }
+    }
+
+    /// Finds a tunnel that is there by its name and by a token, or by two tokens, at the edge that is dialled for each.
+    private func refuseTwice(_ entries: [(entry: TunnelsFile.Entry, edge: EdgeAddress)]) throws(CommandFailure) {
+        struct Key: Hashable {
+            var edge: EdgeAddress
+            var id: String
+        }
+        var first: [Key: TunnelsFile.Entry] = [:]
+        var problems: [TunnelsFile.Problem] = []
+        for (entry, edge) in entries {
+            guard let id = entry.token?.tunnelID ?? entry.name else { continue }
+            guard let other = first.updateValue(entry, forKey: Key(edge: edge, id: id)) else { continue }
+            let message = TunnelsFile.again(id, byToken: entry.token != nil, first: other.line ?? 0)
+            problems.append(TunnelsFile.Problem(line: entry.line, message: message))
+        }
+        guard problems.isEmpty else {
+            throw CommandFailure(.configuration, TunnelsFile.Problems(list: problems).report(for: self.path))
         }
     }
 
