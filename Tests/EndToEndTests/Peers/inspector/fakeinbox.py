@@ -72,7 +72,8 @@ class FakeInbox:
         elif found := self._find(rest[1]):
             self._show(handler, found, rest[2:], query)
         else:
-            handler.problem(404, "message_not_found", "The inbox has no message of this id, or not any more.")
+            detail = f"The inbox of my-app has no message {rest[1]}, or not any more: culvert inbox list my-app shows those that it has."
+            handler.problem(404, "message_not_found", detail)
 
     def _find(self, name):
         return next(((message, request) for message, request in self.messages or [] if message["id"] == name), None)
