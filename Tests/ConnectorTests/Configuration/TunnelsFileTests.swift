@@ -310,6 +310,7 @@ struct TunnelsFileTests {
                 "listen: 0.0.0.0:8989\npublic: {url: http://a}\n",
                 "c: These are settings of the server: culvert-edge --config"
             ),
+            ("target: 3000\npublic: off\n", "“tunnels” is missing"),
             ("environment: production\n", "A file of tunnels has “tunnels:”"),
             ("listen: 1\ntunnels: [{target: 1}]\n", "c:1: There is no setting “listen”"),
             ("[a, b]", "The file holds no settings"),

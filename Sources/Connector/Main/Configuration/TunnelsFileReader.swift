@@ -27,7 +27,10 @@ extension TunnelsFile {
                     ?? Problem(line: nil, message: "The file holds no settings: “tunnels” at least is needed.")
             ])
         }
-        if FileOfSettings(keys: mapping.keys.compactMap(\.string)) == .edge {
+        let contents = mapping.lazy.map { key, value -> (name: String, content: FileOfSettings.Content) in
+            (key.string ?? "", value.sequence != nil ? .list : value.mapping != nil ? .mapping : .text)
+        }
+        if FileOfSettings(contents) == .edge {
             throw Problems(list: [Problem.settingsOfEdge])
         }
         var reader = TunnelsFileReader(folder: folder, policySchema: policySchema)

@@ -101,8 +101,7 @@ struct SettingLayer: Sendable {
         self.source = .file
         do {
             guard let root = try Yams.compose(yaml: text) else { return }
-            let keys = root.mapping?.keys.compactMap(\.string) ?? []
-            if FileOfSettings(keys: keys) == .tunnels {
+            if root.mapping.flatMap(Self.owner) == .tunnels {
                 let message =
                     "this is a file of tunnels, which is for culvert start FILE; culvert-edge serve --help lists the "
                     + "settings of an edge"
@@ -115,6 +114,13 @@ struct SettingLayer: Sendable {
         } catch {
             problems.append(Self.problem(of: name, Self.otherFormat(text) ?? Self.reason(error)))
         }
+    }
+
+    private static func owner(of mapping: Node.Mapping) -> FileOfSettings? {
+        let contents = mapping.lazy.map { key, value -> (name: String, content: FileOfSettings.Content) in
+            (key.string ?? "", value.sequence != nil ? .list : value.mapping != nil ? .mapping : .text)
+        }
+        return FileOfSettings(contents)
     }
 
     private static func otherFormat(_ text: String) -> String? {
