@@ -54,6 +54,41 @@ struct DevelopmentCredentialsTests {
         #expect(lines.contains("  Visitors https://demo.example.com, which has to lead to 127.0.0.1:8989"))
     }
 
+    @Test("A public URL of this machine, at the port that the edge has, has nowhere else to lead")
+    func greetingOfThisMachine() {
+        let credentials = DevelopmentCredentials(completing: CredentialSet(apiKeys: [], signingKeys: []))
+        func visitors(_ publicURL: String) -> Bool {
+            let addresses = EdgeAddresses(
+                listen: ListenAddress(host: "127.0.0.1", port: 8989),
+                admin: ListenAddress(host: "127.0.0.1", port: 8990),
+                publicURL: publicURL,
+                localURL: "http://127.0.0.1:8989"
+            )
+            return credentials.greeting(addresses).contains("which has to lead to")
+        }
+        for url in [
+            "http://localhost:8989", "http://edge.localhost:8989", "http://127.0.0.2:8989", "http://[::1]:8989",
+        ] {
+            #expect(!visitors(url), "\(url)")
+        }
+        for url in ["http://localhost", "http://localhost:8080", "https://localhost:8989", "http://demo.example:8989"] {
+            #expect(visitors(url), "\(url)")
+        }
+    }
+
+    @Test("With a host for the API the command to try names that")
+    func greetingWithAPIHost() {
+        let credentials = DevelopmentCredentials(completing: CredentialSet(apiKeys: [], signingKeys: []))
+        let addresses = EdgeAddresses(
+            listen: ListenAddress(host: "127.0.0.1", port: 8989),
+            admin: ListenAddress(host: "127.0.0.1", port: 8990),
+            publicURL: "http://127.0.0.1:8989",
+            localURL: "http://127.0.0.1:8989",
+            apiURL: "http://api.localhost:8989"
+        )
+        #expect(credentials.greeting(addresses).contains("CULVERT_EDGE=http://api.localhost:8989 "))
+    }
+
     @Test("With a certificate the command to try names what the certificate is for")
     func greetingWithTLS() {
         let credentials = DevelopmentCredentials(completing: CredentialSet(apiKeys: [], signingKeys: []))

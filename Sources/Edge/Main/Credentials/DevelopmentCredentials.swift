@@ -50,11 +50,13 @@ struct DevelopmentCredentials: Sendable {
 
     /// What to print once the edge listens: the credentials, once, with the command to paste.
     func greeting(_ addresses: EdgeAddresses) -> String {
-        // A public URL may lead here only once something is in front of the edge. A certificate is for the URL's name.
-        let edge = addresses.localURL.hasPrefix("https:") ? addresses.publicURL : addresses.localURL
-        let isElsewhere = addresses.publicURL != addresses.localURL
+        // A public URL may lead here only once something is in front of the edge. A certificate is for the URL's name, and
+        // with a host for the API there is none at other hosts.
+        let url = addresses.localURL.hasPrefix("https:") ? addresses.publicURL : addresses.localURL
+        let edge = addresses.apiURL ?? url
         let visitors =
-            isElsewhere ? "  Visitors \(addresses.publicURL), which has to lead to \(addresses.listen)\n" : ""
+            addresses.isHere
+            ? "" : "  Visitors \(addresses.publicURL), which has to lead to \(addresses.listen)\n"
         return """
             culvert-edge listens on \(addresses.localURL) (development: nothing is kept)
 

@@ -439,11 +439,14 @@ struct EdgeServer: Service {
         listen.port = server.localAddress?.port ?? listen.port
         var adminListen = self.configuration.adminListen
         adminListen.port = admin.localAddress?.port ?? adminListen.port
+        let publicURL = self.configuration.effectivePublicURL(listeningOn: listen)
+        let hasAPIHost = self.configuration.apiHost != nil
         return EdgeAddresses(
             listen: listen,
             admin: adminListen,
-            publicURL: self.configuration.effectivePublicURL(listeningOn: listen),
-            localURL: self.configuration.localURL(listeningOn: listen)
+            publicURL: publicURL,
+            localURL: self.configuration.localURL(listeningOn: listen),
+            apiURL: hasAPIHost ? self.controlSettings(publicURL: publicURL).apiURL : nil
         )
     }
 }
