@@ -22,7 +22,7 @@ struct LoginCommand: AsyncParsableCommand {
         discussion: """
             The key is read from --api-key-file, from CULVERT_API_KEY, or typed; if it is the variable's, that is said. \
             It is tried before it is stored, in a file that only you can read. What --ca-file names is used with this edge from then on. \
-            culvert logout removes all of it.
+            culvert logout removes the login in use, and with --edge <url> one that was replaced.
 
             Examples:
               culvert login --edge https://edge.example.com
