@@ -247,6 +247,12 @@ struct FamiliarFlagTests {
         #expect(fault("tunnels create --subdomain a-b --name c-d") == both)
         #expect(fault("http 3000 --name a-b --subdomain a-b") == nil)
         #expect(fault("http 3000 --name a-b -- npm --name c-d") == nil)
+        #expect(fault("3000 --name a-b --name c-d") == both)
+        #expect(fault("tls 8443 --name a-b --name c-d") == both)
+        // The name of a service is no tunnel's, and one that is missing is the parser's to tell.
+        #expect(fault("service install --name a-b --name c-d") == nil)
+        #expect(fault("http 3000 --name a-b --name") == nil)
+        #expect(fault("http 3000 --name --name a-b") == nil)
     }
 
     @Test(

@@ -11,6 +11,9 @@ struct TypedCommand {
     /// The commands whose flags have aliases.
     private static let aliased: [[String]] = [["http"], ["tcp"], ["tunnels", "create"]]
 
+    /// The commands whose `--name` is that of a tunnel.
+    private static let naming: [[String]] = [["http"], ["tcp"], ["tls"], ["tunnels", "create"]]
+
     /// The arguments as the parser knows them: a target alone is `http`, and aliases are replaced.
     var understood: [String] {
         guard let first = self.words.first else { return [] }
@@ -59,8 +62,10 @@ struct TypedCommand {
     /// That a tunnel has two names, by `--name` and what stands for it elsewhere: the parser would take the last one.
     var secondName: String? {
         let words = self.understood.prefix { $0 != "--" }
-        let given = zip(words, words.dropFirst() + [""]).compactMap { word, next -> String? in
-            if word == "--name" { return next }
+        guard Self.naming.contains(where: { words.starts(with: $0) }) else { return nil }
+        // One without a value is the parser's to refuse.
+        let given = zip(words, words.dropFirst() + ["-"]).compactMap { word, next -> String? in
+            if word == "--name" { return next.hasPrefix("-") ? nil : next }
             return word.hasPrefix("--name=") ? String(word.dropFirst("--name=".count)) : nil
         }
         guard let first = given.first, let second = given.first(where: { $0 != first }) else { return nil }
