@@ -55,8 +55,8 @@ struct InboxCommand: AsyncParsableCommand {
             abstract: "List messages of an inbox, the newest first.",
             usage: "culvert inbox list <tunnel> [--state <state>] [<options>]",
             discussion: """
-                A message is dead when the last attempt to deliver it failed, when nobody took it in time, or when it was \
-                skipped.
+                A message is dead when the last attempt to deliver it failed, at once when the app answers 410, when \
+                nobody took it in time, when it was skipped, or when the edge no longer has the key to read it.
 
                 Examples:
                   culvert inbox list my-app
