@@ -31,6 +31,34 @@ struct CredentialFilesTests {
         }
     }
 
+    @Test(
+        "Who revokes a key hears what goes on without it, and when an edge can't do without",
+        arguments: [(["alice", "bob"], true, false), (["alice"], true, true), ([], false, false)]
+    )
+    func revocation(revoked: [String], endsAnOwner: Bool, isLast: Bool) {
+        let names = revoked == ["alice"] ? ["alice"] : ["alice", "bob", "carol"]
+        var ring = APIKeyFile(
+            keys: names.map { name in
+                APIKeyRecord(name: name, role: .user, sha256: String(repeating: "0", count: 64))
+            }
+        )
+        if !endsAnOwner {
+            let second = APIKeyRecord(
+                name: "laptop",
+                owner: "alice",
+                role: .user,
+                sha256: String(repeating: "1", count: 64)
+            )
+            ring.keys.append(second)
+        }
+        for index in ring.keys.indices where revoked.contains(ring.keys[index].name) { ring.keys[index].revoked = true }
+        ring.keys[0].revoked = true
+        let text = CredentialsCommand.Revoke.consequences(of: ring.keys[0], in: ring)
+        #expect(text.hasPrefix("revoked alice: send the edge SIGHUP to make it take effect\n"))
+        #expect(text.contains("The tunnels of alice go on until their tokens end") == endsAnOwner)
+        #expect(text.contains("No valid key is left") == isLast)
+    }
+
     /// Runs a test in a folder of its own.
     private func inFolder(_ body: (URL) throws -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("culvert-keys-\(UUID().uuidString)")

@@ -281,6 +281,7 @@ struct CredentialsCommand: ParsableCommand {
         func run() throws {
             try CredentialFailures.report {
                 let files = try self.files.paths()
+                var text = ""
                 try CredentialFiles.update(at: files.apiKeys) { (file: APIKeyFile?) in
                     guard var ring = file, let index = ring.keys.firstIndex(where: { $0.name == self.name }) else {
                         throw CredentialFiles.Failure(
@@ -289,10 +290,32 @@ struct CredentialsCommand: ParsableCommand {
                         )
                     }
                     ring.keys[index].revoked = true
+                    text = Self.consequences(of: ring.keys[index], in: ring)
                     return ring
                 }
-                LogSink.standardOutput.write("revoked \(self.name): send the edge SIGHUP to make it take effect\n")
+                LogSink.standardOutput.write(text)
             }
+        }
+
+        /// What follows from a key that has just been revoked: what its owner has online does not end with it.
+        static func consequences(of key: APIKeyRecord, in ring: APIKeyFile) -> String {
+            func owner(_ key: APIKeyRecord) -> String { key.owner ?? key.name }
+            let valid = ring.keys.filter { $0.revoked != true }
+            var lines = ["revoked \(key.name): send the edge SIGHUP to make it take effect"]
+            if !valid.contains(where: { owner($0) == owner(key) }) {
+                lines.append(
+                    """
+                    The tunnels of \(owner(key)) go on until their tokens end, which get no successors. To end one now, delete \
+                    it with the key of an admin: culvert tunnels delete NAME.
+                    """
+                )
+            }
+            if valid.isEmpty {
+                lines.append(
+                    "No valid key is left, without which an edge does not start: culvert-edge credentials new --name NAME."
+                )
+            }
+            return lines.map { $0 + "\n" }.joined()
         }
     }
 }
