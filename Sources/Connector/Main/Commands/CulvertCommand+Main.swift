@@ -70,8 +70,8 @@ extension CulvertCommand {
 
     /// What the parser says, under the name that all other failures bear.
     static func report(of error: any Error) -> String {
-        let (text, title) = (self.fullMessage(for: error), "Error: ")
-        return text.hasPrefix(title) ? "culvert: " + text.dropFirst(title.count) : text
+        let text = self.fullMessage(for: error)
+        return ParserMessage.report(text, of: "culvert") ?? text
     }
 
     /// All commands with their options, which take the parser long to tell.

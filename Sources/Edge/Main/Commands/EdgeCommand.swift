@@ -76,7 +76,6 @@ struct EdgeCommand: AsyncParsableCommand {
 
     /// What is written of an error; `nil` where that is the parser's own to write, as help is.
     static func report(of error: any Error) -> String? {
-        let (text, title) = (self.fullMessage(for: error), "Error: ")
-        return text.hasPrefix(title) ? "culvert-edge: " + text.dropFirst(title.count) : nil
+        ParserMessage.report(self.fullMessage(for: error), of: "culvert-edge")
     }
 }
