@@ -25,7 +25,7 @@ struct PolicyArgument {
             return try self.checked(.number(number))
         case .seconds(let range):
             guard let seconds = TypedDuration(text)?.wholeSeconds, range.contains(seconds) else {
-                throw self.failure(self.flag, "has to be \(TypedDuration.requirement(ofSeconds: range))")
+                throw self.failure(self.flag, "has to be \(TypedDuration.requirement(of: .seconds, in: range))")
             }
             return .number(seconds)
         case .toggle:
@@ -84,12 +84,5 @@ struct PolicyArgument {
 
     private func failure(_ subject: String, _ message: String) -> CommandFailure {
         CommandFailure(.usage, "\(subject) \(message).")
-    }
-}
-
-extension TypedDuration {
-    /// What a time of whole seconds within bounds has to be, after "has to be".
-    static func requirement(ofSeconds range: ClosedRange<Int>) -> String {
-        "a number of seconds from \(range.lowerBound) to \(range.upperBound), or a time as 30s or 5m"
     }
 }

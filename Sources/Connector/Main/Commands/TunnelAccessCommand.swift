@@ -40,7 +40,7 @@ extension TunnelsCommand {
         private static func seconds(_ text: String) throws -> Int {
             let bounds = TunnelAccessRequest.lifetimes
             guard let seconds = TypedDuration(text)?.wholeSeconds, bounds.contains(seconds) else {
-                throw ValidationError("It has to be \(TypedDuration.requirement(ofSeconds: bounds)).")
+                throw ValidationError("It has to be \(TypedDuration.requirement(of: .seconds, in: bounds)).")
             }
             return seconds
         }

@@ -2,6 +2,7 @@
 
 import ConnectorCore
 import ControlAPI
+import Program
 import Yams
 
 /// The inbox of a tunnel, in the words of the control API with `-` for `_`, and with a file in place of the secret.
@@ -154,7 +155,12 @@ extension TunnelsFileReader {
     private mutating func bounded(_ node: Node, _ member: String, _ number: inout Int) {
         let name = member.replacing("_", with: "-").split(separator: ".").last.map(String.init) ?? member
         let range = InboxSettings.bounds.first { $0.field == member }?.range ?? 0...Int.max
-        number = self.number(node, name, in: range, unit: TimeUnit(endOf: name)) ?? number
+        number = self.number(node, name, in: range, unit: Self.unit(endOf: name)) ?? number
+    }
+
+    /// The unit that a setting counts, which its name ends with.
+    private static func unit(endOf name: String) -> TypedDuration.Count? {
+        TypedDuration.Count(rawValue: String(name.split(separator: "-").last ?? ""))
     }
 
     /// Where a member is, as `verify.secret-file` or `paths[2]`, or the nearest thing around it.

@@ -3,6 +3,7 @@
 import ConnectorCore
 import ControlAPI
 import NIOCore
+import Program
 import Yams
 
 /// The policy of a tunnel, in the words of the control API with `-` for `_`.

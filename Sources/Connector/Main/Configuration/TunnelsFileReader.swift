@@ -140,34 +140,28 @@ struct TunnelsFileReader {
         return text
     }
 
-    /// The unit of a setting that is a number, which its name ends with; a time with another unit is taken, too.
-    enum TimeUnit: String {
-        case seconds
-        case hours
-
-        init?(endOf name: String) { self.init(rawValue: String(name.split(separator: "-").last ?? "")) }
-
-        fileprivate var example: String { self == .seconds ? "30s or 5m" : "12h or 3d" }
-
-        fileprivate func number(of text: String) -> Int? {
-            // A number alone would be seconds.
-            guard let last = text.last, last.isLetter, let time = TypedDuration(text) else { return nil }
-            return self == .seconds ? time.wholeSeconds : time.wholeHours
-        }
-    }
-
-    mutating func number(_ node: Node, _ name: String, in range: ClosedRange<Int>, unit: TimeUnit? = nil) -> Int? {
-        let typed = node.int ?? unit.flatMap { unit in node.scalar.flatMap { unit.number(of: $0.string) } }
+    /// Reads a number; with a unit that the setting counts, a time with another one is taken, too.
+    mutating func number(
+        _ node: Node,
+        _ name: String,
+        in range: ClosedRange<Int>,
+        unit: TypedDuration.Count? = nil
+    ) -> Int? {
+        let typed = node.int ?? unit.flatMap { unit in node.scalar.flatMap { Self.number(of: $0.string, unit) } }
         guard let number = typed, range.contains(number) else {
-            let of = unit.map { " of \($0.rawValue)" } ?? ""
-            let also = unit.map { ", or a time as \($0.example)" } ?? ""
-            self.report(
-                node,
-                "“\(name)” has to be a number\(of) from \(range.lowerBound) to \(range.upperBound)\(also)."
-            )
+            let requirement =
+                unit.map { TypedDuration.requirement(of: $0, in: range) }
+                ?? "a number from \(range.lowerBound) to \(range.upperBound)"
+            self.report(node, "“\(name)” has to be \(requirement).")
             return nil
         }
         return number
+    }
+
+    private static func number(of text: String, _ unit: TypedDuration.Count) -> Int? {
+        // A number alone would be seconds.
+        guard let last = text.last, last.isLetter else { return nil }
+        return TypedDuration(text)?.whole(unit)
     }
 
     mutating func onOrOff(_ node: Node, _ name: String) -> Bool? {

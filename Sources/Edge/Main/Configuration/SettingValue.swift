@@ -86,13 +86,6 @@ extension AddressRange: SettingValue {
 extension TimeAmount: SettingValue {
     static var expectation: String { "a duration such as 500ms, 30s, 5m, 12h or 7d; a number alone is seconds" }
 
-    private static var units: [(suffix: String, nanoseconds: Int64)] {
-        [
-            ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000),
-            ("d", 86_400_000_000_000),
-        ]
-    }
-
     init?(setting text: String) {
         guard let duration = TypedDuration(text) else { return nil }
         let (nanoseconds, overflow) = duration.milliseconds.multipliedReportingOverflow(by: 1_000_000)
@@ -100,11 +93,7 @@ extension TimeAmount: SettingValue {
         self = .nanoseconds(nanoseconds)
     }
 
-    var settingText: String {
-        let unit = Self.units.last { self.nanoseconds.isMultiple(of: $0.nanoseconds) && self.nanoseconds > 0 }
-        guard let unit else { return "\(self.nanoseconds / 1_000_000)ms" }
-        return "\(self.nanoseconds / unit.nanoseconds)\(unit.suffix)"
-    }
+    var settingText: String { TypedDuration(milliseconds: self.nanoseconds / 1_000_000).text }
 }
 
 /// Ports from one to another.
