@@ -123,6 +123,7 @@ extension EndToEnd {
                 in: scratch
             )
             #expect(wrong["API key"]?.verdict == "failed")
+            #expect(wrong["API key"]?.advice?.contains("This is the key of CULVERT_API_KEY") == true)
             #expect(wrong["public URL"]?.verdict == "skipped")
             #expect(wrong.exitCode == 77)
         }

@@ -67,7 +67,7 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
     }
 
     /// Whether the edge does not know the API key.
-    var isUnknownKey: Bool {
+    package var isUnknownKey: Bool {
         if case .refused(_, _, let problem?) = self { problem.code == "invalid_credentials" } else { false }
     }
 
@@ -78,8 +78,8 @@ package enum EdgeFailure: Error, Equatable, CustomStringConvertible {
         case "otp_invalid"?: return "The one-time code is wrong, old or used: wait for the next one."
         case "invalid_credentials"?:
             return
-                "The edge does not know this API key or token. One that was started anew with --dev has another key, which "
-                + "it prints; others take up a key that was made meanwhile when they get SIGHUP."
+                "The edge does not know this API key or token, or it has been revoked. An edge that was started anew with "
+                + "--dev has another key, which it prints; others take up a key that was made meanwhile when they get SIGHUP."
         case "not_found"?:
             return
                 "There is no such call at this address: the URL of an edge ends before /api, mostly without any path."

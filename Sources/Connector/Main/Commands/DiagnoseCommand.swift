@@ -110,6 +110,10 @@ struct DiagnoseCommand: AsyncParsableCommand {
         return Diagnosis(
             edge: edge,
             credentials: access.flatMap { $0.edge == edge ? $0.credentials : nil },
+            sourceOfKey: EdgeAccess.sourceOfKey(
+                arguments: Array(CommandLine.arguments.dropFirst()),
+                environment: environment
+            ),
             token: token,
             target: target,
             originTLS: target?.usesTLS == true ? try trust.map(OriginTLS.init(checking:)) : nil,

@@ -14,6 +14,8 @@ struct Diagnosis: Sendable {
     let edge: EdgeAddress
     /// The key to try, if there is one.
     let credentials: Credentials?
+    /// Where the key came from, in a sentence, if anybody can tell.
+    let sourceOfKey: String?
     /// The tunnel to try, if there is a token.
     let token: TunnelToken?
     /// The local server to try, if one is named.
@@ -213,7 +215,13 @@ struct Diagnosis: Sendable {
         guard let credentials = self.credentials else {
             return DiagnosisStep(name: "API key", verdict: .skipped, finding: "none given")
         }
-        return await self.step("API key", as: .key) {
+        // Whoever has several keys has to know which one this is.
+        let advice: (any Error, EdgeFailure) -> String? = { _, failure in
+            let source = failure.isUnknownKey ? self.sourceOfKey : nil
+            let words = [source, DiagnosisAdvice.about(failure, in: .key)].compactMap(\.self)
+            return words.isEmpty ? nil : words.joined(separator: " ")
+        }
+        return await self.step("API key", advice: advice) {
             // A code is for one call, and asking needs none.
             let tunnels = try await self.withClient(try Credentials(apiKey: credentials.apiKey)) {
                 client async throws(EdgeFailure) in
