@@ -76,8 +76,7 @@ const inbox = new Inbox({
   exchanges,
   leave: () => {
     comparing.abort();
-    clearTimeout(resting);
-    pane.leave();
+    leavePane();
   },
   opened: isOpen => {
     remember({view: isOpen ? 'inbox' : '', message: ''});
@@ -194,8 +193,14 @@ function goTo(id) {
   choose(item, {atOnce: true});
 }
 
-function showNothing() {
+/** Something else takes the place of the details: those that are about to be shown don't come any more. */
+function leavePane() {
+  clearTimeout(resting);
   pane.leave();
+}
+
+function showNothing() {
+  leavePane();
   document.body.classList.remove('reading');
   remember({id: ''});
   byID('detail').replaceChildren(note(
@@ -250,7 +255,7 @@ function compareWithMarked() {
     pane.redraw();
     return;
   }
-  pane.leave();
+  leavePane();
   comparing = new AbortController();
   document.body.classList.add('reading');
   compare([state.marked, id], {back: leave, signal: comparing.signal});
