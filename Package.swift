@@ -66,6 +66,15 @@ let package = Package(
             path: "Sources/Protocol/Wire",
             swiftSettings: settings
         ),
+        // What the system says of a socket, in words.
+        .target(
+            name: "SystemErrors",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio")
+            ],
+            path: "Sources/Protocol/SystemErrors",
+            swiftSettings: settings
+        ),
         .target(
             name: "HTTP1",
             dependencies: [
@@ -82,6 +91,7 @@ let package = Package(
             name: "Mux",
             dependencies: [
                 "Protocol",
+                "SystemErrors",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -181,6 +191,7 @@ let package = Package(
                 "EdgeTunnels",
                 "Mux",
                 "Protocol",
+                "SystemErrors",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),
             ],
@@ -195,6 +206,7 @@ let package = Package(
                 "EdgeTunnels",
                 "Mux",
                 "Protocol",
+                "SystemErrors",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -221,6 +233,7 @@ let package = Package(
             name: "Redis",
             dependencies: [
                 "RESP",
+                "SystemErrors",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -262,6 +275,7 @@ let package = Package(
                 "Program",
                 "Protocol",
                 "Redis",
+                "SystemErrors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -304,6 +318,7 @@ let package = Package(
                 "Mux",
                 "Program",
                 "Protocol",
+                "SystemErrors",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -350,6 +365,7 @@ let package = Package(
             name: "ProtocolTests",
             dependencies: [
                 "Protocol",
+                "SystemErrors",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             exclude: ["Reference"],

@@ -112,7 +112,10 @@ extension EndToEnd {
             )
             _ = try await served.line(startingWith: "http")
             try await edge.crash()
-            try await served.hasSaid("the connection was closed; reconnecting, 0 streams kept")
+            // Closed or reset: the system resets what a killed program had not read yet.
+            try await served.hasSaid("reconnecting, 0 streams kept")
+            let said = ["the connection was closed", "connection reset by peer"].map { "\($0); reconnecting" }
+            #expect(said.contains(where: served.standardError.contains), "\(served.standardError)")
             try await served.hasSaid("No edge answers at \(edge.url): connection refused.")
             #expect(!served.standardError.contains("uncleanShutdown"), "\(served.standardError)")
         }

@@ -2,14 +2,7 @@
 
 import NIOCore
 import NIOPosix
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
+import SystemErrors
 
 /// Why another edge could not be reached, in words: libraries name their types, and files of the machine that built them.
 enum LinkFaultWords {
@@ -18,9 +11,7 @@ enum LinkFaultWords {
         switch error {
         case let error as NIOConnectionError where !error.connectionErrors.isEmpty:
             self.of(error.connectionErrors[0].error)
-        case let error as IOError: String(cString: strerror(error.errnoCode)).lowercased()
-        case ChannelError.connectTimeout: "no answer in time"
-        default: self.ofTLS("\(error)")
+        default: self.ofTLS(TransportFault.words(error))
         }
     }
 

@@ -4,6 +4,7 @@ import EdgeTunnels
 import Mux
 import NIOCore
 import Protocol
+import SystemErrors
 
 /// Who looks after a joint; called on the event loop of the visitor's end.
 protocol JointSupervisor: AnyObject {
@@ -341,9 +342,10 @@ final class JointEnd: ChannelDuplexHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // NIO sends no channelReadComplete for bytes that it read in the same burst as the error.
         if self.hasUnflushedBytes { self.channelReadComplete(context: context) }
+        let reason = TransportFault.words(error)
         let error =
             error as? StreamError
-            ?? StreamError(code: .cancelled, reason: "\(error)", origin: .resetByPeer, isRetrySafe: false)
+            ?? StreamError(code: .cancelled, reason: reason, origin: .resetByPeer, isRetrySafe: false)
         self.broke(self.state.failed(error))
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
+import SystemErrors
 
 // NIO documents what these are.
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
@@ -55,21 +56,13 @@ extension SessionHandler: ChannelInboundHandler {
     }
 
     public func channelInactive(context: ChannelHandlerContext) {
-        self.connectionEnded("the connection was closed", context)
+        self.connectionEnded(TransportFault.closed, context)
         context.fireChannelInactive()
     }
 
     public func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        self.connectionEnded(Self.reason(error), context)
+        self.connectionEnded(TransportFault.words(error), context)
         context.close(promise: nil)
-    }
-
-    /// Why a connection has ended, in words.
-    private static func reason(_ error: any Error) -> String {
-        let text = "\(error)"
-        // The TLS library's word, which this module knows by name alone, for a connection that was closed without a farewell
-        // of TLS, as one is whose other side was killed.
-        return text == "uncleanShutdown" ? "the connection was closed" : text
     }
 
     public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOCore
 import Protocol
+import SystemErrors
 
 extension SessionHandler {
     /// Whether the session outlives its connection.
@@ -107,7 +108,7 @@ extension SessionHandler {
 
     /// An edge's connection belongs to an earlier session.
     private func carry(_ carrier: SessionCarrier) {
-        guard self.transport.isPresent else { return carrier.ended("the connection was closed") }
+        guard self.transport.isPresent else { return carrier.ended(TransportFault.closed) }
         _ = self.handOver(to: carrier)
     }
 

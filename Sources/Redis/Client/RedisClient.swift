@@ -7,6 +7,7 @@ import NIOPosix
 import NIOSSL
 import RESP
 import Synchronization
+import SystemErrors
 
 /// A connection to the Redis primary that is made again whenever it is lost; from any thread.
 ///
@@ -281,7 +282,7 @@ package final class RedisClient: Sendable {
             .map { _ in connection }
             .flatMapErrorThrowing { error in
                 // A channel that never came to be told nobody.
-                connection.value.close(.lost("\(error)"))
+                connection.value.close(.lost(Self.plain(error)))
                 throw RedisError.notConnected("\(server): \(Self.plain(error))")
             }
     }
@@ -366,8 +367,8 @@ package final class RedisClient: Sendable {
     private static func plain(_ error: any Error) -> String {
         switch error {
         case let error as NIOConnectionError:
-            error.connectionErrors.first.map { "\($0.error)" } ?? "the name has no address"
-        default: "\(error)"
+            error.connectionErrors.first.map { TransportFault.words($0.error) } ?? "the name has no address"
+        default: TransportFault.words(error)
         }
     }
 }

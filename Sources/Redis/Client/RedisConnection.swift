@@ -4,6 +4,7 @@
 import DequeModule
 import NIOCore
 import RESP
+import SystemErrors
 
 /// One connection to a Redis server: commands go out as they come, answers come in the same order.
 ///
@@ -147,7 +148,7 @@ final class RedisConnection: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // Redis sends no close_notify, which TLS calls an error only after the end.
-        self.close(.lost("\(error)"))
+        self.close(.lost(TransportFault.words(error)))
     }
 }
 

@@ -19,8 +19,12 @@ extension RunningProcess {
 
     /// Waits until the process has said something on its standard error.
     func hasSaid(_ text: String) async throws {
-        try await eventually("\(text) of \(self.name)", within: .seconds(20)) {
-            self.standardError.contains(text) ? () : nil
+        do {
+            try await eventually("\(text) of \(self.name)", within: .seconds(20)) {
+                self.standardError.contains(text) ? () : nil
+            }
+        } catch let failure as HarnessFailure {
+            throw HarnessFailure("\(failure), which said: \(self.standardError.suffix(2_000))")
         }
     }
 }

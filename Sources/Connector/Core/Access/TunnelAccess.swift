@@ -9,6 +9,7 @@ import NIOPosix
 import NIOSSL
 import Program
 import Protocol
+import SystemErrors
 
 /// Visits a tunnel with an access token: joins local connections to streams that the edge leads to the tunnel.
 ///
@@ -90,7 +91,7 @@ package actor TunnelAccess {
     }
 
     private static func reason(of error: any Error) -> String {
-        guard let error = error as? StreamError else { return "\(error)" }
+        guard let error = error as? StreamError else { return TransportFault.words(error) }
         return error.reason.isEmpty ? "the connection was ended (\(error.code))" : PeerText.printable(error.reason)
     }
 

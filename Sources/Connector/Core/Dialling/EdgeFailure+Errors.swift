@@ -5,6 +5,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import SystemErrors
 
 extension EdgeFailure {
     /// Classifies an error of connecting to an edge, or of calling its control API.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOCore
+import SystemErrors
 
 /// Performs the CONNECT exchange with a proxy, and then removes itself from the pipeline.
 ///

@@ -3,6 +3,7 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOPosix
+import SystemErrors
 
 extension ProxyFailure {
     /// Recognises an error that the proxy caused, not the edge.

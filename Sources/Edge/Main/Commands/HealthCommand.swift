@@ -4,6 +4,7 @@ import ArgumentParser
 import HTTP1
 import NIOCore
 import NIOPosix
+import SystemErrors
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -173,10 +174,9 @@ enum HealthFailure: Error, CustomStringConvertible {
         case let error as NIOConnectionError:
             guard let last = error.connectionErrors.last else { return "the name \(error.host) can't be resolved" }
             return self.words(for: last.error)
-        case let error as IOError: return error.reason
         case ChannelError.connectTimeout(let limit):
             return "nothing came within \(limit.nanoseconds / 1_000_000_000) seconds"
-        default: return "\(error)"
+        default: return TransportFault.words(error)
         }
     }
 }

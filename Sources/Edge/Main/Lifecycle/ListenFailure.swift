@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOCore
+import SystemErrors
 
 #if canImport(Glibc)
 import Glibc
@@ -30,15 +31,7 @@ extension EdgeServer {
             guard let cause = self.cause as? IOError else { return "\(self.cause)" }
             // The admin listener has a default that a second edge of the machine meets first.
             guard cause.errnoCode != EADDRINUSE else { return "it is in use, perhaps by another edge of this machine" }
-            return cause.reason
+            return cause.systemReason
         }
-    }
-}
-
-extension IOError {
-    /// What the system says, as the end of a sentence: `connection refused`.
-    var reason: String {
-        let text = String(cString: strerror(self.errnoCode))
-        return text.prefix(1).lowercased() + text.dropFirst()
     }
 }
