@@ -50,6 +50,24 @@ struct DirectoryTunnelRegistryTests {
         }
     }
 
+    /// A tunnel with a connector at one edge, whose visitors at another one come by way of the first.
+    private struct ServedAndVisited {
+        let served: Tunnel
+        let connector = EndedUpstream()
+        let guest: Tunnel
+        let way = EndedUpstream()
+
+        init(_ id: String, at one: EdgeOfTest, from visited: EdgeOfTest) async throws {
+            self.served = try await one.restore(.of(id), issuedAt: 50)
+            _ = self.served.join(try await self.connector.session(issuedAt: 50), slot: nil)
+            one.registry.sessionsChanged(of: self.served)
+            await one.registry.publisher.publish()
+            self.guest = try #require(try await visited.registry.find(self.served.id))
+            let session = try await self.way.session(issuedAt: 0)
+            self.guest.attach(session, at: one.registry.publisher.pod, LinkReach())
+        }
+    }
+
     private let directory = InMemoryTunnelDirectory(now: { 1_000_000 })
     private let cutoff = TokenCutoffs.Cutoff(issuedUntil: 100, endAt: 100)
 
@@ -180,14 +198,8 @@ struct DirectoryTunnelRegistryTests {
         let told = Mutex<[String]>([])
         self.directory.onEvent { event in events.withLock { $0.append(event) } }
         let (one, visited, next) = (edges[0], edges[1], edges[2])
-        let served = try await one.restore(.of("aaa"), issuedAt: 50)
-        let connector = EndedUpstream()
-        _ = served.join(try await connector.session(issuedAt: 50), slot: nil)
-        one.registry.sessionsChanged(of: served)
-        await one.registry.publisher.publish()
-        let guest = try #require(try await visited.registry.find(served.id))
-        let way = EndedUpstream()
-        guest.attach(try await way.session(issuedAt: 0), at: one.registry.publisher.pod, LinkReach())
+        let scene = try await ServedAndVisited("aaa", at: one, from: visited)
+        let (served, connector, guest, way) = (scene.served, scene.connector, scene.guest, scene.way)
         visited.registry.whenMoved { id, owner in told.withLock { $0.append("\(id) \(owner)") } }
 
         // Nothing was deleted, and neither edge has looked.
@@ -238,14 +250,8 @@ struct DirectoryTunnelRegistryTests {
     func behind() async throws {
         let (one, visited) = (EdgeOfTest(self.directory), EdgeOfTest(self.directory))
         let told = Mutex<[String]>([])
-        let served = try await one.restore(.of("aaa"), issuedAt: 50)
-        let connector = EndedUpstream()
-        _ = served.join(try await connector.session(issuedAt: 50), slot: nil)
-        one.registry.sessionsChanged(of: served)
-        await one.registry.publisher.publish()
-        let guest = try #require(try await visited.registry.find(served.id))
-        let way = EndedUpstream()
-        guest.attach(try await way.session(issuedAt: 0), at: one.registry.publisher.pod, LinkReach())
+        let scene = try await ServedAndVisited("aaa", at: one, from: visited)
+        let (served, connector, guest, way) = (scene.served, scene.connector, scene.guest, scene.way)
         for edge in [one, visited] {
             edge.registry.whenMoved { id, owner in told.withLock { $0.append("\(id) \(owner)") } }
         }

@@ -101,4 +101,33 @@ struct OutputTests {
         #expect(TunnelTable.list([]) == "No tunnels.")
         #expect(TunnelTable.details(tunnels[0]).contains("Last request  never\n"))
     }
+
+    @Test("Connections at other edges are counted in the list, and each of these edges is named by the status")
+    func elsewhere() {
+        let tunnel = TunnelStatus(
+            tunnelID: "a",
+            name: nil,
+            urls: ["https://e/a/"],
+            state: .online,
+            createdAt: Self.date,
+            lastActiveAt: nil,
+            sessions: [],
+            elsewhere: [.init(pod: "edge-1", sessions: 2), .init(pod: "edge-2", sessions: 1)],
+            counters: TunnelCounters(requests: 7)
+        )
+        #expect(
+            TunnelTable.list([tunnel]) == """
+                ID  STATE   CONNECTIONS  REQUESTS  URL
+                a   online  3            7         https://e/a/
+                """
+        )
+        #expect(
+            TunnelTable.details(tunnel).hasSuffix(
+                """
+                At edge-1     2 connections
+                At edge-2     1 connection
+                """
+            )
+        )
+    }
 }

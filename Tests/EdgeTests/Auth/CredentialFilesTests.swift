@@ -33,27 +33,20 @@ struct CredentialFilesTests {
 
     @Test(
         "Who revokes a key hears what goes on without it, and when an edge can't do without",
-        arguments: [(["alice", "bob"], true, false), (["alice"], true, true), ([], false, false)]
+        arguments: [
+            (valid: ["carol"], endsAnOwner: true, isLast: false), (valid: [], endsAnOwner: true, isLast: true),
+            (valid: ["laptop of alice"], endsAnOwner: false, isLast: false),
+        ]
     )
-    func revocation(revoked: [String], endsAnOwner: Bool, isLast: Bool) {
-        let names = revoked == ["alice"] ? ["alice"] : ["alice", "bob", "carol"]
-        var ring = APIKeyFile(
-            keys: names.map { name in
-                APIKeyRecord(name: name, role: .user, sha256: String(repeating: "0", count: 64))
-            }
-        )
-        if !endsAnOwner {
-            let second = APIKeyRecord(
-                name: "laptop",
-                owner: "alice",
-                role: .user,
-                sha256: String(repeating: "1", count: 64)
-            )
-            ring.keys.append(second)
+    func revocation(valid: [String], endsAnOwner: Bool, isLast: Bool) {
+        func record(_ name: String, owner: String? = nil, revoked: Bool? = nil) -> APIKeyRecord {
+            let hash = String(repeating: "0", count: 64)
+            return APIKeyRecord(name: name, owner: owner, role: .user, sha256: hash, revoked: revoked)
         }
-        for index in ring.keys.indices where revoked.contains(ring.keys[index].name) { ring.keys[index].revoked = true }
-        ring.keys[0].revoked = true
-        let text = CredentialsCommand.Revoke.consequences(of: ring.keys[0], in: ring)
+        let revoked = record("alice", revoked: true)
+        let others = valid.map { $0 == "laptop of alice" ? record("laptop", owner: "alice") : record($0) }
+        let ring = APIKeyFile(keys: [revoked, record("bob", revoked: true)] + others)
+        let text = CredentialsCommand.Revoke.consequences(of: revoked, in: ring)
         #expect(text.hasPrefix("revoked alice: send the edge SIGHUP to make it take effect\n"))
         #expect(text.contains("The tunnels of alice go on until their tokens end") == endsAnOwner)
         #expect(text.contains("No valid key is left") == isLast)

@@ -57,6 +57,7 @@ struct LogoutCommand: AsyncParsableCommand {
         let replaced = LoginFile.replacedPath(of: path)
         var lines: [String] = []
         var isAnyUnreadable = false
+        var isAnyRemoved = false
         for file in edge == nil ? [path] : [path, replaced] {
             guard FileManager.default.fileExists(atPath: file) else { continue }
             // Whoever else can read it: a key that others see is the first to go.
@@ -70,6 +71,7 @@ struct LogoutCommand: AsyncParsableCommand {
                 guard (try? EdgeAddress(parsing: login.edge)) == edge else { continue }
             }
             try Self.delete(file)
+            isAnyRemoved = true
             let whose = (login?.edge ?? edge?.description).map { " of \($0)" } ?? ""
             lines.append("Logged out: the login\(whose) is removed from \(file).")
         }
@@ -77,9 +79,10 @@ struct LogoutCommand: AsyncParsableCommand {
         let unfinished = LoginFile.unfinishedPath(of: path)
         if Self.isOf(edge, unfinished) {
             try Self.delete(unfinished)
+            isAnyRemoved = true
             lines.append("Logged out: what an interrupted login left is removed from \(unfinished).")
         }
-        if lines.contains(where: { $0.hasPrefix("Logged out") }) {
+        if isAnyRemoved {
             lines.append("The edge still takes the key: whoever runs it ends it by culvert-edge credentials revoke.")
         } else if !isAnyUnreadable {
             lines = ["Nothing to remove: no login\(edge.map { " of \($0)" } ?? "") is stored in \(path)."]

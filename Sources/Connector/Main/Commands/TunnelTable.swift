@@ -14,9 +14,10 @@ enum TunnelTable {
         guard !tunnels.isEmpty else { return "No tunnels." }
         var rows = [["ID", "STATE", "CONNECTIONS", "REQUESTS", "URL"]]
         for tunnel in tunnels {
+            // Those of all edges, though only this one describes its own.
+            let connections = (tunnel.elsewhere ?? []).reduce(tunnel.sessions.count) { $0 + $1.sessions }
             rows.append([
-                tunnel.tunnelID, tunnel.state.rawValue, "\(tunnel.sessions.count)", "\(tunnel.counters.requests)",
-                tunnel.url,
+                tunnel.tunnelID, tunnel.state.rawValue, "\(connections)", "\(tunnel.counters.requests)", tunnel.url,
             ])
         }
         let table = self.columns(rows)
@@ -56,6 +57,9 @@ enum TunnelTable {
             parts.append("since \(Self.time(session.connectedAt))")
             if session.draining { parts.append("leaving") }
             rows.append(["Connection \(session.sessionID)", parts.joined(separator: ", ")])
+        }
+        for edge in tunnel.elsewhere ?? [] {
+            rows.append(["At \(edge.pod)", "\(edge.sessions) \(edge.sessions == 1 ? "connection" : "connections")"])
         }
         return self.columns(rows, width: width)
     }
