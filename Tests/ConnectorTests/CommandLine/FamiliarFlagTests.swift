@@ -125,6 +125,8 @@ struct FamiliarFlagTests {
             ("login --token x", "culvert connect --token-file"),
             ("http 3000 --connect-timeout 5s", "--request-timeout"),
             ("http 3000 --nmae x", "Did you mean --name?"), ("http 3000 --ip-alow ::1", "Did you mean --ip-allow?"),
+            ("tunnels create my-app --ttl 3d", "tunnel.token-lifetime"),
+            ("tunnels create my-app --lifetime 3d", "tunnel.token-lifetime"),
             ("tunnels list --jsno", "Did you mean --json?"), ("http 3000 --zzzzzz", "culvert http --help"),
         ]
     )

@@ -157,6 +157,13 @@ struct FamiliarFlag: Sendable {
             "trace-output",
             advice: "Log lines go to standard error: redirect it with 2> FILE; --log-format json is for programs."
         ),
+        FamiliarFlag(
+            "lifetime",
+            "ttl",
+            "expires",
+            "expires-in",
+            advice: "The edge decides how long a token lives, by tunnel.token-lifetime; connectors renew theirs."
+        ),
         FamiliarFlag("web-addr", "web-port", advice: "--inspect ADDRESS says where requests can be looked at."),
         FamiliarFlag(
             "scheme",
