@@ -167,6 +167,11 @@ struct EdgeUnderTest: Sendable {
         }
     }
 
+    /// Waits until the edge is connected to Redis: it starts without it after a second, which a busy machine may exceed.
+    func connectsToRegistry() async throws {
+        try await self.until("the edge is connected to Redis") { try await self.metric("culvert_registry_up") == 1 }
+    }
+
     /// Connects a connector to a tunnel, and waits until the tunnel has it.
     ///
     /// - Parameter sessions: How many sessions there are then.
