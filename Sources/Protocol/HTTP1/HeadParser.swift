@@ -62,8 +62,7 @@ package struct HeadParser {
             section: section,
             status: line.status,
             reason: line.reason,
-            version: line.version,
-            isKeepAlive: Self.isKeepAlive(section, line.version)
+            version: line.version
         )
     }
 
@@ -251,7 +250,7 @@ package struct HeadParser {
     }
 
     /// Whether the connection goes on (RFC 9112 §9.3): `close` is heard before anything else.
-    private static func isKeepAlive(_ section: FieldSection, _ version: HTTPVersion) -> Bool {
+    static func isKeepAlive(_ section: FieldSection, _ version: HTTPVersion) -> Bool {
         !section.hasToken(.connection, "close")
             && (version == .http11 || section.hasToken(.connection, "keep-alive"))
     }

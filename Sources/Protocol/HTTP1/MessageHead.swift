@@ -177,8 +177,8 @@ package struct ResponseHead {
     /// What stands behind the status, which may be empty.
     package var reason: FieldLine.Span
     package var version: HTTPVersion
-    /// Whether the origin will take another request on this connection.
-    package var isKeepAlive: Bool
+    /// Whether the origin will take another request on this connection: found when somebody asks.
+    package var isKeepAlive: Bool { HeadParser.isKeepAlive(self.section, self.version) }
 
     package var isInformational: Bool { (100..<200).contains(self.status) }
 }
