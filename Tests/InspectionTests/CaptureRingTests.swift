@@ -17,12 +17,15 @@ struct CaptureRingTests {
         )
     }
 
-    private static func begin(_ ring: CaptureRing, _ path: String = "/") -> ExchangeCapture? {
-        ring.begin(Self.origin, head: Array("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n".utf8), at: Self.start)
+    private static func begin(_ ring: CaptureRing, _ path: String = "/", hasBody: Bool = true) -> ExchangeCapture? {
+        let head = Array("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
+        return ring.begin(Self.origin, head: head, hasBody: hasBody, at: Self.start)
     }
 
     private static func answer(_ exchange: ExchangeCapture, _ head: [UInt8], size: Int) {
-        [UInt8](repeating: 7, count: size).withUnsafeBytes { exchange.answered(head, body: $0, at: Self.start) }
+        (head + [UInt8](repeating: 7, count: size)).withUnsafeBytes {
+            exchange.answered($0, headCount: head.count, at: Self.start)
+        }
     }
 
     private static func send(_ count: Int, to exchange: ExchangeCapture, expected: UInt64? = nil) {
@@ -34,11 +37,13 @@ struct CaptureRingTests {
     @Test("A response that comes whole is kept as one that comes in pieces, as far as there is room")
     func whole() throws {
         let head = Array("HTTP/1.1 200 OK\r\n\r\n".utf8)
-        for (bytes, size) in [(50 << 20, 600), (50 << 20, 1_400), (2_200, 1_400), (2_200, 0)] {
-            let ring = Self.ring(bytes: bytes, body: 1_000)
-            let one = try #require(Self.begin(ring))
-            let pieces = Self.ring(bytes: bytes, body: 1_000)
-            let second = try #require(Self.begin(pieces))
+        let cases = [(50 << 20, 600), (50 << 20, 1_400), (50 << 20, 9_000), (2_200, 1_400), (2_200, 0)]
+        for ((bytes, size), hasBody) in cases.flatMap({ [($0, true), ($0, false)] }) {
+            let limit = size == 9_000 ? 8_000 : 1_000
+            let ring = Self.ring(bytes: bytes, body: limit)
+            let one = try #require(Self.begin(ring, hasBody: hasBody))
+            let pieces = Self.ring(bytes: bytes, body: limit)
+            let second = try #require(Self.begin(pieces, hasBody: hasBody))
             Self.answer(one, head, size: size)
             second.responded(head, kind: .http, at: Self.start)
             if size > 0 { Self.send(size, to: second, expected: UInt64(size)) }
@@ -48,7 +53,41 @@ struct CaptureRingTests {
             #expect(whole.response?.body.kept == cut.response?.body.kept && whole.responseHead == cut.responseHead)
             #expect(whole.response?.body.size == UInt64(size) && whole.response?.body.isComplete == true)
             #expect(ring.usedBytes == pieces.usedBytes && whole.counted == cut.counted)
+            #expect(whole.request.head == cut.request.head && whole.requestEnd == cut.requestEnd && one.isOver)
+            #expect(whole.request.body.isComplete == !hasBody && whole.kind == .http && ring.usedBytes == whole.counted)
         }
+    }
+
+    @Test("What happens to an exchange after a response that came whole is kept with it")
+    func afterwards() throws {
+        let head = Array("HTTP/1.1 200 OK\r\n\r\n".utf8)
+        let ring = Self.ring()
+        let exchange = try #require(Self.begin(ring, hasBody: false))
+        Self.answer(exchange, head, size: 600)
+        let before = exchange.snapshot().state
+        exchange.lost("late")
+        exchange.passed(10, from: .visitor)
+        Self.answer(exchange, [1, 2, 3], size: 0)
+        let after = exchange.snapshot().state
+        #expect(before.fault == nil && after.fault == "late" && after.request.body.size == 10)
+        #expect(before.response?.head == head && after.response?.head == [1, 2, 3] && after.ending == .complete)
+        #expect(after.request.head == before.request.head && after.began == before.began && after.end == before.end)
+    }
+
+    @Test("Who still has an exchange that made room has its heads, and what it counted is free")
+    func leavesWhileHeld() throws {
+        let head = Array("HTTP/1.1 200 OK\r\n\r\n".utf8)
+        let ring = Self.ring(exchanges: 1)
+        let first = try #require(Self.begin(ring, hasBody: false))
+        Self.answer(first, head, size: 600)
+        #expect(first.snapshot().state.isWhole)
+        let second = try #require(Self.begin(ring, hasBody: false))
+        first.lost("late")
+        first.passed(10, from: .server)
+        let state = first.snapshot().state
+        #expect(state.response?.head == head && state.response?.body.kept == [] && state.response?.body.size == 610)
+        #expect(state.ending == .complete && state.counted == 0 && first.hasLeft && !second.hasLeft)
+        #expect(ring.exchanges.map(\.id) == [second.id] && ring.usedBytes == second.snapshot().state.counted)
     }
 
     @Test("An id is younger than those before it, and its text can be read again")
@@ -101,7 +140,7 @@ struct CaptureRingTests {
             var open: [ExchangeCapture] = []
             for _ in 0..<400 {
                 switch Int.random(in: 0..<9, using: &random) {
-                case 0, 1: Self.begin(ring).map { open.append($0) }
+                case 0, 1: Self.begin(ring, hasBody: .random(using: &random)).map { open.append($0) }
                 case 2:
                     guard let exchange = open.randomElement(using: &random) else { break }
                     exchange.responded([UInt8](repeating: 65, count: 300), kind: .websocket, at: Self.start)

@@ -39,14 +39,6 @@ package struct BodyCapture: Sendable {
         self.isComplete = isComplete
     }
 
-    /// Makes one that is complete, and keeps of it what fits.
-    @inline(__always)
-    init(passed bytes: UnsafeRawBufferPointer, limit: Int) {
-        self.kept = [UInt8](UnsafeRawBufferPointer(rebasing: bytes.prefix(limit)))
-        self.size = UInt64(bytes.count)
-        self.isComplete = true
-    }
-
     /// Whether all bytes that passed are kept.
     package var isWhole: Bool { UInt64(self.kept.count) == self.size }
 

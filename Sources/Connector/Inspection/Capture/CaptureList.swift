@@ -56,21 +56,17 @@ struct CaptureList {
         self.index(of: id).flatMap { self.slots[$0].exchange }
     }
 
-    /// Whether an exchange is there.
-    func contains(_ id: CaptureID) -> Bool {
-        guard let index = self.index(of: id) else { return false }
-        return self.slots[index].exchange != nil
-    }
-
     /// Removes the exchange with an id.
-    mutating func remove(_ id: CaptureID) -> ExchangeCapture? {
-        guard let index = self.index(of: id), let exchange = self.slots[index].exchange else { return nil }
+    ///
+    /// - Returns: Whether it was there.
+    mutating func remove(_ id: CaptureID) -> Bool {
+        guard let index = self.index(of: id), self.slots[index].exchange != nil else { return false }
         self.slots[index].exchange = nil
         self.count -= 1
-        while let first = self.slots.first, first.exchange == nil { self.slots.removeFirst() }
+        while !self.slots.isEmpty, self.slots[0].exchange == nil { self.slots.removeFirst() }
         // Holes stay behind an open exchange that is older: they are dropped when they are more than half.
         if self.slots.count > 2 * self.count + 64 { self.slots.removeAll { $0.exchange == nil } }
-        return exchange
+        return true
     }
 
     /// Removes all of them; ids go on rising.
@@ -83,6 +79,8 @@ struct CaptureList {
     private static let nearby = 64
 
     private func index(of id: CaptureID) -> Int? {
+        // Who makes room is the oldest mostly.
+        if !self.slots.isEmpty, self.slots[0].id == id { return 0 }
         var (low, high) = (0, self.slots.count)
         // What is asked for is almost always among the youngest, which end, or among the oldest, which make room.
         if high > 2 * Self.nearby {

@@ -62,7 +62,7 @@ package final class CaptureRing: Sendable {
         at moment: NIODeadline
     ) -> ExchangeCapture? {
         var head = head
-        let dropped = self.store.dropped.remove(from: &head)
+        let dropped = self.store.dropped.isEmpty ? [] : self.store.dropped.remove(from: &head)
         let bytes = CaptureBudget.exchangeBytes + head.count
         return self.store.insert(bytes, at: moment) { id in
             ExchangeCapture(

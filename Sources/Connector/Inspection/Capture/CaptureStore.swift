@@ -62,7 +62,7 @@ final class CaptureStore: Sendable {
     /// - Parameters:
     ///   - bytes: What it counts.
     ///   - moment: When it began, or was added.
-    ///   - make: Makes it: where its state is made it stays, for a copy of a state retains twenty objects.
+    ///   - make: Makes it.
     @inline(__always)
     func insert(_ bytes: Int, at moment: NIODeadline, _ make: (CaptureID) -> ExchangeCapture) -> ExchangeCapture? {
         let hasRoom = self.reserve(bytes)
@@ -89,7 +89,7 @@ final class CaptureStore: Sendable {
     func finished(_ exchange: ExchangeCapture) {
         self.state.withLock { state in
             // It may have been removed while it was open.
-            guard state.all.contains(exchange.id) else { return }
+            guard !exchange.hasLeft else { return }
             state.finished.append(exchange)
             self.noteChange(of: exchange)
         }
@@ -101,7 +101,7 @@ final class CaptureStore: Sendable {
         self.noteChange(of: exchange)
         guard isOver else { return }
         self.state.withLock { state in
-            guard state.all.contains(exchange.id), !state.late.contains(where: { $0 === exchange }) else { return }
+            guard !exchange.hasLeft, !state.late.contains(where: { $0 === exchange }) else { return }
             if state.late.count == Self.maximumLate { state.late.removeFirst() }
             state.late.append(exchange)
         }
@@ -163,7 +163,7 @@ final class CaptureStore: Sendable {
             let exchange = state.open[index]
             index += 1
             state.shed = exchange.id
-            guard state.all.contains(exchange.id) else { continue }
+            guard !exchange.hasLeft else { continue }
             let freed = exchange.shed()
             guard freed > 0 else { continue }
             self.release(freed)
@@ -184,10 +184,12 @@ final class CaptureStore: Sendable {
     }
 
     private func dropFinished(_ state: inout State) -> Bool {
-        while let exchange = state.finished.popFirst() {
-            guard state.all.remove(exchange.id) != nil else { continue }
-            self.release(exchange.leave())
-            self.noteRemoval(of: exchange, &state)
+        while var exchange = state.finished.popFirst() {
+            guard state.all.remove(exchange.id) else { continue }
+            if self.watchers.load(ordering: .relaxed) > 0 { self.noteRemoval(of: exchange, &state) }
+            // What nobody else has gives back what it counts by its end, here: to put it in order first would fetch all
+            // of it from memory, which no cache has any more.
+            if !isKnownUniquelyReferenced(&exchange) { self.release(exchange.leave()) }
             return true
         }
         return false
@@ -224,7 +226,7 @@ final class CaptureStore: Sendable {
 
     func remove(_ id: CaptureID) -> Bool {
         self.state.withLock { state in
-            guard let exchange = state.all.remove(id) else { return false }
+            guard let exchange = state.all.exchange(id), state.all.remove(id) else { return false }
             self.release(exchange.leave())
             state.finished.removeAll { $0 === exchange }
             state.open.removeAll { $0 === exchange }
@@ -313,7 +315,7 @@ final class CaptureStore: Sendable {
             let first = seen
             found.isReset = state.forgotten > first
             func isNew(_ exchange: ExchangeCapture) -> Bool { exchange.change.load(ordering: .relaxed) > first }
-            for exchange in state.open where isNew(exchange) && state.all.contains(exchange.id) {
+            for exchange in state.open where isNew(exchange) && !exchange.hasLeft {
                 found.changed.append(exchange)
             }
             // The others have ended. Those before the first that is not new changed as long ago, but for the late ones.
@@ -322,7 +324,7 @@ final class CaptureStore: Sendable {
                 guard isNew(exchange) else { break }
                 found.changed.append(exchange)
             }
-            for exchange in state.late where isNew(exchange) && state.all.contains(exchange.id) {
+            for exchange in state.late where isNew(exchange) && !exchange.hasLeft {
                 found.changed.append(exchange)
             }
             if found.changed.count > openCount {

@@ -20,8 +20,10 @@ package final class ExchangeCapture: Sendable {
     package let isImported: Bool
     /// The number of the last change that somebody watched for.
     let change = Atomic<UInt64>(0)
+    /// Set and read while the store is locked.
+    private let isGone = Atomic<Bool>(false)
     private let store: CaptureStore
-    private let state: Mutex<ExchangeState>
+    private let memory: Mutex<ExchangeMemory>
 
     /// Makes one whose request's head has passed.
     ///
@@ -46,10 +48,15 @@ package final class ExchangeCapture: Sendable {
         self.replayOf = origin.replayOf
         self.isImported = false
         self.store = store
-        self.state = Mutex(ExchangeState(head: head, dropped: dropped, kind: kind, end: end, began: began))
+        if end == began, dropped.isEmpty, kind == .http {
+            self.memory = Mutex(ExchangeMemory(request: head, began: began))
+        } else {
+            let state = ExchangeState(head: head, dropped: dropped, kind: kind, end: end, began: began)
+            self.memory = Mutex(ExchangeMemory(state))
+        }
     }
 
-    /// Makes one with a state that is there already; the other way makes it in its place, since it is long to move.
+    /// Makes one with a state that is there already.
     init(id: CaptureID, origin: ExchangeOrigin, isImported: Bool, state: consuming ExchangeState, store: CaptureStore) {
         self.id = id
         self.tunnel = origin.tunnel
@@ -57,10 +64,15 @@ package final class ExchangeCapture: Sendable {
         self.replayOf = origin.replayOf
         self.isImported = isImported
         self.store = store
-        self.state = Mutex(consume state)
+        self.memory = Mutex(ExchangeMemory(state))
     }
 
-    /// The exchange as it is now; the bytes are shared, not copied.
+    deinit {
+        // What was nobody's but the store's leaves in this way; what has left before counts nothing any more.
+        self.store.release(self.memory.withLock { $0.counted })
+    }
+
+    /// The exchange as it is now; the bytes are shared, but for those of short responses.
     package func snapshot() -> ExchangeSnapshot {
         ExchangeSnapshot(
             id: self.id,
@@ -69,7 +81,7 @@ package final class ExchangeCapture: Sendable {
             clock: self.store.clock,
             replayOf: self.replayOf,
             isImported: self.isImported,
-            state: self.state.withLock { $0 }
+            state: self.memory.withLock { $0.state }
         )
     }
 
@@ -77,7 +89,7 @@ package final class ExchangeCapture: Sendable {
 
     /// The request's head passes now: it was prepared before there was a connection.
     package func started(hasBody: Bool = true, at moment: NIODeadline) {
-        self.state.withLock { state in
+        self.withState { state in
             state.began = moment
             if !hasBody { state.endRequest(at: moment) }
         }
@@ -105,7 +117,7 @@ package final class ExchangeCapture: Sendable {
 
     /// The head of an interim response has passed.
     package func interim(_ head: [UInt8], at moment: NIODeadline) {
-        guard self.state.withLock({ $0.interim.count < CaptureBudget.interimResponses }) else { return }
+        guard self.withState({ $0.interim.count < CaptureBudget.interimResponses }) else { return }
         var head = head
         _ = self.store.dropped.remove(from: &head)
         self.charge(head.count + CaptureBudget.pieceBytes) { state, isKept in
@@ -118,10 +130,6 @@ package final class ExchangeCapture: Sendable {
     package func responded(_ head: [UInt8], kind: ExchangeState.Kind, at moment: NIODeadline) {
         var head = head
         let dropped = self.store.dropped.remove(from: &head)
-        self.responded(head, kind: kind, at: moment, dropped: dropped)
-    }
-
-    private func responded(_ head: [UInt8], kind: ExchangeState.Kind, at moment: NIODeadline, dropped: [String]) {
         self.charge(head.count) { state, isKept in
             state.kind = kind
             state.response = MessageCapture(head: isKept ? head : [])
@@ -136,34 +144,23 @@ package final class ExchangeCapture: Sendable {
     /// The whole final response has passed at once, and with it the exchange.
     ///
     /// - Parameters:
-    ///   - head: The head, byte for byte.
-    ///   - body: The body, valid during the call.
+    ///   - message: Its head and its body, one behind the other; valid during the call.
+    ///   - count: How long the head is.
     ///   - moment: When.
-    package func answered(_ head: [UInt8], body: UnsafeRawBufferPointer, at moment: NIODeadline) {
-        var head = head
-        let dropped = self.store.dropped.isEmpty ? [] : self.store.dropped.remove(from: &head)
-        let limit = self.store.budget.body
-        let bytes = head.count + min(body.count, limit)
-        var isTaken = self.store.take(bytes)
-        if !isTaken { isTaken = self.store.reserve(bytes) }
-        var isFirst = false
-        let isKept =
-            isTaken
-            && self.state.withLock { state in
-                guard !state.isGone else { return false }
-                state.counted += bytes
-                state.answer(head, dropped: dropped, body: body, limit: limit, at: moment)
-                isFirst = state.end(.complete, at: moment)
-                return true
+    package func answered(_ message: UnsafeRawBufferPointer, headCount count: Int, at moment: NIODeadline) {
+        let body = UnsafeRawBufferPointer(rebasing: message.dropFirst(count))
+        let kept = UnsafeRawBufferPointer(rebasing: message.prefix(count + min(body.count, self.store.budget.body)))
+        if self.store.dropped.isEmpty, self.store.reserve(kept.count) {
+            let isFirst = self.memory.withLock { $0.end(with: kept, head: count, size: body.count, at: moment) }
+            if let isFirst {
+                return isFirst ? self.store.finished(self) : self.store.changed(self, isOver: true)
             }
-        guard isKept else {
-            // It is kept as far as there is room, which is found piece by piece.
-            if isTaken { self.store.release(bytes) }
-            self.responded(head, kind: .http, at: moment, dropped: dropped)
-            if !body.isEmpty { self.responseBody(body, expected: UInt64(body.count), at: nil) }
-            return self.completed(trailers: [], at: moment)
+            self.store.release(kept.count)
         }
-        if isFirst { self.store.finished(self) } else { self.store.changed(self, isOver: true) }
+        // It is kept as far as there is room, which is found piece by piece.
+        self.responded([UInt8](message.prefix(count)), kind: .http, at: moment)
+        if !body.isEmpty { self.responseBody(body, expected: UInt64(body.count), at: nil) }
+        self.completed(trailers: [], at: moment)
     }
 
     /// Bytes of the response's body have passed.
@@ -196,7 +193,7 @@ package final class ExchangeCapture: Sendable {
 
     /// Bytes passed that are not looked at.
     package func passed(_ count: Int, from side: CaptureSide) {
-        let isOver = self.state.withLock { state in
+        let isOver = self.withState { state in
             switch side {
             case .visitor: state.request.body.count(count)
             case .server:
@@ -210,7 +207,7 @@ package final class ExchangeCapture: Sendable {
 
     /// A message of a WebSocket is complete.
     package func frame(_ frame: FrameCapture) {
-        let missing = self.state.withLock { state -> Int in
+        let missing = self.withState { state -> Int in
             let growth = state.frames?.growth(for: frame) ?? 0
             guard self.store.take(growth) else { return growth }
             self.store.release(state.append(frame, growth: growth))
@@ -223,7 +220,7 @@ package final class ExchangeCapture: Sendable {
     /// The same where others have to make room, which may be this one: its lock is not held meanwhile.
     private func makeRoomAndAppend(_ frame: FrameCapture, _ bytes: Int) {
         var isReserved = self.store.reserve(bytes)
-        self.state.withLock { state in
+        self.withState { state in
             if !isReserved {
                 // Its own older messages make room.
                 let freed = state.frames?.drop(bytes: bytes) ?? 0
@@ -241,7 +238,7 @@ package final class ExchangeCapture: Sendable {
 
     /// What follows on the connection can't be read.
     package func lost(_ fault: String) {
-        let isOver = self.state.withLock { state in
+        let isOver = self.withState { state in
             state.fault = fault
             return state.ending != .open
         }
@@ -250,11 +247,11 @@ package final class ExchangeCapture: Sendable {
 
     /// The exchange is over; only the first call has an effect.
     package func ended(_ ending: ExchangeState.Ending, at moment: NIODeadline) {
-        if self.state.withLock({ $0.end(ending, at: moment) }) { self.store.finished(self) }
+        if self.withState({ $0.end(ending, at: moment) }) { self.store.finished(self) }
     }
 
     /// Whether the exchange has ended.
-    package var isOver: Bool { self.state.withLock { $0.ending != .open } }
+    package var isOver: Bool { self.memory.withLock { $0.isOver } }
 
     // MARK: The budget
 
@@ -262,7 +259,7 @@ package final class ExchangeCapture: Sendable {
     ///
     /// - Returns: How many bytes are given back.
     func shed() -> Int {
-        self.state.withLock { state in
+        self.withState { state in
             let kept = CaptureBudget.exchangeBytes + state.request.head.count + (state.response?.head.count ?? 0)
             let freed = max(0, state.counted - kept)
             state.shed()
@@ -271,9 +268,15 @@ package final class ExchangeCapture: Sendable {
         }
     }
 
+    /// Whether the exchange has left the ring; true of it as long as the store is locked.
+    var hasLeft: Bool { self.isGone.load(ordering: .relaxed) }
+
     /// Gives all memory back: the exchange leaves the ring, and keeps nothing of what still passes.
+    ///
+    /// Called by the store, which is locked.
     func leave() -> Int {
-        self.state.withLock { state in
+        self.isGone.store(true, ordering: .relaxed)
+        return self.withState { state in
             state.shed()
             state.isGone = true
             defer { state.counted = 0 }
@@ -281,9 +284,15 @@ package final class ExchangeCapture: Sendable {
         }
     }
 
+    // MARK: Pieces
+
+    private func withState<Value: Sendable>(_ change: (inout ExchangeState) -> Value) -> Value {
+        self.memory.withLock { $0.change(change) }
+    }
+
     /// Changes the state by something that counts bytes, if there is room for them.
     private func charge(_ bytes: Int, _ change: (inout ExchangeState, _ isKept: Bool) -> Void) {
-        let isDone = self.state.withLock { state in
+        let isDone = self.withState { state in
             let isKept = !state.isGone && self.store.take(bytes)
             guard isKept || state.isGone else { return false }
             change(&state, isKept)
@@ -296,7 +305,7 @@ package final class ExchangeCapture: Sendable {
     /// The same where others have to make room, which may be this one: its lock is not held meanwhile.
     private func makeRoomAndCharge(_ bytes: Int, _ change: (inout ExchangeState, _ isKept: Bool) -> Void) {
         let isReserved = self.store.reserve(bytes)
-        let isUnused = self.state.withLock { state in
+        let isUnused = self.withState { state in
             let isKept = isReserved && !state.isGone
             change(&state, isKept)
             if isKept { state.counted += bytes }
@@ -307,7 +316,7 @@ package final class ExchangeCapture: Sendable {
 
     private func body(_ bytes: UnsafeRawBufferPointer, from side: CaptureSide, expected: UInt64?) {
         let limit = self.store.budget.body
-        let (missing, isOver) = self.state.withLock { state -> (Int, Bool) in
+        let (missing, isOver) = self.withState { state -> (Int, Bool) in
             let growth = state.growth(of: side, for: bytes.count, expected: expected, limit: limit)
             let isOver = state.ending != .open
             guard growth == 0 || state.isGone || self.store.take(growth) else { return (growth, isOver) }

@@ -90,19 +90,6 @@ package struct ExchangeState: Sendable {
         self.requestEnd = moment
     }
 
-    /// The whole final response has passed; there is memory for what is kept of it.
-    mutating func answer(
-        _ head: [UInt8],
-        dropped: [String],
-        body: UnsafeRawBufferPointer,
-        limit: Int,
-        at moment: NIODeadline
-    ) {
-        self.kind = .http
-        self.response = MessageCapture(head: head, body: BodyCapture(passed: body, limit: limit), dropped: dropped)
-        self.responseHead = moment
-    }
-
     /// Ends the exchange, if it is open.
     ///
     /// - Returns: Whether it was.

@@ -208,9 +208,8 @@ package struct HTTPCapture {
         guard !self.open.isEmpty, self.open[0].status == nil else {
             return self.stopReading(.malformed("a response to no request"), side: .server, now: now)
         }
-        let record = self.open[0].record
         if head.isInformational, head.status != 101 {
-            record?.interim(Self.copy(head.section.bytes), at: now)
+            self.open[0].record?.interim(Self.copy(head.section.bytes), at: now)
             return self.responses.beginNext()
         }
         let isUpgrade = head.status == 101 || self.open[0].isConnect && (200...299).contains(head.status)
@@ -227,10 +226,16 @@ package struct HTTPCapture {
                 return self.stopReading(error, side: .server, now: now)
             }
         }
-        let kind = Self.kind(of: head, isUpgrade: isUpgrade, to: self.open[0])
+        let kind = Self.kind(
+            of: head,
+            isUpgrade: isUpgrade,
+            mayBeWebSocket: self.open[0].asksForWebSocket,
+            isKept: self.listeners.recorder != nil
+        )
         if !isUpgrade, kind == .http, let count = Self.whole(framing, in: bytes) {
             return self.completed(head, body: count, of: &bytes, now: now)
         }
+        let record = self.open[0].record
         self.open[0].status = head.status
         if self.listeners.report != nil {
             let responseTime = now - self.open[0].began
@@ -265,12 +270,15 @@ package struct HTTPCapture {
         now: NIODeadline
     ) {
         let first = self.removeFirst()
-        bytes.withUnsafeReadableBytes { body in
-            first.record?.answered(
-                Self.copy(head.section.bytes),
-                body: UnsafeRawBufferPointer(rebasing: body.prefix(count)),
-                at: now
-            )
+        if let record = first.record {
+            // The head lies before what is left, and with it the message is copied at once.
+            let headCount = head.section.bytes.readableBytes
+            var message = bytes
+            message.moveReaderIndex(to: bytes.readerIndex - headCount)
+            message.withUnsafeReadableBytes { bytes in
+                let bytes = UnsafeRawBufferPointer(rebasing: bytes.prefix(headCount + count))
+                record.answered(bytes, headCount: headCount, at: now)
+            }
         }
         bytes.moveReaderIndex(forwardBy: count)
         self.responses.beginNext()
@@ -371,13 +379,18 @@ package struct HTTPCapture {
 
     // MARK: Pieces
 
-    private static func kind(of head: ResponseHead, isUpgrade: Bool, to request: Open) -> ExchangeState.Kind {
+    private static func kind(
+        of head: ResponseHead,
+        isUpgrade: Bool,
+        mayBeWebSocket: Bool,
+        isKept: Bool
+    ) -> ExchangeState.Kind {
         if isUpgrade {
-            let isWebSocket = request.asksForWebSocket && head.section.hasToken(.upgrade, "websocket")
+            let isWebSocket = mayBeWebSocket && head.section.hasToken(.upgrade, "websocket")
             return isWebSocket ? .websocket : .upgrade
         }
         // Only who keeps the exchange asks.
-        guard request.record != nil else { return .http }
+        guard isKept else { return .http }
         return head.section.value(named: "content-type", beginsWith: "text/event-stream") ? .events : .http
     }
 

@@ -14,7 +14,8 @@ struct MessageFollower {
         case needsMore
         /// The head of a request; ``begin(_:)`` or ``beginNext()`` has to follow.
         case request(RequestHead)
-        /// The head of a response; ``begin(_:)`` or ``beginNext()`` has to follow.
+        /// The head of a response, which lies right before what is left of the bytes; ``begin(_:)`` or ``beginNext()`` has
+        /// to follow.
         case response(ResponseHead)
         /// The end of a message with its body, and the trailers if it had any.
         case end(FieldSection?)
