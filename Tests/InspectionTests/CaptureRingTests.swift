@@ -90,6 +90,24 @@ struct CaptureRingTests {
         #expect(ring.exchanges.map(\.id) == [second.id] && ring.usedBytes == second.snapshot().state.counted)
     }
 
+    @Test("What nobody else has makes room, and gives all that it counted back", arguments: [false, true])
+    func leavesUnheld(isWatched: Bool) throws {
+        let head = Array("HTTP/1.1 200 OK\r\n\r\n".utf8)
+        let ring = Self.ring(exchanges: 100)
+        let reader = isWatched ? ring.watch() : nil
+        // By then none of the first is among those that may be open.
+        for number in 0..<1_000 {
+            Self.answer(try #require(Self.begin(ring, "/\(number)", hasBody: false)), head, size: number)
+        }
+        weak let first = ring.exchanges.last
+        let id = try #require(first?.id)
+        _ = reader?.take()
+        Self.answer(try #require(Self.begin(ring, hasBody: false)), head, size: 600)
+        #expect(first == nil && ring.exchange(id) == nil && ring.exchanges.count == 100)
+        #expect(ring.usedBytes == ring.exchanges.reduce(0) { $0 + $1.snapshot().state.counted })
+        if let reader { #expect(reader.take().removed == [id]) }
+    }
+
     @Test("An id is younger than those before it, and its text can be read again")
     func ids() throws {
         let ring = Self.ring()

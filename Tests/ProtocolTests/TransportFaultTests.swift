@@ -40,6 +40,7 @@ struct TransportFaultTests {
         for error: any Error in [ChannelError.eof, ChannelError.ioOnClosedChannel, NoFarewell()] {
             #expect(TransportFault.words(error) == "the connection was closed")
         }
+        #expect(TransportFault.words(ChannelError.operationUnsupported) != "the connection was closed")
     }
 
     @Test("An error with words of its own keeps them")

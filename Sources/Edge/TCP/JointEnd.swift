@@ -342,11 +342,17 @@ final class JointEnd: ChannelDuplexHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // NIO sends no channelReadComplete for bytes that it read in the same burst as the error.
         if self.hasUnflushedBytes { self.channelReadComplete(context: context) }
-        let reason = TransportFault.words(error)
-        let error =
-            error as? StreamError
-            ?? StreamError(code: .cancelled, reason: reason, origin: .resetByPeer, isRetrySafe: false)
-        self.broke(self.state.failed(error))
+        self.broke(self.state.failed(error as? StreamError ?? Self.failure(by: error)))
+    }
+
+    /// The end of a visitor's own connection.
+    private static func failure(by error: any Error) -> StreamError {
+        StreamError(
+            code: .cancelled,
+            reason: TransportFault.words(error),
+            origin: .resetByPeer,
+            isRetrySafe: false
+        )
     }
 
     private func broke(_ signal: JointSignal?) {

@@ -127,6 +127,8 @@ struct FamiliarFlagTests {
             ("http 3000 --nmae x", "Did you mean --name?"), ("http 3000 --ip-alow ::1", "Did you mean --ip-allow?"),
             ("tunnels create my-app --ttl 3d", "tunnel.token-lifetime"),
             ("tunnels create my-app --lifetime 3d", "tunnel.token-lifetime"),
+            ("tunnels access my-app --ttl 12h", "It is called --lifetime."),
+            ("tunnels access my-app -lifetime 12h", "It is called --lifetime."),
             ("tunnels list --jsno", "Did you mean --json?"), ("http 3000 --zzzzzz", "culvert http --help"),
         ]
     )

@@ -67,7 +67,7 @@ extension ProxyConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard self.promise != nil else { return context.fireErrorCaught(error) }
-        self.fail(.unreachable((error as? IOError)?.systemReason ?? "\(error)"), context)
+        self.fail(.unreachable(TransportFault.words(error)), context)
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {

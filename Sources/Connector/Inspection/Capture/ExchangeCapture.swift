@@ -259,12 +259,15 @@ package final class ExchangeCapture: Sendable {
     ///
     /// - Returns: How many bytes are given back.
     func shed() -> Int {
-        self.withState { state in
-            let kept = CaptureBudget.exchangeBytes + state.request.head.count + (state.response?.head.count ?? 0)
-            let freed = max(0, state.counted - kept)
-            state.shed()
-            state.counted -= freed
-            return freed
+        self.memory.withLock { memory in
+            guard !memory.isHeadAlone else { return 0 }
+            return memory.change { state in
+                let kept = CaptureBudget.exchangeBytes + state.request.head.count + (state.response?.head.count ?? 0)
+                let freed = max(0, state.counted - kept)
+                state.shed()
+                state.counted -= freed
+                return freed
+            }
         }
     }
 

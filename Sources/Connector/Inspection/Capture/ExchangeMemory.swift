@@ -66,6 +66,9 @@ struct ExchangeMemory: Sendable {
         self.states.isEmpty ? self.answer != nil : self.states[0].ending != .open
     }
 
+    /// Whether there is a request's head and nothing else, so that there is nothing to give back.
+    var isHeadAlone: Bool { self.states.isEmpty && self.answer == nil }
+
     /// What the exchange counts in the budget.
     var counted: Int {
         guard self.states.isEmpty else { return self.states[0].counted }

@@ -19,6 +19,8 @@ struct FamiliarFlag: Sendable {
     var meaning: Meaning
     /// The advice of commands for connections instead of requests, `tcp` and `tls`, where it is another one.
     var adviceForConnections: String?
+    /// What commands call it that do have it, which need no advice.
+    var option: String?
 
     /// Whether a flag stands for another one.
     var isAlias: Bool {
@@ -50,9 +52,10 @@ struct FamiliarFlag: Sendable {
         self.init(names: names, meaning: .toggle(word))
     }
 
-    private init(_ names: String..., advice: String, forConnections: String? = nil) {
+    private init(_ names: String..., advice: String, forConnections: String? = nil, option: String? = nil) {
         self.init(names: names, meaning: .advice(advice))
         self.adviceForConnections = forConnections
+        self.option = option
     }
 
     private init(names: [String], meaning: Meaning) {
@@ -162,7 +165,8 @@ struct FamiliarFlag: Sendable {
             "ttl",
             "expires",
             "expires-in",
-            advice: "The edge decides how long a token lives, by tunnel.token-lifetime; connectors renew theirs."
+            advice: "The edge decides how long a token lives, by tunnel.token-lifetime; connectors renew theirs.",
+            option: "--lifetime"
         ),
         FamiliarFlag("web-addr", "web-port", advice: "--inspect ADDRESS says where requests can be looked at."),
         FamiliarFlag(

@@ -98,6 +98,7 @@ struct TypedCommand {
         if let familiar = FamiliarFlag.named(flag) {
             switch familiar.meaning {
             case .advice(let advice):
+                if let option = familiar.option, flags.contains(option) { return "\(wrong) It is called \(option)." }
                 if let file = Self.secretFile(for: familiar, of: first, flags) { return "\(wrong) \(file)" }
                 if let other = familiar.adviceForConnections, first == "tcp" || first == "tls" {
                     return "\(wrong) \(other)"

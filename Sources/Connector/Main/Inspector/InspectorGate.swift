@@ -135,7 +135,7 @@ enum InspectorJSON {
     }
 
     /// An answer with a list of lines, as ``ListAnswer`` has it.
-    static func answer(_ summaries: some Sequence<ExchangeSummary>) -> Response {
+    static func answer(withLines summaries: some Sequence<ExchangeSummary>) -> Response {
         var text = ByteBuffer(string: #"{"uri":"/api/requests/http","requests":"#)
         ExchangeSummary.write(summaries, to: &text)
         text.writeStaticString("}")

@@ -156,17 +156,19 @@ struct InspectorRoutes: Sendable {
         let tunnel = query.get("tunnel_name").flatMap { $0.isEmpty ? nil : $0 }
         let before = query.get("before").flatMap { CaptureID($0) }
         let now = NIODeadline.now()
+        let isOfSummaries = query.get("fields") == "summary"
+        var summaries: [ExchangeSummary] = []
         var views: [ExchangeView] = []
         // Not by lazy collections: they make a view anew each time that they look at it.
-        for exchange in self.inspection.ring.exchanges where views.count < limit {
+        for exchange in self.inspection.ring.exchanges where views.count + summaries.count < limit {
             if let before, exchange.id >= before { continue }
             if let tunnel, exchange.tunnel != tunnel { continue }
             let view = ExchangeView(exchange.snapshot())
-            if filter.isEmpty || filter.matches(view, now: now) { views.append(view) }
+            guard filter.isEmpty || filter.matches(view, now: now) else { continue }
+            // A view may have copies of its bytes, and ten thousand would be as much as the ring itself.
+            if isOfSummaries { summaries.append(ExchangeSummary(view)) } else { views.append(view) }
         }
-        if query.get("fields") == "summary" {
-            return InspectorJSON.answer(views.lazy.map { ExchangeSummary($0) })
-        }
+        if isOfSummaries { return InspectorJSON.answer(withLines: summaries) }
         return try InspectorJSON.answer(
             ListAnswer(
                 views.map { view in
@@ -185,9 +187,11 @@ struct InspectorRoutes: Sendable {
         let ids = query.get("ids").map { Set($0.split(separator: ",").compactMap { CaptureID($0) }) }
         let filter = ExchangeFilter(query.get("filter") ?? "")
         let now = NIODeadline.now()
-        let views = self.inspection.ring.exchanges.filter { ids?.contains($0.id) ?? true }
-            .map { ExchangeView($0.snapshot()) }
-            .filter { filter.isEmpty || filter.matches($0, now: now) }
+        let views = self.inspection.ring.exchanges.compactMap { exchange -> ExchangeView? in
+            guard ids?.contains(exchange.id) ?? true else { return nil }
+            let view = ExchangeView(exchange.snapshot())
+            return filter.isEmpty || filter.matches(view, now: now) ? view : nil
+        }
         let directory = self.inspection.directory
         let archive = HARLog.archive(
             views,
