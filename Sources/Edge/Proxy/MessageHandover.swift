@@ -137,7 +137,7 @@ final class MessageHandover: ResponseSink, Refuge {
     }
 
     let isWritable = true
-    let isLeaving = false
+    let stage = VisitorConnections.Stage.serving
 
     func decide(_ answer: VisitorConnectionState.Answer) -> ResponseRewrite.Connection { .kept }
     func bind(_ origin: BoundOrigin) {}

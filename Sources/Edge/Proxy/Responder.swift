@@ -34,7 +34,7 @@ protocol Responder: AnyObject {
     func visitorTakesAgain()
     /// What the responder waited for has not come in its time.
     func deadlinePassed(_ kind: ConnectionDeadlines.Kind)
-    /// The edge leaves: nothing is to wait for a connector.
+    /// The edge leaves, or closes: what may still be waited for the sink's stage says.
     func edgeLeaves()
     /// The request's place is another's: it ends, if it is the one with this ticket.
     func gaveWay(_ ticket: VisitorTicket)
@@ -66,8 +66,9 @@ extension Responder {
 protocol ResponseSink: AnyObject {
     /// Whether the visitor takes what is written.
     var isWritable: Bool { get }
-    /// Whether the edge leaves, so that nothing is to wait for a connector.
-    var isLeaving: Bool { get }
+    /// How far the listener is on its way out: while it leaves, no connector comes to this edge, though one may come to
+    /// another; when it closes, nothing is waited for.
+    var stage: VisitorConnections.Stage { get }
 
     /// Decides whether the connection goes on after an answer; the answer's head has to say so.
     func decide(_ answer: VisitorConnectionState.Answer) -> ResponseRewrite.Connection

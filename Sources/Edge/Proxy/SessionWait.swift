@@ -20,7 +20,7 @@ final class SessionWait: Responder {
 
     func begin(_ sink: any ResponseSink) {
         self.sink = sink
-        guard !sink.isLeaving else { return self.answer(.tunnelOffline) }
+        guard sink.stage <= self.lastStage else { return self.answer(.tunnelOffline) }
         let bound = NIOLoopBound(self, eventLoop: self.plan.request.eventLoop)
         let waiting = self.plan.tunnel.waitForSession(
             on: self.plan.request.eventLoop,
@@ -64,8 +64,12 @@ final class SessionWait: Responder {
     }
 
     func edgeLeaves() {
+        guard let sink, sink.stage > self.lastStage else { return }
         self.answer(.tunnelOffline)
     }
+
+    /// Until when a connector may come: to other edges also while this one leaves, which its own connectors do then.
+    private var lastStage: VisitorConnections.Stage { self.plan.tunnel.looksFurther ? .leaving : .serving }
 
     func gaveWay(_ ticket: VisitorTicket) {
         if self.plan.request.ticket == ticket { self.answer(.tooManyFromVisitor) }

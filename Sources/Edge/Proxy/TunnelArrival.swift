@@ -13,6 +13,8 @@ final class TunnelArrival: Responder {
     private let visit: TunnelVisit
     private var sink: (any ResponseSink)?
     private var isCounted = false
+    /// Whether other edges are being asked.
+    private var isLooking = false
 
     /// How often the tunnel is looked for.
     private static let interval = TimeAmount.milliseconds(50)
@@ -30,12 +32,15 @@ final class TunnelArrival: Responder {
         self.sink = sink
         let hold = self.services.settings.unknownHold
         let registry = self.services.registry
-        guard hold > .zero || registry.looksFurther, !sink.isLeaving else { return self.answer() }
+        guard registry.looksFurther ? sink.stage < .closing : hold > .zero && sink.stage == .serving else {
+            return self.answer()
+        }
         guard self.services.arrivals.enter() else {
             return registry.looksFurther ? self.answerUnknown() : self.answer()
         }
         self.isCounted = true
         guard registry.looksFurther else { return self.hold(for: hold) }
+        self.isLooking = true
         let (id, eventLoop) = (self.id, self.visit.request.eventLoop)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.makeFutureWithTask { try await registry.find(id) }
@@ -44,10 +49,12 @@ final class TunnelArrival: Responder {
 
     /// Other edges, or the time before the last restart, know a tunnel, or none, or can't be asked.
     private func looked(_ result: Result<Tunnel?, any Error>, hold: TimeAmount) {
-        guard self.sink != nil else { return }
+        guard let sink else { return }
+        self.isLooking = false
         switch result {
         case .success(let tunnel?): self.end(with: self.visit.enter(tunnel))
-        case .success(nil): self.hold(for: hold)
+        // Whoever leaves is not the edge that an unknown connector comes to.
+        case .success(nil): self.hold(for: sink.stage == .serving ? hold : .zero)
         case .failure: self.answerUnknown()
         }
     }
@@ -97,7 +104,8 @@ final class TunnelArrival: Responder {
     }
 
     func edgeLeaves() {
-        if self.sink != nil { self.answer() }
+        guard let sink, sink.stage == .closing || !self.isLooking else { return }
+        self.answer()
     }
 
     func deadlinePassed(_ kind: ConnectionDeadlines.Kind) {}

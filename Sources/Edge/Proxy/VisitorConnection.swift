@@ -394,7 +394,7 @@ extension VisitorConnection: VisitorConnectionMember {
 
 extension VisitorConnection: ResponseSink {
     var isWritable: Bool { self.context?.channel.isWritable ?? false }
-    var isLeaving: Bool { self.state.stage != .serving }
+    var stage: VisitorConnections.Stage { self.state.stage }
 
     func decide(_ answer: VisitorConnectionState.Answer) -> ResponseRewrite.Connection {
         self.state.decide(answer)

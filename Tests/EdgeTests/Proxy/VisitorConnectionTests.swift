@@ -113,6 +113,25 @@ struct VisitorConnectionTests {
         #expect(String(decoding: late.received, as: UTF8.self).hasPrefix("HTTP/1.1 503"))
     }
 
+    @Test("Where there are other edges a request waits while this one leaves: its connector may have come to another")
+    func waitingForOtherEdges() throws {
+        let world = try ProxyWorld(looksFurther: true)
+        let visitors = [try world.visit(), try world.visit()]
+        visitors[0].send(Data(Self.get.utf8))
+        world.settle()
+        world.services.connections.enter(.leaving)
+        world.settle()
+        visitors[1].send(Data(Self.get.utf8))
+        world.settle()
+        #expect(visitors.allSatisfy { $0.received.isEmpty && $0.ended == nil })
+        world.services.connections.enter(.closing)
+        world.settle()
+        for visitor in visitors {
+            #expect(String(decoding: visitor.received, as: UTF8.self).hasPrefix("HTTP/1.1 503"))
+            #expect(visitor.ended == .end)
+        }
+    }
+
     @Test("A head that does not come in its time is answered, a connection that asks nothing is closed in silence")
     func deadlines() throws {
         let world = try self.world()

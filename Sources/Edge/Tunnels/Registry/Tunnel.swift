@@ -61,6 +61,8 @@ package final class Tunnel: Sendable {
     let state: Mutex<State>
     /// Looks for sessions at other edges, if there are any.
     let seeker: (any SessionSeeker)?
+    /// Whether other edges may serve the tunnel.
+    package var looksFurther: Bool { self.seeker != nil }
     /// Keeps the limit of requests together with other edges, if there are any.
     private let sharer: (any RateSharer)?
     private let requests = Atomic<UInt64>(0)

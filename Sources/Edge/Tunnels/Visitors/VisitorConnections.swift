@@ -17,7 +17,8 @@ package final class VisitorConnections: Sendable {
     package enum Stage: Int, Comparable, Sendable {
         /// Requests are taken, and connections are kept.
         case serving
-        /// Requests are taken; every answer says that it is the connection's last, and none waits for a connector.
+        /// Requests are taken; every answer says that it is the connection's last, and none waits for a connector
+        /// of this edge, which sends them away.
         case leaving
         /// In addition, a connection between two requests is closed.
         case closing

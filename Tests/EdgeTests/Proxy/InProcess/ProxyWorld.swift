@@ -57,6 +57,12 @@ final class ProxyWorld {
         func finished(_ entry: AccessLogEntry) { self.state.withLockedValue { $0.entries.append(entry) } }
     }
 
+    /// Finds nothing, and gives nothing up.
+    private struct PatientSeeker: SessionSeeker {
+        func seek(_ tunnel: Tunnel) {}
+        func tell(_ isSuspect: Bool, of tunnel: Tunnel) {}
+    }
+
     init(
         policy: TunnelPolicy = TunnelPolicy { $0.host = .rewrite(ProxyWorld.origin) },
         settings: ProxySettings = ProxySettings(),
@@ -66,7 +72,10 @@ final class ProxyWorld {
         observer: @escaping @Sendable (RequestID) -> (any ExchangeObserver)? = { _ in nil }
     ) throws {
         let id = try #require(TunnelID(Self.tunnelID))
-        self.tunnel = Tunnel(TunnelSpecification(id: id, owner: "alice", policy: policy, createdAt: Date()))
+        self.tunnel = Tunnel(
+            TunnelSpecification(id: id, owner: "alice", policy: policy, createdAt: Date()),
+            seeker: looksFurther ? PatientSeeker() : nil
+        )
         self.services = ProxyServices(
             settings: settings,
             router: PublicRouter(wildcardDomain: Self.domain),
