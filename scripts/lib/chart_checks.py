@@ -20,10 +20,10 @@ import tempfile
 import chart_bounds
 import chart_cluster
 import chart_documents
+import chart_objects
 import chart_routes
 import chart_upgrades
 from chart_refusals import REFUSED, TYPOS
-import kubernetes_validate
 import promql_parser
 import yaml
 from cyclonedx.schema import SchemaVersion
@@ -227,10 +227,8 @@ def check_objects(objects, name):
             check(set(thing["spec"]) <= CUSTOM[kind], f"{label} has unknown keys {set(thing['spec']) - CUSTOM[kind]}")
             continue
         for version in KUBERNETES:
-            try:
-                kubernetes_validate.validate(thing, version, strict=True)
-            except kubernetes_validate.ValidationError as error:
-                problems.append(f"{label} is not valid in Kubernetes {version}: {error.message} at {list(error.path)}")
+            fault = chart_objects.fault(thing, version)
+            check(fault is None, f"{label} is not valid in Kubernetes {version}: {fault}")
         if kind in ("Deployment", "Pod"):
             check_restricted(thing["spec"]["template"]["spec"] if kind == "Deployment" else thing["spec"], label)
         if kind == "Deployment":
@@ -403,7 +401,7 @@ def main():
             if result.returncode != 0:
                 problems.append(f"{label}: {result.stderr}")
                 continue
-            objects = [thing for thing in yaml.safe_load_all(result.stdout) if thing]
+            objects = chart_objects.objects_of(result)
             kinds |= {thing["kind"] for thing in objects}
             count += 1
             check_objects(objects, label)

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import yaml
+from chart_objects import objects_of
 
 TRIAL = "redis.trial.enabled=true"
 # Ports that the edge's policy lets out besides links and DNS, by the URL of Redis.
@@ -24,8 +25,10 @@ PORTS = {
 
 def objects(rendered):
     """What was rendered, by kind and component."""
-    things = [thing for thing in yaml.safe_load_all(rendered.stdout) if thing]
-    return {(thing["kind"], thing["metadata"]["labels"].get("app.kubernetes.io/component", "")): thing for thing in things}
+    return {
+        (thing["kind"], thing["metadata"]["labels"].get("app.kubernetes.io/component", "")): thing
+        for thing in objects_of(rendered)
+    }
 
 
 def check_cluster(check, render, folder):

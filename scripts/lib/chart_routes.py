@@ -3,7 +3,7 @@
 
 import re
 
-import yaml
+from chart_objects import objects_of
 
 
 def check_route(check, route, label):
@@ -27,8 +27,7 @@ def check_routes(check, render):
     domain = "config.public.wildcard-domain=t.example.com"
 
     def objects(*settings):
-        result = render(domain, *settings)
-        return {thing["kind"]: thing for thing in yaml.safe_load_all(result.stdout) if thing}
+        return {thing["kind"]: thing for thing in objects_of(render(domain, *settings))}
 
     route = objects("traefik.enabled=true", "traefik.certResolver=le")["IngressRoute"]["spec"]
     wanted = [{"main": "tunnels.example.com", "sans": ["*.t.example.com"]}]

@@ -6,6 +6,7 @@ import json
 import threading
 
 import yaml
+from chart_objects import objects_of
 
 
 class FakeCluster(http.server.BaseHTTPRequestHandler):
@@ -59,8 +60,7 @@ class FakeCluster(http.server.BaseHTTPRequestHandler):
 
 def secrets_of(rendered):
     """The Secrets of a rendering, by name."""
-    objects = [thing for thing in yaml.safe_load_all(rendered.stdout) if thing]
-    return {thing["metadata"]["name"]: thing for thing in objects if thing["kind"] == "Secret"}
+    return {thing["metadata"]["name"]: thing for thing in objects_of(rendered) if thing["kind"] == "Secret"}
 
 
 def check_upgrade(check, render, folder):
