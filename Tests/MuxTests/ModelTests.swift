@@ -13,7 +13,7 @@ struct ModelTests {
     /// How many schedules one run drives: few enough for every change, or those of the long tier.
     static let schedules =
         ProcessInfo.processInfo.environment["CULVERT_MODEL_SCHEDULES"].flatMap(Int.init)
-        ?? (ProcessInfo.processInfo.environment["CULVERT_LONG"] == "1" ? 10_000 : 400)
+        ?? (ProcessInfo.processInfo.environment["CULVERT_LONG"] == "1" ? 10_000 : 200)
     static let seed = ProcessInfo.processInfo.environment["CULVERT_MODEL_SEED"].flatMap(UInt64.init) ?? 1
 
     @Test(

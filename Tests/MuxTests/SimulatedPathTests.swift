@@ -9,9 +9,15 @@ import Testing
 @Suite("Two sessions over a simulated path")
 struct SimulatedPathTests {
     /// Rates and round trips that one window of 16 MiB can fill.
-    static let paths: [(rate: Double, milliseconds: Int64)] = [1, 10, 100, 1_000].flatMap { rate in
-        [1, 10, 50, 200].map { (rate, $0) }
-    }.filter { $0.rate * Double($0.milliseconds) < 128_000 }
+    static let paths: [(rate: Double, milliseconds: Int64)] = {
+        var paths: [(rate: Double, milliseconds: Int64)] = []
+        for rate: Double in [1, 10, 100, 1_000] {
+            for milliseconds: Int64 in [1, 10, 50, 200] where rate * Double(milliseconds) < 128_000 {
+                paths.append((rate, milliseconds))
+            }
+        }
+        return paths
+    }()
 
     @Test(
         "one stream's window grows until the path is full, within eight round trips, and no further (P4)",

@@ -131,7 +131,8 @@ extension CommandDocument {
             guard let next = command.subcommands?.first(where: { $0.commandName == word }) else { break }
             command = next
         }
-        return (command.arguments ?? []).filter { withHidden || $0.shouldDisplay }.flatMap { $0.names ?? [] }
-            .filter { $0.kind == "long" }.map { "--\($0.name)" }
+        let arguments = (command.arguments ?? []).filter { withHidden || $0.shouldDisplay }
+        let names = arguments.flatMap { $0.names ?? [] }.filter { $0.kind == "long" }
+        return names.map { "--\($0.name)" }
     }
 }

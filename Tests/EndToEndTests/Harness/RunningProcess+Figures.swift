@@ -47,9 +47,12 @@ extension RunningProcess {
         var table = Data()
         while let part = try file.read(upToCount: 65_536), !part.isEmpty { table += part }
         // The fourth field is the state, of which 01 is ESTABLISHED, and the tenth the inode (proc_net_tcp.txt).
-        return String(decoding: table, as: UTF8.self).split(separator: "\n")
-            .map { $0.split(separator: " ") }
-            .count { $0.count > 9 && $0[3] == "01" && own.contains("socket:[\($0[9])]") }
+        let lines = String(decoding: table, as: UTF8.self).split(separator: "\n")
+        return lines.count { line in
+            let fields = line.split(separator: " ")
+            guard fields.count > 9, fields[3] == "01" else { return false }
+            return own.contains("socket:[\(fields[9])]")
+        }
     }
 
     private func statusFigure(_ name: String) throws -> Int {

@@ -30,6 +30,12 @@ struct ReplayBufferTests {
         return numbers
     }
 
+    /// The numbers of those of six messages that a peer lacks which has received so many.
+    private static func numbers(after received: UInt64) -> [UInt8] {
+        let first = UInt8(received) + 1
+        return Array(first..<7)
+    }
+
     @Test("whatever was acknowledged, and wherever the peer is, exactly the rest is sent again, in order")
     func exhaustive() throws {
         for batches in [[1, 1, 1, 1, 1, 1], [6], [2, 3, 1], [3, 3], [1, 4, 1]] {
@@ -40,7 +46,7 @@ struct ReplayBufferTests {
                     let repeated = try replay.restart(after: received, now: Self.now)
                     #expect(repeated == Int(6 - received))
                     let numbers = Self.again(&replay)
-                    #expect(numbers == (received..<6).map { UInt8($0 + 1) })
+                    #expect(numbers == Self.numbers(after: received))
                     #expect(!replay.isRestarting)
                 }
             }
@@ -58,7 +64,7 @@ struct ReplayBufferTests {
             try replay.acknowledge(second, now: Self.now)
             _ = try replay.restart(after: second, now: Self.now)
             let numbers = Self.again(&replay)
-            #expect(numbers == (second..<6).map { UInt8($0 + 1) })
+            #expect(numbers == Self.numbers(after: second))
         }
     }
 

@@ -206,12 +206,14 @@ struct WindowBudgetTests {
         )
         let keys = (0..<100).map { _ in session.open() }
         let windows = session.output().compactMap { if case .open(_, let open) = $0 { open.window } else { nil } }
-        #expect(windows.first == 262_144 && windows.last == 16_384)
+        #expect(windows.first == 262_144)
+        #expect(windows.last == 16_384)
         #expect(windows.reduce(0, +) == 1 << 20)
         #expect(!session.core.opensWithoutWaiting)
         #expect(session.core.waitingOpens.count == 100 - windows.count)
         session.core.reset(keys[0], code: .cancelled)
-        #expect(session.output().filter { if case .open = $0 { true } else { false } }.count > 1)
+        let opens = session.output().filter { if case .open = $0 { true } else { false } }
+        #expect(opens.count > 1)
         #expect(session.core.committedByteCount <= 1 << 20)
         #expect(session.endCode == nil)
     }

@@ -36,9 +36,10 @@ struct AutobahnTests {
         let process = Process()
         process.executableURL = self.program
         if self.isKosoku {
-            process.arguments =
-                ["--mode", mode, "--outdir", folder.path] + self.cases.flatMap { ["--include", $0] }
-                + self.excluded.flatMap { ["--exclude", $0] } + ["127.0.0.1:\(port)"]
+            var arguments = ["--mode", mode, "--outdir", folder.path]
+            for name in self.cases { arguments += ["--include", name] }
+            for name in self.excluded { arguments += ["--exclude", name] }
+            process.arguments = arguments + ["127.0.0.1:\(port)"]
         } else {
             let url = "ws://127.0.0.1:\(port)"
             let specification: [String: Any] = [

@@ -140,10 +140,12 @@ package struct InspectorGuard: Sendable {
         let bearer = request.value("authorization").flatMap { value -> String? in
             value.asciiLowercased().hasPrefix("bearer ") ? String(value.dropFirst(7)).trimmingSpaces() : nil
         }
-        let cookie = request.fields.filter { $0.name == "cookie" }.flatMap { $0.value.split(separator: ";") }
-            .map { $0.trimmingSpaces() }.first { $0.hasPrefix(self.cookieName + "=") }
-            .map { String($0.dropFirst(self.cookieName.count + 1)) }
-        guard let shown = bearer ?? cookie, Self.isEqual(shown, token) else { return .refuse(.tokenRequired) }
+        let start = self.cookieName + "="
+        let cookies = request.fields.filter { $0.name == "cookie" }.flatMap { $0.value.split(separator: ";") }
+        let cookie = cookies.map { $0.trimmingSpaces() }.first { $0.hasPrefix(start) }
+        guard let shown = bearer ?? cookie.map({ String($0.dropFirst(start.count)) }), Self.isEqual(shown, token) else {
+            return .refuse(.tokenRequired)
+        }
         return .allow
     }
 
