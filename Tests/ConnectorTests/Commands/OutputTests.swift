@@ -130,4 +130,20 @@ struct OutputTests {
             )
         )
     }
+
+    @Test("An edge that counts more connections than there are numbers ends no program")
+    func tooManyElsewhere() {
+        let tunnel = TunnelStatus(
+            tunnelID: "a",
+            name: nil,
+            urls: ["https://e/a/"],
+            state: .online,
+            createdAt: Self.date,
+            lastActiveAt: nil,
+            sessions: [],
+            elsewhere: [.init(pod: "edge-1", sessions: .max), .init(pod: "edge-2", sessions: 1)],
+            counters: TunnelCounters()
+        )
+        #expect(TunnelTable.list([tunnel]).contains("\(Int.max)"))
+    }
 }

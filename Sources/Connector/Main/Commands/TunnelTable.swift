@@ -14,8 +14,7 @@ enum TunnelTable {
         guard !tunnels.isEmpty else { return "No tunnels." }
         var rows = [["ID", "STATE", "CONNECTIONS", "REQUESTS", "URL"]]
         for tunnel in tunnels {
-            // Those of all edges, though only this one describes its own.
-            let connections = (tunnel.elsewhere ?? []).reduce(tunnel.sessions.count) { $0 + $1.sessions }
+            let connections = Self.connections(of: tunnel)
             rows.append([
                 tunnel.tunnelID, tunnel.state.rawValue, "\(connections)", "\(tunnel.counters.requests)", tunnel.url,
             ])
@@ -25,6 +24,15 @@ enum TunnelTable {
         let lines = self.columns(rows.map { Array($0.dropLast()) }).split(separator: "\n").map(String.init)
         let urls = tunnels.map { "\n  " + PeerText.printable($0.url) }
         return zip(lines, [""] + urls).map { $0 + $1 }.joined(separator: "\n")
+    }
+
+    /// How many connections a tunnel has at all edges, though only this one describes its own.
+    private static func connections(of tunnel: TunnelStatus) -> Int {
+        (tunnel.elsewhere ?? []).reduce(tunnel.sessions.count) { known, edge in
+            // An edge may say any number.
+            let (sum, isTooMuch) = known.addingReportingOverflow(edge.sessions)
+            return isTooMuch ? .max : sum
+        }
     }
 
     /// One tunnel with its connections.
