@@ -53,7 +53,7 @@ class Window:
 
     def _heard(self, message):
         if message.type in ("error", "warning"):
-            self.complaints.append(f"console: {message.text}")
+            self.complaints.append(f"console: {message.text} ({message.location.get('url', '')})")
 
     def open(self, fragment=""):
         self.page.goto("about:blank")
