@@ -10,7 +10,7 @@ import yaml
 
 def objects_of(rendered):
     """The objects of a rendering, in its order."""
-    # libyaml reads them ten times as fast as Python does.
+    # By libyaml, which is much faster than the reader in Python.
     return [thing for thing in yaml.load_all(rendered.stdout, Loader=yaml.CSafeLoader) if thing]
 
 

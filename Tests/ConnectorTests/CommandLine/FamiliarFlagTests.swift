@@ -277,18 +277,18 @@ struct FamiliarFlagTests {
     }
 
     @Test("Each advice is for a flag that the command does not have, and each alias leads to one that it has")
-    func table() throws {
+    func table() {
         // The parser itself, which takes long for a hundred commands, need not be asked whether it knows an option.
-        func said(_ flag: String) -> String {
+        func answer(to flag: String) -> String {
             CulvertCommand.correction(of: TypedCommand(words: ["http", "3000", flag, "on"])) ?? ""
         }
         for flag in FamiliarFlag.all {
             for name in flag.names where name.count > 1 && flag.isAlias {
-                let said = said("--\(name)")
+                let said = answer(to: "--\(name)")
                 #expect(!said.contains("There is no option"), "--\(name): \(said)")
             }
             for name in flag.names where !flag.isAlias {
-                let said = said("\(name.count == 1 ? "-" : "--")\(name)")
+                let said = answer(to: "\(name.count == 1 ? "-" : "--")\(name)")
                 #expect(said.contains("There is no option"), "--\(name): \(said)")
             }
         }

@@ -102,9 +102,9 @@ struct OutputTests {
         #expect(TunnelTable.details(tunnels[0]).contains("Last request  never\n"))
     }
 
-    @Test("Connections at other edges are counted in the list, and each of these edges is named by the status")
-    func elsewhere() {
-        let tunnel = TunnelStatus(
+    /// A tunnel with no connection at the edge that is asked, and so many at each of others.
+    private static func tunnel(connectionsElsewhere counts: [Int]) -> TunnelStatus {
+        TunnelStatus(
             tunnelID: "a",
             name: nil,
             urls: ["https://e/a/"],
@@ -112,9 +112,14 @@ struct OutputTests {
             createdAt: Self.date,
             lastActiveAt: nil,
             sessions: [],
-            elsewhere: [.init(pod: "edge-1", sessions: 2), .init(pod: "edge-2", sessions: 1)],
+            elsewhere: counts.enumerated().map { .init(pod: "edge-\($0 + 1)", sessions: $1) },
             counters: TunnelCounters(requests: 7)
         )
+    }
+
+    @Test("Connections at other edges are counted in the list, and each of these edges is named by the status")
+    func elsewhere() {
+        let tunnel = Self.tunnel(connectionsElsewhere: [2, 1])
         #expect(
             TunnelTable.list([tunnel]) == """
                 ID  STATE   CONNECTIONS  REQUESTS  URL
@@ -133,17 +138,7 @@ struct OutputTests {
 
     @Test("An edge that counts more connections than there are numbers ends no program")
     func tooManyElsewhere() {
-        let tunnel = TunnelStatus(
-            tunnelID: "a",
-            name: nil,
-            urls: ["https://e/a/"],
-            state: .online,
-            createdAt: Self.date,
-            lastActiveAt: nil,
-            sessions: [],
-            elsewhere: [.init(pod: "edge-1", sessions: .max), .init(pod: "edge-2", sessions: 1)],
-            counters: TunnelCounters()
-        )
+        let tunnel = Self.tunnel(connectionsElsewhere: [.max, 1])
         #expect(TunnelTable.list([tunnel]).contains("\(Int.max)"))
     }
 }

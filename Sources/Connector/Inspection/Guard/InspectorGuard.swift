@@ -143,9 +143,8 @@ package struct InspectorGuard: Sendable {
         let start = self.cookieName + "="
         let cookies = request.fields.filter { $0.name == "cookie" }.flatMap { $0.value.split(separator: ";") }
         let cookie = cookies.map { $0.trimmingSpaces() }.first { $0.hasPrefix(start) }
-        guard let shown = bearer ?? cookie.map({ String($0.dropFirst(start.count)) }), Self.isEqual(shown, token) else {
-            return .refuse(.tokenRequired)
-        }
+        let shown = bearer ?? cookie.map { String($0.dropFirst(start.count)) }
+        guard let shown, Self.isEqual(shown, token) else { return .refuse(.tokenRequired) }
         return .allow
     }
 
