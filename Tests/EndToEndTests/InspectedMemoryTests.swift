@@ -51,7 +51,7 @@ extension EndToEnd {
             let peer = try RunningProcess(
                 Programs.python,
                 ["-B", Programs.peer("inspected_memory.py"), try Programs.product("culvert"), edge.url]
-                    + ["--memory", "\(load.memory)MiB"] + load.arguments,
+                    + ["--memory", "\(load.memory)MiB", "--growth", "\(load.growth)"] + load.arguments,
                 environment: ["CULVERT_API_KEY": edge.apiKey],
                 in: scratch
             )

@@ -3,10 +3,12 @@
 """What a connector has resident that keeps what passes, under much of everything.
 
     inspected_memory.py CULVERT EDGE [--inspect on|off] [--memory SIZE] [--requests N] [--megabytes N] [--bodies N] [--sockets N]
+        [--growth MIB]
 
 The API key is in CULVERT_API_KEY. Small requests, bodies down and up, and WebSockets that are busy at the same time pass
 a connector, one after the other. Prints what it had resident before, at most, and in the end, in KiB, what passed, how
-many exchanges were kept, and how many bytes they are counted as.
+many exchanges were kept, and how many bytes they are counted as. The end is when it has given memory back for the last
+time, or has no more than so many MiB above what it had before.
 """
 
 import argparse
@@ -188,6 +190,7 @@ async def main():
     parser.add_argument("--bodies", type=int, default=3)
     parser.add_argument("--sockets", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--growth", type=int, default=0)
     arguments = parser.parse_args()
     origin, inspector = free_port(), f"127.0.0.1:{free_port()}"
     server = await asyncio.start_server(serve, "127.0.0.1", origin, limit=1 << 20, backlog=2_000)
@@ -218,13 +221,17 @@ async def main():
         everyone = asyncio.Barrier(arguments.sockets)
         await asyncio.gather(*(visitor.converse(arguments.rounds, everyone) for _ in range(arguments.sockets)))
         peak.phase = "end"
-        # What nobody needs any more is given back when the traffic rests.
-        await asyncio.sleep(15)
+        # What nobody needs any more is given back when the traffic rests, for the last time after 32 seconds.
+        deadline = time.monotonic() + 40
+        while (after := resident_kibibytes(connector.pid)) > idle + (arguments.growth << 10):
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(0.5)
         report = {
             "idle": idle,
             "peak": peak.highest,
             "phases": peak.by_phase,
-            "after": resident_kibibytes(connector.pid),
+            "after": after,
             "messages": arguments.sockets * arguments.rounds,
         }
         if arguments.inspect == "on":

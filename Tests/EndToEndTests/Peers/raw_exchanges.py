@@ -7,6 +7,7 @@
 Plays the origin on ORIGIN_PORT and a visitor of TUNNEL_URL. Prints `{"cases": …, "failures": [name…]}`.
 """
 
+import concurrent.futures
 import json
 import socket
 import sys
@@ -48,8 +49,8 @@ class Visitor:
         # A proxy in front chooses by it.
         self.host = parts.netloc.encode()
 
-    def request(self, method=b"GET", fields=b"Connection: close\r\n"):
-        return method + b" " + self.path + b" HTTP/1.1\r\nHost: " + self.host + b"\r\n" + fields + b"\r\n"
+    def request(self, method=b"GET", fields=b"Connection: close\r\n", query=b""):
+        return method + b" " + self.path + query + b" HTTP/1.1\r\nHost: " + self.host + b"\r\n" + fields + b"\r\n"
 
     def visit(self, pieces, half_close=False, pause=0, size=1 << 16):
         """All bytes of the answer; reads `size` bytes every `pause` seconds."""
@@ -103,9 +104,19 @@ def answering(answer):
     return serve
 
 
+def as_long_as_asked(connection):
+    """Answers with so many bytes as the query says; an upgrade with a lot, once the visitor has ended."""
+    head = until(connection, b"\r\n\r\n")
+    if b"\r\nUpgrade: " in head:
+        return late_bytes(connection)
+    size = int(head.split(b"?", 1)[1].split(b" ", 1)[0])
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (size, b"x" * size))
+    # Nothing here may depend on the origin's closing.
+    connection.recv(1)
+
+
 def late_bytes(connection):
     """Switches protocols, waits for the visitor's end, and then sends a lot."""
-    until(connection, b"\r\n\r\n")
     connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: any\r\nConnection: Upgrade\r\n\r\n")
     while connection.recv(65536):
         pass
@@ -120,16 +131,20 @@ def cases(origin, visitor):
         answer = visitor.visit([head + whole[:at], whole[at:]])
         yield f"a chunked upload cut after {at} bytes", answer.endswith(b"\r\n\r\n" + whole)
 
-    for size, pause in [(3_000_000, 0.02), (300_000, 0.3)]:
-        origin.serve = answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (size, b"x" * size))
-        for fields, half_close in [(b"Connection: close\r\n", False), (b"", True)]:
-            answer = visitor.visit([visitor.request(fields=fields)], half_close, pause)
-            yield f"a slow visitor gets {size} bytes (half-close: {half_close})", answer.count(b"x") >= size
-
-    origin.serve = late_bytes
-    request = visitor.request(fields=b"Connection: Upgrade\r\nUpgrade: any\r\n")
-    answer = visitor.visit([request, b"hello"], half_close=True, pause=0.02)
-    yield "what comes after the visitor's end of an upgraded connection arrives", answer.count(b"z") == 3_000_000
+    # Each of these takes many seconds, almost all of which the visitor waits.
+    origin.serve = as_long_as_asked
+    upgrade = visitor.request(fields=b"Connection: Upgrade\r\nUpgrade: any\r\n")
+    with concurrent.futures.ThreadPoolExecutor(8) as slow:
+        visits = {}
+        for size, pause in [(3_000_000, 0.02), (300_000, 0.3)]:
+            for fields, half_close in [(b"Connection: close\r\n", False), (b"", True)]:
+                request = visitor.request(fields=fields, query=b"?%d" % size)
+                visits[size, half_close] = slow.submit(visitor.visit, [request], half_close, pause)
+        late = slow.submit(visitor.visit, [upgrade, b"hello"], half_close=True, pause=0.02)
+        for (size, half_close), visit in visits.items():
+            passed = visit.result().count(b"x") >= size
+            yield f"a slow visitor gets {size} bytes (half-close: {half_close})", passed
+        yield "what comes after the visitor's end of an upgraded connection arrives", late.result().count(b"z") == 3_000_000
 
     origin.serve = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: Content-Length\r\n\r\nhi")
     yield "Content-Length survives Connection", b"\r\nContent-Length: 2\r\n" in visitor.visit([visitor.request()])

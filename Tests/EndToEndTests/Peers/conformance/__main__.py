@@ -19,6 +19,8 @@ Prints `{"edge": {"cases": …, "failures": […]}, "nginx" or "traefik": {"case
 """
 
 import argparse
+import concurrent.futures
+import contextlib
 import faulthandler
 import json
 import sys
@@ -43,59 +45,89 @@ SMUGGLING = [smuggling_requests, smuggling_responses]
 SUITES = {"exchanges": EXCHANGES, "smuggling": SMUGGLING, "limits": [limits]}
 
 
-def failures_of(cases, origin, find_place):
-    """What failed, by the names of the cases."""
-    failures = {}
-    for case in cases:
-        try:
-            case.run(origin, find_place(case.tunnel))
-        except Failure as failure:
-            failures[case.name] = str(failure)
-    return failures
+# How many cases go on at once, each with an origin and tunnels of its own: most of a case's time is waited. Those of the
+# limits fill tables of the whole edge, and go alone.
+SIDE_BY_SIDE = 3
+
+
+def failures_of(cases, ways, pool):
+    """What failed, by the names of the cases.
+
+    A way is an origin and what finds a place; the cases are dealt out to all of them.
+    """
+
+    def failures(dealt, origin, find_place):
+        found = {}
+        for case in dealt:
+            try:
+                case.run(origin, find_place(case.tunnel))
+            except Failure as failure:
+                found[case.name] = str(failure)
+        return found
+
+    running = [pool.submit(failures, cases[index :: len(ways)], *way) for index, way in enumerate(ways)]
+    return {name: failure for each in running for name, failure in each.result().items()}
 
 
 def tally(cases, failures):
     return {"cases": len(cases), "failures": [f"{name}: {failure}" for name, failure in failures.items()]}
 
 
-def hold_to_bytes(arguments, cases):
+def hold_to_bytes(arguments, cases, pool):
     """Every byte counts on the way through the edge."""
-    origin = Origin()
-    tunnels = places.Tunnels(
-        arguments.edge, arguments.culvert, origin, visited=arguments.visited, is_inspected=arguments.inspect
-    )
-    with tunnels:
-        result = {"edge": tally(cases, failures_of(cases, origin, tunnels.place))}
+    origins = [Origin() for _ in range(1 if arguments.suite == "limits" else SIDE_BY_SIDE)]
+    with contextlib.ExitStack() as programs:
+        tunnels = [
+            programs.enter_context(
+                places.Tunnels(
+                    arguments.edge, arguments.culvert, origin, visited=arguments.visited, is_inspected=arguments.inspect
+                )
+            )
+            for origin in origins
+        ]
+        ways = [(each.origin, each.place) for each in tunnels]
+        result = {"edge": tally(cases, failures_of(cases, ways, pool))}
         if arguments.inspect:
-            result["captured"] = tunnels.captured()
+            result["captured"] = sum(each.captured() for each in tunnels)
     if arguments.nginx:
         shared = [case for case in cases if not case.edge_only]
-        with places.Nginx(arguments.nginx, origin) as nginx:
+        with contextlib.ExitStack() as programs:
+            proxies = [
+                programs.enter_context(places.Nginx(f"{arguments.nginx}/{index}", origin))
+                for index, origin in enumerate(origins)
+            ]
             harness.PATIENCE = 0.7
-            result["nginx"] = tally(shared, failures_of(shared, origin, nginx.place))
+            ways = [(each.origin, each.place) for each in proxies]
+            result["nginx"] = tally(shared, failures_of(shared, ways, pool))
     return result
 
 
-def hold_to_traefik(arguments, cases):
+def hold_to_traefik(arguments, cases, pool):
     """What passes through Traefik alone passes through Traefik, the edge and a connector, and says the same."""
     origin = Origin(arguments.origin_port)
     shared = [case for case in cases if not case.edge_only]
     patience, harness.PATIENCE = harness.PATIENCE, 0.7
-    alone = failures_of(shared, origin, places.Traefik(arguments.traefik, origin).place)
+    alone = failures_of(shared, [(origin, places.Traefik(arguments.traefik, origin).place)], pool)
     harness.PATIENCE = patience
     due = [case for case in cases if case.name not in alone and case.name not in places.BEHIND_TRAEFIK_OTHERWISE]
-    with places.Tunnels(arguments.edge, arguments.culvert, origin, messages.by_meaning) as tunnels:
-        failures = failures_of(due, origin, tunnels.place)
+    with contextlib.ExitStack() as programs:
+        origins = [origin] + [Origin() for _ in range(SIDE_BY_SIDE - 1)]
+        tunnels = [
+            programs.enter_context(places.Tunnels(arguments.edge, arguments.culvert, each, messages.by_meaning))
+            for each in origins
+        ]
+        ways = [(each.origin, each.place) for each in tunnels]
+        failures = failures_of(due, ways, pool)
         # What Traefik does is sometimes a matter of chance: a case fails when it does so twice in a row.
         again = [case for case in due if case.name in failures]
         if again:
             print(f"tried again: {failures}", file=sys.stderr)
-            failures = failures_of(again, origin, tunnels.place)
+            failures = failures_of(again, ways, pool)
         result = {"traefik": tally(shared, alone), "edge": tally(due, failures)}
         if arguments.everything:
             harness.PATIENCE = 0.7
             rest = [case for case in cases if case not in due]
-            result["rest"] = tally(rest, failures_of(rest, origin, tunnels.place))
+            result["rest"] = tally(rest, failures_of(rest, ways, pool))
     return result
 
 
@@ -123,7 +155,9 @@ def main():
     if doubled:
         sys.exit(f"doubled names: {doubled}")
     hold = hold_to_traefik if arguments.traefik else hold_to_bytes
-    print(json.dumps(hold(arguments, cases)))
+    # A connector ends with the thread that started it, so all threads last as long as this program.
+    with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        print(json.dumps(hold(arguments, cases, pool)))
 
 
 main()
