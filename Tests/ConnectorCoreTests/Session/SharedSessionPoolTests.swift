@@ -317,7 +317,11 @@ struct SharedSessionPoolTests {
         #expect(await others.next() == .active(at: nil))
         place.stream.eventLoop.execute { place.stream.value.close(mode: .output, promise: nil) }
         leaving.drain(gracePeriod: .milliseconds(50))
-        guard case .ended = await events.next() else { return #expect(Bool(false), "it has not ended") }
+        // Which it says depends on what comes first, the taking or the end.
+        switch await events.next() {
+        case .ended, .handedOver: break
+        case let event: Issue.record("instead of its end it said \(String(describing: event))")
+        }
         #expect(try await conversation.error?.code == .sessionClosing)
         staying.close()
         try await origin.stop()

@@ -143,6 +143,10 @@ class Edge:
                      CULVERT_AUTH_API_KEY=KEY))
         await until("an edge begins", self.is_ready)
 
+    async def knows_registry(self):
+        """Whether the edge has reached its registry, if it has one: it is ready before that, and makes no tunnels."""
+        return "--cluster-redis-url" not in self.arguments or await self.metric("culvert_registry_up") == 1
+
     async def is_ready(self):
         if self.process.poll() is not None:
             raise SystemExit((self.folder / f"edge-{self.port}.log").read_text()[-4000:])
@@ -393,12 +397,18 @@ class Stage:
         self.redis.start()
         for one in self.edges:
             await one.start()
+        await self.know_registry()
+
+    async def know_registry(self):
+        for one in self.edges:
+            await until("an edge has reached its registry", one.knows_registry)
 
     async def __aenter__(self):
         if self.redis.process is None:
             self.redis.start()
         await self.origin.start()
         await asyncio.gather(*(edge.start() for edge in self.edges))
+        await self.know_registry()
         await self.front.start(self.edges)
         return self
 
