@@ -22,6 +22,8 @@ def visit(app):
         page.wait_for_selector("text=Site administration")
     with app.step("a group is added"):
         page.click("text=Groups >> nth=0")
+        # The page before has such links as well.
+        page.wait_for_selector("text=Select group to change")
         page.click("a.addlink >> nth=-1")
         page.fill("[name=name]", f"group of {app.mode}")
         page.click("[name=_save]")
